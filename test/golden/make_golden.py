@@ -1,0 +1,331 @@
+#!/usr/bin/env python3
+"""Makes the golden files of this folder with PyTorch and Hugging Face.
+
+The stored files answer one question: does a compiled LLaMA compute what the
+model that everyone means by "LLaMA" computes? So the forward code is that of
+`transformers` (LlamaForCausalLM, eager attention), and the derivatives are
+PyTorch's. Nothing of this repository takes part. Tests read the stored files
+and need neither package.
+
+Precision. Parameters are float32 numbers. Everything is evaluated in float64
+and rounded to float32 once, when it is stored. `transformers` drops to float32
+in three places whatever the model's type (the RMSNorm statistics, the softmax,
+the RoPE angles), so its module sees a `torch` whose `float32` is `float64`;
+central differences of the loss (always run, see `check_gradients`) would show
+any float32 that is left.
+
+LNS is what the paper defines: the output of both norms of block l = 1, 2, ...
+is multiplied by 1/sqrt(l); the final norm is not. (With parameters at random,
+l = 2 has a scale of 0.7071, which the gradients of the gains see too.)
+
+Loss: the mean cross entropy over B * T positions, the way llm.c reads a shard:
+a flat buffer of B * T + 1 tokens, inputs buf[:-1], targets buf[1:], both
+reshaped to [B, T]. Hugging Face's own shift inside a row is not used.
+
+  make_golden.py               write all cases
+  make_golden.py --check       recompute, compare with the stored files
+  make_golden.py --sensitivity how far off a few plausible bugs would be
+"""
+
+import argparse
+import array
+import json
+import math
+import os
+import random
+import struct
+import sys
+import types
+
+import torch
+import torch.nn.functional as F
+import transformers
+from transformers.models.llama import modeling_llama
+
+BATCH, SEQ = 2, 12
+SHARD_TOKENS = 61  # two batches and a bit: only the first one is expected
+MAGIC, VERSION = 20240520, 1  # llm.c's shard header
+
+UNTIED = dict(
+    vocab_size=96, hidden_size=48, intermediate_size=84, num_hidden_layers=2,
+    num_attention_heads=6, num_key_value_heads=2, rms_norm_eps=1e-6,
+    rope_theta=10000.0, tie_word_embeddings=False,
+)
+# head_dim is not hidden / heads; theta and eps are not the defaults, and eps
+# is large enough that ignoring it shows.
+TIED = dict(
+    vocab_size=96, hidden_size=48, intermediate_size=44, num_hidden_layers=2,
+    num_attention_heads=6, num_key_value_heads=3, head_dim=16,
+    rms_norm_eps=1e-3, rope_theta=500.0, tie_word_embeddings=True,
+)
+# case -> (model, norm placement, spelling of RoPE in config.json, seed); the
+# two norms of a model share parameters and tokens.
+CASES = {
+    "untied-pre": (UNTIED, "pre", "nested", 1),
+    "untied-lns": (UNTIED, "lns", "flat", 1),
+    "tied-pre": (TIED, "pre", "flat", 2),
+    "tied-lns": (TIED, "lns", "nested", 2),
+}
+
+
+def use_float64():
+    """Lets modeling_llama compute in float64 where it asks for float32."""
+    view = types.ModuleType("torch_float64")
+    view.__dict__.update(torch.__dict__)
+    view.float32 = view.float = torch.float64
+    modeling_llama.torch = view
+
+
+def make_config(sizes):
+    sizes = dict(sizes)
+    theta = sizes.pop("rope_theta")
+    return transformers.LlamaConfig(
+        max_position_embeddings=64, attn_implementation="eager",
+        rope_parameters={"rope_theta": theta, "rope_type": "default"}, **sizes)
+
+
+def draw(shape, rng, mean, std):
+    """Normal numbers rounded to float32, from Python's generator: the same
+    for every version of PyTorch."""
+    count = math.prod(shape)
+    values = array.array("f", (rng.gauss(mean, std) for _ in range(count)))
+    return torch.tensor(values, dtype=torch.float64).view(shape)
+
+
+def make_model(config, seed, norm):
+    """A float64 LlamaForCausalLM with parameters that float32 can hold."""
+    model = transformers.LlamaForCausalLM(config).double().eval()
+    rng = random.Random(seed)
+    with torch.no_grad():
+        for name, p in sorted(model.named_parameters()):
+            gain = name.endswith("norm.weight")
+            p.copy_(draw(p.shape, rng, 1.0 if gain else 0.0, 0.2))
+    if norm == "lns":
+        for index, layer in enumerate(model.model.layers):
+            scale = 1.0 / math.sqrt(index + 1)
+            for part in (layer.input_layernorm, layer.post_attention_layernorm):
+                part.register_forward_hook(
+                    lambda module, args, out, scale=scale: out * scale)
+    return model
+
+
+def make_tokens(seed, vocab):
+    """Repeats some tokens, and uses the first and last of the vocabulary."""
+    rng = random.Random(1000 + seed)
+    pool = [0, vocab - 1] + rng.sample(range(1, vocab - 1), 14)
+    tokens = [rng.choice(pool) for _ in range(SHARD_TOKENS)]
+    tokens[3], tokens[17] = vocab - 1, 0
+    return tokens
+
+
+def forward(model, tokens):
+    buf = torch.tensor(tokens[: BATCH * SEQ + 1])
+    inputs, targets = buf[:-1].view(BATCH, SEQ), buf[1:].view(BATCH, SEQ)
+    logits = model(input_ids=inputs, use_cache=False).logits
+    assert logits.dtype == model.lm_head.weight.dtype
+    return logits, F.cross_entropy(logits.flatten(0, 1), targets.flatten())
+
+
+def evaluate(model, tokens):
+    """All expected tensors, float64, by name."""
+    model.zero_grad()
+    logits, loss = forward(model, tokens)
+    loss.backward()
+    out = {"loss": loss.detach().view(1), "logits": logits.detach()}
+    for name, p in model.named_parameters():
+        out["grad." + name] = p.grad.clone()
+    return out
+
+
+def check_gradients(model, tokens, expected):
+    """Central differences along one random direction per parameter. A step
+    of 1e-4 leaves about 1e-7; any float32 on the way would leave 1e-3."""
+    rng, step = random.Random(7), 1e-4
+    worst = 0.0
+    for name, p in model.named_parameters():
+        grad = expected["grad." + name]
+        # Half of the direction is the gradient's own, so that the slope is
+        # never an accidental near-zero.
+        direction = draw(p.shape, rng, 0.0, 1.0)
+        direction = direction / direction.norm() + grad / grad.norm()
+        start, values = p.detach().clone(), []
+        with torch.no_grad():
+            for sign in (1, -1):
+                p.copy_(start + sign * step * direction)
+                values.append(forward(model, tokens)[1].item())
+            p.copy_(start)
+        slope = (values[0] - values[1]) / (2 * step)
+        exact = (grad * direction).sum().item()
+        worst = max(worst, abs(slope - exact) / abs(exact))
+    assert worst < 1e-6, f"central differences disagree by {worst:.1e}"
+    return worst
+
+
+def write_safetensors(path, tensors):
+    header, blobs, at = {}, [], 0
+    for name in sorted(tensors):
+        t = tensors[name].detach().to(torch.float32).contiguous()
+        blob = array.array("f", t.flatten().tolist()).tobytes()
+        header[name] = {"dtype": "F32", "shape": list(t.shape),
+                        "data_offsets": [at, at + len(blob)]}
+        blobs.append(blob)
+        at += len(blob)
+    text = json.dumps({"__metadata__": {"format": "pt"}, **header},
+                      separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    with open(path, "wb") as f:
+        f.write(struct.pack("<Q", len(text)) + text + b"".join(blobs))
+
+
+def write_shard(path, tokens):
+    header = [MAGIC, VERSION, len(tokens)] + [0] * 253
+    with open(path, "wb") as f:
+        f.write(struct.pack("<256i", *header))
+        f.write(struct.pack(f"<{len(tokens)}H", *tokens))
+
+
+def write_config(path, config, spelling):
+    """config.json as transformers saves it; `flat` is the spelling that it
+    used before version 5: rope_theta and rope_scaling on the top level."""
+    config.architectures = ["LlamaForCausalLM"]
+    config.dtype = "float32"
+    data = json.loads(config.to_json_string(use_diff=False))
+    keep = {
+        "architectures", "attention_bias", "attention_dropout", "bos_token_id",
+        "dtype", "eos_token_id", "head_dim", "hidden_act", "hidden_size",
+        "initializer_range", "intermediate_size", "max_position_embeddings",
+        "mlp_bias", "model_type", "num_attention_heads", "num_hidden_layers",
+        "num_key_value_heads", "pad_token_id", "pretraining_tp",
+        "rms_norm_eps", "rope_parameters", "tie_word_embeddings",
+        "transformers_version", "use_cache", "vocab_size",
+    }
+    data = {key: value for key, value in data.items() if key in keep}
+    if spelling == "flat":
+        data["rope_theta"] = data.pop("rope_parameters")["rope_theta"]
+        data["rope_scaling"] = None
+        data["torch_dtype"] = data.pop("dtype")
+        del data["transformers_version"]  # the values are 5.x's, not the form
+    with open(path, "w") as f:
+        json.dump(data, f, indent=2, sort_keys=True)
+        f.write("\n")
+
+
+def build(case):
+    sizes, norm, spelling, seed = CASES[case]
+    config = make_config(sizes)
+    model = make_model(config, seed, norm)
+    tokens = make_tokens(seed, config.vocab_size)
+    return config, model, tokens, spelling
+
+
+def write_case(case, root):
+    config, model, tokens, spelling = build(case)
+    expected = evaluate(model, tokens)
+    worst = check_gradients(model, tokens, expected)
+    folder = os.path.join(root, case)
+    os.makedirs(folder, exist_ok=True)
+    write_config(os.path.join(folder, "config.json"), config, spelling)
+    write_safetensors(os.path.join(folder, "model.safetensors"),
+                      dict(model.named_parameters()))
+    write_shard(os.path.join(folder, "tokens.bin"), tokens)
+    write_safetensors(os.path.join(folder, "expected.safetensors"), expected)
+    print(f"{case:12} loss {expected['loss'].item():.9f}  central differences "
+          f"{worst:.1e}  {sum(p.numel() for p in model.parameters())} "
+          "parameters")
+
+
+def distances(got, want):
+    return {name: ((got[name].double() - want[name].double()).norm() /
+                   want[name].double().norm()).item() for name in want}
+
+
+def check_case(case, root):
+    """Stored files against a fresh evaluation; the parameters bit for bit,
+    the expected tensors to float32 rounding."""
+    from safetensors.torch import load_file
+    _, model, tokens, _ = build(case)
+    folder = os.path.join(root, case)
+    stored = load_file(os.path.join(folder, "model.safetensors"))
+    for name, p in model.named_parameters():
+        assert torch.equal(stored.pop(name).double(), p.detach()), name
+    assert not stored, sorted(stored)
+    want = load_file(os.path.join(folder, "expected.safetensors"))
+    got = evaluate(model, tokens)
+    assert got.keys() == want.keys()
+    worst = max(distances(got, want).values())
+    print(f"{case:12} largest relative difference {worst:.1e}")
+    return worst < 2e-7
+
+
+def sensitivity(case):
+    """Relative error of the loss, and the median and largest of the
+    gradients', that a plausible mistake would cause."""
+    config, model, tokens, _ = build(case)
+    want = evaluate(model, tokens)
+
+    def report(label, mutant):
+        far = distances(evaluate(mutant, tokens), want)
+        grads = sorted(v for k, v in far.items() if k.startswith("grad."))
+        print(f"{case:12} {label:34} loss {far['loss']:.1e}  logits "
+              f"{far['logits']:.1e}  gradients {grads[len(grads) // 2]:.1e} "
+              f"{grads[-1]:.1e}")
+
+    sizes, norm, _, seed = CASES[case]
+    def remade(**changes):
+        return make_model(make_config({**sizes, **changes}), seed, norm)
+    report("other norm placement",
+           make_model(config, seed, "pre" if norm == "lns" else "lns"))
+    report("RoPE base 10000 <-> 500",
+           remade(rope_theta=10500.0 - sizes["rope_theta"]))
+    report("eps 1e-5", remade(rms_norm_eps=1e-5))
+
+    plain = modeling_llama.rotate_half
+    modeling_llama.rotate_half = lambda x: torch.stack(
+        (-x[..., 1::2], x[..., ::2]), dim=-1).flatten(-2)
+    report("RoPE on interleaved pairs", remade())
+    modeling_llama.rotate_half = plain
+
+    plain = modeling_llama.repeat_kv
+    modeling_llama.repeat_kv = lambda x, n: x.repeat(1, n, 1, 1)
+    report("key heads tiled, not repeated", remade())
+    modeling_llama.repeat_kv = plain
+
+    mutant = remade()
+    for layer in mutant.model.layers:
+        layer.self_attn.scaling = config.hidden_size ** -0.5
+    report("scores over sqrt(hidden)", mutant)
+
+    mutant = remade()
+    with torch.no_grad():
+        mutant.model.norm.weight.fill_(1.0)
+    report("final gain ignored", mutant)
+
+    # Not a mistake: what rounding costs, to be far below the tolerance.
+    modeling_llama.torch = torch
+    report("(float32 throughout)", remade().float())
+    use_float64()
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--root", default=os.path.dirname(
+        os.path.abspath(__file__)), help="folder of the cases")
+    parser.add_argument("--check", action="store_true")
+    parser.add_argument("--sensitivity", action="store_true")
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    use_float64()
+    good = True
+    for case in CASES:
+        if args.check:
+            good &= check_case(case, args.root)
+        elif args.sensitivity:
+            sensitivity(case)
+        else:
+            write_case(case, args.root)
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
