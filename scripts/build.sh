@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# Installs what is missing, configures and builds: scripts/build.sh [TARGET...]
+#
+# LNS_BUILD_DIR  the build folder, default <repository>/build
+# LNS_JOBS       how many compilations at once, default one per processor
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+build=${LNS_BUILD_DIR:-$root/build}
+jobs=${LNS_JOBS:-$(nproc)}
+
+"$root/scripts/setup.sh"
+
+launcher=()
+if command -v ccache >/dev/null; then
+  # Paths relative to the repository, so that all clones share one cache.
+  export CCACHE_BASEDIR=$root CCACHE_NOHASHDIR=true
+  export CCACHE_SLOPPINESS=pch_defines,time_macros
+  launcher=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
+fi
+
+cd "$root"
+cmake --preset release -B "$build" "${launcher[@]}"
+targets=()
+[[ $# -eq 0 ]] || targets=(--target "$@")
+cmake --build "$build" --parallel "$jobs" "${targets[@]}"
