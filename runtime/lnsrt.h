@@ -1,0 +1,244 @@
+//===- lnsrt.h - The lnsc runtime's C ABI -------------------------- C -*-===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+//
+// Opens a plan (one file, made by `lnsc`), creates a session on a device and
+// runs training steps. Rules that hold for every call:
+//
+// - It returns NULL on success, else an error that the caller frees with
+//   lnsrt_error_free. The library never prints, aborts, exits or throws.
+// - Handles are opaque. A plan may be shared by several sessions and threads;
+//   it must outlive its sessions. A session may be used by one thread at a
+//   time.
+// - Every option struct starts with `struct_size`; set it to sizeof(the
+//   struct). Fields that an older caller does not know keep their defaults. A
+//   NULL option pointer means all defaults.
+// - Arrays that the caller passes in stay the caller's, and are read or
+//   written only during the call.
+// - Results are the same bits on every run and for every thread count, on one
+//   instruction-set level.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LNSRT_H
+#define LNSRT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define LNSRT_ABI_VERSION 1
+
+#if defined(_WIN32)
+#define LNSRT_API
+#else
+#define LNSRT_API __attribute__((visibility("default")))
+#endif
+
+typedef struct lnsrt_error lnsrt_error;
+typedef struct lnsrt_plan lnsrt_plan;
+typedef struct lnsrt_session lnsrt_session;
+
+typedef enum lnsrt_error_code {
+  LNSRT_OK = 0,
+  LNSRT_INVALID_ARGUMENT = 1, ///< the caller passed something impossible
+  LNSRT_INVALID_PLAN = 2,     ///< truncated, altered or inconsistent plan
+  LNSRT_UNSUPPORTED = 3,      ///< valid, but not on this machine or build
+  LNSRT_OUT_OF_MEMORY = 4,
+  LNSRT_IO = 5,
+  LNSRT_INTERNAL = 6
+} lnsrt_error_code;
+
+/// LNSRT_OK for NULL.
+LNSRT_API lnsrt_error_code lnsrt_error_get_code(const lnsrt_error *error);
+/// One line, lower case, names both sides of a mismatch and the remedy. Lives
+/// as long as the error.
+LNSRT_API const char *lnsrt_error_message(const lnsrt_error *error);
+/// Where: a file, a parameter's or entry point's name; never NULL.
+LNSRT_API const char *lnsrt_error_place(const lnsrt_error *error);
+LNSRT_API void lnsrt_error_free(lnsrt_error *error);
+
+LNSRT_API uint32_t lnsrt_abi_version(void);
+
+//===----------------------------------------------------------------------===//
+// Plan
+//===----------------------------------------------------------------------===//
+
+/// Opens and verifies a plan: size and checksum, FlatBuffers structure, then
+/// every index, arity, shape and offset, before anything is allocated.
+LNSRT_API lnsrt_error *lnsrt_plan_open(const char *path, lnsrt_plan **plan);
+/// The same from memory; the bytes are copied.
+LNSRT_API lnsrt_error *lnsrt_plan_open_memory(const void *bytes, size_t size,
+                                              lnsrt_plan **plan);
+LNSRT_API void lnsrt_plan_release(lnsrt_plan *plan);
+
+typedef struct lnsrt_plan_info {
+  size_t struct_size;
+  uint32_t batch;            ///< B, sequences in a step
+  uint32_t sequence;         ///< T, tokens in a sequence
+  uint32_t vocabulary;       ///< tokens are in [0, vocabulary)
+  uint32_t layers;           ///< depth of the model
+  uint64_t parameters;       ///< trainable elements, tied ones once
+  uint64_t arena_bytes;      ///< scratch and activations, largest entry point
+  uint64_t activation_bytes; ///< peak live values of train_step that a forward
+                             ///< pass wrote and a backward pass reads
+  uint64_t session_bytes;    ///< everything that a session allocates
+  uint64_t flops_per_step;   ///< matmul and attention FLOPs of train_step
+  const char *model_name;    ///< lives as long as the plan
+  const char *compiler;      ///< version of the lnsc that wrote the plan
+} lnsrt_plan_info;
+
+LNSRT_API lnsrt_error *lnsrt_plan_get_info(const lnsrt_plan *plan,
+                                           lnsrt_plan_info *info);
+
+/// The same and more (kernels with kind and launches per step, entry points,
+/// instruction-set levels, parameters) as JSON. `*json` lives as long as the
+/// plan.
+LNSRT_API lnsrt_error *lnsrt_plan_get_json(lnsrt_plan *plan,
+                                           const char **json);
+
+/// The model configuration that the plan was compiled from (a Hugging Face
+/// config.json as text), or "" when the plan came from a hand-written module.
+/// Lives as long as the plan.
+LNSRT_API const char *lnsrt_plan_config_json(const lnsrt_plan *plan);
+
+//===----------------------------------------------------------------------===//
+// Session
+//===----------------------------------------------------------------------===//
+
+typedef struct lnsrt_session_options {
+  size_t struct_size;
+  const char *device;   ///< "cpu" (default when NULL)
+  uint32_t threads;     ///< 0: as many as the process may use
+  const char *cpu_level;///< NULL: the best level in the plan that the processor
+                        ///< has; else exactly this one, e.g. "x86-64-v3"
+} lnsrt_session_options;
+
+/// Allocates everything that the session will ever need (exactly
+/// `session_bytes` of tensor memory) and starts its threads. Parameters are
+/// zero until lnsrt_init or lnsrt_tensor_write.
+LNSRT_API lnsrt_error *
+lnsrt_session_create(lnsrt_plan *plan, const lnsrt_session_options *options,
+                     lnsrt_session **session);
+/// Joins the session's threads and frees its memory.
+LNSRT_API void lnsrt_session_release(lnsrt_session *session);
+
+/// Name of the instruction-set level in use, e.g. "x86-64-v4".
+LNSRT_API const char *lnsrt_session_cpu_level(const lnsrt_session *session);
+LNSRT_API uint32_t lnsrt_session_threads(const lnsrt_session *session);
+
+/// Fills every parameter from its initializer with Philox4x32-10 keyed by
+/// `seed` and counted by (parameter's index in the plan, element), and zeroes
+/// the optimizer state.
+LNSRT_API lnsrt_error *lnsrt_init(lnsrt_session *session, uint64_t seed);
+
+typedef struct lnsrt_optimizer_options {
+  size_t struct_size;
+  float lr;
+  float beta1;        ///< 0.9
+  float beta2;        ///< 0.95
+  float eps;          ///< 1e-8
+  float weight_decay; ///< decoupled; applied to parameters marked for decay
+  float clip;         ///< global gradient-norm limit; 0: no clipping
+  uint64_t step;      ///< 1-based, for the bias correction
+} lnsrt_optimizer_options;
+
+typedef struct lnsrt_step_result {
+  size_t struct_size;
+  float loss;          ///< mean cross entropy over B x T targets, nats
+  float gradient_norm; ///< global L2 norm before clipping
+} lnsrt_step_result;
+
+/// One training step: forward, backward, clip, AdamW. `tokens` and `targets`
+/// hold B x T values each, row-major. No heap allocation from the second call.
+LNSRT_API lnsrt_error *
+lnsrt_train_step(lnsrt_session *session, const int32_t *tokens,
+                 const int32_t *targets, const lnsrt_optimizer_options *options,
+                 lnsrt_step_result *result);
+
+/// Loss and gradients only; read them with LNSRT_GRADIENT. No clipping.
+LNSRT_API lnsrt_error *lnsrt_grads(lnsrt_session *session,
+                                   const int32_t *tokens,
+                                   const int32_t *targets, float *loss);
+
+/// Clip and AdamW with the gradients that lnsrt_grads left (or that the caller
+/// wrote). train_step is the same bits as grads followed by apply.
+LNSRT_API lnsrt_error *lnsrt_apply(lnsrt_session *session,
+                                   const lnsrt_optimizer_options *options,
+                                   float *gradient_norm);
+
+/// Forward only.
+LNSRT_API lnsrt_error *lnsrt_eval(lnsrt_session *session, const int32_t *tokens,
+                                  const int32_t *targets, float *loss);
+
+/// `logits` receives B x T x vocabulary floats.
+LNSRT_API lnsrt_error *lnsrt_logits(lnsrt_session *session,
+                                    const int32_t *tokens, float *logits);
+
+//===----------------------------------------------------------------------===//
+// Tensors
+//===----------------------------------------------------------------------===//
+
+typedef enum lnsrt_tensor_kind {
+  LNSRT_PARAMETER = 0,
+  LNSRT_GRADIENT = 1,
+  LNSRT_EXP_AVG = 2,   ///< AdamW's first moment
+  LNSRT_EXP_AVG_SQ = 3 ///< AdamW's second moment
+} lnsrt_tensor_kind;
+
+typedef struct lnsrt_tensor_info {
+  size_t struct_size;
+  const char *name;    ///< Hugging Face name; lives as long as the plan
+  const char *role;    ///< "matrix", "gain", "bias" or "embedding"
+  uint32_t rank;
+  int64_t shape[8];    ///< rank entries, outermost first
+  uint64_t elements;   ///< all tensors are f32
+} lnsrt_tensor_info;
+
+/// Parameters are numbered 0 .. count-1 in checkpoint order.
+LNSRT_API size_t lnsrt_tensor_count(const lnsrt_plan *plan);
+LNSRT_API lnsrt_error *lnsrt_tensor_get_info(const lnsrt_plan *plan,
+                                             size_t index,
+                                             lnsrt_tensor_info *info);
+/// Copies a whole tensor out of / into the session. `elements` must be the
+/// tensor's.
+LNSRT_API lnsrt_error *lnsrt_tensor_read(lnsrt_session *session,
+                                         lnsrt_tensor_kind kind, size_t index,
+                                         float *data, uint64_t elements);
+LNSRT_API lnsrt_error *lnsrt_tensor_write(lnsrt_session *session,
+                                          lnsrt_tensor_kind kind, size_t index,
+                                          const float *data, uint64_t elements);
+
+//===----------------------------------------------------------------------===//
+// Profiles
+//===----------------------------------------------------------------------===//
+
+typedef struct lnsrt_profile_row {
+  const char *group; ///< "matmul", "attention", ...: the kernel's kind
+  const char *name;  ///< the op's name, e.g. "layers.3.mlp.gate_proj"
+  double seconds;    ///< wall time of the command in the profiled step
+} lnsrt_profile_row;
+
+/// Runs one train_step (random tokens drawn from `seed`, learning rate 0: no
+/// parameter changes but the optimizer's moments do) and times every command.
+/// `*rows` lives until the next call on the session.
+LNSRT_API lnsrt_error *lnsrt_profile_step(lnsrt_session *session, uint64_t seed,
+                                          const lnsrt_profile_row **rows,
+                                          size_t *count);
+
+/// Runs only the matmul commands of train_step, back to back, on whatever the
+/// arena holds: the floor that no plan with these matmuls can go below.
+LNSRT_API lnsrt_error *lnsrt_run_matmuls(lnsrt_session *session,
+                                         double *seconds);
+
+#ifdef __cplusplus
+} // extern "C"
+#endif
+
+#endif // LNSRT_H
