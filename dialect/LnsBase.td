@@ -1,0 +1,95 @@
+//===- LnsBase.td - Dialect, enums and attributes -         *- tablegen -*-===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LNS_BASE_TD
+#define LNS_BASE_TD
+
+include "mlir/IR/AttrTypeBase.td"
+include "mlir/IR/EnumAttr.td"
+include "mlir/IR/OpBase.td"
+
+def LNS_Dialect : Dialect {
+  let name = "lns";
+  let cppNamespace = "::lns";
+  let summary = "Normalized transformers, from their description to a training step";
+  let description = [{
+    The dialect has two forms.
+
+    *Model form* is what a person writes: one `lns.model` with its parameters
+    declared where they are used, and one `lns.layers` op that holds the block
+    once and says how deep the model is. Batch and sequence are dynamic
+    dimensions.
+
+    *Graph form* is what passes work on: `lns.parameter` symbols and functions
+    over static tensors (`logits`, `eval`, then `grads`, `apply` and
+    `train_step`). All ops are pure on tensors but for `lns.get`, `lns.set` and
+    `lns.adamw`, which read and write parameters.
+
+    A tensor is `[batch, time, features]`. Its *rows* are all leading
+    dimensions together, its *columns* (features) the last one. Weights have
+    Hugging Face's layout `[out, in]`.
+  }];
+  let useDefaultAttributePrinterParser = 1;
+}
+
+class LNS_Enum<string name, string summary, list<I32EnumAttrCase> cases>
+    : I32EnumAttr<name, summary, cases> {
+  let genSpecializedAttr = 0;
+  let cppNamespace = "::lns";
+}
+class LNS_EnumAttr<EnumAttrInfo info, string mnemonic>
+    : EnumAttr<LNS_Dialect, info, mnemonic>;
+
+// Schemes and kinds are exhaustive enums: a name that is not one of them is a
+// parse error, never a silent default.
+def LNS_NormKind : LNS_Enum<"NormKind", "kind of normalization", [
+  I32EnumAttrCase<"rms", 0>,   // x / sqrt(mean(x^2) + eps)
+  I32EnumAttrCase<"layer", 1>  // (x - mean(x)) / sqrt(var(x) + eps)
+]>;
+def LNS_NormKindAttr : LNS_EnumAttr<LNS_NormKind, "norm_kind">;
+
+def LNS_DepthScale : LNS_Enum<"DepthScale", "how a norm's output is scaled with depth", [
+  I32EnumAttrCase<"none", 0>,          // 1
+  I32EnumAttrCase<"inv_sqrt_depth", 1> // 1/sqrt(l), l the 1-based block index
+]>;
+def LNS_DepthScaleAttr : LNS_EnumAttr<LNS_DepthScale, "depth_scale">;
+
+def LNS_Role : LNS_Enum<"Role", "what a parameter is to the optimizer and to folds", [
+  I32EnumAttrCase<"matrix", 0>,
+  I32EnumAttrCase<"gain", 1>,
+  I32EnumAttrCase<"bias", 2>,
+  I32EnumAttrCase<"embedding", 3>
+]>;
+def LNS_RoleAttr : LNS_EnumAttr<LNS_Role, "role">;
+
+def LNS_InitKind : LNS_Enum<"InitKind", "how a parameter is initialized", [
+  I32EnumAttrCase<"zeros", 0>,
+  I32EnumAttrCase<"ones", 1>,
+  I32EnumAttrCase<"normal", 2>,  // mean 0, standard deviation `init_value`
+  I32EnumAttrCase<"constant", 3> // `init_value`
+]>;
+def LNS_InitKindAttr : LNS_EnumAttr<LNS_InitKind, "init">;
+
+def LNS_Activation : LNS_Enum<"Activation", "activation of a gated unit", [
+  I32EnumAttrCase<"silu", 0> // x * sigmoid(x)
+]>;
+def LNS_ActivationAttr : LNS_EnumAttr<LNS_Activation, "activation">;
+
+def LNS_Storage : LNS_Enum<"Storage", "which tensor of a parameter", [
+  I32EnumAttrCase<"parameter", 0>,
+  I32EnumAttrCase<"gradient", 1>
+]>;
+def LNS_StorageAttr : LNS_EnumAttr<LNS_Storage, "storage">;
+
+// Types. f32 in this version of the dialect's training form; f64 for tests.
+def LNS_Tensor : RankedTensorOf<[F32, F64]>;
+def LNS_Scalar : 0DTensorOf<[F32, F64]>;
+def LNS_Vector : 1DTensorOf<[F32, F64]>;
+def LNS_Matrix : 2DTensorOf<[F32, F64]>;
+def LNS_Tokens : RankedTensorOf<[I32]>;
+
+#endif // LNS_BASE_TD

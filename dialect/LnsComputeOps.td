@@ -1,0 +1,201 @@
+//===- LnsComputeOps.td - Ops of model form and of the forward graph -*- tablegen -*-===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LNS_COMPUTE_OPS_TD
+#define LNS_COMPUTE_OPS_TD
+
+include "dialect/LnsInterfaces.td"
+include "dialect/LnsModelOps.td"
+
+defvar LNS_Diff = DeclareOpInterfaceMethods<LNS_DifferentiableOpInterface>;
+defvar LNS_DiffPrepare = DeclareOpInterfaceMethods<LNS_DifferentiableOpInterface, ["prepareForward"]>;
+defvar LNS_Cost = DeclareOpInterfaceMethods<LNS_CostOpInterface>;
+
+class LNS_ComputeOp<string mnemonic, list<Trait> traits = []>
+    : LNS_Op<mnemonic, !listconcat([Pure, LNS_Cost], traits)>;
+
+def LNS_EmbeddingOp : LNS_ComputeOp<"embedding", [LNS_Diff]> {
+  let summary = "looks up one row of a table per token";
+  let description = [{
+    y[b, t, :] = table[tokens[b, t], :].
+
+    (C1) result = tokens' shape followed by the table's width.
+    (C2) result and table have one element type.
+  }];
+  let arguments = (ins LNS_Matrix:$table, LNS_Tokens:$tokens);
+  let results = (outs LNS_Tensor:$result);
+  let assemblyFormat = "$table `,` $tokens attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+
+def LNS_NormOp : LNS_ComputeOp<"norm", [LNS_Diff, AttrSizedOperandSegments, AllTypesMatch<["input", "result"]>]> {
+  let summary = "normalizes every row, then applies gain, bias and depth scale";
+  let description = [{
+    rms:   y = scale * (gain * x / sqrt(mean(x^2) + eps))
+    layer: y = scale * (gain * (x - mean(x)) / sqrt(var(x) + eps) + bias)
+
+    `depth_scale(inv_sqrt_depth)` is symbolic: in block l (1-based, counted over
+    the whole model) instantiation turns it into scale(1/sqrt(l)), LayerNorm
+    Scaling (arXiv 2502.05795). Both norms of a block have the same l.
+
+    (C1) gain and bias have the row's width and the input's element type.
+    (C2) eps > 0 and finite; scale is finite.
+    (C3) A bias needs kind `layer`.
+    (C4) depth_scale other than `none` only inside `lns.layers`, with scale 1.
+
+    ```mlir
+    %y = lns.norm rms %x, %g eps(1.0e-05) depth_scale(inv_sqrt_depth)
+      : tensor<?x?x64xf32>, tensor<64xf32>
+    ```
+  }];
+  let arguments = (ins LNS_Tensor:$input, Optional<LNS_Vector>:$gain,
+                       Optional<LNS_Vector>:$bias, LNS_NormKindAttr:$kind,
+                       DefaultValuedAttr<F64Attr, "1.0e-6">:$eps,
+                       DefaultValuedAttr<F64Attr, "1.0">:$scale,
+                       DefaultValuedAttr<LNS_DepthScaleAttr, "::lns::DepthScale::none">:$depth_scale);
+  let results = (outs LNS_Tensor:$result);
+  // lns.norm rms %x, %gain bias(%b) eps(1e-6) scale(0.5) : types
+  let hasCustomAssemblyFormat = 1;
+  let hasVerifier = 1;
+  let builders = [OpBuilder<(ins "::mlir::Value":$input, "::mlir::Value":$gain,
+    "::mlir::Value":$bias, "::lns::NormKind":$kind, "double":$eps, "double":$scale)>];
+}
+
+def LNS_LinearOp : LNS_ComputeOp<"linear", [LNS_Diff]> {
+  let summary = "y = alpha * x W^T + bias, W as [out, in]";
+  let description = [{
+    `alpha` is where `lns-fold-depth-scale` puts a norm's scale.
+
+    (C1) the last dimension of x is W's `in`; result is x's shape with `out`
+         for its last dimension.
+    (C2) bias has `out` elements.
+    (C3) one element type; alpha is finite.
+
+    ```mlir
+    %q = lns.linear %x, %wq : (tensor<?x?x64xf32>, tensor<32x64xf32>) -> tensor<?x?x32xf32>
+    ```
+  }];
+  let arguments = (ins LNS_Tensor:$input, LNS_Matrix:$weight,
+                       Optional<LNS_Vector>:$bias,
+                       DefaultValuedAttr<F64Attr, "1.0">:$alpha);
+  let results = (outs LNS_Tensor:$result);
+  let assemblyFormat = [{
+    $input `,` $weight (`bias` `(` $bias^ `)`)? attr-dict
+    `:` functional-type(operands, results)
+  }];
+  let hasVerifier = 1;
+  let builders = [OpBuilder<(ins "::mlir::Type":$result, "::mlir::Value":$input,
+    "::mlir::Value":$weight, CArg<"::mlir::Value", "{}">:$bias, CArg<"double", "1.0">:$alpha)>];
+}
+
+def LNS_RopeOp : LNS_ComputeOp<"rope", [LNS_Diff, LNS_RowOp, AllTypesMatch<["input", "result"]>]> {
+  let summary = "rotary position embedding, Hugging Face's half-split layout";
+  let description = [{
+    In every head of `head_dim` columns and at time t, pair (j, j + head_dim/2)
+    is rotated by t * f_j, with f_j = base^(-2j / head_dim), or
+    `frequencies[j]` when given (scaled RoPE). `inverse` rotates back: it is the
+    adjoint. The time is the last but one dimension's index.
+
+    (C1) rank 3; head_dim is even, positive and divides the width.
+    (C2) base > 0 and finite; `frequencies` has head_dim/2 finite entries.
+  }];
+  let arguments = (ins LNS_Tensor:$input, I64Attr:$head_dim,
+                       DefaultValuedAttr<F64Attr, "1.0e4">:$base,
+                       OptionalAttr<DenseF64ArrayAttr>:$frequencies,
+                       UnitAttr:$inverse);
+  let results = (outs LNS_Tensor:$result);
+  let assemblyFormat = [{
+    $input `head_dim` `(` $head_dim `)` (`inverse` $inverse^)? attr-dict `:` type($input)
+  }];
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    /// f_j for j in [0, head_dim/2), in radians per position.
+    ::llvm::SmallVector<double> getAngularFrequencies();
+  }];
+}
+
+def LNS_AttentionOp : LNS_ComputeOp<"attention", [LNS_DiffPrepare]> {
+  let summary = "softmax(scale * q k^T) v per head, grouped-query, causal or full";
+  let description = [{
+    q is [B, T, heads * d], k and v are [B, T, kv_heads * d]; query head h reads
+    key/value head h / (heads / kv_heads). `softmax_scale` is 1/sqrt(d) when
+    absent. With a second result it also gives the log-sum-exp of each row of
+    scores, [B, heads, T], from which the adjoint recomputes probabilities: no
+    T x T matrix outlives the op.
+
+    (C1) heads, kv_heads >= 1; kv_heads divides heads.
+    (C2) heads divides q's width; k and v are [B, T, kv_heads * d].
+    (C3) result has q's type; lse is [B, heads, T].
+    (C4) softmax_scale is finite.
+
+    ```mlir
+    %a = lns.attention %q, %k, %v heads(4) kv_heads(2) causal
+      : (tensor<?x?x64xf32>, tensor<?x?x32xf32>, tensor<?x?x32xf32>) -> tensor<?x?x64xf32>
+    ```
+  }];
+  let arguments = (ins LNS_Tensor:$query, LNS_Tensor:$key, LNS_Tensor:$value,
+                       I64Attr:$heads, I64Attr:$kv_heads, UnitAttr:$causal,
+                       OptionalAttr<F64Attr>:$softmax_scale);
+  let results = (outs LNS_Tensor:$result, Optional<LNS_Tensor>:$lse);
+  let assemblyFormat = [{
+    $query `,` $key `,` $value `heads` `(` $heads `)` `kv_heads` `(` $kv_heads `)`
+    (`causal` $causal^)? attr-dict `:` functional-type(operands, results)
+  }];
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    int64_t getHeadDim();
+    double getEffectiveScale();
+  }];
+}
+
+def LNS_GatedActivationOp : LNS_ComputeOp<"gated_activation", [
+    LNS_Diff, LNS_RowOp, AllTypesMatch<["gate", "up", "result"]>]> {
+  let summary = "y = act(gate) * up";
+  let arguments = (ins LNS_Tensor:$gate, LNS_Tensor:$up, LNS_ActivationAttr:$activation);
+  let results = (outs LNS_Tensor:$result);
+  let assemblyFormat = "$activation $gate `,` $up attr-dict `:` type($result)";
+}
+
+def LNS_ResidualOp : LNS_ComputeOp<"residual", [
+    LNS_Diff, LNS_RowOp, AllTypesMatch<["skip", "branch", "result"]>]> {
+  let summary = "y = skip_scale * skip + branch_scale * branch";
+  let description = [{
+    (C1) both scales are finite.
+  }];
+  let arguments = (ins LNS_Tensor:$skip, LNS_Tensor:$branch,
+                       DefaultValuedAttr<F64Attr, "1.0">:$skip_scale,
+                       DefaultValuedAttr<F64Attr, "1.0">:$branch_scale);
+  let results = (outs LNS_Tensor:$result);
+  let assemblyFormat = "$skip `,` $branch attr-dict `:` type($result)";
+  let hasVerifier = 1;
+}
+
+def LNS_CrossEntropyOp : LNS_ComputeOp<"cross_entropy", [LNS_Diff]> {
+  let summary = "negative log-likelihood of each target, and the log-sum-exp";
+  let description = [{
+    losses[b, t] = lse[b, t] - logits[b, t, targets[b, t]],
+    lse = log(sum(exp(logits))). The loss is their `lns.mean`.
+
+    (C1) targets have the logits' leading dimensions; so have losses and lse.
+    (C2) one float element type.
+  }];
+  let arguments = (ins LNS_Tensor:$logits, LNS_Tokens:$targets);
+  let results = (outs LNS_Tensor:$losses, LNS_Tensor:$lse);
+  let assemblyFormat = "$logits `,` $targets attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+
+def LNS_MeanOp : LNS_ComputeOp<"mean", [LNS_Diff]> {
+  let summary = "mean over all elements";
+  let description = "(C1) one element type.";
+  let arguments = (ins LNS_Tensor:$input);
+  let results = (outs LNS_Scalar:$result);
+  let assemblyFormat = "$input attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+
+#endif // LNS_COMPUTE_OPS_TD

@@ -1,0 +1,325 @@
+//===- LnsGraphOps.td - Ops that passes make: folded norms, adjoints, optimizer -*- tablegen -*-===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LNS_GRAPH_OPS_TD
+#define LNS_GRAPH_OPS_TD
+
+include "dialect/LnsComputeOps.td"
+
+//===----------------------------------------------------------------------===//
+// Parameters and functions
+//===----------------------------------------------------------------------===//
+
+def LNS_ParameterOp : LNS_Op<"parameter", [Symbol, HasParent<"::mlir::ModuleOp">]> {
+  let summary = "a parameter with its gradient and optimizer state (graph form)";
+  let description = [{
+    The symbol's name is the Hugging Face name. Gradient and both moments of
+    AdamW have the parameter's type.
+
+    (C1) as `lns.param` C1 and C2.
+
+    ```mlir
+    lns.parameter @model.norm.weight gain init(ones) decay(false) : tensor<128xf32>
+    ```
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name, LNS_RoleAttr:$role,
+                       LNS_InitKindAttr:$init, OptionalAttr<F64Attr>:$init_value,
+                       BoolAttr:$decay, TypeAttrOf<LNS_Tensor>:$type);
+  let hasCustomAssemblyFormat = 1;
+  let hasVerifier = 1;
+}
+
+def LNS_GetOp : LNS_Op<"get", [DeclareOpInterfaceMethods<SymbolUserOpInterface>,
+    MemoryEffects<[MemRead]>]> {
+  let summary = "the current value of a parameter or of its gradient";
+  let description = "(C1) the symbol names an `lns.parameter` of the result's type.";
+  let arguments = (ins LNS_StorageAttr:$storage, FlatSymbolRefAttr:$symbol);
+  let results = (outs LNS_Tensor:$value);
+  let assemblyFormat = "$storage $symbol attr-dict `:` type($value)";
+}
+
+def LNS_SetOp : LNS_Op<"set", [DeclareOpInterfaceMethods<SymbolUserOpInterface>,
+    MemoryEffects<[MemWrite]>]> {
+  let summary = "stores a parameter or its gradient";
+  let description = "(C1) the symbol names an `lns.parameter` of the value's type.";
+  let arguments = (ins LNS_Tensor:$value, LNS_StorageAttr:$storage, FlatSymbolRefAttr:$symbol);
+  let assemblyFormat = "$value `,` $storage $symbol attr-dict `:` type($value)";
+}
+
+//===----------------------------------------------------------------------===//
+// Linear algebra of adjoints
+//===----------------------------------------------------------------------===//
+
+def LNS_MatmulOp : LNS_ComputeOp<"matmul", [LNS_Diff]> {
+  let summary = "c = op(a) op(b), leading dimensions taken together as rows";
+  let description = [{
+    `transpose_a` and `transpose_b` transpose the 2-D views.
+
+    (C1) a, b have rank >= 2, the result has rank >= 2; the views' inner extents
+         agree; the result's view is [rows, columns] of the product.
+    (C2) one element type.
+  }];
+  let arguments = (ins LNS_Tensor:$a, LNS_Tensor:$b, UnitAttr:$transpose_a, UnitAttr:$transpose_b);
+  let results = (outs LNS_Tensor:$result);
+  let assemblyFormat = [{
+    $a `,` $b (`transpose_a` $transpose_a^)? (`transpose_b` $transpose_b^)?
+    attr-dict `:` functional-type(operands, results)
+  }];
+  let hasVerifier = 1;
+}
+
+//===----------------------------------------------------------------------===//
+// What a norm becomes. With r = row_rstd(x):
+//   norm(x, g, s) = row_scale(scale_columns(x, g, s), r)
+//   linear(norm(x, g, s), W) = row_scale(linear(x, scale_columns(W, g, s)), r)
+//===----------------------------------------------------------------------===//
+
+def LNS_RowRstdOp : LNS_ComputeOp<"row_rstd", [LNS_Diff, LNS_RowOp]> {
+  let summary = "r = 1 / sqrt(mean(x^2) + eps) for every row";
+  let description = [{
+    (C1) result is the input's shape without its last dimension, same type.
+    (C2) eps > 0 and finite.
+  }];
+  let arguments = (ins LNS_Tensor:$input, F64Attr:$eps);
+  let results = (outs LNS_Tensor:$result);
+  let assemblyFormat = "$input `eps` `(` $eps `)` attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+
+def LNS_RowRstdGradOp : LNS_ComputeOp<"row_rstd_grad", [LNS_RowOp]> {
+  let summary = "dx = -x * r^3 / K * dr, K the row's width";
+  let description = "(C1) result has the input's type, rstd and grad its leading dimensions.";
+  let arguments = (ins LNS_Tensor:$input, LNS_Tensor:$rstd, LNS_Tensor:$grad);
+  let results = (outs LNS_Tensor:$result);
+  let assemblyFormat = "$input `,` $rstd `,` $grad attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+
+def LNS_RowScaleOp : LNS_ComputeOp<"row_scale", [LNS_Diff, LNS_RowOp, AllTypesMatch<["input", "result"]>]> {
+  let summary = "multiplies every row by its own scalar";
+  let description = "(C1) factors have the input's leading dimensions and element type.";
+  let arguments = (ins LNS_Tensor:$input, LNS_Tensor:$factors);
+  let results = (outs LNS_Tensor:$result);
+  let assemblyFormat = "$input `,` $factors attr-dict `:` type($input) `,` type($factors)";
+  let hasVerifier = 1;
+}
+
+def LNS_RowDotOp : LNS_ComputeOp<"row_dot", [LNS_RowOp]> {
+  let summary = "sum over columns of a * b, for every row";
+  let description = "(C1) a and b have one type; result is its shape without the last dimension.";
+  let arguments = (ins LNS_Tensor:$a, LNS_Tensor:$b);
+  let results = (outs LNS_Tensor:$result);
+  let assemblyFormat = "$a `,` $b attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+
+def LNS_ScaleColumnsOp : LNS_ComputeOp<"scale_columns", [LNS_Diff, LNS_RowOp, AllTypesMatch<["input", "result"]>]> {
+  let summary = "y = scale * gain[k] * x[.., k]";
+  let description = [{
+    On a weight [out, in] this is the folded weight W' = s * W diag(g); on an
+    activation it is what is left of a norm that could not be folded. The scale
+    becomes a scalar argument of the kernel, never a part of its text.
+
+    (C1) gain has the input's last dimension and element type; scale is finite.
+  }];
+  let arguments = (ins LNS_Tensor:$input, Optional<LNS_Vector>:$gain,
+                       DefaultValuedAttr<F64Attr, "1.0">:$scale);
+  let results = (outs LNS_Tensor:$result);
+  let assemblyFormat = "$input (`,` $gain^)? (`scale` `(` $scale^ `)`)? attr-dict `:` type($input) (`,` type($gain)^)?";
+  let hasVerifier = 1;
+}
+
+def LNS_ColumnDotOp : LNS_ComputeOp<"column_dot", []> {
+  let summary = "y[k] = scale * sum over rows of a[.., k] * b[.., k]";
+  let description = [{
+    The adjoint of `scale_columns` for its gain. Without b, the sum of a (the
+    adjoint of a bias).
+
+    (C1) a and b have one type; the result has its last dimension.
+  }];
+  let arguments = (ins LNS_Tensor:$a, Optional<LNS_Tensor>:$b,
+                       DefaultValuedAttr<F64Attr, "1.0">:$scale);
+  let results = (outs LNS_Vector:$result);
+  let assemblyFormat = "$a (`,` $b^)? (`scale` `(` $scale^ `)`)? attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+
+//===----------------------------------------------------------------------===//
+// Elementwise ops of adjoints
+//===----------------------------------------------------------------------===//
+
+def LNS_ConstantOp : LNS_ComputeOp<"constant", []> {
+  let summary = "a tensor with one value in every element";
+  let arguments = (ins F64Attr:$value);
+  let results = (outs LNS_Tensor:$result);
+  let assemblyFormat = "$value attr-dict `:` type($result)";
+  let description = "(C1) the type is static.";
+  let hasVerifier = 1;
+}
+
+def LNS_AddOp : LNS_ComputeOp<"add", [LNS_Diff, LNS_RowOp, Commutative, SameOperandsAndResultType]> {
+  let summary = "a + b; sums gradients of a value with several readers";
+  let arguments = (ins LNS_Tensor:$a, LNS_Tensor:$b);
+  let results = (outs LNS_Tensor:$result);
+  let assemblyFormat = "$a `,` $b attr-dict `:` type($result)";
+}
+
+def LNS_ScaleOp : LNS_ComputeOp<"scale", [LNS_Diff, LNS_RowOp, SameOperandsAndResultType]> {
+  let summary = "factor * x";
+  let description = "(C1) factor is finite.";
+  let arguments = (ins LNS_Tensor:$input, F64Attr:$factor);
+  let results = (outs LNS_Tensor:$result);
+  let assemblyFormat = "$input `factor` `(` $factor `)` attr-dict `:` type($result)";
+  let hasVerifier = 1;
+  let hasFolder = 1;
+}
+
+//===----------------------------------------------------------------------===//
+// Adjoints
+//===----------------------------------------------------------------------===//
+
+def LNS_EmbeddingGradOp : LNS_ComputeOp<"embedding_grad", []> {
+  let summary = "adds every row of the gradient to its token's row of the table";
+  let description = "(C1) grad is tokens' shape followed by the table's width.";
+  let arguments = (ins LNS_Tensor:$grad, LNS_Tokens:$tokens);
+  let results = (outs LNS_Matrix:$result);
+  let assemblyFormat = "$grad `,` $tokens attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+
+def LNS_AttentionGradOp : LNS_ComputeOp<"attention_grad", []> {
+  let summary = "gradients of attention, probabilities recomputed from lse";
+  let description = [{
+    With P = exp(scale * q k^T - lse), D = row sums of dout * out:
+    dv = P^T dout, dS = P * (dout v^T - D), dq = scale * dS k, dk = scale * dS^T q.
+
+    (C1) operands as in `lns.attention`; results have the types of q, k and v.
+  }];
+  let arguments = (ins LNS_Tensor:$query, LNS_Tensor:$key, LNS_Tensor:$value,
+                       LNS_Tensor:$output, LNS_Tensor:$lse, LNS_Tensor:$grad,
+                       I64Attr:$heads, I64Attr:$kv_heads, UnitAttr:$causal,
+                       OptionalAttr<F64Attr>:$softmax_scale);
+  let results = (outs LNS_Tensor:$query_grad, LNS_Tensor:$key_grad, LNS_Tensor:$value_grad);
+  let assemblyFormat = [{
+    $query `,` $key `,` $value `,` $output `,` $lse `,` $grad
+    `heads` `(` $heads `)` `kv_heads` `(` $kv_heads `)` (`causal` $causal^)?
+    attr-dict `:` functional-type(operands, results)
+  }];
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    int64_t getHeadDim();
+    double getEffectiveScale();
+  }];
+}
+
+def LNS_GatedActivationGradOp : LNS_ComputeOp<"gated_activation_grad", [
+    LNS_RowOp, AllTypesMatch<["grad", "gate", "up", "gate_grad", "up_grad"]>]> {
+  let summary = "gradients of a gated activation";
+  let arguments = (ins LNS_Tensor:$grad, LNS_Tensor:$gate, LNS_Tensor:$up, LNS_ActivationAttr:$activation);
+  let results = (outs LNS_Tensor:$gate_grad, LNS_Tensor:$up_grad);
+  let assemblyFormat = "$activation $grad `,` $gate `,` $up attr-dict `:` type($grad)";
+}
+
+def LNS_CrossEntropyGradOp : LNS_ComputeOp<"cross_entropy_grad", [
+    DeclareOpInterfaceMethods<LNS_InPlaceOpInterface>, AllTypesMatch<["logits", "result"]>]> {
+  let summary = "dlogits = (exp(logits - lse) - onehot(target)) * grad, in place when it may";
+  let description = "(C1) targets, lse and grad have the logits' leading dimensions.";
+  let arguments = (ins LNS_Tensor:$logits, LNS_Tokens:$targets, LNS_Tensor:$lse, LNS_Tensor:$grad);
+  let results = (outs LNS_Tensor:$result);
+  let assemblyFormat = "$logits `,` $targets `,` $lse `,` $grad attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+
+def LNS_MeanGradOp : LNS_ComputeOp<"mean_grad", []> {
+  let summary = "spreads a scalar's gradient: grad / n in each of n elements";
+  let arguments = (ins LNS_Scalar:$grad);
+  let results = (outs LNS_Tensor:$result);
+  let assemblyFormat = "$grad attr-dict `:` functional-type(operands, results)";
+  let hasFolder = 1;
+}
+
+//===----------------------------------------------------------------------===//
+// Optimizer
+//===----------------------------------------------------------------------===//
+
+def LNS_ClipFactorOp : LNS_ComputeOp<"clip_factor", []> {
+  let summary = "global gradient norm, and the factor that clips to the limit";
+  let description = [{
+    norm = sqrt(sum of squares over all gradients);
+    factor = clip > 0 and norm > clip ? clip / norm : 1, with clip from
+    `optimizer` (layout: runtime/kernel_abi.h, 8 values). The order of the sum
+    is fixed: chunks of 65536 elements, then the chunks in order. `partials`
+    is the sum of every chunk, in that order: the kernels' workspace, made a
+    result so that the memory planner sees it.
+
+    (C1) at least one gradient; optimizer is tensor<8xf32>.
+    (C2) partials has one f64 per chunk of every gradient.
+  }];
+  let arguments = (ins LNS_Vector:$optimizer, Variadic<LNS_Tensor>:$gradients);
+  let results = (outs LNS_Scalar:$norm, LNS_Scalar:$factor, LNS_Vector:$partials);
+  let assemblyFormat = "$optimizer `,` $gradients attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+
+def LNS_AdamWOp : LNS_Op<"adamw", [DeclareOpInterfaceMethods<SymbolUserOpInterface>,
+    LNS_Cost, MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "AdamW: updates a parameter and its moments";
+  let description = [{
+    With g = factor * gradient and the values of `optimizer`
+    (Loshchilov and Hutter, arXiv 1711.05101, as in torch.optim.AdamW):
+
+        p = p - lr * weight_decay * p                 if `decay`
+        m = beta1 * m + (1 - beta1) * g
+        v = beta2 * v + (1 - beta2) * g^2
+        p = p - lr * (m / bias1) / (sqrt(v / bias2) + eps)
+
+    (C1) the symbol names an `lns.parameter` of the gradient's type.
+    (C2) optimizer is tensor<8xf32>.
+  }];
+  let arguments = (ins FlatSymbolRefAttr:$symbol, LNS_Tensor:$gradient,
+                       LNS_Scalar:$factor, LNS_Vector:$optimizer, BoolAttr:$decay);
+  let assemblyFormat = [{
+    $symbol `,` $gradient `,` $factor `,` $optimizer `decay` `(` $decay `)` attr-dict
+    `:` type($gradient) `,` type($factor) `,` type($optimizer)
+  }];
+  let hasVerifier = 1;
+}
+
+//===----------------------------------------------------------------------===//
+// Clusters
+//===----------------------------------------------------------------------===//
+
+def LNS_ClusterOp : LNS_Op<"cluster", [IsolatedFromAbove, Pure, LNS_Cost,
+    SingleBlockImplicitTerminator<"YieldOp">]> {
+  let summary = "row ops that become one kernel";
+  let description = [{
+    Made by `lns-cluster`, consumed by code generation. The body holds row ops
+    only (trait RowOp); all full-row tensors have the same rows and, within the
+    cluster, the same width.
+
+    (C1) block arguments and operands agree in types; yielded values and
+         results agree in types.
+    (C2) the body's ops are row ops over one number of rows and one width.
+
+    ```mlir
+    %y, %r = lns.cluster(%a = %x, %b = %f)
+        : (tensor<2x8x64xf32>, tensor<2x8x64xf32>) -> (tensor<2x8x64xf32>, tensor<2x8xf32>) {
+      %s = lns.residual %a, %b : tensor<2x8x64xf32>
+      %t = lns.row_rstd %s eps(1.0e-06) : (tensor<2x8x64xf32>) -> tensor<2x8xf32>
+      lns.yield %s, %t : tensor<2x8x64xf32>, tensor<2x8xf32>
+    }
+    ```
+  }];
+  let arguments = (ins Variadic<AnyType>:$inputs);
+  let results = (outs Variadic<AnyType>:$results);
+  let regions = (region SizedRegion<1>:$body);
+  let hasCustomAssemblyFormat = 1;
+  let hasVerifier = 1;
+  let hasRegionVerifier = 1;
+}
+
+#endif // LNS_GRAPH_OPS_TD

@@ -1,0 +1,121 @@
+//===- LnsModelOps.td - Model form -                        *- tablegen -*-===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LNS_MODEL_OPS_TD
+#define LNS_MODEL_OPS_TD
+
+include "dialect/LnsBase.td"
+include "mlir/IR/RegionKindInterface.td"
+include "mlir/IR/SymbolInterfaces.td"
+include "mlir/Interfaces/ControlFlowInterfaces.td"
+include "mlir/Interfaces/InferTypeOpInterface.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+
+class LNS_Op<string mnemonic, list<Trait> traits = []>
+    : Op<LNS_Dialect, mnemonic, traits>;
+
+def LNS_ModelOp : LNS_Op<"model", [
+    IsolatedFromAbove, Symbol, HasParent<"::mlir::ModuleOp">,
+    SingleBlockImplicitTerminator<"OutputOp">]> {
+  let summary = "a transformer, described once";
+  let description = [{
+    Model form's root: maps tokens `[batch, time]` to logits
+    `[batch, time, vocabulary]`. `lns-instantiate` turns it into graph form.
+    `config` holds the Hugging Face config.json text that the model came from.
+
+    (C1) The body has one argument, a rank-2 `i32` tensor.
+    (C2) The terminator yields one rank-3 tensor, the logits.
+    (C3) Parameter names are unique within the model, after `{layer}` is
+         replaced (two `lns.param` with one name must agree in everything and
+         then are the same parameter, as a tied head is).
+
+    ```mlir
+    lns.model @bigram(%tokens: tensor<?x?xi32>) {
+      %e = lns.param "embed" embedding init(normal, 0.02) : tensor<256x256xf32>
+      %y = lns.embedding %e, %tokens
+        : (tensor<256x256xf32>, tensor<?x?xi32>) -> tensor<?x?x256xf32>
+      lns.output %y : tensor<?x?x256xf32>
+    }
+    ```
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name, OptionalAttr<StrAttr>:$config);
+  let regions = (region SizedRegion<1>:$body);
+  let hasCustomAssemblyFormat = 1;
+  let hasRegionVerifier = 1;
+}
+
+def LNS_OutputOp : LNS_Op<"output", [Terminator, Pure, HasParent<"ModelOp">]> {
+  let summary = "ends a model with its logits";
+  let arguments = (ins LNS_Tensor:$logits);
+  let assemblyFormat = "$logits attr-dict `:` type($logits)";
+}
+
+def LNS_ParamOp : LNS_Op<"param", [Pure]> {
+  let summary = "declares a parameter and is its value (model form)";
+  let description = [{
+    `name` is the parameter's Hugging Face name. Inside `lns.layers` it must
+    contain `{layer}`, which instantiation replaces by the 0-based block index.
+    `decay` says whether weight decay applies; when absent, matrices and
+    embeddings decay, gains and biases do not.
+
+    (C1) The type is static and has at least one element.
+    (C2) `init_value` is given for, and only for, `normal` and `constant`; a
+         standard deviation is not negative; both are finite.
+    (C3) The name is not empty, and contains `{layer}` exactly when the op is
+         inside `lns.layers`.
+
+    ```mlir
+    %w = lns.param "lm_head.weight" matrix init(normal, 0.02) : tensor<256x128xf32>
+    %g = lns.param "model.norm.weight" gain init(ones) : tensor<128xf32>
+    ```
+  }];
+  let arguments = (ins StrAttr:$name, LNS_RoleAttr:$role, LNS_InitKindAttr:$init,
+                       OptionalAttr<F64Attr>:$init_value,
+                       OptionalAttr<BoolAttr>:$decay);
+  let results = (outs LNS_Tensor:$value);
+  let hasCustomAssemblyFormat = 1;
+  let hasVerifier = 1;
+}
+
+def LNS_LayersOp : LNS_Op<"layers", [
+    SingleBlockImplicitTerminator<"YieldOp">, HasParent<"ModelOp">]> {
+  let summary = "depth x the same block";
+  let description = [{
+    Applies its body `depth` times to the carried values (one hidden state, or
+    several). The body is written once; its parameters exist once per block.
+
+    (C1) depth >= 1.
+    (C2) Block arguments, carried operands, yielded values and results agree in
+         number and types.
+
+    ```mlir
+    %y = lns.layers(%h = %x) depth(12) : tensor<?x?x64xf32> {
+      %g = lns.param "layers.{layer}.norm" gain init(ones) : tensor<64xf32>
+      %n = lns.norm rms %h, %g depth_scale(inv_sqrt_depth) : tensor<?x?x64xf32>, tensor<64xf32>
+      %r = lns.residual %h, %n : tensor<?x?x64xf32>
+      lns.yield %r : tensor<?x?x64xf32>
+    }
+    ```
+  }];
+  let arguments = (ins Variadic<LNS_Tensor>:$inits,
+                       I64Attr:$depth);
+  let results = (outs Variadic<LNS_Tensor>:$results);
+  let regions = (region SizedRegion<1>:$body);
+  let hasCustomAssemblyFormat = 1;
+  let hasVerifier = 1;
+  let hasRegionVerifier = 1;
+}
+
+def LNS_YieldOp : LNS_Op<"yield", [Terminator, Pure, ReturnLike,
+    ParentOneOf<["LayersOp", "ClusterOp"]>]> {
+  let summary = "yields the values of a block or a cluster";
+  let arguments = (ins Variadic<AnyType>:$operands);
+  let assemblyFormat = "($operands^ `:` type($operands))? attr-dict";
+  let builders = [OpBuilder<(ins), [{ build($_builder, $_state, ::mlir::ValueRange{}); }]>];
+}
+
+#endif // LNS_MODEL_OPS_TD
