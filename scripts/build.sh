@@ -5,7 +5,7 @@
 # LNS_JOBS       how many compilations at once, default one per processor
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-build=${LNS_BUILD_DIR:-$root/build}
+build=$(realpath -m "${LNS_BUILD_DIR:-$root/build}")
 jobs=${LNS_JOBS:-$(nproc)}
 
 "$root/scripts/setup.sh"

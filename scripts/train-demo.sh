@@ -9,7 +9,7 @@
 # LNS_BUILD_DIR and LNS_JOBS: as in scripts/build.sh
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-build=${LNS_BUILD_DIR:-$root/build}
+build=$(realpath -m "${LNS_BUILD_DIR:-$root/build}")
 export LNS_BUILD_DIR=$build
 steps=${DEMO_STEPS:-500}
 demo=$root/demo
