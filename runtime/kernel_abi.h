@@ -42,9 +42,9 @@ enum lns_optimizer_slot {
   LNS_OPT_BETA2 = 2,
   LNS_OPT_EPS = 3,
   LNS_OPT_WEIGHT_DECAY = 4,
-  LNS_OPT_CLIP = 5,              ///< 0: no clipping
-  LNS_OPT_BIAS_CORRECTION1 = 6,  ///< 1 - beta1^step
-  LNS_OPT_BIAS_CORRECTION2 = 7,  ///< 1 - beta2^step
+  LNS_OPT_CLIP = 5,             ///< 0: no clipping
+  LNS_OPT_BIAS_CORRECTION1 = 6, ///< 1 - beta1^step
+  LNS_OPT_BIAS_CORRECTION2 = 7, ///< 1 - beta2^step
   LNS_OPT_SLOTS = 8
 };
 

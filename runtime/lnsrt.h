@@ -100,8 +100,7 @@ LNSRT_API lnsrt_error *lnsrt_plan_get_info(const lnsrt_plan *plan,
 /// The same and more (kernels with kind and launches per step, entry points,
 /// instruction-set levels, parameters) as JSON. `*json` lives as long as the
 /// plan.
-LNSRT_API lnsrt_error *lnsrt_plan_get_json(lnsrt_plan *plan,
-                                           const char **json);
+LNSRT_API lnsrt_error *lnsrt_plan_get_json(lnsrt_plan *plan, const char **json);
 
 /// The model configuration that the plan was compiled from (a Hugging Face
 /// config.json as text), or "" when the plan came from a hand-written module.
@@ -114,10 +113,13 @@ LNSRT_API const char *lnsrt_plan_config_json(const lnsrt_plan *plan);
 
 typedef struct lnsrt_session_options {
   size_t struct_size;
-  const char *device;   ///< "cpu" (default when NULL)
-  uint32_t threads;     ///< 0: as many as the process may use
-  const char *cpu_level;///< NULL: the best level in the plan that the processor
-                        ///< has; else exactly this one, e.g. "x86-64-v3"
+  const char *device;    ///< "cpu" (default when NULL)
+  uint32_t threads;      ///< 0: as many as the process may use
+  const char *cpu_level; ///< NULL: the best level in the plan that the
+                         ///< processor has; else exactly this one, e.g.
+                         ///< "x86-64-v3"
+  const char *matmul;    ///< "builtin" or "onednn"; NULL: what the environment
+                         ///< variable LNSRT_MATMUL says, else "builtin"
 } lnsrt_session_options;
 
 /// Allocates everything that the session will ever need (exactly
@@ -132,21 +134,24 @@ LNSRT_API void lnsrt_session_release(lnsrt_session *session);
 /// Name of the instruction-set level in use, e.g. "x86-64-v4".
 LNSRT_API const char *lnsrt_session_cpu_level(const lnsrt_session *session);
 LNSRT_API uint32_t lnsrt_session_threads(const lnsrt_session *session);
+/// What computes the matrix products, e.g. "builtin avx512" or "onednn".
+LNSRT_API const char *lnsrt_session_matmul(const lnsrt_session *session);
 
 /// Fills every parameter from its initializer with Philox4x32-10 keyed by
 /// `seed` and counted by (parameter's index in the plan, element), and zeroes
 /// the optimizer state.
 LNSRT_API lnsrt_error *lnsrt_init(lnsrt_session *session, uint64_t seed);
 
+/// Defaults in parentheses.
 typedef struct lnsrt_optimizer_options {
   size_t struct_size;
-  float lr;
-  float beta1;        ///< 0.9
-  float beta2;        ///< 0.95
-  float eps;          ///< 1e-8
-  float weight_decay; ///< decoupled; applied to parameters marked for decay
-  float clip;         ///< global gradient-norm limit; 0: no clipping
-  uint64_t step;      ///< 1-based, for the bias correction
+  float lr;           ///< (1e-3)
+  float beta1;        ///< (0.9)
+  float beta2;        ///< (0.95)
+  float eps;          ///< (1e-8)
+  float weight_decay; ///< (0) decoupled; for parameters marked for decay
+  float clip;         ///< (0) global gradient-norm limit; 0: no clipping
+  uint64_t step;      ///< (1) 1-based, for the bias correction
 } lnsrt_optimizer_options;
 
 typedef struct lnsrt_step_result {
@@ -157,10 +162,11 @@ typedef struct lnsrt_step_result {
 
 /// One training step: forward, backward, clip, AdamW. `tokens` and `targets`
 /// hold B x T values each, row-major. No heap allocation from the second call.
-LNSRT_API lnsrt_error *
-lnsrt_train_step(lnsrt_session *session, const int32_t *tokens,
-                 const int32_t *targets, const lnsrt_optimizer_options *options,
-                 lnsrt_step_result *result);
+LNSRT_API lnsrt_error *lnsrt_train_step(lnsrt_session *session,
+                                        const int32_t *tokens,
+                                        const int32_t *targets,
+                                        const lnsrt_optimizer_options *options,
+                                        lnsrt_step_result *result);
 
 /// Loss and gradients only; read them with LNSRT_GRADIENT. No clipping.
 LNSRT_API lnsrt_error *lnsrt_grads(lnsrt_session *session,
@@ -194,11 +200,11 @@ typedef enum lnsrt_tensor_kind {
 
 typedef struct lnsrt_tensor_info {
   size_t struct_size;
-  const char *name;    ///< Hugging Face name; lives as long as the plan
-  const char *role;    ///< "matrix", "gain", "bias" or "embedding"
+  const char *name; ///< Hugging Face name; lives as long as the plan
+  const char *role; ///< "matrix", "gain", "bias" or "embedding"
   uint32_t rank;
-  int64_t shape[8];    ///< rank entries, outermost first
-  uint64_t elements;   ///< all tensors are f32
+  int64_t shape[8];  ///< rank entries, outermost first
+  uint64_t elements; ///< all tensors are f32
 } lnsrt_tensor_info;
 
 /// Parameters are numbered 0 .. count-1 in checkpoint order.

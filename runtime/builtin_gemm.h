@@ -1,0 +1,55 @@
+//===- builtin_gemm.h - Inner loops of the builtin product -------- C++ -*-===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+//
+// The inner loops are compiled once per instruction set, from gemm_kernel.inc.
+// This header is what those files share with the rest. It must not include any
+// header with inline functions: the linker could keep the copy with AVX-512 in
+// it for everybody.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LNS_RUNTIME_BUILTIN_GEMM_H
+#define LNS_RUNTIME_BUILTIN_GEMM_H
+
+#include <stdint.h>
+
+namespace lns {
+
+/// Packed operands: a in panels of up to `rows` rows, each k-major with a pitch
+/// of the panel's own height; b in panels of `columns` columns, k-major, the
+/// last one padded with zeros.
+struct GemmKernels {
+  const char *name;
+  int64_t rows;
+  int64_t columns;
+
+  /// Packs height x depth of op(a) into `to`. Element (i, p) of op(a) is at
+  /// from[i * stride + p], or from[p * stride + i] when `transposed`.
+  void (*packA)(float *to, const float *from, int64_t stride, bool transposed,
+                int64_t height, int64_t depth);
+
+  /// Packs depth x width of op(b) into `to`. Element (p, j) of op(b) is at
+  /// from[p * stride + j], or from[j * stride + p] when `transposed`.
+  void (*packB)(float *to, const float *from, int64_t stride, bool transposed,
+                int64_t width, int64_t depth);
+
+  /// c[height, width] = alpha * a b + beta * c for one panel of each; height is
+  /// a's pitch. c is not read when beta is 0.
+  void (*multiply)(const float *a, const float *b, float *c, int64_t stride,
+                   int64_t height, int64_t width, int64_t depth, float alpha,
+                   float beta);
+};
+
+#if defined(__x86_64__)
+extern const GemmKernels kGemmAvx512; ///< needs x86-64-v4
+extern const GemmKernels kGemmAvx2;   ///< needs x86-64-v3
+#endif
+extern const GemmKernels kGemmGeneric;
+
+} // namespace lns
+
+#endif // LNS_RUNTIME_BUILTIN_GEMM_H

@@ -1,0 +1,74 @@
+//===- cpu_matmul.h - Matrix products on the session's threads ---- C++ -*-===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+//
+// A product is cut into tiles of c, and k is never split between threads. An
+// element of c is summed in an order that depends on the shape alone, so the
+// bits are the same for every thread count.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LNS_RUNTIME_CPU_MATMUL_H
+#define LNS_RUNTIME_CPU_MATMUL_H
+
+#include "runtime/builtin_gemm.h"
+#include "runtime/error.h"
+#include "runtime/memory.h"
+#include "runtime/thread_pool.h"
+
+#include <cstdint>
+
+namespace lns {
+
+/// c[m,n] = alpha * op(a) op(b) + beta * c, as plan.fbs defines it.
+struct MatmulShape {
+  int64_t m = 0;
+  int64_t n = 0;
+  int64_t k = 0;
+  bool transA = false;
+  bool transB = false;
+  float alpha = 1.0f;
+  float beta = 0.0f;
+};
+
+enum class MatmulBackend { Builtin, OneDnn };
+
+class CpuMatmul {
+public:
+  /// `backend` is "builtin", "onednn" or null for the environment variable
+  /// LNSRT_MATMUL and then the builtin one. `cpuLevel` bounds the instructions
+  /// of the builtin one: a session on x86-64-v3 is the same everywhere.
+  Error create(const char *backend, const char *cpuLevel, ThreadPool &pool);
+
+  /// Computes one product. Operands are dense; c does not overlap a or b.
+  Error run(const MatmulShape &shape, const float *a, const float *b, float *c);
+
+  MatmulBackend backend() const { return kind; }
+  /// What computes the products: "onednn", "builtin avx512", ...
+  const char *name() const;
+
+private:
+  MatmulBackend kind = MatmulBackend::Builtin;
+  const GemmKernels *kernels = nullptr;
+  PageMemory workspace;
+  ThreadPool *pool = nullptr;
+};
+
+/// The oneDNN backend: single-threaded sgemm on tiles that depend on the shape
+/// only.
+Error oneDnnMatmul(const MatmulShape &shape, const float *a, const float *b,
+                   float *c, ThreadPool &pool);
+
+/// The builtin backend. `workspace` has at least
+/// builtinWorkspaceBytes(kernels).
+void builtinMatmul(const GemmKernels &kernels, const MatmulShape &shape,
+                   const float *a, const float *b, float *c, float *workspace,
+                   ThreadPool &pool);
+uint64_t builtinWorkspaceBytes(const GemmKernels &kernels);
+
+} // namespace lns
+
+#endif // LNS_RUNTIME_CPU_MATMUL_H

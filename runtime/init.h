@@ -1,0 +1,25 @@
+//===- init.h - Initial parameters -------------------------------- C++ -*-===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LNS_RUNTIME_INIT_H
+#define LNS_RUNTIME_INIT_H
+
+#include "runtime/plan_generated.h"
+#include "runtime/thread_pool.h"
+
+namespace lns {
+
+/// Fills the `elements` values of parameter number `index` from its
+/// initializer. Element e of a normal initializer is value e % 4 of Philox
+/// block e / 4 of stream `index`: the same for every thread count.
+void initializeParameter(const plan::Parameter &parameter, uint32_t index,
+                         uint64_t elements, uint64_t seed, float *data,
+                         ThreadPool &pool);
+
+} // namespace lns
+
+#endif // LNS_RUNTIME_INIT_H

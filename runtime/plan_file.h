@@ -1,0 +1,52 @@
+//===- plan_file.h - An opened and verified plan ------------------ C++ -*-===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LNS_RUNTIME_PLAN_FILE_H
+#define LNS_RUNTIME_PLAN_FILE_H
+
+#include "runtime/error.h"
+#include "runtime/memory.h"
+#include "runtime/plan_generated.h"
+
+#include <mutex>
+#include <string>
+
+struct lnsrt_plan {
+  std::string path; ///< "memory" when it did not come from a file
+  lns::PageMemory bytes;
+  const lns::plan::Plan *table = nullptr; ///< inside `bytes`, verified
+  std::string json;                       ///< lnsrt_plan_get_json's answer
+  std::once_flag jsonOnce;
+
+  const unsigned char *constants() const {
+    return bytes.data() + table->constants_offset();
+  }
+  /// Null when the plan has no such entry point.
+  const lns::plan::EntryPoint *entryPoint(std::string_view name) const;
+};
+
+namespace lns {
+
+/// Reads a plan from a file. The bytes are copied: a plan that is compiled anew
+/// while a session trains with the old one does not pull memory from under it.
+Error openPlan(const char *path, std::unique_ptr<lnsrt_plan> &out);
+
+Error openPlanMemory(const void *bytes, uint64_t size,
+                     std::unique_ptr<lnsrt_plan> &out);
+
+/// Trainable elements of one parameter. Only for verified plans.
+uint64_t elementCount(const plan::Parameter &parameter);
+
+/// Describes the plan as JSON; the keys are in docs/plan-format.md.
+std::string planJson(const lnsrt_plan &plan);
+
+/// Fills everything but `struct_size`.
+void fillPlanInfo(const lnsrt_plan &plan, lnsrt_plan_info &info);
+
+} // namespace lns
+
+#endif // LNS_RUNTIME_PLAN_FILE_H

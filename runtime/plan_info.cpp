@@ -1,0 +1,219 @@
+//===- plan_info.cpp - What a plan says about itself
+//------------------------===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#include "runtime/plan_file.h"
+
+#include <vector>
+
+using namespace lns;
+
+/// Length of the well-formed UTF-8 sequence at the start of `text`, or 0.
+static size_t utf8Length(std::string_view text) {
+  auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
+  unsigned char lead = byte(0);
+  size_t length = lead < 0x80   ? 1
+                  : lead < 0xc2 ? 0
+                  : lead < 0xe0 ? 2
+                  : lead < 0xf0 ? 3
+                  : lead < 0xf5 ? 4
+                                : 0;
+  if (length == 0 || length > text.size())
+    return 0;
+  for (size_t i = 1; i < length; ++i)
+    if ((byte(i) & 0xc0) != 0x80)
+      return 0;
+  // Overlong forms, surrogates and values beyond U+10FFFF.
+  if ((lead == 0xe0 && byte(1) < 0xa0) || (lead == 0xed && byte(1) > 0x9f) ||
+      (lead == 0xf0 && byte(1) < 0x90) || (lead == 0xf4 && byte(1) > 0x8f))
+    return 0;
+  return length;
+}
+
+namespace {
+/// Writes JSON with a comma wherever one is due.
+class JsonWriter {
+public:
+  std::string text;
+
+  void open(char bracket) {
+    comma();
+    text += bracket;
+    fresh = true;
+  }
+  void close(char bracket) {
+    text += bracket;
+    fresh = false;
+  }
+  void key(std::string_view name) {
+    string(name);
+    text += ':';
+    fresh = true;
+  }
+  void string(std::string_view value) {
+    comma();
+    text += '"';
+    while (!value.empty()) {
+      size_t length = utf8Length(value);
+      auto first = static_cast<unsigned char>(value[0]);
+      if (length == 0) {
+        text += "\\ufffd";
+        length = 1;
+      } else if (first == '"' || first == '\\') {
+        text += '\\';
+        text += value[0];
+      } else if (first < 0x20) {
+        constexpr char kDigits[] = "0123456789abcdef";
+        text += "\\u00";
+        text += kDigits[first >> 4];
+        text += kDigits[first & 15];
+      } else {
+        text += value.substr(0, length);
+      }
+      value.remove_prefix(length);
+    }
+    text += '"';
+  }
+  template <typename T> void number(T value) {
+    comma();
+    detail::append(text, value);
+  }
+  void boolean(bool value) {
+    comma();
+    text += value ? "true" : "false";
+  }
+  template <typename T> void field(std::string_view name, T value) {
+    key(name);
+    if constexpr (std::same_as<T, bool>)
+      boolean(value);
+    else if constexpr (std::is_arithmetic_v<T>)
+      number(value);
+    else
+      string(value);
+  }
+
+private:
+  void comma() {
+    if (!fresh)
+      text += ',';
+    fresh = false;
+  }
+  bool fresh = true;
+};
+} // namespace
+
+void lns::fillPlanInfo(const lnsrt_plan &plan, lnsrt_plan_info &info) {
+  const plan::Plan &table = *plan.table;
+  info.batch = table.batch();
+  info.sequence = table.sequence();
+  info.vocabulary = table.vocabulary();
+  info.layers = table.layers();
+  info.parameters = 0;
+  for (const plan::Parameter *parameter : *table.parameters())
+    info.parameters += elementCount(*parameter);
+  info.arena_bytes = table.arena_bytes();
+  info.activation_bytes = 0;
+  info.flops_per_step = 0;
+  if (const plan::EntryPoint *step = plan.entryPoint("train_step")) {
+    info.activation_bytes = step->activation_bytes();
+    info.flops_per_step = step->flops();
+  }
+  info.session_bytes =
+      4 * table.parameter_bytes() + table.arena_bytes() + table.io_bytes();
+  info.model_name = table.model_name()->c_str();
+  info.compiler = table.compiler()->c_str();
+}
+
+/// Launches of each kernel in one train_step, by the kernel's index.
+static std::vector<uint64_t> launchesPerStep(const lnsrt_plan &plan) {
+  std::vector<uint64_t> launches(plan.table->kernels()->size());
+  if (const plan::EntryPoint *step = plan.entryPoint("train_step"))
+    for (const plan::Command *command : *step->commands())
+      if (const plan::Launch *launch = command->body_as_Launch())
+        ++launches[launch->kernel()];
+  return launches;
+}
+
+std::string lns::planJson(const lnsrt_plan &plan) {
+  const plan::Plan &table = *plan.table;
+  lnsrt_plan_info info = {};
+  fillPlanInfo(plan, info);
+  JsonWriter json;
+  json.open('{');
+  json.field("model", table.model_name()->string_view());
+  json.field("compiler", table.compiler()->string_view());
+  json.field("norm_scheme", table.norm_scheme()
+                                ? table.norm_scheme()->string_view()
+                                : std::string_view());
+  json.field("batch", info.batch);
+  json.field("sequence", info.sequence);
+  json.field("vocabulary", info.vocabulary);
+  json.field("layers", info.layers);
+  json.field("parameters", info.parameters);
+  json.field("arena_bytes", info.arena_bytes);
+  json.field("activation_bytes", info.activation_bytes);
+  json.field("session_bytes", info.session_bytes);
+  json.field("flops_per_step", info.flops_per_step);
+
+  json.key("cpu_levels");
+  json.open('[');
+  for (const plan::CodeBlob *code : *table.code())
+    json.string(code->level()->string_view());
+  json.close(']');
+
+  json.key("entry_points");
+  json.open('{');
+  for (const plan::EntryPoint *entry : *table.entry_points()) {
+    json.key(entry->name()->string_view());
+    json.open('{');
+    json.field("commands", entry->commands()->size());
+    json.field("flops", entry->flops());
+    json.field("arena_bytes", entry->arena_bytes());
+    json.close('}');
+  }
+  json.close('}');
+
+  std::vector<uint64_t> launches = launchesPerStep(plan);
+  uint64_t norms = 0;
+  json.key("kernels");
+  json.open('[');
+  for (flatbuffers::uoffset_t i = 0; i < table.kernels()->size(); ++i) {
+    const plan::Kernel &kernel = *table.kernels()->Get(i);
+    norms += kernel.is_norm();
+    json.open('{');
+    json.field("symbol", kernel.symbol()->string_view());
+    json.field("kind", kernel.kind()->string_view());
+    json.field("source", kernel.source() ? kernel.source()->string_view()
+                                         : std::string_view());
+    json.field("launches_per_step", launches[i]);
+    json.field("is_norm", kernel.is_norm());
+    json.close('}');
+  }
+  json.close(']');
+  json.field("norm_kernels", norms);
+
+  json.key("tensors");
+  json.open('[');
+  for (const plan::Parameter *parameter : *table.parameters()) {
+    json.open('{');
+    json.field("name", parameter->name()->string_view());
+    json.key("shape");
+    json.open('[');
+    for (int64_t extent : *parameter->shape())
+      json.number(extent);
+    json.close(']');
+    json.field("role", std::string_view(plan::EnumNameRole(parameter->role())));
+    json.field("init",
+               std::string_view(plan::EnumNameInitKind(parameter->init())));
+    json.field("init_value", parameter->init_value());
+    json.field("decay", parameter->decay());
+    json.close('}');
+  }
+  json.close(']');
+  json.close('}');
+  return std::move(json.text);
+}

@@ -1,0 +1,207 @@
+//===- session.cpp - Making a session
+//---------------------------------------===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#include "runtime/session.h"
+
+#include "runtime/checked_math.h"
+#include "runtime/init.h"
+#include "runtime/plan_format.h"
+
+#include <algorithm>
+#include <cstring>
+#include <string_view>
+
+using namespace lns;
+using plan::Segment;
+
+const char *lns::entryName(Entry entry) {
+  constexpr const char *kNames[kEntries] = {"train_step", "grads", "apply",
+                                            "eval", "logits"};
+  return kNames[size_t(entry)];
+}
+
+unsigned char *lnsrt_session::segment(Segment which) const {
+  // Kernels get the constants through the same kind of pointer as everything
+  // else; the pages are read-only.
+  if (which == Segment::constants)
+    return const_cast<unsigned char *>(plan->constants());
+  return segments[size_t(which)].data();
+}
+
+void *lnsrt_session::address(const plan::BufferRef &buffer) const {
+  return segment(buffer.segment()) + buffer.offset();
+}
+
+Error lnsrt_session::allocate() {
+  const plan::Plan &table = *plan->table;
+  struct Request {
+    Segment segment;
+    uint64_t bytes;
+  };
+  for (Request request : {Request{Segment::arena, table.arena_bytes()},
+                          Request{Segment::parameters, table.parameter_bytes()},
+                          Request{Segment::gradients, table.parameter_bytes()},
+                          Request{Segment::exp_avg, table.parameter_bytes()},
+                          Request{Segment::exp_avg_sq, table.parameter_bytes()},
+                          Request{Segment::io, table.io_bytes()}})
+    if (Error error = PageMemory::allocate(
+            request.bytes, plan::EnumNameSegment(request.segment),
+            segments[size_t(request.segment)]))
+      return error;
+  uint64_t largest = 0;
+  for (const plan::Kernel *kernel : *table.kernels())
+    largest = std::max(largest, kernel->scratch_bytes());
+  // A page apart, so that no two threads share a cache line.
+  constexpr uint64_t kPage = 4096;
+  scratchPerThread = (largest + kPage - 1) / kPage * kPage;
+  auto bytes = checkedProduct({scratchPerThread, pool.threads()});
+  return PageMemory::allocate(bytes.value_or(UINT64_MAX), "scratch", scratch);
+}
+
+void lnsrt_session::resolve(Entry which, const plan::EntryPoint &entry) {
+  ResolvedEntry &resolved = entries[size_t(which)];
+  resolved.present = true;
+  size_t buffers = 0;
+  for (const plan::Command *command : *entry.commands())
+    if (const plan::Launch *launch = command->body_as_Launch())
+      buffers += launch->buffers()->size();
+  // Reserved once: the commands point into it.
+  resolved.buffers.reserve(buffers);
+  resolved.commands.reserve(entry.commands()->size());
+  for (const plan::Command *command : *entry.commands()) {
+    ResolvedCommand out;
+    out.kind = command->body_type();
+    out.name = command->name()->c_str();
+    if (const plan::Launch *launch = command->body_as_Launch()) {
+      out.group =
+          plan->table->kernels()->Get(launch->kernel())->kind()->c_str();
+      out.kernel = code.kernel(launch->kernel());
+      out.buffers = resolved.buffers.data() + resolved.buffers.size();
+      for (const plan::BufferRef *buffer : *launch->buffers())
+        resolved.buffers.push_back(address(*buffer));
+      out.floats = launch->floats() ? launch->floats()->data() : nullptr;
+      out.ints = launch->ints() ? launch->ints()->data() : nullptr;
+      out.items = int64_t(launch->items());
+    } else if (const plan::Matmul *matmul = command->body_as_Matmul()) {
+      out.group = "matmul";
+      out.shape = {int64_t(matmul->m()), int64_t(matmul->n()),
+                   int64_t(matmul->k()), matmul->trans_a(),
+                   matmul->trans_b(),    matmul->alpha(),
+                   matmul->beta()};
+      out.a = static_cast<const float *>(address(*matmul->a()));
+      out.b = static_cast<const float *>(address(*matmul->b()));
+      out.c = static_cast<float *>(address(*matmul->c()));
+    } else if (const plan::Fill *fill = command->body_as_Fill()) {
+      out.group = "fill";
+      out.c = static_cast<float *>(address(*fill->target()));
+      out.bytes = fill->target()->size();
+    } else if (const plan::Copy *copy = command->body_as_Copy()) {
+      out.group = "copy";
+      out.a = static_cast<const float *>(address(*copy->source()));
+      out.c = static_cast<float *>(address(*copy->target()));
+      out.bytes = copy->target()->size();
+    }
+    resolved.commands.push_back(out);
+  }
+  auto bind = [&](const plan::Binding &binding) {
+    std::string_view name = binding.name()->string_view();
+    void *data = address(*binding.buffer());
+    if (name == "tokens")
+      resolved.tokens = static_cast<int32_t *>(data);
+    else if (name == "targets")
+      resolved.targets = static_cast<int32_t *>(data);
+    else if (name == "optimizer")
+      resolved.optimizer = static_cast<float *>(data);
+    else if (name == "loss")
+      resolved.loss = static_cast<const float *>(data);
+    else if (name == "gradient_norm")
+      resolved.gradientNorm = static_cast<const float *>(data);
+    else if (name == "logits")
+      resolved.logits = static_cast<const float *>(data);
+  };
+  for (const plan::Binding *binding : *entry.inputs())
+    bind(*binding);
+  for (const plan::Binding *binding : *entry.outputs())
+    bind(*binding);
+}
+
+Error lnsrt_session::create(lnsrt_plan *from,
+                            const lnsrt_session_options &options) {
+  plan = from;
+  if (options.device && std::strcmp(options.device, "cpu") != 0)
+    return makeError(LNSRT_UNSUPPORTED, plan->path, "unknown device '",
+                     options.device, "'; this build has: cpu");
+  unsigned threads = options.threads;
+  if (threads == 0)
+    threads = ThreadPool::defaultThreads();
+  if (threads > ThreadPool::kMaxThreads)
+    return makeError(LNSRT_INVALID_ARGUMENT, plan->path, threads,
+                     " threads, at most ", ThreadPool::kMaxThreads,
+                     " are possible");
+  if (Error error = code.load(*plan, options.cpu_level))
+    return error;
+  if (Error error = pool.start(threads))
+    return error;
+  if (Error error = allocate())
+    return error;
+  if (Error error = matmul.create(options.matmul, code.level(), pool))
+    return error;
+  for (size_t i = 0; i < kEntries; ++i)
+    if (const plan::EntryPoint *entry = plan->entryPoint(entryName(Entry(i))))
+      resolve(Entry(i), *entry);
+  rows.reserve(entries[size_t(Entry::TrainStep)].commands.size());
+  return nullptr;
+}
+
+void lnsrt_session::init(uint64_t seed) {
+  for (Segment which :
+       {Segment::parameters, Segment::exp_avg, Segment::exp_avg_sq})
+    if (unsigned char *data = segment(which))
+      std::memset(data, 0, plan->table->parameter_bytes());
+  uint32_t index = 0;
+  for (const plan::Parameter *parameter : *plan->table->parameters()) {
+    auto *data = reinterpret_cast<float *>(segment(Segment::parameters) +
+                                           parameter->offset());
+    initializeParameter(*parameter, index++, elementCount(*parameter), seed,
+                        data, pool);
+  }
+}
+
+Error lnsrt_session::tensor(lnsrt_tensor_kind kind, size_t index,
+                            uint64_t elements, float *&data) {
+  Segment which;
+  switch (kind) {
+  case LNSRT_PARAMETER:
+    which = Segment::parameters;
+    break;
+  case LNSRT_GRADIENT:
+    which = Segment::gradients;
+    break;
+  case LNSRT_EXP_AVG:
+    which = Segment::exp_avg;
+    break;
+  case LNSRT_EXP_AVG_SQ:
+    which = Segment::exp_avg_sq;
+    break;
+  default:
+    return makeError(LNSRT_INVALID_ARGUMENT, plan->path, "unknown tensor kind ",
+                     int(kind));
+  }
+  const auto &parameters = *plan->table->parameters();
+  if (index >= parameters.size())
+    return makeError(LNSRT_INVALID_ARGUMENT, plan->path, "tensor ", index,
+                     ", the plan has ", parameters.size());
+  const plan::Parameter &parameter =
+      *parameters.Get(flatbuffers::uoffset_t(index));
+  if (elements != elementCount(parameter))
+    return makeError(LNSRT_INVALID_ARGUMENT, parameter.name()->string_view(),
+                     elements, " elements given, the tensor has ",
+                     elementCount(parameter));
+  data = reinterpret_cast<float *>(segment(which) + parameter.offset());
+  return nullptr;
+}

@@ -1,0 +1,104 @@
+//===- session.h - A plan at work on the CPU ---------------------- C++ -*-===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+//
+// Creating a session resolves every command of the plan to pointers and loads
+// its code. A step then runs down the list and allocates nothing.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LNS_RUNTIME_SESSION_H
+#define LNS_RUNTIME_SESSION_H
+
+#include "runtime/code_loader.h"
+#include "runtime/cpu_matmul.h"
+#include "runtime/error.h"
+#include "runtime/memory.h"
+#include "runtime/plan_file.h"
+#include "runtime/thread_pool.h"
+
+#include <array>
+#include <vector>
+
+namespace lns {
+
+/// One command with its operands' addresses.
+struct ResolvedCommand {
+  plan::CommandBody kind = plan::CommandBody::NONE;
+  const char *name = "";
+  const char *group = "";
+  // Launch
+  lns_kernel_fn kernel = nullptr;
+  void *const *buffers = nullptr;
+  const float *floats = nullptr;
+  const int64_t *ints = nullptr;
+  int64_t items = 0;
+  // Matmul; Fill and Copy use c (target), a (source) and bytes
+  MatmulShape shape;
+  const float *a = nullptr;
+  const float *b = nullptr;
+  float *c = nullptr;
+  uint64_t bytes = 0;
+};
+
+struct ResolvedEntry {
+  bool present = false;
+  std::vector<ResolvedCommand> commands;
+  std::vector<void *> buffers; ///< of all launches, one after another
+  int32_t *tokens = nullptr;
+  int32_t *targets = nullptr;
+  float *optimizer = nullptr;
+  const float *loss = nullptr;
+  const float *gradientNorm = nullptr;
+  const float *logits = nullptr;
+};
+
+enum class Entry { TrainStep, Grads, Apply, Eval, Logits };
+inline constexpr size_t kEntries = 5;
+const char *entryName(Entry entry);
+
+} // namespace lns
+
+struct lnsrt_session {
+  lnsrt_plan *plan = nullptr;
+  lns::LoadedCode code;
+  std::array<lns::PageMemory, 7> segments; ///< by plan::Segment
+  lns::PageMemory scratch;                 ///< one part per thread
+  uint64_t scratchPerThread = 0;
+  lns::CpuMatmul matmul;
+  std::array<lns::ResolvedEntry, lns::kEntries> entries;
+  std::vector<lnsrt_profile_row> rows;
+  // Last, so that its threads end before the memory goes.
+  lns::ThreadPool pool;
+
+  lns::Error create(lnsrt_plan *plan, const lnsrt_session_options &options);
+
+  void init(uint64_t seed);
+  lns::Error trainStep(const int32_t *tokens, const int32_t *targets,
+                       const lnsrt_optimizer_options &options,
+                       lnsrt_step_result &result);
+  lns::Error grads(const int32_t *tokens, const int32_t *targets, float &loss);
+  lns::Error apply(const lnsrt_optimizer_options &options, float &norm);
+  lns::Error eval(const int32_t *tokens, const int32_t *targets, float &loss);
+  lns::Error logits(const int32_t *tokens, float *logits);
+  lns::Error profileStep(uint64_t seed);
+  lns::Error runMatmuls(double &seconds);
+  /// The tensor's storage; `elements` must match.
+  lns::Error tensor(lnsrt_tensor_kind kind, size_t index, uint64_t elements,
+                    float *&data);
+
+private:
+  unsigned char *segment(lns::plan::Segment segment) const;
+  void *address(const lns::plan::BufferRef &buffer) const;
+  lns::Error allocate();
+  void resolve(lns::Entry which, const lns::plan::EntryPoint &entry);
+  lns::Error require(lns::Entry which, lns::ResolvedEntry *&entry);
+  lns::Error putTokens(const int32_t *from, int32_t *to, const char *what);
+  lns::Error execute(const lns::ResolvedCommand &command);
+  lns::Error execute(const lns::ResolvedEntry &entry);
+};
+
+#endif // LNS_RUNTIME_SESSION_H
