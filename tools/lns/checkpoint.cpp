@@ -1,0 +1,253 @@
+//===- checkpoint.cpp - Checkpoints ---------------------------------------===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#include "checkpoint.h"
+
+#include "file_io.h"
+#include "safetensors.h"
+
+#include <charconv>
+#include <filesystem>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+#include <set>
+
+namespace fs = std::filesystem;
+
+namespace lns::tool {
+
+static constexpr const char *modelFile = "/model.safetensors";
+static constexpr const char *optimizerFile = "/optimizer.safetensors";
+static constexpr const char *stateFile = "/trainer_state.json";
+
+namespace {
+/// One kind of tensor as it appears in a file: its names get a prefix.
+struct Section {
+  TensorKind kind;
+  const char *prefix;
+};
+} // namespace
+
+static const std::vector<Section> modelSections = {{TensorKind::Parameter, ""}};
+static const std::vector<Section> optimizerSections = {
+    {TensorKind::ExpAvg, "exp_avg."}, {TensorKind::ExpAvgSq, "exp_avg_sq."}};
+
+//===----------------------------------------------------------------------===//
+// Writing
+//===----------------------------------------------------------------------===//
+
+static Status writeSections(const std::string &path, TensorStore &store,
+                            const std::vector<Section> &sections) {
+  std::vector<SafetensorsSpec> specs;
+  uint64_t largest = 0;
+  for (const Section &section : sections)
+    for (const TensorDescription &tensor : store.tensors()) {
+      specs.push_back({section.prefix + tensor.name, tensor.shape});
+      largest = std::max(largest, tensor.elements);
+    }
+  Expected<SafetensorsWriter> writer =
+      SafetensorsWriter::create(path, specs, {{"format", "pt"}});
+  if (!writer)
+    return writer.status();
+  std::vector<float> buffer(largest);
+  for (const Section &section : sections)
+    for (size_t i = 0; i < store.tensors().size(); ++i) {
+      std::span<float> data(buffer.data(), store.tensors()[i].elements);
+      LNS_RETURN_IF_ERROR(store.read(section.kind, i, data));
+      LNS_RETURN_IF_ERROR(writer->append(data));
+    }
+  return writer->commit();
+}
+
+static Status writeText(const std::string &path, const std::string &text) {
+  Expected<AtomicFile> file = AtomicFile::create(path);
+  if (!file)
+    return file.status();
+  LNS_RETURN_IF_ERROR(file->write(text));
+  return file->commit();
+}
+
+Status saveCheckpoint(const std::string &path, TensorStore &store,
+                      const TrainerState &state, const std::string &config) {
+  Expected<AtomicFolder> folder = AtomicFolder::create(path);
+  if (!folder)
+    return folder.status();
+  const std::string &work = folder->workPath();
+  LNS_RETURN_IF_ERROR(writeSections(work + modelFile, store, modelSections));
+  LNS_RETURN_IF_ERROR(
+      writeSections(work + optimizerFile, store, optimizerSections));
+  nlohmann::ordered_json json = {{"format", 1},
+                                 {"step", state.step},
+                                 {"seed", state.seed},
+                                 {"batch", state.batch},
+                                 {"sequence", state.sequence},
+                                 {"elapsed_seconds", state.elapsedSeconds}};
+  LNS_RETURN_IF_ERROR(writeText(work + stateFile, json.dump(2) + "\n"));
+  if (!config.empty())
+    LNS_RETURN_IF_ERROR(writeText(work + "/config.json", config));
+  return folder->commit();
+}
+
+Status saveTensors(const std::string &path, TensorStore &store,
+                   TensorKind kind) {
+  return writeSections(path, store, {{kind, ""}});
+}
+
+//===----------------------------------------------------------------------===//
+// Reading
+//===----------------------------------------------------------------------===//
+
+/// Older LLaMA exports carry this table of constants; it is no parameter.
+static bool isKnownExtra(const std::string &name) {
+  return name.ends_with("rotary_emb.inv_freq");
+}
+
+/// Compares the whole file with the store.
+static Status checkSections(const SafetensorsFile &file, TensorStore &store,
+                            const std::vector<Section> &sections) {
+  std::set<std::string> expected;
+  for (const Section &section : sections)
+    for (const TensorDescription &tensor : store.tensors()) {
+      std::string name = section.prefix + tensor.name;
+      const SafetensorsEntry *entry = file.find(name);
+      if (!entry)
+        return Status::failure(fmt::format(
+            "{}: tensor '{}' is missing; the file does not belong to this plan",
+            file.path(), name));
+      if (entry->shape != tensor.shape)
+        return Status::failure(fmt::format(
+            "{}: tensor '{}' has shape {}, the plan has {}; compile the plan "
+            "for this model",
+            file.path(), name, formatShape(entry->shape),
+            formatShape(tensor.shape)));
+      if (entry->dtype != "F32" && entry->dtype != "F64" &&
+          entry->dtype != "BF16" && entry->dtype != "F16")
+        return Status::failure(fmt::format(
+            "{}: tensor '{}' has dtype {}, expected F32, F64, F16 or BF16",
+            file.path(), name, entry->dtype));
+      expected.insert(std::move(name));
+    }
+  for (const SafetensorsEntry &entry : file.tensors())
+    if (!expected.contains(entry.name) && !isKnownExtra(entry.name))
+      return Status::failure(fmt::format(
+          "{}: tensor '{}' is unknown to the plan; the file does not belong to "
+          "this plan",
+          file.path(), entry.name));
+  return Status::success();
+}
+
+static Status readSections(const SafetensorsFile &file, TensorStore &store,
+                           const std::vector<Section> &sections) {
+  std::vector<float> buffer;
+  for (const Section &section : sections)
+    for (size_t i = 0; i < store.tensors().size(); ++i) {
+      const TensorDescription &tensor = store.tensors()[i];
+      buffer.resize(tensor.elements);
+      LNS_RETURN_IF_ERROR(file.readF32(*file.find(section.prefix + tensor.name),
+                                       buffer.data()));
+      LNS_RETURN_IF_ERROR(store.write(section.kind, i, buffer));
+    }
+  return Status::success();
+}
+
+static Expected<TrainerState> readState(const std::string &path) {
+  Expected<std::string> text = readTextFile(path, 1 << 20);
+  if (!text)
+    return text.status();
+  nlohmann::json json = nlohmann::json::parse(*text, nullptr, false);
+  Status damaged = Status::failure(fmt::format(
+      "{}: not the state of a training run; delete this checkpoint", path));
+  if (!json.is_object())
+    return damaged;
+  TrainerState state;
+  for (auto [key, value] :
+       {std::pair{"step", &state.step}, std::pair{"seed", &state.seed},
+        std::pair{"batch", &state.batch},
+        std::pair{"sequence", &state.sequence}}) {
+    if (!json.contains(key) || !json[key].is_number_unsigned())
+      return damaged;
+    *value = json[key].get<uint64_t>();
+  }
+  if (!json.contains("elapsed_seconds") || !json["elapsed_seconds"].is_number())
+    return damaged;
+  state.elapsedSeconds = json["elapsed_seconds"].get<double>();
+  return state;
+}
+
+Expected<TrainerState> loadCheckpoint(const std::string &path,
+                                      TensorStore &store) {
+  Expected<TrainerState> state = readState(path + stateFile);
+  if (!state)
+    return state.status();
+  Expected<SafetensorsFile> model = SafetensorsFile::open(path + modelFile);
+  if (!model)
+    return model.status();
+  Expected<SafetensorsFile> optimizer =
+      SafetensorsFile::open(path + optimizerFile);
+  if (!optimizer)
+    return optimizer.status();
+  LNS_RETURN_IF_ERROR(checkSections(*model, store, modelSections));
+  LNS_RETURN_IF_ERROR(checkSections(*optimizer, store, optimizerSections));
+  LNS_RETURN_IF_ERROR(readSections(*model, store, modelSections));
+  LNS_RETURN_IF_ERROR(readSections(*optimizer, store, optimizerSections));
+  return state;
+}
+
+Status loadParameters(const std::string &path, TensorStore &store) {
+  std::string file = path;
+  if (isFolder(path)) {
+    std::string folder = path;
+    if (!pathExists(folder + modelFile)) {
+      std::optional<std::string> latest = latestCheckpoint(path);
+      if (!latest)
+        return Status::failure(fmt::format(
+            "{}: holds neither model.safetensors nor a checkpoint step-*",
+            path));
+      folder = *latest;
+    }
+    file = folder + modelFile;
+  }
+  Expected<SafetensorsFile> model = SafetensorsFile::open(file);
+  if (!model)
+    return model.status();
+  LNS_RETURN_IF_ERROR(checkSections(*model, store, modelSections));
+  return readSections(*model, store, modelSections);
+}
+
+//===----------------------------------------------------------------------===//
+// Run folders
+//===----------------------------------------------------------------------===//
+
+std::string checkpointPath(const std::string &runFolder, uint64_t step) {
+  return fmt::format("{}/step-{:06}", runFolder, step);
+}
+
+std::optional<std::string> latestCheckpoint(const std::string &runFolder) {
+  constexpr std::string_view prefix = "step-";
+  std::optional<std::string> best;
+  uint64_t bestStep = 0;
+  std::error_code error;
+  fs::directory_iterator it(runFolder, error), end;
+  for (; !error && it != end; it.increment(error)) {
+    std::string name = it->path().filename().string();
+    if (!name.starts_with(prefix))
+      continue;
+    uint64_t step = 0;
+    const char *last = name.data() + name.size();
+    auto [stop, code] =
+        std::from_chars(name.data() + prefix.size(), last, step);
+    if (code != std::errc() || stop != last)
+      continue;
+    if (!best || step > bestStep) {
+      best = it->path().string();
+      bestStep = step;
+    }
+  }
+  return best;
+}
+
+} // namespace lns::tool

@@ -1,0 +1,77 @@
+//===- checkpoint.h - Checkpoints -------------------------------*- C++ -*-===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LNS_TOOLS_LNS_CHECKPOINT_H
+#define LNS_TOOLS_LNS_CHECKPOINT_H
+
+#include "status.h"
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace lns::tool {
+
+enum class TensorKind { Parameter, Gradient, ExpAvg, ExpAvgSq };
+
+struct TensorDescription {
+  std::string name; ///< Hugging Face name
+  std::vector<int64_t> shape;
+  uint64_t elements = 0; ///< all are f32
+};
+
+/// What a checkpoint is read from and written to: a session of the runtime, or
+/// plain memory in a test.
+class TensorStore {
+public:
+  virtual ~TensorStore() = default;
+  virtual const std::vector<TensorDescription> &tensors() const = 0;
+  virtual Status read(TensorKind kind, size_t index, std::span<float> out) = 0;
+  virtual Status write(TensorKind kind, size_t index,
+                       std::span<const float> data) = 0;
+};
+
+/// Where a run stands; trainer_state.json.
+struct TrainerState {
+  uint64_t step = 0; ///< steps done
+  uint64_t seed = 0;
+  uint64_t batch = 0;
+  uint64_t sequence = 0;
+  double elapsedSeconds = 0;
+};
+
+/// Writes the folder `path` with model.safetensors (parameters),
+/// optimizer.safetensors (exp_avg.NAME, exp_avg_sq.NAME), trainer_state.json
+/// and, unless `config` is empty, config.json. The folder appears when all of
+/// it is on the disk, and never replaces another.
+Status saveCheckpoint(const std::string &path, TensorStore &store,
+                      const TrainerState &state, const std::string &config);
+
+/// Reads parameters, optimizer state and trainer state back. Every name, shape
+/// and type is compared with the store before anything is written into it.
+Expected<TrainerState> loadCheckpoint(const std::string &path,
+                                      TensorStore &store);
+
+/// Reads the parameters only. `path` is a safetensors file, a checkpoint
+/// folder, or a run folder, whose last checkpoint is taken.
+Status loadParameters(const std::string &path, TensorStore &store);
+
+/// Writes all tensors of one kind into a single file under their own names.
+Status saveTensors(const std::string &path, TensorStore &store,
+                   TensorKind kind);
+
+/// The checkpoint of a run folder with the largest step, if there is one.
+std::optional<std::string> latestCheckpoint(const std::string &runFolder);
+
+/// "RUN/step-000123".
+std::string checkpointPath(const std::string &runFolder, uint64_t step);
+
+} // namespace lns::tool
+
+#endif // LNS_TOOLS_LNS_CHECKPOINT_H

@@ -1,0 +1,207 @@
+//===- checkpoint_commands.cpp - lns eval, lns sample, lns grads ----------===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#include "arg_parser.h"
+#include "checkpoint.h"
+#include "commands.h"
+#include "data_loader.h"
+#include "evaluate.h"
+#include "metrics.h"
+#include "plan_session.h"
+#include "session_options.h"
+
+#include <cmath>
+#include <cstdio>
+#include <fmt/format.h>
+
+namespace lns::tool {
+
+/// Plan and session with the parameters of a checkpoint.
+namespace {
+struct LoadedModel {
+  // On the heap: the session refers to the plan.
+  std::unique_ptr<PlanFile> plan;
+  std::unique_ptr<PlanSession> session;
+};
+} // namespace
+
+static Expected<LoadedModel> loadModel(const std::string &planPath,
+                                       const std::string &checkpoint,
+                                       const PlanSession::Options &options) {
+  Expected<PlanFile> plan = PlanFile::open(planPath);
+  if (!plan)
+    return plan.status();
+  LoadedModel model;
+  model.plan = std::make_unique<PlanFile>(std::move(*plan));
+  Expected<PlanSession> session = PlanSession::create(*model.plan, options);
+  if (!session)
+    return session.status();
+  model.session = std::make_unique<PlanSession>(std::move(*session));
+  LNS_RETURN_IF_ERROR(loadParameters(checkpoint, *model.session));
+  return model;
+}
+
+Status runEval(Arguments arguments) {
+  std::string planPath, checkpoint, data;
+  uint64_t batches = 0;
+  bool json = false;
+  PlanSession::Options sessionOptions;
+  ArgParser parser("lns eval", "Mean loss of a checkpoint on held-out text.");
+  parser.positional("PLAN", &planPath, "plan made by lnsc");
+  parser.option("--checkpoint", "PATH", &checkpoint,
+                "checkpoint, run folder or safetensors file");
+  parser.required();
+  parser.option("--data", "DIR|GLOB", &data,
+                "token shards; the held-out ones if there are any");
+  parser.required();
+  parser.option("--eval-batches", "N", &batches, "batches, 0: all");
+  parser.flag("--json", &json, "print JSON");
+  declareSessionOptions(parser, &sessionOptions);
+  LNS_RETURN_IF_ERROR(parser.parse(arguments));
+  if (parser.helpRequested()) {
+    std::fputs(parser.help().c_str(), stdout);
+    return Status::success();
+  }
+  Expected<LoadedModel> model = loadModel(planPath, checkpoint, sessionOptions);
+  if (!model)
+    return model.status();
+  Expected<ShardSet> shards = findShards(data);
+  if (!shards)
+    return shards.status();
+  Expected<DataLoader> loader = openLoader(
+      *model->plan, shards->val.empty() ? shards->train : shards->val);
+  if (!loader)
+    return loader.status();
+  Expected<double> loss =
+      evaluateLoss(*model->plan, *model->session, *loader, batches);
+  if (!loss)
+    return loss.status();
+  if (!std::isfinite(*loss))
+    return Status::failure(fmt::format(
+        "{}: the loss is {}; the checkpoint is damaged or has diverged",
+        checkpoint, *loss));
+  if (json)
+    fmt::print("{{\"val_loss\":{},\"val_bpb\":{},\"perplexity\":{}}}\n", *loss,
+               bitsPerToken(*loss), std::exp(*loss));
+  else
+    fmt::print("val_loss={:.6f}\nperplexity={:.4f}\nval_bpb={:.4f}\n", *loss,
+               std::exp(*loss), bitsPerToken(*loss));
+  return Status::success();
+}
+
+Status runSample(Arguments arguments) {
+  std::string planPath, checkpoint, prompt;
+  uint64_t count = 400;
+  SamplerOptions sampler;
+  sampler.temperature = 0.8;
+  sampler.topK = 40;
+  PlanSession::Options sessionOptions;
+  ArgParser parser("lns sample", "Lets a checkpoint continue a text, byte by "
+                                 "byte. A plan with --batch=1 is fastest.");
+  parser.positional("PLAN", &planPath, "plan made by lnsc");
+  parser.option("--checkpoint", "PATH", &checkpoint,
+                "checkpoint, run folder or safetensors file");
+  parser.required();
+  parser.option("--prompt", "TEXT", &prompt, "beginning of the text");
+  parser.option("--bytes", "N", &count, "bytes to add", 1 << 24);
+  parser.option("--temperature", "T", &sampler.temperature,
+                "0: always the likeliest byte", 0.0, 100.0);
+  parser.option("--top-k", "K", &sampler.topK,
+                "draw among the K likeliest, 0: among all");
+  parser.option("--seed", "N", &sampler.seed, "of the draws");
+  declareSessionOptions(parser, &sessionOptions);
+  LNS_RETURN_IF_ERROR(parser.parse(arguments));
+  if (parser.helpRequested()) {
+    std::fputs(parser.help().c_str(), stdout);
+    return Status::success();
+  }
+  Expected<LoadedModel> model = loadModel(planPath, checkpoint, sessionOptions);
+  if (!model)
+    return model.status();
+  TextSanitizer sanitizer;
+  auto print = [&](const std::string &text) {
+    std::fputs(text.c_str(), stdout);
+    std::fflush(stdout);
+  };
+  for (char c : prompt)
+    print(sanitizer.push(static_cast<unsigned char>(c)));
+  LNS_RETURN_IF_ERROR(
+      generateText(*model->plan, *model->session, prompt, count, sampler,
+                   [&](unsigned char byte) { print(sanitizer.push(byte)); }));
+  print(sanitizer.finish() + "\n");
+  return Status::success();
+}
+
+/// L2 norm over all gradients, summed in a fixed order in double.
+static Status gradientNorm(PlanSession &session, double &norm) {
+  double sum = 0;
+  std::vector<float> buffer;
+  for (size_t i = 0; i < session.tensors().size(); ++i) {
+    buffer.resize(session.tensors()[i].elements);
+    LNS_RETURN_IF_ERROR(session.read(TensorKind::Gradient, i, buffer));
+    for (float g : buffer)
+      sum += static_cast<double>(g) * static_cast<double>(g);
+  }
+  norm = std::sqrt(sum);
+  return Status::success();
+}
+
+Status runGrads(Arguments arguments) {
+  std::string planPath, checkpoint, tokenPath, out;
+  bool json = false;
+  PlanSession::Options sessionOptions;
+  ArgParser parser("lns grads",
+                   "Loss and every gradient for the first B x T tokens of a "
+                   "shard; no clipping. For comparison with other trainers.");
+  parser.positional("PLAN", &planPath, "plan made by lnsc");
+  parser.option("--checkpoint", "PATH", &checkpoint,
+                "checkpoint, run folder or safetensors file");
+  parser.required();
+  parser.option("--tokens", "SHARD", &tokenPath, "token shard");
+  parser.required();
+  parser.option("-o", "FILE", &out,
+                "safetensors file for the gradients, under the parameters' "
+                "names");
+  parser.required();
+  parser.flag("--json", &json, "print JSON");
+  declareSessionOptions(parser, &sessionOptions);
+  LNS_RETURN_IF_ERROR(parser.parse(arguments));
+  if (parser.helpRequested()) {
+    std::fputs(parser.help().c_str(), stdout);
+    return Status::success();
+  }
+  Expected<LoadedModel> model = loadModel(planPath, checkpoint, sessionOptions);
+  if (!model)
+    return model.status();
+  Expected<DataLoader> loader = openLoader(*model->plan, {tokenPath});
+  if (!loader)
+    return loader.status();
+  std::vector<int32_t> tokens(model->plan->batchTokens());
+  std::vector<int32_t> targets(tokens.size());
+  LNS_RETURN_IF_ERROR(
+      loader->sequentialBatch(0, tokens.data(), targets.data()));
+  float loss = 0;
+  LNS_RETURN_IF_ERROR(takeError(lnsrt_grads(
+      model->session->get(), tokens.data(), targets.data(), &loss)));
+  double norm = 0;
+  LNS_RETURN_IF_ERROR(gradientNorm(*model->session, norm));
+  if (!std::isfinite(loss) || !std::isfinite(norm))
+    return Status::failure(fmt::format(
+        "{}: loss {}, gradient norm {}; the checkpoint is damaged or has "
+        "diverged",
+        checkpoint, loss, norm));
+  LNS_RETURN_IF_ERROR(saveTensors(out, *model->session, TensorKind::Gradient));
+  if (json)
+    fmt::print("{{\"loss\":{},\"grad_norm\":{},\"tensors\":{}}}\n", loss, norm,
+               model->session->tensors().size());
+  else
+    fmt::print("loss={}\ngrad_norm={:.9g}\n{} gradients in {}\n", loss, norm,
+               model->session->tensors().size(), out);
+  return Status::success();
+}
+
+} // namespace lns::tool

@@ -1,0 +1,98 @@
+//===- data_command.cpp - lns data prepare, lns data info -----------------===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#include "arg_parser.h"
+#include "commands.h"
+#include "data_loader.h"
+#include "data_prepare.h"
+#include "progress.h"
+#include "shard.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace lns::tool {
+
+Status runDataPrepare(Arguments arguments) {
+  std::string set, folder;
+  std::vector<std::string> texts;
+  double heldOut = 0.04;
+  ArgParser parser("lns data prepare",
+                   "Turns text into token shards (train.bin, val.bin, "
+                   "meta.json); one byte is one token.");
+  parser.option("-o", "DIR", &folder, "folder for the shards");
+  parser.required();
+  parser.choice("--set", &set, {"classic"},
+                "classic: the King James Bible and Jane Austen's novels, from "
+                "the Debian packages bible-kjv-text and r-cran-janeaustenr");
+  parser.list("--text", "FILE", &texts, "text files, instead of a set");
+  parser.option("--held-out", "SHARE", &heldOut,
+                "tail of every document that goes to val.bin", 0.0, 0.5);
+  LNS_RETURN_IF_ERROR(parser.parse(arguments));
+  if (parser.helpRequested()) {
+    std::fputs(parser.help().c_str(), stdout);
+    return Status::success();
+  }
+  if (set.empty() == texts.empty())
+    return Status::usage("give either --set classic or --text FILE...");
+
+  Expected<std::vector<Document>> documents =
+      texts.empty() ? loadClassicSet(ClassicPaths()) : loadTextFiles(texts);
+  if (!documents)
+    return documents.status();
+  Expected<PrepareSummary> summary =
+      writeDataset(*documents, heldOut, texts.empty() ? set : "text", folder);
+  if (!summary)
+    return summary.status();
+  fmt::print("{}: {} documents, {} training tokens, {} held out\n", folder,
+             summary->documents, summary->trainTokens, summary->valTokens);
+  return Status::success();
+}
+
+Status runDataInfo(Arguments arguments) {
+  std::string path;
+  bool json = false;
+  ArgParser parser("lns data info", "Says what token shards hold.");
+  parser.positional("PATH", &path, "a folder, a shard, or a pattern of shards");
+  parser.flag("--json", &json, "print JSON");
+  LNS_RETURN_IF_ERROR(parser.parse(arguments));
+  if (parser.helpRequested()) {
+    std::fputs(parser.help().c_str(), stdout);
+    return Status::success();
+  }
+  Expected<ShardSet> set = findShards(path);
+  if (!set)
+    return set.status();
+  nlohmann::ordered_json rows = nlohmann::ordered_json::array();
+  for (bool heldOut : {false, true})
+    for (const std::string &file : heldOut ? set->val : set->train) {
+      Expected<Shard> shard = Shard::open(file);
+      if (!shard)
+        return shard.status();
+      uint16_t largest = 0;
+      for (uint16_t token : shard->tokens())
+        largest = std::max(largest, token);
+      if (json)
+        rows.push_back({{"path", file},
+                        {"held_out", heldOut},
+                        {"tokens", shard->tokens().size()},
+                        {"largest_token", largest}});
+      else
+        fmt::print("{}: {} tokens, largest {}, {}\n", file,
+                   shard->tokens().size(), largest,
+                   heldOut ? "held out" : "for training");
+    }
+  if (json)
+    fmt::print("{}\n",
+               rows.dump(2, ' ', false,
+                         nlohmann::ordered_json::error_handler_t::replace));
+  return Status::success();
+}
+
+} // namespace lns::tool

@@ -1,0 +1,87 @@
+//===- data_loader.h - Batches of tokens from shards ------------*- C++ -*-===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LNS_TOOLS_LNS_DATA_LOADER_H
+#define LNS_TOOLS_LNS_DATA_LOADER_H
+
+#include "shard.h"
+#include "status.h"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace lns::tool {
+
+/// Fills batches of B rows of T tokens, and the targets: the same tokens
+/// shifted by one. Has no state: a batch depends on the seed and its number
+/// only, so that a resumed run sees exactly the batches that an uninterrupted
+/// one would.
+class DataLoader {
+public:
+  /// Every shard must hold at least B * T + 1 tokens.
+  static Expected<DataLoader> create(std::vector<Shard> shards, uint32_t batch,
+                                     uint32_t sequence, uint32_t vocabulary);
+
+  /// Training order: the text is cut into windows of T tokens; each epoch
+  /// visits every window once, in an order and with a cut that seed and epoch
+  /// fix. `step` counts from 0. `tokens` and `targets` have B * T places.
+  Status randomBatch(uint64_t seed, uint64_t step, int32_t *tokens,
+                     int32_t *targets) const;
+
+  /// Reading order, as llm.c: batch `number` holds the B * T consecutive
+  /// tokens after those of the batch before it; what is left of a shard is
+  /// skipped.
+  Status sequentialBatch(uint64_t number, int32_t *tokens,
+                         int32_t *targets) const;
+  uint64_t sequentialBatches() const { return batches; }
+
+  uint64_t windowsPerEpoch() const { return windows; }
+  uint64_t tokenCount() const { return tokenTotal; }
+  size_t shardCount() const { return shards.size(); }
+
+private:
+  struct Source {
+    Shard shard;
+    uint64_t firstWindow = 0;
+    uint64_t windowCount = 0;
+    uint64_t firstBatch = 0;
+    uint64_t batchCount = 0;
+  };
+
+  /// Copies T tokens and their successors.
+  Status copyRow(const Shard &shard, uint64_t offset, int32_t *tokens,
+                 int32_t *targets) const;
+
+  std::vector<Source> shards;
+  uint32_t batch = 0;
+  uint32_t sequence = 0;
+  uint32_t vocabulary = 0;
+  uint64_t windows = 0;
+  uint64_t batches = 0;
+  uint64_t tokenTotal = 0;
+};
+
+/// Position `index` of a pseudorandom permutation of [0, size), size > 0.
+uint64_t permute(uint64_t seed, uint64_t epoch, uint64_t size, uint64_t index);
+
+struct ShardSet {
+  std::vector<std::string> train;
+  std::vector<std::string> val;
+};
+
+/// What --data names: a folder (its *.bin files), one file, or a pattern.
+/// Files whose name contains "val" are held out, all others are for training;
+/// both lists are sorted by name.
+Expected<ShardSet> findShards(const std::string &folderOrPattern);
+
+/// Opens every path.
+Expected<std::vector<Shard>> openShards(const std::vector<std::string> &paths);
+
+} // namespace lns::tool
+
+#endif // LNS_TOOLS_LNS_DATA_LOADER_H

@@ -1,0 +1,270 @@
+//===- file_io.cpp - Mapped reads, atomic writes --------------------------===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#include "file_io.h"
+
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <filesystem>
+#include <fmt/format.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace fs = std::filesystem;
+
+namespace lns::tool {
+
+std::string describeErrno(int code) {
+  std::string text = std::strerror(code);
+  if (!text.empty() && text[0] >= 'A' && text[0] <= 'Z')
+    text[0] = static_cast<char>(text[0] - 'A' + 'a');
+  switch (code) {
+  case ENOSPC:
+  case EDQUOT:
+    return text + "; free some space or choose another folder";
+  case EFBIG:
+    return text + "; raise the file size limit (ulimit -f)";
+  case EACCES:
+  case EPERM:
+  case EROFS:
+    return text + "; choose a path that you may write to";
+  case ENOTDIR:
+    return text + "; a part of the path is a file";
+  default:
+    return text;
+  }
+}
+
+bool isFolder(const std::string &path) {
+  std::error_code ignored;
+  return fs::is_directory(path, ignored);
+}
+
+bool pathExists(const std::string &path) {
+  struct stat info;
+  return ::lstat(path.c_str(), &info) == 0;
+}
+
+static std::string parentOf(const std::string &path) {
+  std::string parent = fs::path(path).parent_path().string();
+  return parent.empty() ? "." : parent;
+}
+
+static std::string temporaryName(const std::string &path) {
+  fs::path p(path);
+  fs::path name = fmt::format("{}{}-{}", AtomicFolder::prefix,
+                              p.filename().string(), ::getpid());
+  return (fs::path(parentOf(path)) / name).string();
+}
+
+/// Makes a rename inside `folder` survive a power cut.
+static Status syncFolder(const std::string &folder) {
+  int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0)
+    return Status::failure(fmt::format("{}: cannot open the folder: {}", folder,
+                                       describeErrno(errno)));
+  int result = ::fsync(fd);
+  int code = errno;
+  ::close(fd);
+  // Some file systems have nothing to flush for a folder and say EINVAL.
+  if (result != 0 && code != EINVAL)
+    return Status::failure(fmt::format("{}: cannot flush the folder: {}",
+                                       folder, describeErrno(code)));
+  return Status::success();
+}
+
+//===----------------------------------------------------------------------===//
+// Reading
+//===----------------------------------------------------------------------===//
+
+Expected<MappedFile> MappedFile::open(const std::string &path) {
+  int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0)
+    return Status::failure(
+        fmt::format("{}: cannot open: {}", path, describeErrno(errno)));
+  struct stat info;
+  if (::fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) {
+    ::close(fd);
+    return Status::failure(fmt::format("{}: not a regular file", path));
+  }
+  MappedFile file;
+  file.name = path;
+  file.size = static_cast<size_t>(info.st_size);
+  if (file.size > 0) {
+    void *address = ::mmap(nullptr, file.size, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (address == MAP_FAILED) {
+      int code = errno;
+      ::close(fd);
+      file.size = 0;
+      return Status::failure(
+          fmt::format("{}: cannot map: {}", path, describeErrno(code)));
+    }
+    file.data = static_cast<const std::byte *>(address);
+  }
+  ::close(fd);
+  return file;
+}
+
+MappedFile::MappedFile(MappedFile &&other) noexcept
+    : data(std::exchange(other.data, nullptr)),
+      size(std::exchange(other.size, 0)), name(std::move(other.name)) {}
+
+MappedFile &MappedFile::operator=(MappedFile &&other) noexcept {
+  std::swap(data, other.data);
+  std::swap(size, other.size);
+  std::swap(name, other.name);
+  return *this;
+}
+
+MappedFile::~MappedFile() {
+  if (data)
+    ::munmap(const_cast<std::byte *>(data), size);
+}
+
+Expected<std::string> readTextFile(const std::string &path, size_t maxBytes) {
+  Expected<MappedFile> file = MappedFile::open(path);
+  if (!file)
+    return file.status();
+  if (file->bytes().size() > maxBytes)
+    return Status::failure(fmt::format("{}: {} bytes, at most {} are expected",
+                                       path, file->bytes().size(), maxBytes));
+  return std::string(reinterpret_cast<const char *>(file->bytes().data()),
+                     file->bytes().size());
+}
+
+//===----------------------------------------------------------------------===//
+// Writing
+//===----------------------------------------------------------------------===//
+
+Expected<AtomicFile> AtomicFile::create(const std::string &path) {
+  if (isFolder(path))
+    return Status::failure(
+        fmt::format("{}: is a folder; give the name of a file", path));
+  AtomicFile file;
+  file.target = path;
+  file.temporary = temporaryName(path);
+  file.fd = ::open(file.temporary.c_str(),
+                   O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  if (file.fd < 0)
+    return Status::failure(
+        fmt::format("{}: cannot create: {}", path, describeErrno(errno)));
+  return file;
+}
+
+AtomicFile::AtomicFile(AtomicFile &&other) noexcept
+    : fd(std::exchange(other.fd, -1)), target(std::move(other.target)),
+      temporary(std::exchange(other.temporary, {})) {}
+
+AtomicFile::~AtomicFile() {
+  if (fd >= 0)
+    ::close(fd);
+  if (!temporary.empty())
+    ::unlink(temporary.c_str());
+}
+
+Status AtomicFile::write(const void *bytes, size_t count) {
+  const char *next = static_cast<const char *>(bytes);
+  while (count > 0) {
+    ssize_t written = ::write(fd, next, count);
+    if (written < 0 && errno == EINTR)
+      continue;
+    if (written <= 0)
+      return Status::failure(
+          fmt::format("{}: cannot write: {}", target,
+                      describeErrno(written < 0 ? errno : ENOSPC)));
+    next += written;
+    count -= static_cast<size_t>(written);
+  }
+  return Status::success();
+}
+
+Status AtomicFile::commit() {
+  // Delayed allocation may report a full disk only here, so both results count.
+  bool flushed = ::fsync(fd) == 0;
+  int code = errno;
+  if (::close(std::exchange(fd, -1)) != 0 && flushed) {
+    flushed = false;
+    code = errno;
+  }
+  if (!flushed)
+    return Status::failure(
+        fmt::format("{}: cannot write: {}", target, describeErrno(code)));
+  if (::rename(temporary.c_str(), target.c_str()) != 0)
+    return Status::failure(fmt::format("{}: cannot move into place: {}", target,
+                                       describeErrno(errno)));
+  temporary.clear();
+  return syncFolder(parentOf(target));
+}
+
+Expected<AtomicFolder> AtomicFolder::create(const std::string &path) {
+  if (pathExists(path))
+    return Status::failure(fmt::format(
+        "{}: already exists; remove it or choose another name", path));
+  AtomicFolder folder;
+  folder.target = path;
+  std::string temporary = temporaryName(path);
+  std::error_code ignored;
+  fs::remove_all(temporary, ignored);
+  if (::mkdir(temporary.c_str(), 0755) != 0)
+    return Status::failure(fmt::format("{}: cannot create the folder: {}", path,
+                                       describeErrno(errno)));
+  folder.temporary = temporary;
+  return folder;
+}
+
+AtomicFolder::AtomicFolder(AtomicFolder &&other) noexcept
+    : target(std::move(other.target)),
+      temporary(std::exchange(other.temporary, {})) {}
+
+AtomicFolder::~AtomicFolder() {
+  if (temporary.empty())
+    return;
+  std::error_code ignored;
+  fs::remove_all(temporary, ignored);
+}
+
+Status AtomicFolder::commit() {
+  LNS_RETURN_IF_ERROR(syncFolder(temporary));
+  // rename(2) would replace an empty folder silently; one that appeared since
+  // create() is somebody else's.
+  if (pathExists(target))
+    return Status::failure(fmt::format(
+        "{}: already exists; remove it or choose another name", target));
+  if (::rename(temporary.c_str(), target.c_str()) != 0)
+    return Status::failure(fmt::format("{}: cannot move into place: {}", target,
+                                       describeErrno(errno)));
+  temporary.clear();
+  return syncFolder(parentOf(target));
+}
+
+Status makeFolder(const std::string &path, bool *created) {
+  std::error_code error;
+  bool made = fs::create_directories(path, error);
+  if (error)
+    return Status::failure(fmt::format("{}: cannot create the folder: {}", path,
+                                       describeErrno(error.value())));
+  if (!isFolder(path))
+    return Status::failure(fmt::format("{}: not a folder", path));
+  if (created)
+    *created = made;
+  return Status::success();
+}
+
+void removeStaleFolders(const std::string &folder) {
+  std::error_code error;
+  fs::directory_iterator it(folder, error), end;
+  for (; !error && it != end; it.increment(error)) {
+    std::string name = it->path().filename().string();
+    std::error_code ignored;
+    if (name.starts_with(AtomicFolder::prefix))
+      fs::remove_all(it->path(), ignored);
+  }
+}
+
+} // namespace lns::tool

@@ -1,0 +1,109 @@
+//===- file_io.h - Mapped reads, atomic writes ------------------*- C++ -*-===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LNS_TOOLS_LNS_FILE_IO_H
+#define LNS_TOOLS_LNS_FILE_IO_H
+
+#include "status.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace lns::tool {
+
+/// A regular file mapped read-only. Bytes are untrusted: nothing is checked but
+/// that they are there.
+class MappedFile {
+public:
+  static Expected<MappedFile> open(const std::string &path);
+
+  MappedFile() = default;
+  MappedFile(MappedFile &&other) noexcept;
+  MappedFile &operator=(MappedFile &&other) noexcept;
+  MappedFile(const MappedFile &) = delete;
+  MappedFile &operator=(const MappedFile &) = delete;
+  ~MappedFile();
+
+  std::span<const std::byte> bytes() const { return {data, size}; }
+  const std::string &path() const { return name; }
+
+private:
+  const std::byte *data = nullptr;
+  size_t size = 0;
+  std::string name;
+};
+
+/// The whole of a text file; an error if it is larger than `maxBytes`.
+Expected<std::string> readTextFile(const std::string &path, size_t maxBytes);
+
+/// A file that appears under its name only when it is complete: bytes go to a
+/// hidden neighbour, which commit() flushes to the disk and renames. Without a
+/// successful commit() the destructor removes the neighbour and whatever stood
+/// at `path` before is untouched.
+class AtomicFile {
+public:
+  static Expected<AtomicFile> create(const std::string &path);
+
+  AtomicFile(AtomicFile &&other) noexcept;
+  AtomicFile &operator=(AtomicFile &&) = delete;
+  ~AtomicFile();
+
+  Status write(const void *bytes, size_t count);
+  Status write(std::string_view text) {
+    return write(text.data(), text.size());
+  }
+  Status commit();
+
+private:
+  AtomicFile() = default;
+  int fd = -1;
+  std::string target;
+  std::string temporary;
+};
+
+/// The same for a folder of several files. commit() fails, and leaves
+/// everything as it was, if something stands at `path` already.
+class AtomicFolder {
+public:
+  static Expected<AtomicFolder> create(const std::string &path);
+
+  AtomicFolder(AtomicFolder &&other) noexcept;
+  AtomicFolder &operator=(AtomicFolder &&) = delete;
+  ~AtomicFolder();
+
+  /// Where to create the files before commit().
+  const std::string &workPath() const { return temporary; }
+  Status commit();
+
+  /// Every temporary folder's name starts with this.
+  static constexpr std::string_view prefix = ".tmp-";
+
+private:
+  AtomicFolder() = default;
+  std::string target;
+  std::string temporary;
+};
+
+/// Creates `path` and its parents. `*created` tells whether the last folder
+/// was not there before.
+Status makeFolder(const std::string &path, bool *created = nullptr);
+
+/// Removes what interrupted runs left of AtomicFolders inside `folder`.
+void removeStaleFolders(const std::string &folder);
+
+bool isFolder(const std::string &path);
+bool pathExists(const std::string &path);
+
+/// "No space left on device" -> what to do about it.
+std::string describeErrno(int code);
+
+} // namespace lns::tool
+
+#endif // LNS_TOOLS_LNS_FILE_IO_H

@@ -1,0 +1,99 @@
+//===- main.cpp - The command line tool lns -------------------------------===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#include "arg_parser.h"
+#include "commands.h"
+
+#include <csignal>
+#include <cstdio>
+#include <exception>
+#include <fmt/format.h>
+#include <new>
+
+using namespace lns::tool;
+
+namespace {
+struct Command {
+  const char *name; ///< one or two words
+  const char *summary;
+  Status (*run)(Arguments);
+};
+
+constexpr Command commands[] = {
+    {"train", "train a plan on token shards", runTrain},
+    {"eval", "held-out loss of a checkpoint", runEval},
+    {"sample", "let a checkpoint continue a text", runSample},
+    {"grads", "loss and all gradients for one batch", runGrads},
+    {"bench", "time of a step, by group, and its floor", runBench},
+    {"plan info", "what a plan holds", runPlanInfo},
+    {"data prepare", "turn text into token shards", runDataPrepare},
+    {"data info", "what token shards hold", runDataInfo},
+};
+} // namespace
+
+static std::string usage() {
+  std::string text = "usage: lns COMMAND [options]\n\n"
+                     "Trains and inspects plans that lnsc compiled.\n\n";
+  for (const Command &command : commands)
+    text += fmt::format("  {:14} {}\n", command.name, command.summary);
+  return text + "\n'lns COMMAND --help' tells more.\n";
+}
+
+static Status dispatch(std::span<const std::string> arguments) {
+  if (arguments.empty())
+    return Status::usage("no command; see 'lns --help'");
+  if (arguments[0] == "--help" || arguments[0] == "-h" ||
+      arguments[0] == "help") {
+    std::fputs(usage().c_str(), stdout);
+    return Status::success();
+  }
+  if (arguments[0] == "--version") {
+    std::puts("lns " LNS_VERSION);
+    return Status::success();
+  }
+  std::string two = arguments[0];
+  if (arguments.size() > 1)
+    two += " " + arguments[1];
+  for (const Command &command : commands) {
+    if (arguments[0] == command.name)
+      return command.run(arguments.subspan(1));
+    if (two == command.name)
+      return command.run(arguments.subspan(2));
+  }
+  std::vector<std::string> names;
+  bool group = false;
+  for (const Command &command : commands) {
+    names.push_back(command.name);
+    group |= names.back().starts_with(arguments[0] + " ");
+  }
+  std::string near = nearestName(group ? two : arguments[0], names);
+  return Status::usage(
+      fmt::format("unknown command '{}'; {}", group ? two : arguments[0],
+                  near.empty() ? "see 'lns --help'"
+                               : fmt::format("did you mean '{}'?", near)));
+}
+
+int main(int argc, char **argv) {
+  // A file size limit shall be an error of write(2), not the end.
+  std::signal(SIGXFSZ, SIG_IGN);
+  Status status;
+  try {
+    std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
+    status = dispatch(arguments);
+  } catch (const std::bad_alloc &) {
+    status = Status::failure("out of memory; use a smaller plan");
+  } catch (const std::exception &error) {
+    status = Status::failure(error.what());
+  }
+  if (status.ok() && (std::fflush(stdout) != 0 || std::ferror(stdout)))
+    status = Status::failure("stdout: cannot write; is the disk full?");
+  if (status.ok())
+    return 0;
+  std::fflush(stdout);
+  std::fprintf(stderr, "lns: error: %s\n", status.message().c_str());
+  return status.getKind() == Status::Kind::Usage ? 2 : 1;
+}

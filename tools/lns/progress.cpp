@@ -1,0 +1,81 @@
+//===- progress.cpp - Lines about a running job ---------------------------===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#include "progress.h"
+
+#include <algorithm>
+#include <cmath>
+#include <fmt/format.h>
+#include <unistd.h>
+
+namespace lns::tool {
+
+Progress::Progress(std::FILE *stream)
+    : stream(stream), terminal(::isatty(::fileno(stream)) == 1) {}
+
+Progress::~Progress() { clear(); }
+
+void Progress::clear() {
+  if (drawn)
+    std::fputs("\r\x1b[K", stream);
+  drawn = false;
+  std::fflush(stream);
+}
+
+void Progress::line(const std::string &text) {
+  clear();
+  std::fputs((text + "\n").c_str(), stream);
+  std::fflush(stream);
+}
+
+void Progress::bar(double fraction, const std::string &text) {
+  if (!terminal)
+    return;
+  constexpr int cells = 30;
+  double share = std::isfinite(fraction) ? std::clamp(fraction, 0.0, 1.0) : 0;
+  int full = static_cast<int>(share * cells);
+  std::string bar(static_cast<size_t>(full), '#');
+  bar.resize(cells, '.');
+  std::fputs(
+      fmt::format("\r\x1b[K[{}] {:3.0f}% {}", bar, share * 100, text).c_str(),
+      stream);
+  std::fflush(stream);
+  drawn = true;
+}
+
+std::string formatDuration(double seconds) {
+  if (!std::isfinite(seconds) || seconds < 0 || seconds > 1e9)
+    return "?";
+  uint64_t s = static_cast<uint64_t>(std::llround(seconds));
+  if (s >= 3600)
+    return fmt::format("{}h{:02}m", s / 3600, s % 3600 / 60);
+  if (s >= 60)
+    return fmt::format("{}m{:02}s", s / 60, s % 60);
+  return fmt::format("{}s", s);
+}
+
+std::string formatCount(double count) {
+  if (count < 1e3)
+    return fmt::format("{:.0f}", count);
+  if (count < 1e6)
+    return fmt::format("{:.1f}k", count / 1e3);
+  if (count < 1e9)
+    return fmt::format("{:.2f}M", count / 1e6);
+  return fmt::format("{:.2f}G", count / 1e9);
+}
+
+std::string formatBytes(double bytes) {
+  if (bytes < 1024)
+    return fmt::format("{:.0f} B", bytes);
+  const char *units[] = {"KiB", "MiB", "GiB", "TiB"};
+  size_t unit = 0;
+  for (bytes /= 1024; bytes >= 1024 && unit < 3; ++unit)
+    bytes /= 1024;
+  return fmt::format("{:.1f} {}", bytes, units[unit]);
+}
+
+} // namespace lns::tool

@@ -1,0 +1,43 @@
+//===- session_options.h - Options shared by commands that run a plan -*- C++
+//-*-===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LNS_TOOLS_LNS_SESSION_OPTIONS_H
+#define LNS_TOOLS_LNS_SESSION_OPTIONS_H
+
+#include "arg_parser.h"
+#include "data_loader.h"
+#include "plan_session.h"
+
+#include <string>
+#include <vector>
+
+namespace lns::tool {
+
+/// Declares --threads and --cpu-level.
+inline void declareSessionOptions(ArgParser &parser,
+                                  PlanSession::Options *options) {
+  parser.option("--threads", "N", &options->threads,
+                "threads, 0: all that the process may use", 4096);
+  parser.option(
+      "--cpu-level", "LEVEL", &options->cpuLevel,
+      "instruction-set level, e.g. x86-64-v3; the best one by itself");
+}
+
+/// Opens `paths` for batches of the plan's size.
+inline Expected<DataLoader> openLoader(const PlanFile &plan,
+                                       const std::vector<std::string> &paths) {
+  Expected<std::vector<Shard>> shards = openShards(paths);
+  if (!shards)
+    return shards.status();
+  return DataLoader::create(std::move(*shards), plan.info().batch,
+                            plan.info().sequence, plan.info().vocabulary);
+}
+
+} // namespace lns::tool
+
+#endif // LNS_TOOLS_LNS_SESSION_OPTIONS_H

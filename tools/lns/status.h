@@ -1,0 +1,76 @@
+//===- status.h - Errors as values ------------------------------*- C++ -*-===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LNS_TOOLS_LNS_STATUS_H
+#define LNS_TOOLS_LNS_STATUS_H
+
+#include <cassert>
+#include <optional>
+#include <string>
+#include <utility>
+
+namespace lns::tool {
+
+/// Success, or an error: one line, lower case, that names the file or option,
+/// both sides of a mismatch and the remedy. Nothing in this tool throws on
+/// input; every fallible function returns a Status or an Expected.
+class [[nodiscard]] Status {
+public:
+  enum class Kind { Success, Failure, Usage };
+
+  Status() = default;
+  static Status success() { return Status(); }
+  static Status failure(std::string message) {
+    return Status(Kind::Failure, std::move(message));
+  }
+  /// A mistake on the command line (exit code 2).
+  static Status usage(std::string message) {
+    return Status(Kind::Usage, std::move(message));
+  }
+
+  bool ok() const { return kind == Kind::Success; }
+  Kind getKind() const { return kind; }
+  const std::string &message() const { return text; }
+
+private:
+  Status(Kind kind, std::string message)
+      : kind(kind), text(std::move(message)) {}
+
+  Kind kind = Kind::Success;
+  std::string text;
+};
+
+/// A value or the error that kept it from being made.
+template <typename T> class [[nodiscard]] Expected {
+public:
+  Expected(T value) : held(std::move(value)) {}
+  Expected(Status error) : error(std::move(error)) {
+    assert(!this->error.ok());
+  }
+
+  explicit operator bool() const { return held.has_value(); }
+  T &operator*() { return *held; }
+  const T &operator*() const { return *held; }
+  T *operator->() { return &*held; }
+  const T *operator->() const { return &*held; }
+  const Status &status() const { return error; }
+
+private:
+  std::optional<T> held;
+  Status error;
+};
+
+} // namespace lns::tool
+
+/// Leaves the enclosing function when `expr` is an error.
+#define LNS_RETURN_IF_ERROR(expr)                                              \
+  do {                                                                         \
+    if (::lns::tool::Status lnsStatus = (expr); !lnsStatus.ok())               \
+      return lnsStatus;                                                        \
+  } while (false)
+
+#endif // LNS_TOOLS_LNS_STATUS_H

@@ -1,0 +1,146 @@
+//===- train_command.cpp - lns train --------------------------------------===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#include "arg_parser.h"
+#include "commands.h"
+#include "data_loader.h"
+#include "lr_schedule.h"
+#include "plan_session.h"
+#include "session_options.h"
+#include "trainer.h"
+
+#include <cstdio>
+#include <fmt/format.h>
+
+namespace lns::tool {
+
+Status runTrain(Arguments arguments) {
+  std::string planPath, data, valData, warmup = "100", schedule = "cosine";
+  TrainerOptions options;
+  LrSchedule &lr = options.schedule;
+  PlanSession::Options sessionOptions;
+  options.evalBatches = 20;
+  double finalLr = 0;
+
+  ArgParser parser("lns train", "Trains a plan. RUN receives checkpoints "
+                                "(step-*), metrics.jsonl and loss.svg.");
+  parser.positional("PLAN", &planPath, "plan made by lnsc");
+  parser.option("--data", "DIR|GLOB", &data,
+                "token shards; those with 'val' in their name are held out");
+  parser.required();
+  parser.option("--out", "RUN", &options.runFolder, "folder of the run");
+  parser.required();
+  parser.option("--val-data", "DIR|GLOB", &valData,
+                "held-out shards, instead of those of --data");
+  parser.option("--steps", "N", &lr.totalSteps, "steps of the whole run");
+  parser.option("--max-seconds", "S", &options.maxSeconds,
+                "end, and finish the schedule, by this time at the latest; 0: "
+                "no limit (a run with a limit cannot be repeated bit by bit)",
+                0.0, 1e9);
+  parser.option("--lr", "RATE", &lr.peak, "peak learning rate", 0.0, 1e3);
+  parser.option("--warmup", "N|P%", &warmup,
+                "steps, or share of --steps, until the peak is reached");
+  parser.choice("--schedule", &schedule, scheduleNames(), "learning rate");
+  parser.option("--final-lr", "SHARE", &finalLr,
+                "share of the peak at the end; 0.1 for cosine", 0.0, 1.0);
+  parser.option("--clip", "NORM", &options.clip,
+                "limit of the global gradient norm, 0: none", 0.0, 1e9);
+  parser.option("--weight-decay", "W", &options.weightDecay,
+                "decoupled weight decay of the matrices", 0.0, 10.0);
+  parser.option("--beta1", "B", &options.beta1, "AdamW", 0.0, 0.999999);
+  parser.option("--beta2", "B", &options.beta2, "AdamW", 0.0, 0.999999);
+  parser.option("--eps", "E", &options.eps, "AdamW", 1e-30, 1.0);
+  parser.option("--seed", "N", &options.seed,
+                "of initialization, order of the data and samples");
+  parser.option("--eval-every", "N", &options.evalEvery,
+                "steps between held-out losses, 0: at the end only");
+  parser.option("--eval-batches", "N", &options.evalBatches,
+                "batches of such a loss, 0: all; the last one uses all");
+  parser.option("--sample-every", "N", &options.sampleEvery,
+                "steps between samples of text, 0: none");
+  parser.option("--sample-bytes", "N", &options.sampleBytes,
+                "length of a sample", 1 << 20);
+  parser.option("--save-every", "N", &options.saveEvery,
+                "steps between checkpoints, 0: at the end only");
+  parser.option("--log-every", "N", &options.logEvery,
+                "steps between lines, 0: none");
+  parser.option("--resume", "auto|none|DIR", &options.resume,
+                "auto: go on from the last checkpoint of RUN, if there is one");
+  declareSessionOptions(parser, &sessionOptions);
+  LNS_RETURN_IF_ERROR(parser.parse(arguments));
+  if (parser.helpRequested()) {
+    std::fputs(parser.help().c_str(), stdout);
+    return Status::success();
+  }
+  if (!parser.given("--steps") && options.maxSeconds <= 0)
+    return Status::usage("--steps or --max-seconds is missing; how long shall "
+                         "the run be?");
+  lr.kind = parseSchedule(schedule);
+  lr.finalFraction =
+      parser.given("--final-lr") ? finalLr : defaultFinalFraction(lr.kind);
+  Expected<uint64_t> warmupSteps = parseWarmup(warmup, lr.totalSteps);
+  if (!warmupSteps)
+    return warmupSteps.status();
+  lr.warmupSteps = *warmupSteps;
+
+  Expected<PlanFile> plan = PlanFile::open(planPath);
+  if (!plan)
+    return plan.status();
+  Expected<ShardSet> shards = findShards(data);
+  if (!shards)
+    return shards.status();
+  if (!valData.empty()) {
+    Expected<ShardSet> heldOut = findShards(valData);
+    if (!heldOut)
+      return heldOut.status();
+    shards->val = heldOut->train;
+    shards->val.insert(shards->val.end(), heldOut->val.begin(),
+                       heldOut->val.end());
+  }
+  if (shards->train.empty())
+    return Status::failure(fmt::format(
+        "{}: only held-out shards (with 'val' in their name); add a shard for "
+        "training",
+        data));
+  if (options.sampleEvery > 0 && plan->info().vocabulary != 256)
+    return Status::failure(fmt::format(
+        "{}: vocabulary of {}, text can be sampled from byte models (256) "
+        "only; leave --sample-every away",
+        planPath, plan->info().vocabulary));
+  Expected<DataLoader> train = openLoader(*plan, shards->train);
+  if (!train)
+    return train.status();
+  std::optional<DataLoader> heldOut;
+  if (!shards->val.empty()) {
+    Expected<DataLoader> loader = openLoader(*plan, shards->val);
+    if (!loader)
+      return loader.status();
+    heldOut = std::move(*loader);
+  }
+  Expected<PlanSession> session = PlanSession::create(*plan, sessionOptions);
+  if (!session)
+    return session.status();
+
+  fmt::print("{}: {} parameters, batch {} x {}, {} on {} threads\n"
+             "{}: {} training tokens in {} shards, {} held out\n",
+             plan->info().model_name,
+             formatCount(static_cast<double>(plan->info().parameters)),
+             plan->info().batch, plan->info().sequence,
+             lnsrt_session_cpu_level(session->get()),
+             lnsrt_session_threads(session->get()), data,
+             formatCount(static_cast<double>(train->tokenCount())),
+             train->shardCount(),
+             heldOut ? formatCount(static_cast<double>(heldOut->tokenCount()))
+                     : "none");
+  if (!heldOut)
+    fmt::print("no held-out shard: there will be no val_bpb\n");
+  Trainer trainer(*plan, *session, *train, heldOut ? &*heldOut : nullptr,
+                  options);
+  return trainer.run();
+}
+
+} // namespace lns::tool
