@@ -1,0 +1,400 @@
+//===- BuildPlan.cpp - From fused graph form to commands --------*- C++ -*-===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+//
+// One command per op, in the block's order: a matmul becomes a matmul command,
+// everything with a kernel becomes launches. Where a value lives was decided by
+// `lns-plan-memory`; here its place is only looked up.
+//
+//===----------------------------------------------------------------------===//
+
+#include "codegen/plan/Plan.h"
+#include "dialect/LnsDialect.h"
+#include "dialect/LnsInterfaces.h"
+#include "dialect/LnsOps.h"
+#include "passes/PlanMemory.h"
+#include "runtime/kernel_abi.h"
+#include "runtime/plan_format.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "llvm/ADT/StringMap.h"
+#include "llvm/ADT/TypeSwitch.h"
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+using namespace lns;
+
+namespace {
+
+/// The op's name for people: "layers.3.mlp.gate_proj" of its NameLoc.
+std::string getCommandName(Operation *op) {
+  std::string name;
+  op->getLoc()->walk([&](Location location) {
+    if (auto named = dyn_cast<NameLoc>(location)) {
+      name = named.getName().str();
+      return WalkResult::interrupt();
+    }
+    return WalkResult::advance();
+  });
+  return name.empty() ? op->getName().stripDialect().str() : name;
+}
+
+/// A tensor's 2-D view: all leading dimensions as rows.
+std::pair<uint64_t, uint64_t> getMatrixView(Value value) {
+  auto type = cast<RankedTensorType>(value.getType());
+  uint64_t rows = 1;
+  for (int64_t extent : type.getShape().drop_back())
+    rows *= extent;
+  return {rows, static_cast<uint64_t>(type.getShape().back())};
+}
+
+class PlanBuilder {
+public:
+  PlanBuilder(ModuleOp module, cpu::KernelLowering &kernels, Plan &plan)
+      : module(module), kernels(kernels), plan(plan) {}
+
+  LogicalResult run() {
+    if (failed(readFacts()) || failed(placeParameters()))
+      return failure();
+    for (auto function : module.getOps<func::FuncOp>())
+      if (failed(buildEntryPoint(function)))
+        return failure();
+    plan.kernels.assign(kernels.getKernels().begin(),
+                        kernels.getKernels().end());
+    placeConstants();
+    return success();
+  }
+
+private:
+  LogicalResult readFacts() {
+    auto facts = module->getAttrOfType<DictionaryAttr>("lns.model");
+    if (!facts)
+      return module.emitError(
+          "module has no 'lns.model' attribute, so it is no graph form; run "
+          "'lns-instantiate' first");
+    auto number = [&](StringRef key, unsigned &target) -> LogicalResult {
+      auto attr = facts.getAs<IntegerAttr>(key);
+      if (!attr || attr.getInt() <= 0 || attr.getInt() > INT32_MAX)
+        return module.emitError()
+               << "'lns.model' attribute needs a positive 32-bit integer '"
+               << key << "'";
+      target = attr.getInt();
+      return success();
+    };
+    if (failed(number("batch", plan.batch)) ||
+        failed(number("sequence", plan.sequence)) ||
+        failed(number("vocabulary", plan.vocabulary)))
+      return failure();
+    // A model without blocks has none to count.
+    if (auto layers = facts.getAs<IntegerAttr>("layers"))
+      plan.layers = layers.getInt();
+    auto text = [&](StringRef key) {
+      auto attr = facts.getAs<StringAttr>(key);
+      return attr ? attr.str() : std::string();
+    };
+    plan.modelName = text("name");
+    plan.configJson = text("config");
+    plan.normScheme = text("norm_scheme");
+    // The io segment: inputs and small outputs, the same for all entry points.
+    uint64_t tokenBytes = llvm::alignTo(
+        uint64_t(plan.batch) * plan.sequence * 4, kBufferAlignment);
+    tokens = {PlanSegment::Io, 0, uint64_t(plan.batch) * plan.sequence * 4};
+    targets = {PlanSegment::Io, tokenBytes, tokens.size};
+    optimizer = {PlanSegment::Io, 2 * tokenBytes, LNS_OPT_SLOTS * 4};
+    plan.ioBytes = 2 * tokenBytes + kBufferAlignment;
+    return success();
+  }
+
+  LogicalResult placeParameters() {
+    for (auto parameter : module.getOps<ParameterOp>()) {
+      auto type = cast<RankedTensorType>(parameter.getType());
+      std::optional<uint64_t> bytes = getTensorBytes(type);
+      if (!bytes || !type.getElementType().isF32())
+        return parameter.emitOpError()
+               << "has type " << type
+               << ", but a plan's parameters are f32 with static shapes";
+      PlanParameter entry;
+      entry.name = parameter.getSymName().str();
+      entry.shape.assign(type.getShape().begin(), type.getShape().end());
+      entry.role = static_cast<unsigned>(parameter.getRole());
+      entry.init = static_cast<unsigned>(parameter.getInit());
+      entry.initValue = parameter.getInitValue()
+                            ? parameter.getInitValue()->convertToDouble()
+                            : 0;
+      entry.decay = parameter.getDecay();
+      entry.offset = plan.parameterBytes;
+      entry.bytes = *bytes;
+      parameterIndex[parameter.getSymName()] = plan.parameters.size();
+      plan.parameterBytes += llvm::alignTo(*bytes, kBufferAlignment);
+      plan.parameters.push_back(std::move(entry));
+    }
+    return success();
+  }
+
+  FailureOr<PlanBuffer> getParameterBuffer(Operation *op, StringRef symbol,
+                                           PlanSegment segment) {
+    auto it = parameterIndex.find(symbol);
+    if (it == parameterIndex.end())
+      return op->emitOpError() << "names '" << symbol
+                               << "', but there is no such lns.parameter";
+    const PlanParameter &parameter = plan.parameters[it->second];
+    return PlanBuffer{segment, parameter.offset, parameter.bytes};
+  }
+
+  static PlanSegment getSegment(Storage storage) {
+    return storage == Storage::parameter ? PlanSegment::Parameters
+                                         : PlanSegment::Gradients;
+  }
+
+  LogicalResult buildEntryPoint(func::FuncOp function) {
+    PlanEntryPoint entry;
+    entry.name = function.getSymName().str();
+    auto integer = [&](StringRef key) -> uint64_t {
+      auto attr = function->getAttrOfType<IntegerAttr>(key);
+      return attr ? attr.getInt() : 0;
+    };
+    if (!function->hasAttr(kArenaBytesAttr))
+      return function.emitError("memory is not planned; run "
+                                "'lns-plan-memory' first");
+    entry.arenaBytes = integer(kArenaBytesAttr);
+    entry.activationBytes = integer(kActivationBytesAttr);
+    plan.arenaBytes = std::max(plan.arenaBytes, entry.arenaBytes);
+
+    Block &block = function.getBody().front();
+    places.clear();
+    if (failed(bindInputs(function, entry)) ||
+        failed(placeValues(block)))
+      return failure();
+    for (Operation &op : block.without_terminator())
+      if (failed(buildCommands(&op, entry)))
+        return failure();
+    if (failed(bindOutputs(function, entry)))
+      return failure();
+    plan.entryPoints.push_back(std::move(entry));
+    return success();
+  }
+
+  LogicalResult bindInputs(func::FuncOp function, PlanEntryPoint &entry) {
+    for (BlockArgument argument : function.getArguments()) {
+      auto type = dyn_cast<RankedTensorType>(argument.getType());
+      PlanBinding binding;
+      if (type && type.getElementType().isInteger(32)) {
+        bool first = entry.inputs.empty();
+        binding.name = first ? "tokens" : "targets";
+        binding.isInteger = true;
+        binding.buffer = first ? tokens : targets;
+      } else if (type && type.getElementType().isF32()) {
+        binding.name = "optimizer";
+        binding.buffer = optimizer;
+      }
+      if (binding.name.empty() || getTensorBytes(type) != binding.buffer.size)
+        return function.emitError()
+               << "argument " << argument.getArgNumber() << " of entry point '"
+               << entry.name << "' has type " << argument.getType()
+               << ", but a plan takes tokens and targets as tensor<"
+               << plan.batch << "x" << plan.sequence
+               << "xi32> and optimizer values as tensor<8xf32>";
+      binding.shape.assign(type.getShape().begin(), type.getShape().end());
+      places[argument] = binding.buffer;
+      entry.inputs.push_back(std::move(binding));
+    }
+    return success();
+  }
+
+  LogicalResult bindOutputs(func::FuncOp function, PlanEntryPoint &entry) {
+    Operation *terminator = function.getBody().front().getTerminator();
+    for (Value value : terminator->getOperands()) {
+      auto type = cast<RankedTensorType>(value.getType());
+      PlanBinding binding;
+      if (type.getRank() > 0)
+        binding.name = "logits";
+      else
+        binding.name = entry.outputs.empty() && entry.name != "apply"
+                           ? "loss"
+                           : "gradient_norm";
+      binding.shape.assign(type.getShape().begin(), type.getShape().end());
+      binding.buffer = places.lookup(value);
+      entry.outputs.push_back(std::move(binding));
+    }
+    return success();
+  }
+
+  /// Fills `places` for every op's results.
+  LogicalResult placeValues(Block &block) {
+    for (Operation &op : block.without_terminator()) {
+      if (auto get = dyn_cast<GetOp>(op)) {
+        FailureOr<PlanBuffer> buffer = getParameterBuffer(
+            get, get.getSymbol(), getSegment(get.getStorage()));
+        if (failed(buffer))
+          return failure();
+        places[get.getValue()] = *buffer;
+        continue;
+      }
+      auto offsets = op.getAttrOfType<DenseI64ArrayAttr>(kOffsetsAttr);
+      for (OpResult result : op.getResults()) {
+        uint64_t bytes = *getTensorBytes(result.getType());
+        int64_t offset =
+            offsets && offsets.size() == op.getNumResults()
+                ? offsets[result.getResultNumber()]
+                : -1;
+        if (offset >= 0) {
+          places[result] = {PlanSegment::Arena, uint64_t(offset), bytes};
+          continue;
+        }
+        SetOp set;
+        for (Operation *user : result.getUsers())
+          if (auto candidate = dyn_cast<SetOp>(user))
+            if (!set || candidate->isBeforeInBlock(set))
+              set = candidate;
+        if (!set)
+          return op.emitOpError() << "result " << result.getResultNumber()
+                                  << " has no place; run 'lns-plan-memory'";
+        FailureOr<PlanBuffer> buffer = getParameterBuffer(
+            set, set.getSymbol(), getSegment(set.getStorage()));
+        if (failed(buffer))
+          return failure();
+        places[result] = *buffer;
+      }
+    }
+    return success();
+  }
+
+  LogicalResult buildCommands(Operation *op, PlanEntryPoint &entry) {
+    std::string name = getCommandName(op);
+    if (isa<GetOp>(op))
+      return success();
+    if (auto set = dyn_cast<SetOp>(op)) {
+      FailureOr<PlanBuffer> target = getParameterBuffer(
+          set, set.getSymbol(), getSegment(set.getStorage()));
+      if (failed(target))
+        return failure();
+      PlanBuffer source = places.lookup(set.getValue());
+      if (source.segment != target->segment || source.offset != target->offset)
+        entry.commands.push_back({name, PlanCopy{source, *target}});
+      return success();
+    }
+    if (isa<LinearOp, MatmulOp, AttentionOp, AttentionGradOp>(op))
+      entry.flops += cast<CostOpInterface>(op).getFlops();
+    if (auto linear = dyn_cast<LinearOp>(op))
+      return buildLinear(linear, name, entry);
+    if (auto matmul = dyn_cast<MatmulOp>(op)) {
+      buildMatmul(matmul, name, entry);
+      return success();
+    }
+    if (!cpu::KernelLowering::isKernelOp(op))
+      return op->emitOpError("has no CPU kernel and is no matmul, so that it "
+                             "cannot stand in a plan");
+    SmallVector<cpu::KernelLaunch> launches;
+    if (failed(kernels.lower(op, launches)))
+      return failure();
+    for (cpu::KernelLaunch &launch : launches) {
+      PlanLaunch command;
+      command.kernel = launch.kernel;
+      command.floats.assign(launch.floats.begin(), launch.floats.end());
+      command.ints.assign(launch.ints.begin(), launch.ints.end());
+      command.items = launch.items;
+      for (const cpu::KernelArgument &argument : launch.buffers) {
+        FailureOr<PlanBuffer> buffer = resolve(op, argument);
+        if (failed(buffer))
+          return failure();
+        command.buffers.push_back(*buffer);
+      }
+      entry.commands.push_back({name, std::move(command)});
+    }
+    return success();
+  }
+
+  FailureOr<PlanBuffer> resolve(Operation *op,
+                                const cpu::KernelArgument &argument) {
+    using Kind = cpu::KernelArgument::Kind;
+    switch (argument.kind) {
+    case Kind::Value:
+      return places.lookup(argument.value);
+    case Kind::Slice: {
+      PlanBuffer buffer = places.lookup(argument.value);
+      buffer.offset += argument.offset;
+      buffer.size = argument.size;
+      return buffer;
+    }
+    case Kind::Parameter:
+      return getParameterBuffer(op, argument.symbol, PlanSegment::Parameters);
+    case Kind::ExpAvg:
+      return getParameterBuffer(op, argument.symbol, PlanSegment::ExpAvg);
+    case Kind::ExpAvgSq:
+      return getParameterBuffer(op, argument.symbol, PlanSegment::ExpAvgSq);
+    case Kind::Constant: {
+      uint64_t offset = 0;
+      auto constants = kernels.getConstants();
+      for (unsigned i = 0; i < argument.constant; ++i)
+        offset += llvm::alignTo(constants[i].size() * sizeof(float),
+                                kBufferAlignment);
+      return PlanBuffer{PlanSegment::Constants, offset,
+                        constants[argument.constant].size() * sizeof(float)};
+    }
+    }
+    llvm_unreachable("covered switch");
+  }
+
+  LogicalResult buildLinear(LinearOp op, const std::string &name,
+                            PlanEntryPoint &entry) {
+    if (op.getBias())
+      return op.emitOpError(
+          "has a bias, which this target cannot compute; drop the bias from "
+          "the model");
+    PlanMatmul matmul;
+    auto [rows, inner] = getMatrixView(op.getInput());
+    matmul.m = rows;
+    matmul.k = inner;
+    matmul.n = getMatrixView(op.getWeight()).first;
+    matmul.transB = true;
+    matmul.alpha = op.getAlpha().convertToDouble();
+    matmul.a = places.lookup(op.getInput());
+    matmul.b = places.lookup(op.getWeight());
+    matmul.c = places.lookup(op.getResult());
+    entry.commands.push_back({name, matmul});
+    return success();
+  }
+
+  void buildMatmul(MatmulOp op, const std::string &name,
+                   PlanEntryPoint &entry) {
+    PlanMatmul matmul;
+    auto [aRows, aColumns] = getMatrixView(op.getA());
+    auto [bRows, bColumns] = getMatrixView(op.getB());
+    matmul.transA = op.getTransposeA();
+    matmul.transB = op.getTransposeB();
+    matmul.m = matmul.transA ? aColumns : aRows;
+    matmul.k = matmul.transA ? aRows : aColumns;
+    matmul.n = matmul.transB ? bRows : bColumns;
+    matmul.a = places.lookup(op.getA());
+    matmul.b = places.lookup(op.getB());
+    matmul.c = places.lookup(op.getResult());
+    entry.commands.push_back({name, matmul});
+  }
+
+  void placeConstants() {
+    for (const std::vector<float> &constant : kernels.getConstants()) {
+      uint64_t bytes = constant.size() * sizeof(float);
+      const char *data = reinterpret_cast<const char *>(constant.data());
+      plan.constants.insert(plan.constants.end(), data, data + bytes);
+      plan.constants.resize(
+          llvm::alignTo(plan.constants.size(), kBufferAlignment));
+    }
+  }
+
+  ModuleOp module;
+  cpu::KernelLowering &kernels;
+  Plan &plan;
+  llvm::StringMap<unsigned> parameterIndex;
+  llvm::DenseMap<Value, PlanBuffer> places;
+  PlanBuffer tokens, targets, optimizer;
+};
+
+} // namespace
+
+LogicalResult lns::buildPlan(ModuleOp module, cpu::KernelLowering &kernels,
+                             Plan &plan) {
+  return PlanBuilder(module, kernels, plan).run();
+}

@@ -1,0 +1,124 @@
+//===- Plan.h - A plan before it is bytes -----------------------*- C++ -*-===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+//
+// The plan as plain structs: buildPlan collects it from fused graph form,
+// serializePlan turns it into the file that the runtime opens. The fields mean
+// what runtime/plan.fbs says.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LNS_CODEGEN_PLAN_PLAN_H
+#define LNS_CODEGEN_PLAN_PLAN_H
+
+#include "codegen/cpu/CpuKernels.h"
+
+#include "mlir/IR/BuiltinOps.h"
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace lns {
+
+enum class PlanSegment {
+  Arena,
+  Parameters,
+  Gradients,
+  ExpAvg,
+  ExpAvgSq,
+  Constants,
+  Io
+};
+
+struct PlanBuffer {
+  PlanSegment segment = PlanSegment::Arena;
+  uint64_t offset = 0;
+  uint64_t size = 0;
+};
+
+struct PlanLaunch {
+  unsigned kernel = 0;
+  std::vector<PlanBuffer> buffers;
+  std::vector<float> floats;
+  std::vector<int64_t> ints;
+  uint64_t items = 0;
+};
+
+struct PlanMatmul {
+  uint64_t m = 0, n = 0, k = 0;
+  bool transA = false, transB = false;
+  double alpha = 1;
+  PlanBuffer a, b, c;
+};
+
+struct PlanCopy {
+  PlanBuffer source, target;
+};
+
+struct PlanCommand {
+  std::string name;
+  std::variant<PlanLaunch, PlanMatmul, PlanCopy> body;
+};
+
+struct PlanBinding {
+  std::string name;
+  bool isInteger = false;
+  std::vector<int64_t> shape;
+  PlanBuffer buffer;
+};
+
+struct PlanEntryPoint {
+  std::string name;
+  std::vector<PlanBinding> inputs, outputs;
+  std::vector<PlanCommand> commands;
+  uint64_t flops = 0, arenaBytes = 0, activationBytes = 0;
+};
+
+struct PlanParameter {
+  std::string name;
+  std::vector<int64_t> shape;
+  unsigned role = 0, init = 0; ///< the dialect's enums, same numbers in the file
+  double initValue = 0;
+  bool decay = false;
+  uint64_t offset = 0, bytes = 0;
+};
+
+struct PlanCode {
+  cpu::CodeLevel level;
+  std::vector<char> sharedObject;
+};
+
+struct Plan {
+  std::string modelName, configJson, normScheme;
+  uint64_t sourceHash = 0;
+  unsigned batch = 0, sequence = 0, vocabulary = 0, layers = 0;
+  uint64_t parameterBytes = 0, arenaBytes = 0, ioBytes = 0;
+  std::vector<PlanParameter> parameters;
+  std::vector<cpu::KernelInfo> kernels;
+  std::vector<PlanEntryPoint> entryPoints;
+  std::vector<char> constants;
+  std::vector<PlanCode> code;
+};
+
+/// Collects `module` (fused graph form, memory planned) into `plan`, all but
+/// the machine code, and lowers its kernels into `kernels`. Emits errors.
+llvm::LogicalResult buildPlan(mlir::ModuleOp module,
+                              cpu::KernelLowering &kernels, Plan &plan);
+
+/// The file's bytes. Fails, with a message, when a size does not fit the
+/// format.
+bool serializePlan(const Plan &plan, std::vector<char> &bytes,
+                   std::string &error);
+
+/// Writes `bytes` into a temporary file beside `path`, syncs it and renames it
+/// into place: nobody ever sees half a plan.
+bool writeFileAtomically(llvm::StringRef path, llvm::ArrayRef<char> bytes,
+                         std::string &error);
+
+} // namespace lns
+
+#endif // LNS_CODEGEN_PLAN_PLAN_H

@@ -1,0 +1,234 @@
+//===- SerializePlan.cpp - The plan as a file -------------------*- C++ -*-===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#include "codegen/plan/Plan.h"
+#include "runtime/plan_format.h"
+#include "runtime/plan_generated.h"
+
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/MathExtras.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/raw_ostream.h"
+#include <cerrno>
+#include <cstring>
+#include <unistd.h>
+
+using namespace lns;
+namespace fb = lns::plan;
+
+namespace {
+
+/// Where a blob will stand in the file.
+struct BlobPlace {
+  uint64_t offset = 0;
+  uint64_t size = 0;
+};
+
+fb::BufferRef toRef(const PlanBuffer &buffer) {
+  return fb::BufferRef(buffer.offset, buffer.size,
+                       static_cast<fb::Segment>(buffer.segment));
+}
+
+std::vector<flatbuffers::Offset<fb::Binding>>
+serializeBindings(flatbuffers::FlatBufferBuilder &builder,
+                  const std::vector<PlanBinding> &bindings) {
+  std::vector<flatbuffers::Offset<fb::Binding>> result;
+  for (const PlanBinding &binding : bindings) {
+    fb::BufferRef ref = toRef(binding.buffer);
+    result.push_back(fb::CreateBinding(
+        builder, builder.CreateString(binding.name),
+        binding.isInteger ? fb::DType::i32 : fb::DType::f32,
+        builder.CreateVector(binding.shape), &ref));
+  }
+  return result;
+}
+
+flatbuffers::Offset<fb::Command>
+serializeCommand(flatbuffers::FlatBufferBuilder &builder,
+                 const PlanCommand &command) {
+  auto name = builder.CreateSharedString(command.name);
+  fb::CommandBody kind = fb::CommandBody::NONE;
+  flatbuffers::Offset<void> body;
+  if (const auto *launch = std::get_if<PlanLaunch>(&command.body)) {
+    std::vector<fb::BufferRef> refs;
+    for (const PlanBuffer &buffer : launch->buffers)
+      refs.push_back(toRef(buffer));
+    kind = fb::CommandBody::Launch;
+    body = fb::CreateLaunch(builder, launch->kernel,
+                            builder.CreateVectorOfStructs(refs),
+                            builder.CreateVector(launch->floats),
+                            builder.CreateVector(launch->ints), launch->items)
+               .Union();
+  } else if (const auto *matmul = std::get_if<PlanMatmul>(&command.body)) {
+    fb::BufferRef a = toRef(matmul->a), b = toRef(matmul->b),
+                  c = toRef(matmul->c);
+    kind = fb::CommandBody::Matmul;
+    body = fb::CreateMatmul(builder, matmul->m, matmul->n, matmul->k,
+                            matmul->transA, matmul->transB,
+                            static_cast<float>(matmul->alpha), 0.0f, &a, &b, &c)
+               .Union();
+  } else {
+    const auto &copy = std::get<PlanCopy>(command.body);
+    fb::BufferRef source = toRef(copy.source), target = toRef(copy.target);
+    kind = fb::CommandBody::Copy;
+    body = fb::CreateCopy(builder, &source, &target).Union();
+  }
+  return fb::CreateCommand(builder, name, kind, body);
+}
+
+/// The table with blobs at `constants` and `code`; its size does not depend on
+/// those numbers, because they are fixed-width and written even when zero.
+void serializeTable(flatbuffers::FlatBufferBuilder &builder, const Plan &plan,
+                    BlobPlace constants, llvm::ArrayRef<BlobPlace> code) {
+  builder.ForceDefaults(true);
+  std::vector<flatbuffers::Offset<fb::Parameter>> parameters;
+  for (const PlanParameter &p : plan.parameters)
+    parameters.push_back(fb::CreateParameter(
+        builder, builder.CreateString(p.name), builder.CreateVector(p.shape),
+        fb::DType::f32, static_cast<fb::Role>(p.role),
+        static_cast<fb::InitKind>(p.init), p.initValue, p.decay, p.offset));
+  std::vector<flatbuffers::Offset<fb::Kernel>> kernels;
+  for (const cpu::KernelInfo &k : plan.kernels)
+    kernels.push_back(fb::CreateKernel(
+        builder, builder.CreateString(k.symbol), builder.CreateString(k.kind),
+        builder.CreateString(k.source), k.buffers, k.floats, k.ints,
+        k.scratchBytes, k.isNorm));
+  std::vector<flatbuffers::Offset<fb::EntryPoint>> entryPoints;
+  for (const PlanEntryPoint &entry : plan.entryPoints) {
+    auto name = builder.CreateString(entry.name);
+    auto inputs = builder.CreateVector(serializeBindings(builder, entry.inputs));
+    auto outputs =
+        builder.CreateVector(serializeBindings(builder, entry.outputs));
+    std::vector<flatbuffers::Offset<fb::Command>> commands;
+    for (const PlanCommand &command : entry.commands)
+      commands.push_back(serializeCommand(builder, command));
+    entryPoints.push_back(fb::CreateEntryPoint(
+        builder, name, inputs, outputs, builder.CreateVector(commands),
+        entry.flops, entry.arenaBytes, entry.activationBytes));
+  }
+  std::vector<flatbuffers::Offset<fb::CodeBlob>> blobs;
+  for (auto [unit, place] : llvm::zip(plan.code, code))
+    blobs.push_back(fb::CreateCodeBlob(
+        builder, builder.CreateString(unit.level.name),
+        builder.CreateVectorOfStrings(unit.level.features), place.offset,
+        place.size));
+  auto compiler = builder.CreateString("lnsc " LNS_VERSION);
+  auto modelName = builder.CreateString(plan.modelName);
+  auto config = builder.CreateString(plan.configJson);
+  auto scheme = builder.CreateString(plan.normScheme);
+  auto parameterVector = builder.CreateVector(parameters);
+  auto kernelVector = builder.CreateVector(kernels);
+  auto entryVector = builder.CreateVector(entryPoints);
+  auto codeVector = builder.CreateVector(blobs);
+  builder.Finish(
+      fb::CreatePlan(builder, compiler, modelName, plan.sourceHash, config,
+                     plan.batch, plan.sequence, plan.vocabulary, plan.layers,
+                     plan.parameterBytes, plan.arenaBytes, plan.ioBytes,
+                     constants.offset, constants.size, parameterVector,
+                     kernelVector, entryVector, codeVector, scheme),
+      fb::PlanIdentifier());
+}
+
+} // namespace
+
+bool lns::serializePlan(const Plan &plan, std::vector<char> &bytes,
+                        std::string &error) {
+  // The table's size decides where blobs stand, and the table names their
+  // places: write it once to learn its size and once for good.
+  std::vector<BlobPlace> code(plan.code.size());
+  BlobPlace constants;
+  uint64_t tableSize = 0, fileSize = 0;
+  flatbuffers::FlatBufferBuilder builder;
+  for (int round = 0; round < 2; ++round) {
+    builder.Clear();
+    serializeTable(builder, plan, constants, code);
+    if (round == 1)
+      break;
+    tableSize = builder.GetSize();
+    fileSize = sizeof(PlanHeader) + tableSize;
+    auto place = [&](BlobPlace &blob, uint64_t size) {
+      fileSize = llvm::alignTo(fileSize, kPlanBlobAlignment);
+      blob = {fileSize, size};
+      fileSize += size;
+    };
+    place(constants, plan.constants.size());
+    for (auto [blob, unit] : llvm::zip(code, plan.code))
+      place(blob, unit.sharedObject.size());
+  }
+  if (builder.GetSize() != tableSize) {
+    error = "plan table changed its size between two passes of the writer";
+    return false;
+  }
+  if (tableSize >= FLATBUFFERS_MAX_BUFFER_SIZE) {
+    error = "plan table has " + std::to_string(tableSize) +
+            " bytes, but the format holds 2 GiB; use fewer layers";
+    return false;
+  }
+
+  bytes.assign(fileSize, 0);
+  auto put = [&](uint64_t offset, const void *data, size_t size) {
+    if (size)
+      memcpy(bytes.data() + offset, data, size);
+  };
+  put(sizeof(PlanHeader), builder.GetBufferPointer(), tableSize);
+  put(constants.offset, plan.constants.data(), plan.constants.size());
+  for (auto [blob, unit] : llvm::zip(code, plan.code))
+    put(blob.offset, unit.sharedObject.data(), unit.sharedObject.size());
+
+  PlanHeader header = {};
+  memcpy(header.magic, kPlanMagic, sizeof(header.magic));
+  header.version = kPlanVersion;
+  header.header_size = sizeof(PlanHeader);
+  header.file_size = fileSize;
+  header.table_size = tableSize;
+  header.checksum = planChecksum(bytes.data() + sizeof(PlanHeader),
+                                 bytes.size() - sizeof(PlanHeader));
+  put(0, &header, sizeof(header));
+  return true;
+}
+
+bool lns::writeFileAtomically(llvm::StringRef path, llvm::ArrayRef<char> bytes,
+                              std::string &error) {
+  llvm::SmallString<128> temporary;
+  int descriptor = -1;
+  auto fail = [&](llvm::StringRef what, std::error_code code) {
+    error = ("cannot " + what + " '" + path + "': " + code.message()).str();
+    if (descriptor >= 0)
+      ::close(descriptor);
+    if (!temporary.empty())
+      llvm::sys::fs::remove(temporary);
+    return false;
+  };
+  std::error_code code = llvm::sys::fs::createUniqueFile(
+      path + ".%%%%%%.tmp", descriptor, temporary,
+      llvm::sys::fs::OF_None,
+      llvm::sys::fs::all_read | llvm::sys::fs::all_write);
+  if (code) {
+    temporary.clear();
+    descriptor = -1;
+    return fail("create", code);
+  }
+  size_t done = 0;
+  while (done < bytes.size()) {
+    ssize_t written =
+        ::write(descriptor, bytes.data() + done, bytes.size() - done);
+    if (written < 0 && errno == EINTR)
+      continue;
+    if (written <= 0)
+      return fail("write", std::error_code(errno, std::generic_category()));
+    done += written;
+  }
+  if (::fsync(descriptor) != 0 && errno != EINVAL)
+    return fail("write", std::error_code(errno, std::generic_category()));
+  int closed = ::close(descriptor);
+  descriptor = -1;
+  if (closed != 0)
+    return fail("write", std::error_code(errno, std::generic_category()));
+  if ((code = llvm::sys::fs::rename(temporary, path)))
+    return fail("create", code);
+  return true;
+}

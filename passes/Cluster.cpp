@@ -1,0 +1,324 @@
+//===- Cluster.cpp - Groups row ops into kernels ----------------*- C++ -*-===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+//
+// Row ops (trait RowOp) that feed each other and work on the same rows and
+// width become one `lns.cluster`, that is one kernel: what passes between them
+// stays in registers and is never written to memory.
+//
+// A merge is legal when the contracted graph stays free of cycles, that is when
+// no path leads from one group through an op outside back into the other.
+//
+//===----------------------------------------------------------------------===//
+
+#include "dialect/LnsDialect.h"
+#include "dialect/LnsOps.h"
+#include "passes/Passes.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/IRMapping.h"
+#include "mlir/Pass/Pass.h"
+#include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/SetVector.h"
+#include <queue>
+
+namespace lns {
+#define GEN_PASS_DEF_CLUSTER
+#include "passes/Passes.h.inc"
+} // namespace lns
+
+using namespace mlir;
+using namespace lns;
+
+namespace {
+
+/// Rows and columns that a row op works on.
+struct RowSpace {
+  SmallVector<int64_t> rows;
+  int64_t width = 0;
+
+  bool operator==(const RowSpace &other) const {
+    return rows == other.rows && width == other.width;
+  }
+};
+
+bool isRowOp(Operation *op) { return op->hasTrait<lns::OpTrait::RowOp>(); }
+
+/// The operand or result that spans whole rows is the one of the highest rank:
+/// row scalars have the same shape without the last dimension.
+std::optional<RowSpace> getRowSpace(Operation *op) {
+  RankedTensorType full;
+  auto consider = [&](Type type) {
+    auto tensor = dyn_cast<RankedTensorType>(type);
+    if (tensor && (!full || tensor.getRank() > full.getRank()))
+      full = tensor;
+  };
+  // A gain is a vector over columns; the input alone tells the rows.
+  if (auto scaleColumns = dyn_cast<ScaleColumnsOp>(op)) {
+    consider(scaleColumns.getInput().getType());
+  } else {
+    for (Type type : op->getOperandTypes())
+      consider(type);
+    for (Type type : op->getResultTypes())
+      consider(type);
+  }
+  if (!full || full.getRank() < 1 || !full.hasStaticShape())
+    return std::nullopt;
+  return RowSpace{llvm::to_vector(full.getShape().drop_back()),
+                  full.getShape().back()};
+}
+
+/// Computing these again is cheaper than writing and reading the result: each
+/// costs one multiplication per element.
+bool isCheap(Operation *op) {
+  return isa<RowScaleOp, ScaleColumnsOp, ScaleOp>(op);
+}
+
+/// Gives every row op that reads a cheap op a clone of its own; readers that
+/// are no row ops (matmuls) need the tensor in memory and share the original.
+void cloneCheapOps(Block &block) {
+  // Backwards, so that chains of cheap ops are cloned from their ends.
+  for (Operation &op : llvm::make_early_inc_range(llvm::reverse(block))) {
+    if (!isRowOp(&op) || !isCheap(&op))
+      continue;
+    SmallVector<OpOperand *> rowUses;
+    bool otherUses = false;
+    for (OpOperand &use : op.getUses()) {
+      if (isRowOp(use.getOwner()) &&
+          getRowSpace(use.getOwner()) == getRowSpace(&op))
+        rowUses.push_back(&use);
+      else
+        otherUses = true;
+    }
+    // With row readers only, one of them can keep the original.
+    if (!otherUses && !rowUses.empty())
+      rowUses.pop_back();
+    llvm::MapVector<Operation *, Operation *> clones;
+    for (OpOperand *use : rowUses) {
+      Operation *&clone = clones[use->getOwner()];
+      if (!clone) {
+        OpBuilder builder(use->getOwner());
+        clone = builder.clone(op);
+      }
+      use->set(clone->getResult(0));
+    }
+    if (op.use_empty())
+      op.erase();
+  }
+}
+
+/// A block's ops, contracted into groups. The contracted graph is kept free of
+/// cycles, and `position` in one of its topological orders bounds every search.
+class Grouping {
+public:
+  explicit Grouping(Block &block) {
+    llvm::DenseMap<Operation *, unsigned> index;
+    for (Operation &op : block.without_terminator()) {
+      index[&op] = ops.size();
+      group.push_back(ops.size());
+      members.push_back({static_cast<unsigned>(ops.size())});
+      spaces.push_back(isRowOp(&op) ? getRowSpace(&op) : std::nullopt);
+      ops.push_back(&op);
+    }
+    successors.resize(ops.size());
+    producers.resize(ops.size());
+    std::optional<unsigned> lastWrite;
+    llvm::DenseMap<StringAttr, SmallVector<unsigned>> parameterReaders;
+    for (unsigned i = 0; i < ops.size(); ++i) {
+      for (Value operand : ops[i]->getOperands())
+        if (Operation *producer = operand.getDefiningOp()) {
+          producers[i].push_back(index.lookup(producer));
+          successors[producers[i].back()].push_back(i);
+          if (auto get = dyn_cast<GetOp>(producer))
+            parameterReaders[get.getSymbolAttr().getAttr()].push_back(i);
+        }
+      // A parameter is updated in place, after its last reader.
+      if (auto adamw = dyn_cast<AdamWOp>(ops[i]))
+        for (unsigned reader :
+             parameterReaders.lookup(adamw.getSymbolAttr().getAttr()))
+          if (reader != i)
+            successors[reader].push_back(i);
+      // Writes of parameters keep their order.
+      if (isa<SetOp, AdamWOp>(ops[i])) {
+        if (lastWrite)
+          successors[*lastWrite].push_back(i);
+        lastWrite = i;
+      }
+    }
+    computeOrder();
+  }
+
+  /// Merges every row op with the groups of its producers where legal.
+  void run() {
+    for (unsigned i = 0; i < ops.size(); ++i) {
+      if (!spaces[i])
+        continue;
+      // Nearest producers first: they are the likeliest to be in cache.
+      SmallVector<unsigned> candidates(producers[i]);
+      llvm::sort(candidates, std::greater<>());
+      for (unsigned candidate : candidates) {
+        unsigned a = group[candidate], b = group[i];
+        if (a == b || spaces[candidate] != spaces[i] ||
+            reachesThroughOthers(a, b) || reachesThroughOthers(b, a))
+          continue;
+        merge(a, b);
+      }
+    }
+  }
+
+  /// The groups in topological order, near their original places.
+  SmallVector<SmallVector<Operation *>> getOrderedGroups() {
+    SmallVector<SmallVector<Operation *>> result;
+    for (unsigned g : order) {
+      SmallVector<Operation *> current;
+      for (unsigned member : members[g])
+        current.push_back(ops[member]);
+      result.push_back(std::move(current));
+    }
+    return result;
+  }
+
+private:
+  /// Kahn's algorithm; of the groups that are ready, the one whose last member
+  /// stood first goes first.
+  void computeOrder() {
+    SmallVector<unsigned> pending(ops.size(), 0);
+    for (unsigned i = 0; i < ops.size(); ++i)
+      for (unsigned successor : successors[i])
+        if (group[successor] != group[i])
+          ++pending[group[successor]];
+    using Entry = std::pair<unsigned, unsigned>; // last member, group
+    std::priority_queue<Entry, std::vector<Entry>, std::greater<>> ready;
+    for (unsigned g = 0; g < members.size(); ++g)
+      if (!members[g].empty() && pending[g] == 0)
+        ready.push({members[g].back(), g});
+    order.clear();
+    position.assign(ops.size(), 0);
+    while (!ready.empty()) {
+      unsigned g = ready.top().second;
+      ready.pop();
+      position[g] = order.size();
+      order.push_back(g);
+      for (unsigned member : members[g])
+        for (unsigned successor : successors[member])
+          if (group[successor] != g && --pending[group[successor]] == 0)
+            ready.push({members[group[successor]].back(), group[successor]});
+    }
+  }
+
+  /// Whether a path over at least one other group leads from a to b.
+  bool reachesThroughOthers(unsigned a, unsigned b) {
+    if (position[a] > position[b])
+      return false;
+    llvm::SmallDenseSet<unsigned> seen;
+    SmallVector<unsigned> stack;
+    auto push = [&](unsigned from, bool first) {
+      for (unsigned member : members[from])
+        for (unsigned successor : successors[member]) {
+          unsigned g = group[successor];
+          if (g != from && position[g] <= position[b] && !(first && g == b) &&
+              seen.insert(g).second)
+            stack.push_back(g);
+        }
+    };
+    push(a, /*first=*/true);
+    while (!stack.empty()) {
+      unsigned g = stack.pop_back_val();
+      if (g == b)
+        return true;
+      push(g, /*first=*/false);
+    }
+    return false;
+  }
+
+  void merge(unsigned a, unsigned b) {
+    for (unsigned member : members[a])
+      group[member] = b;
+    SmallVector<unsigned> merged;
+    std::merge(members[a].begin(), members[a].end(), members[b].begin(),
+               members[b].end(), std::back_inserter(merged));
+    members[b] = std::move(merged);
+    members[a].clear();
+    computeOrder();
+  }
+
+  SmallVector<Operation *> ops;
+  SmallVector<std::optional<RowSpace>> spaces;  // of row ops
+  SmallVector<SmallVector<unsigned>> producers; // op to ops
+  SmallVector<SmallVector<unsigned>> successors;
+  SmallVector<unsigned> group;                // op to group
+  SmallVector<SmallVector<unsigned>> members; // ascending; empty: merged away
+  SmallVector<unsigned> order;                // groups, topologically
+  SmallVector<unsigned> position;             // group to place in `order`
+};
+
+/// Moves `group` to the builder's place as one cluster.
+void buildCluster(OpBuilder &builder, ArrayRef<Operation *> group) {
+  llvm::SmallPtrSet<Operation *, 8> inside(group.begin(), group.end());
+  llvm::SetVector<Value> inputs;
+  SmallVector<Value> outputs;
+  SmallVector<Location> locations;
+  for (Operation *op : group) {
+    locations.push_back(op->getLoc());
+    for (Value operand : op->getOperands())
+      if (!inside.contains(operand.getDefiningOp()))
+        inputs.insert(operand);
+    for (Value result : op->getResults())
+      if (llvm::any_of(result.getUsers(),
+                       [&](Operation *user) { return !inside.contains(user); }))
+        outputs.push_back(result);
+  }
+
+  SmallVector<Type> outputTypes = llvm::to_vector(ValueRange(outputs).getTypes());
+  auto cluster = ClusterOp::create(builder, group.back()->getLoc(), outputTypes,
+                                   inputs.getArrayRef());
+  Block *body = cluster.getBody().empty() ? &cluster.getBody().emplaceBlock()
+                                          : &cluster.getBody().front();
+  IRMapping mapping;
+  for (Value input : inputs)
+    mapping.map(input, body->addArgument(input.getType(), input.getLoc()));
+  OpBuilder inner = OpBuilder::atBlockEnd(body);
+  for (Operation *op : group)
+    inner.clone(*op, mapping);
+  SmallVector<Value> yielded;
+  for (Value output : outputs)
+    yielded.push_back(mapping.lookup(output));
+  YieldOp::create(inner, cluster.getLoc(), yielded);
+  for (auto [output, result] : llvm::zip(outputs, cluster.getResults()))
+    output.replaceAllUsesWith(result);
+}
+
+struct ClusterPass : lns::impl::ClusterBase<ClusterPass> {
+  void runOnOperation() override {
+    func::FuncOp function = getOperation();
+    if (function.isExternal() || !function.getBody().hasOneBlock())
+      return;
+    Block &block = function.getBody().front();
+    cloneCheapOps(block);
+    Grouping grouping(block);
+    grouping.run();
+    SmallVector<SmallVector<Operation *>> groups = grouping.getOrderedGroups();
+
+    // Lay the block out anew: first the order, then the clusters, which read
+    // values that are then above them.
+    Operation *terminator = block.getTerminator();
+    for (ArrayRef<Operation *> group : groups)
+      for (Operation *op : group)
+        op->moveBefore(terminator);
+    for (ArrayRef<Operation *> group : groups) {
+      if (!isRowOp(group.front()) || !getRowSpace(group.front()))
+        continue;
+      OpBuilder builder(group.back());
+      builder.setInsertionPointAfter(group.back());
+      buildCluster(builder, group);
+      for (Operation *op : llvm::reverse(group))
+        op->erase();
+    }
+  }
+};
+
+} // namespace

@@ -1,0 +1,221 @@
+//===- PlanMemory.cpp - Places every value in one arena ---------*- C++ -*-===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+//
+// Gives each tensor that needs memory an offset in its function's arena, such
+// that values that live at the same time never overlap. Ops run in the order
+// of the block, so a value lives from its op to its last reader.
+//
+// No memory in the arena is needed for function arguments (the caller's), for
+// `lns.get` (the parameter's own) and for a value that `lns.set` stores: it is
+// written where it is stored.
+//
+// The packing is greedy by size: largest first, each at the lowest offset that
+// is free for its whole life (Pisarchyk and Lee, arXiv 2001.03288).
+//
+//===----------------------------------------------------------------------===//
+
+#include "passes/PlanMemory.h"
+#include "dialect/LnsDialect.h"
+#include "dialect/LnsInterfaces.h"
+#include "dialect/LnsOps.h"
+#include "passes/Passes.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/Builders.h"
+#include "mlir/Pass/Pass.h"
+#include "llvm/ADT/DenseMap.h"
+#include "llvm/Support/MathExtras.h"
+
+namespace lns {
+#define GEN_PASS_DEF_PLANMEMORY
+#include "passes/Passes.h.inc"
+} // namespace lns
+
+using namespace mlir;
+using namespace lns;
+
+std::optional<uint64_t> lns::getTensorBytes(Type type) {
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  if (!tensor || !tensor.hasStaticShape())
+    return std::nullopt;
+  uint64_t bytes = tensor.getElementTypeBitWidth() / 8;
+  for (int64_t extent : tensor.getShape()) {
+    bool overflow = false;
+    bytes = llvm::SaturatingMultiply<uint64_t>(bytes, extent, &overflow);
+    if (overflow || bytes > (uint64_t(1) << 46))
+      return std::nullopt;
+  }
+  return bytes;
+}
+
+uint64_t lns::packIntervals(MutableArrayRef<MemoryInterval> intervals) {
+  SmallVector<MemoryInterval *> bySize;
+  for (MemoryInterval &interval : intervals)
+    bySize.push_back(&interval);
+  llvm::stable_sort(bySize, [](const auto *a, const auto *b) {
+    return a->size > b->size;
+  });
+  uint64_t total = 0;
+  SmallVector<MemoryInterval *> placed; // by ascending offset
+  for (MemoryInterval *interval : bySize) {
+    uint64_t offset = 0;
+    for (MemoryInterval *other : placed) {
+      if (other->last < interval->first || interval->last < other->first)
+        continue;
+      if (offset + interval->size <= other->offset)
+        break;
+      offset = std::max(offset, other->offset + other->size);
+    }
+    interval->offset = offset;
+    total = std::max(total, offset + interval->size);
+    placed.insert(llvm::upper_bound(placed, interval,
+                                    [](const auto *a, const auto *b) {
+                                      return a->offset < b->offset;
+                                    }),
+                  interval);
+  }
+  return total;
+}
+
+namespace {
+
+constexpr uint64_t kAlignment = 64;
+
+class FunctionPlanner {
+public:
+  explicit FunctionPlanner(func::FuncOp function)
+      : block(function.getBody().front()), function(function) {}
+
+  LogicalResult run() {
+    unsigned position = 0;
+    for (Operation &op : block)
+      positions[&op] = position++;
+    for (Operation &op : block.without_terminator())
+      for (OpResult result : op.getResults())
+        if (failed(placeResult(result)))
+          return failure();
+    arenaBytes = packIntervals(intervals);
+    return success();
+  }
+
+  void annotate() {
+    OpBuilder builder(function.getContext());
+    for (Operation &op : block.without_terminator()) {
+      if (op.getNumResults() == 0)
+        continue;
+      SmallVector<int64_t> offsets;
+      for (OpResult result : op.getResults()) {
+        auto it = places.find(result);
+        offsets.push_back(it == places.end()
+                              ? -1
+                              : int64_t(intervals[it->second].offset));
+      }
+      if (llvm::any_of(offsets, [](int64_t offset) { return offset >= 0; }))
+        op.setAttr(kOffsetsAttr, builder.getDenseI64ArrayAttr(offsets));
+    }
+    function->setAttr(kArenaBytesAttr, builder.getI64IntegerAttr(arenaBytes));
+    function->setAttr(kActivationBytesAttr,
+                      builder.getI64IntegerAttr(getActivationBytes()));
+  }
+
+private:
+  unsigned getLastUse(Value value) {
+    unsigned last = 0;
+    if (Operation *op = value.getDefiningOp())
+      last = positions.lookup(op);
+    for (Operation *user : value.getUsers())
+      last = std::max(last, positions.lookup(user));
+    return last;
+  }
+
+  /// Stored by lns.set: it is written straight into the parameter's gradient.
+  static bool isStored(Value value) {
+    return llvm::any_of(value.getUsers(),
+                        [](Operation *user) { return isa<SetOp>(user); });
+  }
+
+  LogicalResult placeResult(OpResult result) {
+    Operation *op = result.getOwner();
+    if (isa<GetOp>(op) || isStored(result))
+      return success();
+    std::optional<uint64_t> bytes = getTensorBytes(result.getType());
+    if (!bytes)
+      return op->emitOpError()
+             << "result " << result.getResultNumber() << " has type "
+             << result.getType()
+             << ", but a plan needs static shapes of at most 2^46 bytes";
+    unsigned first = positions.lookup(op), last = getLastUse(result);
+
+    // Over an operand, when nobody reads that one later.
+    if (auto inPlace = dyn_cast<InPlaceOpInterface>(op)) {
+      int64_t index = inPlace.getInPlaceOperand(result.getResultNumber());
+      if (index >= 0) {
+        Value operand = op->getOperand(index);
+        auto it = places.find(operand);
+        if (it != places.end() && getLastUse(operand) == first &&
+            getTensorBytes(operand.getType()) == bytes) {
+          unsigned interval = it->second;
+          intervals[interval].last = std::max(intervals[interval].last, last);
+          places[result] = interval;
+          return success();
+        }
+      }
+    }
+    places[result] = intervals.size();
+    intervals.push_back(
+        {first, last, llvm::alignTo(std::max<uint64_t>(*bytes, 1), kAlignment),
+         0});
+    return success();
+  }
+
+  /// Bytes of values that depend on the tokens, were there before the loss and
+  /// are read after it.
+  uint64_t getActivationBytes() {
+    unsigned loss = 0;
+    for (Operation &op : block)
+      if (isa<MeanOp>(op))
+        loss = positions.lookup(&op);
+    if (loss == 0)
+      return 0;
+    llvm::DenseSet<Value> fromTokens(block.args_begin(), block.args_end());
+    uint64_t bytes = 0;
+    for (Operation &op : block.without_terminator()) {
+      if (positions.lookup(&op) >= loss)
+        break;
+      if (!llvm::any_of(op.getOperands(),
+                        [&](Value v) { return fromTokens.contains(v); }))
+        continue;
+      for (OpResult result : op.getResults()) {
+        fromTokens.insert(result);
+        if (places.count(result) && getLastUse(result) > loss)
+          bytes += *getTensorBytes(result.getType());
+      }
+    }
+    return bytes;
+  }
+
+  Block &block;
+  func::FuncOp function;
+  llvm::DenseMap<Operation *, unsigned> positions;
+  llvm::DenseMap<Value, unsigned> places; // value to interval
+  SmallVector<MemoryInterval> intervals;
+  uint64_t arenaBytes = 0;
+};
+
+struct PlanMemoryPass : lns::impl::PlanMemoryBase<PlanMemoryPass> {
+  void runOnOperation() override {
+    func::FuncOp function = getOperation();
+    if (function.isExternal() || !function.getBody().hasOneBlock())
+      return;
+    FunctionPlanner planner(function);
+    if (failed(planner.run()))
+      return signalPassFailure();
+    planner.annotate();
+  }
+};
+
+} // namespace

@@ -1,0 +1,79 @@
+// RUN: lns-opt %s --split-input-file --pass-pipeline='builtin.module(func.func(lns-cluster))' | FileCheck %s
+// RUN: lns-interpret %s --split-input-file --check-pipeline='builtin.module(func.func(lns-cluster))'
+
+// A residual and the statistics of its result become one kernel with both as
+// results.
+// CHECK-LABEL: func.func @residual_statistics
+// CHECK: %[[Y:.*]]:2 = lns.cluster(
+// CHECK:   %[[S:.*]] = lns.residual
+// CHECK:   %[[R:.*]] = lns.row_rstd %[[S]]
+// CHECK:   lns.yield %[[S]], %[[R]]
+// CHECK: return %[[Y]]#0, %[[Y]]#1
+func.func @residual_statistics(%x: tensor<2x4x8xf32>, %f: tensor<2x4x8xf32>)
+    -> (tensor<2x4x8xf32>, tensor<2x4xf32>) {
+  %y = lns.residual %x, %f : tensor<2x4x8xf32>
+  %r = lns.row_rstd %y eps(1.0e-6) : (tensor<2x4x8xf32>) -> tensor<2x4xf32>
+  return %y, %r : tensor<2x4x8xf32>, tensor<2x4xf32>
+}
+
+// -----
+
+// A cheap op with two row readers is computed by each of them: its result
+// never reaches memory.
+// CHECK-LABEL: func.func @cheap_is_cloned
+// CHECK: lns.cluster(
+// CHECK-NEXT: lns.row_scale
+// CHECK-NEXT: lns.gated_activation
+// CHECK: lns.linear
+// CHECK: lns.cluster(
+// CHECK-NEXT: lns.row_scale
+// CHECK-NEXT: lns.residual
+func.func @cheap_is_cloned(%x: tensor<2x4x8xf32>, %r: tensor<2x4xf32>, %w: tensor<8x8xf32>)
+    -> tensor<2x4x8xf32> {
+  %z = lns.row_scale %x, %r : tensor<2x4x8xf32>, tensor<2x4xf32>
+  %a = lns.gated_activation silu %z, %x : tensor<2x4x8xf32>
+  %b = lns.linear %a, %w : (tensor<2x4x8xf32>, tensor<8x8xf32>) -> tensor<2x4x8xf32>
+  %c = lns.residual %z, %b : tensor<2x4x8xf32>
+  return %c : tensor<2x4x8xf32>
+}
+
+// -----
+
+// Does not merge ops when a path through a matmul lies between them: the two
+// residuals stay two kernels.
+// CHECK-LABEL: func.func @no_cycle
+// CHECK: lns.cluster(
+// CHECK-NEXT: lns.residual
+// CHECK-NEXT: lns.yield
+// CHECK: lns.linear
+// CHECK: lns.cluster(
+// CHECK-NEXT: lns.residual
+// CHECK-NEXT: lns.yield
+func.func @no_cycle(%x: tensor<2x4x8xf32>, %w: tensor<8x8xf32>) -> tensor<2x4x8xf32> {
+  %a = lns.residual %x, %x : tensor<2x4x8xf32>
+  %b = lns.linear %a, %w : (tensor<2x4x8xf32>, tensor<8x8xf32>) -> tensor<2x4x8xf32>
+  %c = lns.residual %a, %b : tensor<2x4x8xf32>
+  return %c : tensor<2x4x8xf32>
+}
+
+// -----
+
+// Does not merge ops over different widths.
+// CHECK-LABEL: func.func @different_widths
+// CHECK-COUNT-2: lns.cluster(
+func.func @different_widths(%x: tensor<2x4x8xf32>, %y: tensor<2x4x16xf32>)
+    -> tensor<2x4x16xf32> {
+  %r = lns.row_rstd %x eps(1.0e-6) : (tensor<2x4x8xf32>) -> tensor<2x4xf32>
+  %z = lns.row_scale %y, %r : tensor<2x4x16xf32>, tensor<2x4xf32>
+  return %z : tensor<2x4x16xf32>
+}
+
+// -----
+
+// Ops that are no row ops stay outside.
+// CHECK-LABEL: func.func @matmul_stays
+// CHECK-NOT: lns.cluster
+func.func @matmul_stays(%x: tensor<2x4x8xf32>, %w: tensor<8x8xf32>) -> tensor<2x4x8xf32> {
+  %a = lns.linear %x, %w : (tensor<2x4x8xf32>, tensor<8x8xf32>) -> tensor<2x4x8xf32>
+  return %a : tensor<2x4x8xf32>
+}

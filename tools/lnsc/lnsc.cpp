@@ -1,0 +1,299 @@
+//===- lnsc.cpp - The compiler's driver -------------------------*- C++ -*-===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+//
+// lnsc MODEL -o PLAN: reads a model (model form, or a Hugging Face
+// config.json), runs the pipeline and writes a plan. --emit stops after any
+// phase and prints what is there.
+//
+//===----------------------------------------------------------------------===//
+
+#include "codegen/cpu/CpuKernels.h"
+#include "codegen/plan/Plan.h"
+#include "dialect/LnsOps.h"
+#include "dialect/Register.h"
+#include "frontend/HuggingFaceConfig.h"
+#include "passes/Passes.h"
+#include "passes/Pipelines.h"
+#include "runtime/plan_format.h"
+
+#include "mlir/IR/AsmState.h"
+#include "mlir/IR/MLIRContext.h"
+#include "mlir/IR/Threading.h"
+#include "mlir/Parser/Parser.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Support/FileUtilities.h"
+#include "mlir/Support/Timing.h"
+#include "mlir/Support/ToolUtilities.h"
+#include "llvm/Support/CommandLine.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Format.h"
+#include "llvm/Support/InitLLVM.h"
+#include "llvm/Support/SourceMgr.h"
+#include "llvm/Support/ToolOutputFile.h"
+
+using namespace mlir;
+using namespace lns;
+namespace cl = llvm::cl;
+
+namespace {
+
+enum class Phase { Model, Graph, Train, Fused, Plan, Llvm, File };
+
+cl::OptionCategory lnscCategory("lnsc options");
+
+cl::opt<std::string> inputPath(cl::Positional, cl::Required,
+                               cl::desc("MODEL (.mlir, or config.json)"),
+                               cl::cat(lnscCategory));
+cl::opt<std::string> outputPath("o", cl::desc("where to write the plan"),
+                                cl::value_desc("PLAN"), cl::cat(lnscCategory));
+cl::opt<int64_t> batch("batch", cl::desc("sequences in a step (default 8)"),
+                       cl::value_desc("N"), cl::init(8), cl::cat(lnscCategory));
+cl::opt<int64_t> sequence("seq",
+                          cl::desc("tokens in a sequence (default 256)"),
+                          cl::value_desc("T"), cl::init(256),
+                          cl::cat(lnscCategory));
+cl::opt<std::string> target("target",
+                            cl::desc("what the plan runs on: cpu (default)"),
+                            cl::value_desc("cpu"), cl::init("cpu"),
+                            cl::cat(lnscCategory));
+cl::list<std::string>
+    cpuLevels("cpu", cl::CommaSeparated,
+              cl::desc("instruction-set levels of the CPU code: native, "
+                       "x86-64-v2, x86-64-v3, x86-64-v4 (default "
+                       "x86-64-v3,x86-64-v4); the runtime takes the best that "
+                       "the processor has"),
+              cl::value_desc("LEVEL,..."), cl::cat(lnscCategory));
+cl::opt<NormScheme>
+    normScheme("norm",
+               cl::desc("norm scheme of a model that comes from a config.json"),
+               cl::values(clEnumValN(NormScheme::Lns, "lns",
+                                     "LayerNorm Scaling, 1/sqrt(depth)"),
+                          clEnumValN(NormScheme::Pre, "pre", "plain Pre-LN")),
+               cl::init(NormScheme::Lns), cl::cat(lnscCategory));
+cl::opt<Phase> emit(
+    "emit", cl::desc("stop after a phase and print it"),
+    cl::values(
+        clEnumValN(Phase::Model, "model", "the model form, as read"),
+        clEnumValN(Phase::Graph, "graph", "layers instantiated, shapes static"),
+        clEnumValN(Phase::Train, "train",
+                   "norms folded, differentiated, with the optimizer"),
+        clEnumValN(Phase::Fused, "fused", "row ops clustered into kernels"),
+        clEnumValN(Phase::Plan, "plan", "memory planned"),
+        clEnumValN(Phase::Llvm, "llvm",
+                   "optimized LLVM IR of the kernels, first --cpu level")),
+    cl::init(Phase::File), cl::cat(lnscCategory));
+
+/// Reads a model form or a config. Errors are emitted.
+OwningOpRef<ModuleOp> readModel(MLIRContext &context,
+                                llvm::SourceMgr &sourceMgr,
+                                uint64_t &sourceHash) {
+  std::string message;
+  std::unique_ptr<llvm::MemoryBuffer> file = openInputFile(inputPath, &message);
+  if (!file) {
+    llvm::errs() << "lnsc: error: " << message << "\n";
+    return nullptr;
+  }
+  sourceHash = planChecksum(file->getBufferStart(), file->getBufferSize());
+  if (llvm::StringRef(inputPath).ends_with(".json")) {
+    HuggingFaceOptions options;
+    options.norm = normScheme;
+    return importHuggingFaceConfig(file->getBuffer(), inputPath, options,
+                                   &context);
+  }
+  if (normScheme.getNumOccurrences()) {
+    llvm::errs() << "lnsc: error: --norm chooses the scheme of a config.json, "
+                    "but '"
+                 << inputPath
+                 << "' is no .json file; write the scheme into the model\n";
+    return nullptr;
+  }
+  sourceMgr.AddNewSourceBuffer(std::move(file), llvm::SMLoc());
+  ParserConfig config(&context);
+  return parseSourceFile<ModuleOp>(sourceMgr, config);
+}
+
+/// Runs one phase's passes with the command line's pass-manager options.
+LogicalResult runPhase(ModuleOp module, TimingScope &timing,
+                       llvm::function_ref<void(OpPassManager &)> build) {
+  PassManager manager(module.getContext());
+  if (failed(applyPassManagerCLOptions(manager)))
+    return failure();
+  manager.enableTiming(timing);
+  build(manager);
+  return manager.run(module);
+}
+
+int printModule(ModuleOp module) {
+  std::string message;
+  std::string path = outputPath.empty() ? "-" : outputPath;
+  std::unique_ptr<llvm::ToolOutputFile> output = openOutputFile(path, &message);
+  if (!output) {
+    llvm::errs() << "lnsc: error: " << message << "\n";
+    return 1;
+  }
+  module->print(output->os());
+  output->keep();
+  return 0;
+}
+
+bool parseLevels(std::vector<cpu::CodeLevel> &levels) {
+  std::vector<std::string> names = cpuLevels;
+  if (names.empty())
+    names = {"x86-64-v3", "x86-64-v4"};
+  for (const std::string &name : names) {
+    cpu::CodeLevel level;
+    std::string error;
+    if (!cpu::parseCodeLevel(name, level, error)) {
+      llvm::errs() << "lnsc: error: --cpu: " << error << "\n";
+      return false;
+    }
+    levels.push_back(level);
+  }
+  return true;
+}
+
+/// Machine code for every level, levels side by side.
+LogicalResult compileLevels(ModuleOp kernels,
+                            const std::vector<cpu::CodeLevel> &levels,
+                            Plan &plan) {
+  plan.code.resize(levels.size());
+  for (auto [unit, level] : llvm::zip(plan.code, levels))
+    unit.level = level;
+  return failableParallelForEach(
+      kernels.getContext(), plan.code, [&](PlanCode &unit) {
+        return cpu::compileKernels(kernels, unit.level, unit.sharedObject);
+      });
+}
+
+void printSummary(const Plan &plan, size_t bytes) {
+  uint64_t elements = 0;
+  for (const PlanParameter &parameter : plan.parameters)
+    elements += parameter.bytes / sizeof(float);
+  std::string levels;
+  for (const PlanCode &unit : plan.code)
+    levels += (levels.empty() ? "" : ",") + unit.level.name;
+  uint64_t arena = 0;
+  for (const PlanEntryPoint &entry : plan.entryPoints)
+    arena = std::max(arena, entry.arenaBytes);
+  llvm::outs() << outputPath << ": " << plan.modelName << ", "
+               << llvm::format("%.2f", elements / 1e6) << "M parameters, "
+               << plan.layers << " layers (" << plan.normScheme << "), batch "
+               << plan.batch << " x " << plan.sequence << ", "
+               << plan.kernels.size() << " kernels for " << levels << ", "
+               << llvm::format("%.1f", (4 * plan.parameterBytes + arena) / 1e6)
+               << " MB to train, " << bytes / 1024 << " KiB\n";
+}
+
+int compileModel() {
+  DefaultTimingManager timingManager;
+  applyDefaultTimingManagerCLOptions(timingManager);
+  TimingScope timing = timingManager.getRootScope();
+
+  DialectRegistry registry;
+  registerDialects(registry);
+  MLIRContext context(registry);
+  llvm::SourceMgr sourceMgr;
+  SourceMgrDiagnosticHandler diagnostics(sourceMgr, &context);
+
+  if (target != "cpu") {
+    llvm::errs() << "lnsc: error: unknown --target '" << target
+                 << "'; this build compiles for 'cpu'\n";
+    return 1;
+  }
+  if (emit == Phase::File && outputPath.empty()) {
+    llvm::errs() << "lnsc: error: nothing to write; give -o PLAN, or --emit=\n";
+    return 1;
+  }
+  std::vector<cpu::CodeLevel> levels;
+  if (!parseLevels(levels))
+    return 1;
+
+  uint64_t sourceHash = 0;
+  TimingScope parsing = timing.nest("Parse");
+  OwningOpRef<ModuleOp> module = readModel(context, sourceMgr, sourceHash);
+  parsing.stop();
+  if (!module)
+    return 1;
+  if (emit == Phase::Model)
+    return printModule(*module);
+
+  if (failed(runPhase(*module, timing, [](OpPassManager &manager) {
+        buildGraphPipeline(manager, batch, sequence);
+      })))
+    return 1;
+  if (emit == Phase::Graph)
+    return printModule(*module);
+
+  if (failed(runPhase(*module, timing, [](OpPassManager &manager) {
+        buildEliminationPipeline(manager);
+        buildTrainPipeline(manager);
+      })))
+    return 1;
+  if (emit == Phase::Train)
+    return printModule(*module);
+
+  if (failed(runPhase(*module, timing, [](OpPassManager &manager) {
+        buildFusePipeline(manager);
+      })))
+    return 1;
+  if (emit == Phase::Fused)
+    return printModule(*module);
+
+  if (failed(runPhase(*module, timing, [](OpPassManager &manager) {
+        buildMemoryPipeline(manager);
+      })))
+    return 1;
+  if (emit == Phase::Plan)
+    return printModule(*module);
+
+  TimingScope lowering = timing.nest("Kernels");
+  Plan plan;
+  plan.sourceHash = sourceHash;
+  cpu::KernelLowering kernels(&context);
+  if (failed(buildPlan(*module, kernels, plan)))
+    return 1;
+  lowering.stop();
+  TimingScope code = timing.nest("Machine code");
+  if (emit == Phase::Llvm) {
+    std::vector<char> object;
+    std::string text;
+    if (failed(cpu::compileKernels(kernels.getModule(), levels.front(), object,
+                                   &text)))
+      return 1;
+    llvm::outs() << text;
+    return 0;
+  }
+  if (failed(compileLevels(kernels.getModule(), levels, plan)))
+    return 1;
+  code.stop();
+
+  TimingScope writing = timing.nest("Write");
+  std::vector<char> bytes;
+  std::string error;
+  if (!serializePlan(plan, bytes, error) ||
+      !writeFileAtomically(outputPath, bytes, error)) {
+    llvm::errs() << "lnsc: error: " << error << "\n";
+    return 1;
+  }
+  printSummary(plan, bytes.size());
+  return 0;
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+  llvm::InitLLVM initialization(argc, argv);
+  registerLnsPasses();
+  registerAsmPrinterCLOptions();
+  registerMLIRContextCLOptions();
+  registerPassManagerCLOptions();
+  registerDefaultTimingManagerCLOptions();
+  cl::ParseCommandLineOptions(
+      argc, argv,
+      "lnsc: compiles a normalized transformer into a training plan\n");
+  return compileModel();
+}
