@@ -28,7 +28,9 @@ include_directories(SYSTEM ${LLVM_INCLUDE_DIRS} ${MLIR_INCLUDE_DIRS})
 include_directories("${CMAKE_SOURCE_DIR}" "${CMAKE_BINARY_DIR}")
 separate_arguments(_lns_llvm_definitions NATIVE_COMMAND "${LLVM_DEFINITIONS}")
 add_definitions(${_lns_llvm_definitions})
-add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-fno-exceptions>)
+# Code that mlir-tblgen makes leaves parameters unused.
+add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-fno-exceptions>
+                    $<$<COMPILE_LANGUAGE:CXX>:-Wno-unused-parameter>)
 
 # Everything static. The exported MLIR archives name the shared "LLVM"; a tool
 # that mixed both would hold LLVM's options twice. A static tool starts in 2 ms

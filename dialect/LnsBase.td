@@ -12,7 +12,7 @@ include "mlir/IR/AttrTypeBase.td"
 include "mlir/IR/EnumAttr.td"
 include "mlir/IR/OpBase.td"
 
-def LNS_Dialect : Dialect {
+def Lns_Dialect : Dialect {
   let name = "lns";
   let cppNamespace = "::lns";
   let summary = "Normalized transformers, from their description to a training step";
@@ -34,6 +34,7 @@ def LNS_Dialect : Dialect {
     Hugging Face's layout `[out, in]`.
   }];
   let useDefaultAttributePrinterParser = 1;
+  let hasConstantMaterializer = 1;
 }
 
 class LNS_Enum<string name, string summary, list<I32EnumAttrCase> cases>
@@ -42,7 +43,7 @@ class LNS_Enum<string name, string summary, list<I32EnumAttrCase> cases>
   let cppNamespace = "::lns";
 }
 class LNS_EnumAttr<EnumAttrInfo info, string mnemonic>
-    : EnumAttr<LNS_Dialect, info, mnemonic>;
+    : EnumAttr<Lns_Dialect, info, mnemonic>;
 
 // Schemes and kinds are exhaustive enums: a name that is not one of them is a
 // parse error, never a silent default.

@@ -152,13 +152,14 @@ def LNS_ColumnDotOp : LNS_ComputeOp<"column_dot", []> {
 // Elementwise ops of adjoints
 //===----------------------------------------------------------------------===//
 
-def LNS_ConstantOp : LNS_ComputeOp<"constant", []> {
+def LNS_ConstantOp : LNS_ComputeOp<"constant", [ConstantLike]> {
   let summary = "a tensor with one value in every element";
   let arguments = (ins F64Attr:$value);
   let results = (outs LNS_Tensor:$result);
   let assemblyFormat = "$value attr-dict `:` type($result)";
   let description = "(C1) the type is static.";
   let hasVerifier = 1;
+  let hasFolder = 1;
 }
 
 def LNS_AddOp : LNS_ComputeOp<"add", [LNS_Diff, LNS_RowOp, Commutative, SameOperandsAndResultType]> {
@@ -236,9 +237,11 @@ def LNS_CrossEntropyGradOp : LNS_ComputeOp<"cross_entropy_grad", [
 
 def LNS_MeanGradOp : LNS_ComputeOp<"mean_grad", []> {
   let summary = "spreads a scalar's gradient: grad / n in each of n elements";
+  let description = "(C1) one element type; the result is static and not empty.";
   let arguments = (ins LNS_Scalar:$grad);
   let results = (outs LNS_Tensor:$result);
   let assemblyFormat = "$grad attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
   let hasFolder = 1;
 }
 
@@ -258,6 +261,7 @@ def LNS_ClipFactorOp : LNS_ComputeOp<"clip_factor", []> {
 
     (C1) at least one gradient; optimizer is tensor<8xf32>.
     (C2) partials has one f64 per chunk of every gradient.
+    (C3) gradients, norm and factor have one element type.
   }];
   let arguments = (ins LNS_Vector:$optimizer, Variadic<LNS_Tensor>:$gradients);
   let results = (outs LNS_Scalar:$norm, LNS_Scalar:$factor, LNS_Vector:$partials);
@@ -266,7 +270,8 @@ def LNS_ClipFactorOp : LNS_ComputeOp<"clip_factor", []> {
 }
 
 def LNS_AdamWOp : LNS_Op<"adamw", [DeclareOpInterfaceMethods<SymbolUserOpInterface>,
-    LNS_Cost, MemoryEffects<[MemRead, MemWrite]>]> {
+    DeclareOpInterfaceMethods<LNS_CostOpInterface, ["getBytes"]>,
+    MemoryEffects<[MemRead, MemWrite]>]> {
   let summary = "AdamW: updates a parameter and its moments";
   let description = [{
     With g = factor * gradient and the values of `optimizer`
@@ -279,6 +284,7 @@ def LNS_AdamWOp : LNS_Op<"adamw", [DeclareOpInterfaceMethods<SymbolUserOpInterfa
 
     (C1) the symbol names an `lns.parameter` of the gradient's type.
     (C2) optimizer is tensor<8xf32>.
+    (C3) factor has the gradient's element type.
   }];
   let arguments = (ins FlatSymbolRefAttr:$symbol, LNS_Tensor:$gradient,
                        LNS_Scalar:$factor, LNS_Vector:$optimizer, BoolAttr:$decay);

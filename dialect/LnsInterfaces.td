@@ -29,8 +29,9 @@ def LNS_DifferentiableOpInterface : OpInterface<"DifferentiableOpInterface"> {
       Builds the adjoint. `resultGrads` has one value per result, null where no
       gradient arrives (at least one is not null). Fills `operandGrads`, one per
       operand, null for an operand that gets none (tokens). Each gradient has
-      its operand's type.
-    }], "void", "buildAdjoint",
+      its operand's type. Emits an error at the op and fails where no adjoint
+      exists.
+    }], "::llvm::LogicalResult", "buildAdjoint",
       (ins "::mlir::OpBuilder &":$builder, "::mlir::ValueRange":$resultGrads,
            "::llvm::SmallVectorImpl<::mlir::Value> &":$operandGrads)>
   ];

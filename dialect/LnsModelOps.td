@@ -16,11 +16,10 @@ include "mlir/Interfaces/InferTypeOpInterface.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
 
 class LNS_Op<string mnemonic, list<Trait> traits = []>
-    : Op<LNS_Dialect, mnemonic, traits>;
+    : Op<Lns_Dialect, mnemonic, traits>;
 
 def LNS_ModelOp : LNS_Op<"model", [
-    IsolatedFromAbove, Symbol, HasParent<"::mlir::ModuleOp">,
-    SingleBlockImplicitTerminator<"OutputOp">]> {
+    IsolatedFromAbove, Symbol, HasParent<"::mlir::ModuleOp">, SingleBlock]> {
   let summary = "a transformer, described once";
   let description = [{
     Model form's root: maps tokens `[batch, time]` to logits
@@ -54,7 +53,7 @@ def LNS_OutputOp : LNS_Op<"output", [Terminator, Pure, HasParent<"ModelOp">]> {
   let assemblyFormat = "$logits attr-dict `:` type($logits)";
 }
 
-def LNS_ParamOp : LNS_Op<"param", [Pure]> {
+def LNS_ParamOp : LNS_Op<"param", [Pure, ParentOneOf<["ModelOp", "LayersOp"]>]> {
   let summary = "declares a parameter and is its value (model form)";
   let description = [{
     `name` is the parameter's Hugging Face name. Inside `lns.layers` it must
@@ -88,9 +87,9 @@ def LNS_LayersOp : LNS_Op<"layers", [
     Applies its body `depth` times to the carried values (one hidden state, or
     several). The body is written once; its parameters exist once per block.
 
-    (C1) depth >= 1.
+    (C1) 1 <= depth <= 10000.
     (C2) Block arguments, carried operands, yielded values and results agree in
-         number and types.
+         number and types; at least one value is carried.
 
     ```mlir
     %y = lns.layers(%h = %x) depth(12) : tensor<?x?x64xf32> {

@@ -1,0 +1,258 @@
+//===- LnsAdjoints.cpp - Reverse-mode derivatives of ops ------------------===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+//
+// DifferentiableOpInterface of every op that has an adjoint. Each returns
+// vector-Jacobian products in terms of other lns ops; terms are exact, for any
+// element type.
+//
+//===----------------------------------------------------------------------===//
+
+#include "dialect/LnsOps.h"
+#include "dialect/LnsVerifiers.h"
+
+using namespace mlir;
+using namespace lns;
+
+/// factor * value; the value itself when the factor is 1.
+static Value scaled(OpBuilder &builder, Location loc, Value value,
+                    const APFloat &factor) {
+  if (factor.convertToDouble() == 1.0)
+    return value;
+  return ScaleOp::create(builder, loc, value.getType(), value,
+                         builder.getF64FloatAttr(factor.convertToDouble()));
+}
+
+static Value matmul(OpBuilder &builder, Location loc, Type type, Value a,
+                    bool transposeA, Value b, bool transposeB) {
+  return MatmulOp::create(builder, loc, type, a, b, transposeA, transposeB);
+}
+
+/// The gradient of the only differentiable result; an error when the gradient
+/// arrives at another one.
+static FailureOr<Value> onlyGrad(Operation *op, ValueRange resultGrads) {
+  for (auto [index, grad] : llvm::enumerate(resultGrads.drop_front()))
+    if (grad)
+      return op->emitError("no gradient can flow through result ")
+             << index + 1 << ", only through result 0";
+  return resultGrads.front();
+}
+
+//===----------------------------------------------------------------------===//
+// Forward ops
+//===----------------------------------------------------------------------===//
+
+/// dtable = embedding_grad(dy, tokens).
+LogicalResult EmbeddingOp::buildAdjoint(OpBuilder &builder,
+                                        ValueRange resultGrads,
+                                        SmallVectorImpl<Value> &operandGrads) {
+  operandGrads.push_back(EmbeddingGradOp::create(
+      builder, getLoc(), getTable().getType(), resultGrads[0], getTokens()));
+  operandGrads.push_back(Value());
+  return success();
+}
+
+/// With r = row_rstd(x) and u = s * g * x, y = r * u, so
+///   du = r * dy, dr = row_dot(dy, u), dg = s * column_dot(du, x),
+///   dx = s * g * du + row_rstd_grad(x, r, dr).
+LogicalResult NormOp::buildAdjoint(OpBuilder &builder, ValueRange resultGrads,
+                                   SmallVectorImpl<Value> &operandGrads) {
+  if (getKind() != NormKind::rms)
+    return emitError("a norm of kind '")
+           << stringifyEnum(getKind()) << "' has no adjoint, only kind 'rms'";
+  if (getDepthScale() != DepthScale::none)
+    return emitError("depth scale '")
+           << stringifyEnum(getDepthScale())
+           << "' has no adjoint, instantiate the model first";
+  Location loc = getLoc();
+  Value x = getInput(), gain = getGain(), dy = resultGrads[0];
+  RankedTensorType type = tensorOf(x), rows = rowVectorType(type);
+  FloatAttr scale = builder.getF64FloatAttr(getScale().convertToDouble());
+  FloatAttr eps = builder.getF64FloatAttr(getEps().convertToDouble());
+
+  Value r = RowRstdOp::create(builder, loc, rows, x, eps);
+  Value u = ScaleColumnsOp::create(builder, loc, type, x, gain, scale);
+  Value du = RowScaleOp::create(builder, loc, type, dy, r);
+  Value dr = RowDotOp::create(builder, loc, rows, dy, u);
+  Value direct = ScaleColumnsOp::create(builder, loc, type, du, gain, scale);
+  Value throughR = RowRstdGradOp::create(builder, loc, type, x, r, dr);
+  operandGrads.push_back(AddOp::create(builder, loc, type, direct, throughR));
+  if (gain)
+    operandGrads.push_back(
+        ColumnDotOp::create(builder, loc, gain.getType(), du, x, scale));
+  return success();
+}
+
+/// dx = alpha * dy W, dW = alpha * dy^T x, db = column sums of dy.
+LogicalResult LinearOp::buildAdjoint(OpBuilder &builder, ValueRange resultGrads,
+                                     SmallVectorImpl<Value> &operandGrads) {
+  Location loc = getLoc();
+  Value dy = resultGrads[0];
+  Value scaledDy = scaled(builder, loc, dy, getAlpha());
+  operandGrads.push_back(matmul(builder, loc, getInput().getType(), scaledDy,
+                                false, getWeight(), false));
+  operandGrads.push_back(matmul(builder, loc, getWeight().getType(), scaledDy,
+                                true, getInput(), false));
+  if (Value bias = getBias())
+    operandGrads.push_back(ColumnDotOp::create(builder, loc, bias.getType(), dy,
+                                               Value(), FloatAttr()));
+  return success();
+}
+
+/// The rotation is orthogonal: its adjoint rotates back.
+LogicalResult RopeOp::buildAdjoint(OpBuilder &builder, ValueRange resultGrads,
+                                   SmallVectorImpl<Value> &operandGrads) {
+  auto rope = cast<RopeOp>(builder.clone(*getOperation()));
+  rope.getInputMutable().assign(resultGrads[0]);
+  rope.setInverse(!getInverse());
+  operandGrads.push_back(rope);
+  return success();
+}
+
+/// Adds the log-sum-exp of every row of scores, [B, heads, T].
+Operation *AttentionOp::prepareForward(OpBuilder &builder) {
+  if (getLse())
+    return *this;
+  RankedTensorType query = tensorOf(getQuery());
+  auto lse = RankedTensorType::get({query.getDimSize(0),
+                                    static_cast<int64_t>(getHeads()),
+                                    query.getDimSize(1)},
+                                   query.getElementType());
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPoint(*this);
+  auto prepared = AttentionOp::create(builder, getLoc(),
+                                      TypeRange{getResult().getType(), lse},
+                                      getOperands(), (*this)->getAttrs());
+  getResult().replaceAllUsesWith(prepared.getResult());
+  erase();
+  return prepared;
+}
+
+LogicalResult AttentionOp::buildAdjoint(OpBuilder &builder,
+                                        ValueRange resultGrads,
+                                        SmallVectorImpl<Value> &operandGrads) {
+  FailureOr<Value> grad = onlyGrad(*this, resultGrads);
+  if (failed(grad))
+    return failure();
+  if (!getLse())
+    return emitError("the adjoint of attention needs the log-sum-exp, call "
+                     "prepareForward first");
+  auto adjoint = AttentionGradOp::create(
+      builder, getLoc(), getQuery().getType(), getKey().getType(),
+      getValue().getType(), getQuery(), getKey(), getValue(), getResult(),
+      getLse(), *grad, getHeadsAttr(), getKvHeadsAttr(), getCausalAttr(),
+      getSoftmaxScaleAttr());
+  llvm::append_range(operandGrads, adjoint.getResults());
+  return success();
+}
+
+LogicalResult
+GatedActivationOp::buildAdjoint(OpBuilder &builder, ValueRange resultGrads,
+                                SmallVectorImpl<Value> &operandGrads) {
+  auto adjoint = GatedActivationGradOp::create(
+      builder, getLoc(), getGate().getType(), getUp().getType(), resultGrads[0],
+      getGate(), getUp(), getActivationAttr());
+  llvm::append_range(operandGrads, adjoint.getResults());
+  return success();
+}
+
+LogicalResult ResidualOp::buildAdjoint(OpBuilder &builder,
+                                       ValueRange resultGrads,
+                                       SmallVectorImpl<Value> &operandGrads) {
+  operandGrads.push_back(
+      scaled(builder, getLoc(), resultGrads[0], getSkipScale()));
+  operandGrads.push_back(
+      scaled(builder, getLoc(), resultGrads[0], getBranchScale()));
+  return success();
+}
+
+LogicalResult
+CrossEntropyOp::buildAdjoint(OpBuilder &builder, ValueRange resultGrads,
+                             SmallVectorImpl<Value> &operandGrads) {
+  FailureOr<Value> grad = onlyGrad(*this, resultGrads);
+  if (failed(grad))
+    return failure();
+  operandGrads.push_back(
+      CrossEntropyGradOp::create(builder, getLoc(), getLogits().getType(),
+                                 getLogits(), getTargets(), getLse(), *grad));
+  operandGrads.push_back(Value());
+  return success();
+}
+
+LogicalResult MeanOp::buildAdjoint(OpBuilder &builder, ValueRange resultGrads,
+                                   SmallVectorImpl<Value> &operandGrads) {
+  operandGrads.push_back(MeanGradOp::create(
+      builder, getLoc(), getInput().getType(), resultGrads[0]));
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Folded norms and linear algebra
+//===----------------------------------------------------------------------===//
+
+/// With op(a) = a or a^T: d op(a) = dc op(b)^T and d op(b) = op(a)^T dc; where
+/// the operand itself is transposed, so is its gradient.
+LogicalResult MatmulOp::buildAdjoint(OpBuilder &builder, ValueRange resultGrads,
+                                     SmallVectorImpl<Value> &operandGrads) {
+  Location loc = getLoc();
+  Value a = getA(), b = getB(), dc = resultGrads[0];
+  bool ta = getTransposeA(), tb = getTransposeB();
+  operandGrads.push_back(
+      ta ? matmul(builder, loc, a.getType(), b, tb, dc, true)
+         : matmul(builder, loc, a.getType(), dc, false, b, !tb));
+  operandGrads.push_back(
+      tb ? matmul(builder, loc, b.getType(), dc, true, a, ta)
+         : matmul(builder, loc, b.getType(), a, !ta, dc, false));
+  return success();
+}
+
+LogicalResult RowRstdOp::buildAdjoint(OpBuilder &builder,
+                                      ValueRange resultGrads,
+                                      SmallVectorImpl<Value> &operandGrads) {
+  operandGrads.push_back(RowRstdGradOp::create(builder, getLoc(),
+                                               getInput().getType(), getInput(),
+                                               getResult(), resultGrads[0]));
+  return success();
+}
+
+/// dx = f * dy, df = row_dot(dy, x).
+LogicalResult RowScaleOp::buildAdjoint(OpBuilder &builder,
+                                       ValueRange resultGrads,
+                                       SmallVectorImpl<Value> &operandGrads) {
+  Value dy = resultGrads[0];
+  operandGrads.push_back(RowScaleOp::create(
+      builder, getLoc(), getInput().getType(), dy, getFactors()));
+  operandGrads.push_back(RowDotOp::create(
+      builder, getLoc(), getFactors().getType(), dy, getInput()));
+  return success();
+}
+
+/// dx = s * g * dy, dg = s * column_dot(dy, x).
+LogicalResult
+ScaleColumnsOp::buildAdjoint(OpBuilder &builder, ValueRange resultGrads,
+                             SmallVectorImpl<Value> &operandGrads) {
+  Value dy = resultGrads[0];
+  operandGrads.push_back(ScaleColumnsOp::create(
+      builder, getLoc(), getInput().getType(), dy, getGain(), getScaleAttr()));
+  if (Value gain = getGain())
+    operandGrads.push_back(ColumnDotOp::create(
+        builder, getLoc(), gain.getType(), dy, getInput(), getScaleAttr()));
+  return success();
+}
+
+LogicalResult AddOp::buildAdjoint(OpBuilder &, ValueRange resultGrads,
+                                  SmallVectorImpl<Value> &operandGrads) {
+  operandGrads.assign(2, resultGrads[0]);
+  return success();
+}
+
+LogicalResult ScaleOp::buildAdjoint(OpBuilder &builder, ValueRange resultGrads,
+                                    SmallVectorImpl<Value> &operandGrads) {
+  operandGrads.push_back(
+      scaled(builder, getLoc(), resultGrads[0], getFactor()));
+  return success();
+}

@@ -1,0 +1,382 @@
+//===- LnsAssembly.cpp - Parsers and printers -----------------------------===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+//
+// Custom assembly of the ops whose form ODS cannot say: those with a body, and
+// those whose clauses have defaults.
+//
+//===----------------------------------------------------------------------===//
+
+#include "dialect/LnsOps.h"
+
+using namespace mlir;
+using namespace lns;
+
+//===----------------------------------------------------------------------===//
+// Clauses
+//===----------------------------------------------------------------------===//
+
+/// Parses one bare word of `Enum`; the error of any other word lists them.
+template <typename Enum>
+static ParseResult parseWord(OpAsmParser &parser, StringRef what,
+                             std::optional<Enum> (*symbolizeNumber)(uint32_t),
+                             Enum &value) {
+  SMLoc loc = parser.getCurrentLocation();
+  StringRef word;
+  auto error = [&]() {
+    InFlightDiagnostic diagnostic = parser.emitError(loc);
+    if (word.empty())
+      diagnostic << "expected " << what;
+    else
+      diagnostic << "unknown " << what << " '" << word << "', expected";
+    llvm::ListSeparator separator(", ");
+    diagnostic << (word.empty() ? ": " : " one of ");
+    for (uint32_t i = 0; std::optional<Enum> known = symbolizeNumber(i); ++i)
+      diagnostic << StringRef(separator) << stringifyEnum(*known);
+    return diagnostic;
+  };
+  if (parser.parseOptionalKeyword(&word))
+    return error();
+  std::optional<Enum> known = symbolizeEnum<Enum>(word);
+  if (!known)
+    return error();
+  value = *known;
+  return success();
+}
+
+/// Parses `(` number `)`.
+static ParseResult parseNumber(OpAsmParser &parser, FloatAttr &value) {
+  double number;
+  if (parser.parseLParen() || parser.parseFloat(number) || parser.parseRParen())
+    return failure();
+  value = parser.getBuilder().getF64FloatAttr(number);
+  return success();
+}
+
+/// Parses `(` `true` | `false` `)`.
+static ParseResult parseFlag(OpAsmParser &parser, BoolAttr &value) {
+  if (parser.parseLParen())
+    return failure();
+  bool flag = succeeded(parser.parseOptionalKeyword("true"));
+  if (!flag && parser.parseOptionalKeyword("false"))
+    return parser.emitError(parser.getCurrentLocation(),
+                            "expected true or false");
+  value = parser.getBuilder().getBoolAttr(flag);
+  return parser.parseRParen();
+}
+
+static void printNumber(OpAsmPrinter &printer, StringRef clause,
+                        const APFloat &value) {
+  printer << ' ' << clause << '(';
+  printer.printFloat(value);
+  printer << ')';
+}
+
+/// role `init` `(` kind (`,` value)? `)` (`decay` `(` flag `)`)?, what
+/// lns.param and lns.parameter have in common.
+template <typename Op>
+static ParseResult parseParameterFacts(OpAsmParser &parser,
+                                       OperationState &state) {
+  MLIRContext *context = parser.getContext();
+  auto &properties = state.getOrAddProperties<typename Op::Properties>();
+  Role role;
+  InitKind init;
+  if (parseWord(parser, "role", symbolizeRole, role) ||
+      parser.parseKeyword("init") || parser.parseLParen() ||
+      parseWord(parser, "init", symbolizeInitKind, init))
+    return failure();
+  properties.role = RoleAttr::get(context, role);
+  properties.init = InitKindAttr::get(context, init);
+  if (succeeded(parser.parseOptionalComma())) {
+    double value;
+    if (parser.parseFloat(value))
+      return failure();
+    properties.init_value = parser.getBuilder().getF64FloatAttr(value);
+  }
+  if (parser.parseRParen())
+    return failure();
+  if (succeeded(parser.parseOptionalKeyword("decay")) &&
+      parseFlag(parser, properties.decay))
+    return failure();
+  return success();
+}
+
+template <typename Op>
+static void printParameterFacts(OpAsmPrinter &printer, Op op) {
+  printer << ' ' << stringifyEnum(op.getRole()) << " init("
+          << stringifyEnum(op.getInit());
+  if (std::optional<APFloat> value = op.getInitValue()) {
+    printer << ", ";
+    printer.printFloat(*value);
+  }
+  printer << ')';
+  if (BoolAttr decay = op.getDecayAttr())
+    printer << " decay(" << (decay.getValue() ? "true" : "false") << ')';
+}
+
+//===----------------------------------------------------------------------===//
+// lns.model
+//===----------------------------------------------------------------------===//
+
+ParseResult ModelOp::parse(OpAsmParser &parser, OperationState &state) {
+  StringAttr name;
+  SmallVector<OpAsmParser::Argument> arguments;
+  if (parser.parseSymbolName(name) ||
+      parser.parseArgumentList(arguments, OpAsmParser::Delimiter::Paren,
+                               /*allowType=*/true) ||
+      parser.parseOptionalAttrDictWithKeyword(state.attributes))
+    return failure();
+  state.getOrAddProperties<Properties>().sym_name = name;
+  return parser.parseRegion(*state.addRegion(), arguments);
+}
+
+void ModelOp::print(OpAsmPrinter &printer) {
+  printer << ' ';
+  printer.printSymbolName(getSymName());
+  printer << '(';
+  llvm::interleaveComma(
+      getBody().getArguments(), printer,
+      [&](BlockArgument argument) { printer.printRegionArgument(argument); });
+  printer << ')';
+  printer.printOptionalAttrDictWithKeyword((*this)->getAttrs(),
+                                           {getSymNameAttrName()});
+  printer << ' ';
+  printer.printRegion(getBody(), /*printEntryBlockArgs=*/false);
+}
+
+//===----------------------------------------------------------------------===//
+// lns.param and lns.parameter
+//===----------------------------------------------------------------------===//
+
+ParseResult ParamOp::parse(OpAsmParser &parser, OperationState &state) {
+  StringAttr name;
+  Type type;
+  SMLoc loc = parser.getCurrentLocation();
+  std::string text;
+  if (parser.parseOptionalString(&text))
+    return parser.emitError(loc, "expected the parameter's name in quotes");
+  name = parser.getBuilder().getStringAttr(text);
+  if (parseParameterFacts<ParamOp>(parser, state) ||
+      parser.parseOptionalAttrDict(state.attributes) ||
+      parser.parseColonType(type))
+    return failure();
+  state.getOrAddProperties<Properties>().name = name;
+  state.addTypes(type);
+  return success();
+}
+
+void ParamOp::print(OpAsmPrinter &printer) {
+  printer << ' ' << getNameAttr();
+  printParameterFacts(printer, *this);
+  printer.printOptionalAttrDict((*this)->getAttrs(),
+                                {getNameAttrName(), getRoleAttrName(),
+                                 getInitAttrName(), getInitValueAttrName(),
+                                 getDecayAttrName()});
+  printer << " : " << getType();
+}
+
+ParseResult ParameterOp::parse(OpAsmParser &parser, OperationState &state) {
+  StringAttr name;
+  Type type;
+  if (parser.parseSymbolName(name) ||
+      parseParameterFacts<ParameterOp>(parser, state))
+    return failure();
+  auto &properties = state.getOrAddProperties<Properties>();
+  if (!properties.decay)
+    return parser.emitError(parser.getCurrentLocation(),
+                            "expected decay(true) or decay(false)");
+  if (parser.parseOptionalAttrDict(state.attributes) ||
+      parser.parseColonType(type))
+    return failure();
+  properties.sym_name = name;
+  properties.type = TypeAttr::get(type);
+  return success();
+}
+
+void ParameterOp::print(OpAsmPrinter &printer) {
+  printer << ' ';
+  printer.printSymbolName(getSymName());
+  printParameterFacts(printer, *this);
+  printer.printOptionalAttrDict((*this)->getAttrs(),
+                                {getSymNameAttrName(), getRoleAttrName(),
+                                 getInitAttrName(), getInitValueAttrName(),
+                                 getDecayAttrName(), getTypeAttrName()});
+  printer << " : " << getType();
+}
+
+//===----------------------------------------------------------------------===//
+// lns.layers and lns.cluster
+//===----------------------------------------------------------------------===//
+
+static void printAssignments(OpAsmPrinter &printer, Region &body,
+                             OperandRange operands) {
+  printer << '(';
+  llvm::interleaveComma(
+      llvm::zip_equal(body.getArguments(), operands), printer, [&](auto pair) {
+        printer.printRegionArgument(std::get<0>(pair), {}, /*omitType=*/true);
+        printer << " = ";
+        printer.printOperand(std::get<1>(pair));
+      });
+  printer << ')';
+}
+
+/// Gives `arguments` their types and parses the body with them.
+template <typename Op>
+static ParseResult parseBody(OpAsmParser &parser, OperationState &state,
+                             MutableArrayRef<OpAsmParser::Argument> arguments,
+                             ArrayRef<Type> types) {
+  for (auto [argument, type] : llvm::zip_equal(arguments, types))
+    argument.type = type;
+  Region *body = state.addRegion();
+  if (parser.parseRegion(*body, arguments))
+    return failure();
+  Op::ensureTerminator(*body, parser.getBuilder(), state.location);
+  return success();
+}
+
+ParseResult LayersOp::parse(OpAsmParser &parser, OperationState &state) {
+  SmallVector<OpAsmParser::Argument> arguments;
+  SmallVector<OpAsmParser::UnresolvedOperand> operands;
+  SmallVector<Type> types;
+  int64_t depth;
+  SMLoc loc = parser.getCurrentLocation();
+  if (parser.parseAssignmentList(arguments, operands) ||
+      parser.parseKeyword("depth") || parser.parseLParen() ||
+      parser.parseInteger(depth) || parser.parseRParen() ||
+      parser.parseOptionalAttrDictWithKeyword(state.attributes) ||
+      parser.parseColonTypeList(types))
+    return failure();
+  if (types.size() != operands.size())
+    return parser.emitError(loc)
+           << "carries " << operands.size() << " values but has "
+           << types.size() << " types";
+  if (parser.resolveOperands(operands, types, loc, state.operands))
+    return failure();
+  state.getOrAddProperties<Properties>().depth =
+      parser.getBuilder().getI64IntegerAttr(depth);
+  state.addTypes(types);
+  return parseBody<LayersOp>(parser, state, arguments, types);
+}
+
+void LayersOp::print(OpAsmPrinter &printer) {
+  printAssignments(printer, getBody(), getInits());
+  printer << " depth(" << getDepth() << ')';
+  printer.printOptionalAttrDictWithKeyword((*this)->getAttrs(),
+                                           {getDepthAttrName()});
+  printer << " : ";
+  llvm::interleaveComma(getResultTypes(), printer);
+  printer << ' ';
+  printer.printRegion(getBody(), /*printEntryBlockArgs=*/false);
+}
+
+ParseResult ClusterOp::parse(OpAsmParser &parser, OperationState &state) {
+  SmallVector<OpAsmParser::Argument> arguments;
+  SmallVector<OpAsmParser::UnresolvedOperand> operands;
+  FunctionType type;
+  SMLoc loc = parser.getCurrentLocation();
+  if (parser.parseAssignmentList(arguments, operands) ||
+      parser.parseOptionalAttrDictWithKeyword(state.attributes) ||
+      parser.parseColonType(type))
+    return failure();
+  if (type.getNumInputs() != operands.size())
+    return parser.emitError(loc) << "has " << operands.size() << " inputs but "
+                                 << type.getNumInputs() << " input types";
+  if (parser.resolveOperands(operands, type.getInputs(), loc, state.operands))
+    return failure();
+  state.addTypes(type.getResults());
+  return parseBody<ClusterOp>(parser, state, arguments, type.getInputs());
+}
+
+void ClusterOp::print(OpAsmPrinter &printer) {
+  printAssignments(printer, getBody(), getInputs());
+  printer.printOptionalAttrDictWithKeyword((*this)->getAttrs());
+  printer << " : ";
+  printer.printFunctionalType(*this);
+  printer << ' ';
+  printer.printRegion(getBody(), /*printEntryBlockArgs=*/false);
+}
+
+//===----------------------------------------------------------------------===//
+// lns.norm
+//===----------------------------------------------------------------------===//
+
+ParseResult NormOp::parse(OpAsmParser &parser, OperationState &state) {
+  MLIRContext *context = parser.getContext();
+  auto &properties = state.getOrAddProperties<Properties>();
+  NormKind kind;
+  OpAsmParser::UnresolvedOperand input, gain, bias;
+  bool hasGain = false, hasBias = false;
+  if (parseWord(parser, "norm kind", symbolizeNormKind, kind) ||
+      parser.parseOperand(input))
+    return failure();
+  properties.kind = NormKindAttr::get(context, kind);
+  if (succeeded(parser.parseOptionalComma())) {
+    hasGain = true;
+    if (parser.parseOperand(gain))
+      return failure();
+  }
+  if (succeeded(parser.parseOptionalKeyword("bias"))) {
+    hasBias = true;
+    if (parser.parseLParen() || parser.parseOperand(bias) ||
+        parser.parseRParen())
+      return failure();
+  }
+  if (succeeded(parser.parseOptionalKeyword("eps")) &&
+      parseNumber(parser, properties.eps))
+    return failure();
+  if (succeeded(parser.parseOptionalKeyword("scale")) &&
+      parseNumber(parser, properties.scale))
+    return failure();
+  if (succeeded(parser.parseOptionalKeyword("depth_scale"))) {
+    DepthScale depthScale;
+    if (parser.parseLParen() ||
+        parseWord(parser, "depth scale", symbolizeDepthScale, depthScale) ||
+        parser.parseRParen())
+      return failure();
+    properties.depth_scale = DepthScaleAttr::get(context, depthScale);
+  }
+
+  SmallVector<OpAsmParser::UnresolvedOperand> operands = {input};
+  if (hasGain)
+    operands.push_back(gain);
+  if (hasBias)
+    operands.push_back(bias);
+  SmallVector<Type> types;
+  if (parser.parseOptionalAttrDict(state.attributes))
+    return failure();
+  SMLoc loc = parser.getCurrentLocation();
+  if (parser.parseColonTypeList(types))
+    return failure();
+  if (types.size() != operands.size())
+    return parser.emitError(loc)
+           << "has " << operands.size() << " operands but " << types.size()
+           << " types";
+  properties.operandSegmentSizes = {1, hasGain, hasBias};
+  state.addTypes(types.front());
+  return parser.resolveOperands(operands, types, loc, state.operands);
+}
+
+void NormOp::print(OpAsmPrinter &printer) {
+  printer << ' ' << stringifyEnum(getKind()) << ' ' << getInput();
+  if (getGain())
+    printer << ", " << getGain();
+  if (getBias())
+    printer << " bias(" << getBias() << ')';
+  // The defaults are what the accessors give when the attribute is absent.
+  if (getEps().convertToDouble() != 1.0e-6)
+    printNumber(printer, "eps", getEps());
+  if (getScale().convertToDouble() != 1.0)
+    printNumber(printer, "scale", getScale());
+  if (getDepthScale() != DepthScale::none)
+    printer << " depth_scale(" << stringifyEnum(getDepthScale()) << ')';
+  printer.printOptionalAttrDict((*this)->getAttrs(),
+                                {getKindAttrName(), getEpsAttrName(),
+                                 getScaleAttrName(), getDepthScaleAttrName(),
+                                 getOperandSegmentSizesAttrName()});
+  printer << " : ";
+  llvm::interleaveComma(getOperandTypes(), printer);
+}

@@ -1,0 +1,269 @@
+//===- LnsComputeVerifiers.cpp - Verifiers of model and forward ops -------===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+//
+// The numbers (C1), (C2), ... are those of the op's description.
+//
+//===----------------------------------------------------------------------===//
+
+#include "dialect/LnsOps.h"
+#include "dialect/LnsVerifiers.h"
+
+using namespace mlir;
+using namespace lns;
+
+/// `leading` followed by one dimension of `columns`.
+static RankedTensorType withColumns(ArrayRef<int64_t> leading, int64_t columns,
+                                    Type element) {
+  SmallVector<int64_t> shape(leading);
+  shape.push_back(columns);
+  return RankedTensorType::get(shape, element);
+}
+
+LogicalResult EmbeddingOp::verify() {
+  RankedTensorType table = tensorOf(getTable()), result = tensorOf(getResult());
+  // (C1), (C2)
+  return verifyType(*this, "result", result,
+                    withColumns(tensorOf(getTokens()).getShape(),
+                                columnsOf(table), table.getElementType()),
+                    "tokens and table");
+}
+
+LogicalResult EmbeddingGradOp::verify() {
+  RankedTensorType table = tensorOf(getResult());
+  // (C1)
+  return verifyType(*this, "grad", tensorOf(getGrad()),
+                    withColumns(tensorOf(getTokens()).getShape(),
+                                columnsOf(table), table.getElementType()),
+                    "tokens and result");
+}
+
+LogicalResult NormOp::verify() {
+  RankedTensorType input = tensorOf(getInput());
+  if (failed(verifyHasColumns(*this, "input", input)))
+    return failure();
+  // (C1)
+  auto row = withColumns({}, columnsOf(input), input.getElementType());
+  if (getGain() &&
+      failed(verifyType(*this, "gain", tensorOf(getGain()), row, "input")))
+    return failure();
+  if (getBias() &&
+      failed(verifyType(*this, "bias", tensorOf(getBias()), row, "input")))
+    return failure();
+  // (C2)
+  if (failed(verifyPositive(*this, "eps", getEps())) ||
+      failed(verifyFinite(*this, "scale", getScale())))
+    return failure();
+  // (C3)
+  if (getBias() && getKind() != NormKind::layer)
+    return emitOpError("has a bias, which kind 'layer' takes but kind '")
+           << stringifyEnum(getKind()) << "' does not";
+  // (C4)
+  if (getDepthScale() == DepthScale::none)
+    return success();
+  if (!(*this)->getParentOfType<LayersOp>())
+    return emitOpError("depth scale '")
+           << stringifyEnum(getDepthScale())
+           << "' needs a block index, but the op is outside lns.layers";
+  if (getScale().convertToDouble() != 1.0)
+    return emitOpError("has scale ")
+           << getScale().convertToDouble() << " and depth scale '"
+           << stringifyEnum(getDepthScale()) << "', expected only one of them";
+  return success();
+}
+
+LogicalResult LinearOp::verify() {
+  RankedTensorType input = tensorOf(getInput()), weight = tensorOf(getWeight());
+  Type element = input.getElementType();
+  if (failed(verifyHasColumns(*this, "input", input)))
+    return failure();
+  // (C1), (C3)
+  if (failed(verifySameElement(*this, "input", input, "weight", weight)))
+    return failure();
+  if (!extentsAgree(columnsOf(input), columnsOf(weight)))
+    return emitOpError("input has ")
+           << columnsOf(input) << " columns, but weight of type " << weight
+           << " takes " << columnsOf(weight);
+  int64_t out = weight.getDimSize(0);
+  if (failed(verifyType(*this, "result", tensorOf(getResult()),
+                        withColumns(leadingShape(input), out, element),
+                        "input and weight")))
+    return failure();
+  // (C2), (C3)
+  if (getBias() && failed(verifyType(*this, "bias", tensorOf(getBias()),
+                                     withColumns({}, out, element), "weight")))
+    return failure();
+  return verifyFinite(*this, "alpha", getAlpha());
+}
+
+LogicalResult RopeOp::verify() {
+  RankedTensorType input = tensorOf(getInput());
+  int64_t headDim = getHeadDim();
+  // (C1)
+  if (input.getRank() != 3)
+    return emitOpError("input has type ")
+           << input << ", expected [batch, time, features]";
+  if (headDim <= 0 || headDim % 2 != 0)
+    return emitOpError("head_dim must be positive and even, got ") << headDim;
+  int64_t columns = columnsOf(input);
+  if (!ShapedType::isDynamic(columns) && columns % headDim != 0)
+    return emitOpError("head_dim ")
+           << headDim << " does not divide the width " << columns;
+  // (C2)
+  if (failed(verifyPositive(*this, "base", getBase())))
+    return failure();
+  if (std::optional<ArrayRef<double>> frequencies = getFrequencies()) {
+    if (static_cast<int64_t>(frequencies->size()) != headDim / 2)
+      return emitOpError("has ")
+             << frequencies->size()
+             << " frequencies, expected head_dim / 2 = " << headDim / 2;
+    for (double frequency : *frequencies)
+      if (failed(verifyFinite(*this, "every frequency", APFloat(frequency))))
+        return failure();
+  }
+  return success();
+}
+
+/// (C1), (C2) and (C4) of attention, for its gradient too.
+template <typename Op> static LogicalResult verifyHeads(Op op) {
+  auto query = tensorOf(op.getQuery());
+  auto heads = static_cast<int64_t>(op.getHeads());
+  auto kvHeads = static_cast<int64_t>(op.getKvHeads());
+  // (C1)
+  if (heads < 1 || kvHeads < 1)
+    return op.emitOpError("heads and kv_heads must be at least 1, got ")
+           << heads << " and " << kvHeads;
+  if (heads % kvHeads != 0)
+    return op.emitOpError("kv_heads ")
+           << kvHeads << " does not divide heads " << heads;
+  // (C2)
+  if (query.getRank() != 3)
+    return op.emitOpError("query has type ")
+           << query << ", expected [batch, time, features]";
+  int64_t columns = columnsOf(query);
+  if (ShapedType::isDynamic(columns))
+    return op.emitOpError("query has type ")
+           << query << ", expected a static number of columns";
+  if (columns % heads != 0 || columns == 0)
+    return op.emitOpError("heads ")
+           << heads << " does not divide query's width " << columns;
+  auto keyType = withColumns(leadingShape(query), columns / heads * kvHeads,
+                             query.getElementType());
+  if (failed(verifyType(op, "key", tensorOf(op.getKey()), keyType,
+                        "query and kv_heads")) ||
+      failed(verifyType(op, "value", tensorOf(op.getValue()), keyType,
+                        "query and kv_heads")))
+    return failure();
+  // (C4)
+  if (std::optional<APFloat> scale = op.getSoftmaxScale())
+    return verifyFinite(op, "softmax_scale", *scale);
+  return success();
+}
+
+/// [B, heads, T] of a query [B, T, heads * d].
+template <typename Op> static RankedTensorType lseType(Op op) {
+  auto query = tensorOf(op.getQuery());
+  return RankedTensorType::get({query.getDimSize(0),
+                                static_cast<int64_t>(op.getHeads()),
+                                query.getDimSize(1)},
+                               query.getElementType());
+}
+
+LogicalResult AttentionOp::verify() {
+  if (failed(verifyHeads(*this)))
+    return failure();
+  // (C3)
+  if (failed(verifyType(*this, "result", tensorOf(getResult()),
+                        tensorOf(getQuery()), "query")))
+    return failure();
+  if (getLse())
+    return verifyType(*this, "lse", tensorOf(getLse()), lseType(*this),
+                      "query and heads");
+  return success();
+}
+
+LogicalResult AttentionGradOp::verify() {
+  // (C1)
+  if (failed(verifyHeads(*this)))
+    return failure();
+  RankedTensorType query = tensorOf(getQuery()), key = tensorOf(getKey());
+  if (failed(
+          verifyType(*this, "output", tensorOf(getOutput()), query, "query")) ||
+      failed(verifyType(*this, "grad", tensorOf(getGrad()), query, "query")) ||
+      failed(verifyType(*this, "lse", tensorOf(getLse()), lseType(*this),
+                        "query and heads")))
+    return failure();
+  if (failed(verifyType(*this, "query_grad", tensorOf(getQueryGrad()), query,
+                        "query")) ||
+      failed(
+          verifyType(*this, "key_grad", tensorOf(getKeyGrad()), key, "key")) ||
+      failed(verifyType(*this, "value_grad", tensorOf(getValueGrad()), key,
+                        "value")))
+    return failure();
+  return success();
+}
+
+LogicalResult ResidualOp::verify() {
+  // (C1)
+  if (failed(verifyFinite(*this, "skip_scale", getSkipScale())) ||
+      failed(verifyFinite(*this, "branch_scale", getBranchScale())))
+    return failure();
+  return success();
+}
+
+/// `tokens` has the leading dimensions of `logits`, which has columns.
+static LogicalResult verifyTargets(Operation *op, RankedTensorType logits,
+                                   RankedTensorType targets) {
+  if (failed(verifyHasColumns(op, "logits", logits)))
+    return failure();
+  return verifyType(
+      op, "targets", targets,
+      RankedTensorType::get(leadingShape(logits), targets.getElementType()),
+      "logits");
+}
+
+LogicalResult CrossEntropyOp::verify() {
+  RankedTensorType logits = tensorOf(getLogits());
+  // (C1), (C2)
+  if (failed(verifyTargets(*this, logits, tensorOf(getTargets()))) ||
+      failed(verifyType(*this, "losses", tensorOf(getLosses()),
+                        rowVectorType(logits), "logits")) ||
+      failed(verifyType(*this, "lse", tensorOf(getLse()), rowVectorType(logits),
+                        "logits")))
+    return failure();
+  return success();
+}
+
+LogicalResult CrossEntropyGradOp::verify() {
+  RankedTensorType logits = tensorOf(getLogits());
+  // (C1)
+  if (failed(verifyTargets(*this, logits, tensorOf(getTargets()))) ||
+      failed(verifyType(*this, "lse", tensorOf(getLse()), rowVectorType(logits),
+                        "logits")) ||
+      failed(verifyType(*this, "grad", tensorOf(getGrad()),
+                        rowVectorType(logits), "logits")))
+    return failure();
+  return success();
+}
+
+LogicalResult MeanOp::verify() {
+  // (C1)
+  return verifySameElement(*this, "result", tensorOf(getResult()), "input",
+                           tensorOf(getInput()));
+}
+
+LogicalResult MeanGradOp::verify() {
+  RankedTensorType result = tensorOf(getResult());
+  // (C1)
+  if (failed(verifySameElement(*this, "result", result, "grad",
+                               tensorOf(getGrad()))))
+    return failure();
+  if (countOf(result) == 0)
+    return emitOpError("result has type ")
+           << result << ", expected a static shape with at least one element";
+  return success();
+}

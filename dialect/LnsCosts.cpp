@@ -1,0 +1,122 @@
+//===- LnsCosts.cpp - Floating-point operations of ops --------------------===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+//
+// CostOpInterface. Every elementary function (exp, division, square root)
+// counts as one operation, a multiply-add as two. Counts saturate; an op with
+// a dynamic shape counts as nothing.
+//
+//===----------------------------------------------------------------------===//
+
+#include "dialect/LnsOps.h"
+#include "dialect/LnsShapes.h"
+
+using namespace mlir;
+using namespace lns;
+
+static int64_t perElement(int64_t flops, Value value) {
+  return saturatingMul(flops, countOf(value.getType()));
+}
+
+/// 2 * rows * columns * inner of a matrix product.
+static int64_t productFlops(Value result, int64_t inner) {
+  if (ShapedType::isDynamic(inner))
+    return 0;
+  return saturatingMul(2, saturatingMul(countOf(result.getType()), inner));
+}
+
+/// Pairs of a query and a key that attention visits, times columns per head,
+/// over all heads of the batch.
+template <typename Op> static int64_t attentionWork(Op op) {
+  auto query = cast<RankedTensorType>(op.getQuery().getType());
+  if (!query.hasStaticShape())
+    return 0;
+  int64_t batch = query.getDimSize(0), time = query.getDimSize(1);
+  // Lower triangle: T (T + 1) / 2, dividing the even one of the two.
+  int64_t pairs = !op.getCausal() ? saturatingMul(time, time)
+                  : time % 2 == 0 ? saturatingMul(time / 2, time + 1)
+                                  : saturatingMul(time, (time - 1) / 2 + 1);
+  return saturatingMul(saturatingMul(batch, pairs), columnsOf(query));
+}
+
+int64_t EmbeddingOp::getFlops() { return 0; }
+int64_t EmbeddingGradOp::getFlops() { return perElement(1, getGrad()); }
+int64_t NormOp::getFlops() {
+  // Square and sum, times 1/rms, times gain; layer also takes the mean away
+  // and adds the bias.
+  int64_t flops = 3 + (getGain() ? 1 : 0);
+  if (getKind() == NormKind::layer)
+    flops += 2 + (getBias() ? 1 : 0);
+  return perElement(flops, getInput());
+}
+int64_t LinearOp::getFlops() {
+  int64_t product = productFlops(
+      getResult(), columnsOf(cast<RankedTensorType>(getWeight().getType())));
+  return getBias() ? saturatingAdd(product, perElement(1, getResult()))
+                   : product;
+}
+int64_t MatmulOp::getFlops() {
+  auto a = cast<RankedTensorType>(getA().getType());
+  return productFlops(getResult(), getTransposeA() ? rowsOf(a) : columnsOf(a));
+}
+// A rotation of a pair: four products, two sums.
+int64_t RopeOp::getFlops() { return perElement(3, getInput()); }
+// Two products with the keys and the values.
+int64_t AttentionOp::getFlops() {
+  return saturatingMul(4, attentionWork(*this));
+}
+// Scores again, and the gradients of values, probabilities, queries, keys.
+int64_t AttentionGradOp::getFlops() {
+  return saturatingMul(10, attentionWork(*this));
+}
+// exp, 1 +, /, two products.
+int64_t GatedActivationOp::getFlops() { return perElement(5, getResult()); }
+int64_t GatedActivationGradOp::getFlops() { return perElement(11, getGrad()); }
+int64_t ResidualOp::getFlops() {
+  int64_t scales = (getSkipScale().convertToDouble() != 1.0) +
+                   (getBranchScale().convertToDouble() != 1.0);
+  return perElement(1 + scales, getResult());
+}
+// Maximum, difference, exp, sum.
+int64_t CrossEntropyOp::getFlops() { return perElement(4, getLogits()); }
+int64_t CrossEntropyGradOp::getFlops() { return perElement(3, getLogits()); }
+int64_t MeanOp::getFlops() { return perElement(1, getInput()); }
+int64_t MeanGradOp::getFlops() { return 1; }
+int64_t RowRstdOp::getFlops() { return perElement(2, getInput()); }
+int64_t RowRstdGradOp::getFlops() { return perElement(1, getInput()); }
+int64_t RowScaleOp::getFlops() { return perElement(1, getInput()); }
+int64_t RowDotOp::getFlops() { return perElement(2, getA()); }
+int64_t ScaleColumnsOp::getFlops() {
+  return perElement((getGain() ? 1 : 0) +
+                        (getScale().convertToDouble() != 1.0 ? 1 : 0),
+                    getInput());
+}
+int64_t ColumnDotOp::getFlops() { return perElement(getB() ? 2 : 1, getA()); }
+int64_t ConstantOp::getFlops() { return 0; }
+int64_t AddOp::getFlops() { return perElement(1, getResult()); }
+int64_t ScaleOp::getFlops() { return perElement(1, getResult()); }
+int64_t ClipFactorOp::getFlops() {
+  int64_t flops = 0;
+  for (Value gradient : getGradients())
+    flops = saturatingAdd(flops, perElement(2, gradient));
+  return flops;
+}
+// As the formulas in the description, term by term.
+int64_t AdamWOp::getFlops() {
+  return perElement(13 + (getDecay() ? 2 : 0), getGradient());
+}
+// Reads the gradient; reads and writes the parameter and both moments.
+int64_t AdamWOp::getBytes() {
+  return saturatingAdd(bytesTouchedOnce(*this),
+                       saturatingMul(6, bytesOf(getGradient().getType())));
+}
+int64_t ClusterOp::getFlops() {
+  int64_t flops = 0;
+  for (auto op : getBody().getOps<CostOpInterface>())
+    flops = saturatingAdd(flops, op.getFlops());
+  return flops;
+}

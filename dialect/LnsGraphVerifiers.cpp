@@ -1,0 +1,315 @@
+//===- LnsGraphVerifiers.cpp - Verifiers of graph-form ops ----------------===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+//
+// The numbers (C1), (C2), ... are those of the op's description.
+//
+//===----------------------------------------------------------------------===//
+
+#include "dialect/LnsOps.h"
+#include "dialect/LnsVerifiers.h"
+
+using namespace mlir;
+using namespace lns;
+
+//===----------------------------------------------------------------------===//
+// Linear algebra
+//===----------------------------------------------------------------------===//
+
+LogicalResult MatmulOp::verify() {
+  RankedTensorType a = tensorOf(getA()), b = tensorOf(getB()),
+                   result = tensorOf(getResult());
+  // (C1)
+  for (auto [name, type] : {std::pair<StringRef, RankedTensorType>("a", a),
+                            {"b", b},
+                            {"result", result}})
+    if (type.getRank() < 2)
+      return emitOpError() << name << " has type " << type
+                           << ", expected at least two dimensions";
+  int64_t rows = rowsOf(a), innerA = columnsOf(a);
+  int64_t innerB = rowsOf(b), columns = columnsOf(b);
+  if (getTransposeA())
+    std::swap(rows, innerA);
+  if (getTransposeB())
+    std::swap(innerB, columns);
+  if (!extentsAgree(innerA, innerB))
+    return emitOpError("inner extents differ: ")
+           << innerA << " of a and " << innerB << " of b";
+  if (!extentsAgree(rowsOf(result), rows) ||
+      !extentsAgree(columnsOf(result), columns))
+    return emitOpError("result of type ")
+           << result << " does not hold a product of " << rows << " x "
+           << columns;
+  // (C2)
+  if (failed(verifySameElement(*this, "a", a, "b", b)) ||
+      failed(verifySameElement(*this, "result", result, "a", a)))
+    return failure();
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Folded norms
+//===----------------------------------------------------------------------===//
+
+LogicalResult RowRstdOp::verify() {
+  RankedTensorType input = tensorOf(getInput());
+  // (C1)
+  if (failed(verifyHasColumns(*this, "input", input)) ||
+      failed(verifyType(*this, "result", tensorOf(getResult()),
+                        rowVectorType(input), "input")))
+    return failure();
+  // (C2)
+  return verifyPositive(*this, "eps", getEps());
+}
+
+LogicalResult RowRstdGradOp::verify() {
+  RankedTensorType input = tensorOf(getInput());
+  // (C1)
+  if (failed(verifyHasColumns(*this, "input", input)) ||
+      failed(verifyType(*this, "rstd", tensorOf(getRstd()),
+                        rowVectorType(input), "input")) ||
+      failed(verifyType(*this, "grad", tensorOf(getGrad()),
+                        rowVectorType(input), "input")) ||
+      failed(
+          verifyType(*this, "result", tensorOf(getResult()), input, "input")))
+    return failure();
+  return success();
+}
+
+LogicalResult RowScaleOp::verify() {
+  RankedTensorType input = tensorOf(getInput());
+  // (C1)
+  if (failed(verifyHasColumns(*this, "input", input)))
+    return failure();
+  return verifyType(*this, "factors", tensorOf(getFactors()),
+                    rowVectorType(input), "input");
+}
+
+LogicalResult RowDotOp::verify() {
+  RankedTensorType a = tensorOf(getA());
+  // (C1)
+  if (failed(verifyHasColumns(*this, "a", a)) ||
+      failed(verifyType(*this, "b", tensorOf(getB()), a, "a")))
+    return failure();
+  return verifyType(*this, "result", tensorOf(getResult()), rowVectorType(a),
+                    "a");
+}
+
+LogicalResult ScaleColumnsOp::verify() {
+  RankedTensorType input = tensorOf(getInput());
+  // (C1)
+  if (failed(verifyHasColumns(*this, "input", input)))
+    return failure();
+  if (getGain() &&
+      failed(verifyType(
+          *this, "gain", tensorOf(getGain()),
+          RankedTensorType::get({columnsOf(input)}, input.getElementType()),
+          "input")))
+    return failure();
+  return verifyFinite(*this, "scale", getScale());
+}
+
+LogicalResult ColumnDotOp::verify() {
+  RankedTensorType a = tensorOf(getA());
+  // (C1)
+  if (failed(verifyHasColumns(*this, "a", a)))
+    return failure();
+  if (getB() && failed(verifyType(*this, "b", tensorOf(getB()), a, "a")))
+    return failure();
+  if (failed(verifyType(
+          *this, "result", tensorOf(getResult()),
+          RankedTensorType::get({columnsOf(a)}, a.getElementType()), "a")))
+    return failure();
+  return verifyFinite(*this, "scale", getScale());
+}
+
+//===----------------------------------------------------------------------===//
+// Elementwise ops
+//===----------------------------------------------------------------------===//
+
+LogicalResult ConstantOp::verify() {
+  // (C1)
+  if (!tensorOf(getResult()).hasStaticShape())
+    return emitOpError("result has type ")
+           << getType() << ", expected a static shape";
+  return success();
+}
+
+LogicalResult ScaleOp::verify() {
+  // (C1)
+  return verifyFinite(*this, "factor", getFactor());
+}
+
+//===----------------------------------------------------------------------===//
+// Optimizer
+//===----------------------------------------------------------------------===//
+
+/// `optimizer` is tensor<8xf32>, the layout of runtime/kernel_abi.h.
+static LogicalResult verifyOptimizer(Operation *op, Value optimizer) {
+  auto expected =
+      RankedTensorType::get({8}, Float32Type::get(op->getContext()));
+  if (optimizer.getType() == expected)
+    return success();
+  return op->emitOpError("optimizer has type ")
+         << optimizer.getType() << ", expected " << expected;
+}
+
+LogicalResult ClipFactorOp::verify() {
+  // (C1)
+  if (getGradients().empty())
+    return emitOpError("has no gradient, expected at least one");
+  if (failed(verifyOptimizer(*this, getOptimizer())))
+    return failure();
+  // (C2)
+  constexpr int64_t chunk = 65536;
+  int64_t chunks = 0;
+  for (Value gradient : getGradients()) {
+    RankedTensorType type = tensorOf(gradient);
+    if (!type.hasStaticShape())
+      return emitOpError("gradient has type ")
+             << type << ", expected a static shape";
+    int64_t count = countOf(type);
+    chunks = saturatingAdd(chunks, count / chunk + (count % chunk != 0));
+  }
+  RankedTensorType partials = tensorOf(getPartials());
+  if (!partials.getElementType().isF64() || partials.getDimSize(0) != chunks)
+    return emitOpError("partials has type ")
+           << partials << ", expected one f64 for each of the gradients' "
+           << chunks << " chunks";
+  // (C3)
+  RankedTensorType first = tensorOf(getGradients().front());
+  for (Value gradient : getGradients().drop_front())
+    if (failed(verifySameElement(*this, "every gradient", tensorOf(gradient),
+                                 "the first gradient", first)))
+      return failure();
+  if (failed(verifySameElement(*this, "norm", tensorOf(getNorm()),
+                               "the first gradient", first)) ||
+      failed(verifySameElement(*this, "factor", tensorOf(getFactor()),
+                               "the first gradient", first)))
+    return failure();
+  return success();
+}
+
+LogicalResult AdamWOp::verify() {
+  // (C2)
+  if (failed(verifyOptimizer(*this, getOptimizer())))
+    return failure();
+  // (C3)
+  return verifySameElement(*this, "factor", tensorOf(getFactor()), "gradient",
+                           tensorOf(getGradient()));
+}
+
+//===----------------------------------------------------------------------===//
+// Parameters
+//===----------------------------------------------------------------------===//
+
+/// (C1) of get, set and adamw: `symbol` names a parameter of type `type`.
+static LogicalResult verifyParameterUse(Operation *op,
+                                        SymbolTableCollection &symbols,
+                                        FlatSymbolRefAttr symbol, Type type,
+                                        StringRef what) {
+  Operation *target = symbols.lookupNearestSymbolFrom(op, symbol);
+  if (!target)
+    return op->emitOpError("parameter ") << symbol << " is not declared";
+  auto parameter = dyn_cast<ParameterOp>(target);
+  if (!parameter) {
+    InFlightDiagnostic diagnostic =
+        op->emitOpError("symbol ")
+        << symbol << " is not an lns.parameter but an " << target->getName();
+    diagnostic.attachNote(target->getLoc()) << "declared here";
+    return diagnostic;
+  }
+  if (parameter.getType() == type)
+    return success();
+  InFlightDiagnostic diagnostic =
+      op->emitOpError() << what << " has type " << type << ", but parameter "
+                        << symbol << " has type " << parameter.getType();
+  diagnostic.attachNote(parameter.getLoc()) << "declared here";
+  return diagnostic;
+}
+
+LogicalResult GetOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  return verifyParameterUse(*this, symbols, getSymbolAttr(),
+                            getResult().getType(), "value");
+}
+
+LogicalResult SetOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  return verifyParameterUse(*this, symbols, getSymbolAttr(),
+                            getValue().getType(), "value");
+}
+
+LogicalResult AdamWOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  return verifyParameterUse(*this, symbols, getSymbolAttr(),
+                            getGradient().getType(), "gradient");
+}
+
+//===----------------------------------------------------------------------===//
+// Clusters
+//===----------------------------------------------------------------------===//
+
+LogicalResult ClusterOp::verify() {
+  // (C1)
+  return verifySameTypes(*this, "inputs", getInputs().getTypes(),
+                         "block arguments", getBody().getArgumentTypes());
+}
+
+/// A tensor with whole rows among the operands of a row op, or null where the
+/// op may as well work on one value per row (elementwise ops).
+static Value fullRows(Operation *op) {
+  if (isa<AddOp, ScaleOp, ResidualOp>(op))
+    return Value();
+  return op->getOperand(0);
+}
+
+LogicalResult ClusterOp::verifyRegions() {
+  Block &block = getBody().front();
+  // (C1)
+  auto yield = dyn_cast<YieldOp>(block.getTerminator());
+  if (!yield)
+    return emitOpError("ends with ")
+           << block.getTerminator()->getName() << ", expected lns.yield";
+  if (failed(verifySameTypes(*this, "results", getResultTypes(),
+                             "yielded values", yield.getOperandTypes())))
+    return failure();
+
+  // (C2): the first op that names whole rows says how many and how wide; a
+  // cluster of elementwise ops alone takes its first op's.
+  Value reference;
+  for (Operation &op : block.without_terminator()) {
+    if (!op.hasTrait<lns::OpTrait::RowOp>()) {
+      InFlightDiagnostic diagnostic =
+          emitOpError("holds ") << op.getName() << ", which is not a row op";
+      diagnostic.attachNote(op.getLoc()) << "the op is here";
+      return diagnostic;
+    }
+    if (!reference)
+      reference = fullRows(&op);
+  }
+  if (block.without_terminator().empty())
+    return success();
+  if (!reference)
+    reference = block.front().getOperand(0);
+  RankedTensorType full = tensorOf(reference);
+  if (failed(verifyHasColumns(*this, "the body's first row operand", full)))
+    return failure();
+  for (Operation &op : block.without_terminator()) {
+    Value rows = fullRows(&op);
+    RankedTensorType type = tensorOf(rows ? rows : op.getOperand(0));
+    bool sameRows = type.getRank() >= 1 && rowsOf(type) == rowsOf(full) &&
+                    columnsOf(type) == columnsOf(full);
+    bool onePerRow = !rows && elementsOf(type.getShape()) == rowsOf(full);
+    if (sameRows || onePerRow)
+      continue;
+    InFlightDiagnostic diagnostic = emitOpError("has rows of ")
+                                    << full << " and of " << type
+                                    << ", expected one number of rows and "
+                                    << "one width";
+    diagnostic.attachNote(op.getLoc()) << "the second is in this op";
+    return diagnostic;
+  }
+  return success();
+}

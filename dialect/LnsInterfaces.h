@@ -1,0 +1,32 @@
+//===- LnsInterfaces.h - Op interfaces and traits ---------------*- C++ -*-===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LNS_DIALECT_LNSINTERFACES_H
+#define LNS_DIALECT_LNSINTERFACES_H
+
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/OpDefinition.h"
+#include "mlir/IR/Operation.h"
+#include <cstdint>
+
+namespace lns {
+
+/// Bytes of every tensor operand and result of `op`, each counted once per
+/// use. Saturates instead of overflowing; a dynamic tensor counts as nothing.
+int64_t bytesTouchedOnce(mlir::Operation *op);
+
+namespace OpTrait {
+/// Each row of every result depends only on the same row of the row operands.
+template <typename ConcreteType>
+class RowOp : public mlir::OpTrait::TraitBase<ConcreteType, RowOp> {};
+} // namespace OpTrait
+
+} // namespace lns
+
+#include "dialect/LnsInterfaces.h.inc"
+
+#endif // LNS_DIALECT_LNSINTERFACES_H

@@ -1,0 +1,181 @@
+//===- LnsModelVerifiers.cpp - Verifiers of model form and of parameters
+//----===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+//
+// The numbers (C1), (C2), ... are those of the op's description.
+//
+//===----------------------------------------------------------------------===//
+
+#include "dialect/LnsOps.h"
+#include "dialect/LnsVerifiers.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringMap.h"
+
+using namespace mlir;
+using namespace lns;
+
+/// What instantiation replaces by a block's index.
+static constexpr llvm::StringLiteral kLayer = "{layer}";
+/// Deeper models are refused: instantiation copies the block this many times.
+static constexpr int64_t kMaxDepth = 10000;
+
+/// (C1) and (C2) of lns.param and lns.parameter.
+template <typename Op>
+static LogicalResult verifyParameterFacts(Op op, RankedTensorType type) {
+  // (C1)
+  if (!type.hasStaticShape() || countOf(type) == 0)
+    return op.emitOpError("has type ")
+           << type << ", expected a static shape with at least one element";
+  if (bytesOf(type) == std::numeric_limits<int64_t>::max())
+    return op.emitOpError("has type ")
+           << type << ", whose size in bytes does not fit 64 bits";
+  // (C2)
+  InitKind init = op.getInit();
+  bool takesValue = init == InitKind::normal || init == InitKind::constant;
+  std::optional<APFloat> value = op.getInitValue();
+  if (takesValue && !value)
+    return op.emitOpError("init '")
+           << stringifyEnum(init) << "' needs a value, as in init("
+           << stringifyEnum(init) << ", 0.02)";
+  if (!takesValue && value)
+    return op.emitOpError("init '")
+           << stringifyEnum(init) << "' takes no value, got "
+           << value->convertToDouble();
+  if (!value)
+    return success();
+  if (failed(verifyFinite(op, "init value", *value)))
+    return failure();
+  if (init == InitKind::normal && value->isNegative())
+    return op.emitOpError("standard deviation must not be negative, got ")
+           << value->convertToDouble();
+  return success();
+}
+
+LogicalResult ParamOp::verify() {
+  if (failed(verifyParameterFacts(*this, tensorOf(getResult()))))
+    return failure();
+  // (C3)
+  if (getName().empty())
+    return emitOpError("name is empty");
+  bool perLayer = getName().contains(kLayer);
+  bool insideLayers = isa<LayersOp>((*this)->getParentOp());
+  if (insideLayers && !perLayer)
+    return emitOpError("name '")
+           << getName() << "' must contain '" << kLayer
+           << "' inside lns.layers, or every block would share the parameter";
+  if (!insideLayers && perLayer)
+    return emitOpError("name '") << getName() << "' contains '" << kLayer
+                                 << "', but the op is outside lns.layers";
+  return success();
+}
+
+LogicalResult ParameterOp::verify() {
+  // (C1)
+  return verifyParameterFacts(*this, cast<RankedTensorType>(getType()));
+}
+
+LogicalResult LayersOp::verify() {
+  // (C1)
+  auto depth = static_cast<int64_t>(getDepth());
+  if (depth < 1 || depth > kMaxDepth)
+    return emitOpError("depth must be at least 1 and at most ")
+           << kMaxDepth << ", got " << depth;
+  // (C2)
+  if (getInits().empty())
+    return emitOpError("carries no value, expected at least one");
+  if (failed(verifySameTypes(*this, "carried values", getInits().getTypes(),
+                             "block arguments",
+                             getBody().getArgumentTypes())) ||
+      failed(verifySameTypes(*this, "carried values", getInits().getTypes(),
+                             "results", getResultTypes())))
+    return failure();
+  return success();
+}
+
+LogicalResult LayersOp::verifyRegions() {
+  // (C2)
+  auto yield = dyn_cast<YieldOp>(getBody().front().getTerminator());
+  if (!yield)
+    return emitOpError("ends with ")
+           << getBody().front().getTerminator()->getName()
+           << ", expected lns.yield";
+  return verifySameTypes(*this, "carried values", getInits().getTypes(),
+                         "yielded values", yield.getOperandTypes());
+}
+
+/// Whether two declarations of one name say the same.
+static bool agree(ParamOp a, ParamOp b) {
+  return a.getType() == b.getType() && a.getRole() == b.getRole() &&
+         a.getInitAttr() == b.getInitAttr() &&
+         a.getInitValueAttr() == b.getInitValueAttr() &&
+         a.getDecayAttr() == b.getDecayAttr();
+}
+
+/// (C3): blocks are counted over all lns.layers of the model.
+static LogicalResult verifyNames(ModelOp model) {
+  llvm::StringMap<ParamOp> declared;
+  auto declare = [&](ParamOp param, StringRef name) -> LogicalResult {
+    auto [entry, isNew] = declared.try_emplace(name, param);
+    if (isNew || agree(entry->second, param))
+      return success();
+    InFlightDiagnostic diagnostic =
+        param.emitOpError("declares '")
+        << name << "' again, with another type, role, init or decay";
+    diagnostic.attachNote(entry->second.getLoc()) << "first declared here";
+    return diagnostic;
+  };
+  int64_t firstLayer = 0;
+  for (Operation &op : model.getBody().front()) {
+    if (auto param = dyn_cast<ParamOp>(op)) {
+      if (failed(declare(param, param.getName())))
+        return failure();
+      continue;
+    }
+    auto layers = dyn_cast<LayersOp>(op);
+    if (!layers)
+      continue;
+    int64_t depth = layers.getDepth();
+    for (auto param : layers.getBody().getOps<ParamOp>()) {
+      SmallVector<StringRef> pieces;
+      param.getName().split(pieces, kLayer);
+      for (int64_t layer = firstLayer; layer < firstLayer + depth; ++layer)
+        if (failed(declare(param, llvm::join(pieces, llvm::itostr(layer)))))
+          return failure();
+    }
+    firstLayer += depth;
+  }
+  return success();
+}
+
+LogicalResult ModelOp::verifyRegions() {
+  Block &block = getBody().front();
+  // (C1)
+  auto isTokens = [](Type type) {
+    auto tensor = dyn_cast<RankedTensorType>(type);
+    return tensor && tensor.getRank() == 2 &&
+           tensor.getElementType().isInteger(32);
+  };
+  if (block.getNumArguments() != 1)
+    return emitOpError("has ")
+           << block.getNumArguments() << " arguments, expected one, the tokens";
+  if (!isTokens(block.getArgument(0).getType()))
+    return emitOpError("argument has type ")
+           << block.getArgument(0).getType()
+           << ", expected a rank-2 tensor of i32 tokens";
+  // (C2)
+  auto output = dyn_cast<OutputOp>(block.getTerminator());
+  if (!output)
+    return emitOpError("ends with ")
+           << block.getTerminator()->getName() << ", expected lns.output";
+  if (tensorOf(output.getLogits()).getRank() != 3)
+    return output.emitOpError("logits have type ")
+           << output.getLogits().getType()
+           << ", expected [batch, time, vocabulary]";
+  // (C3)
+  return verifyNames(*this);
+}

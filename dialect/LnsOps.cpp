@@ -1,0 +1,62 @@
+//===- LnsOps.cpp - Builders and small members of ops ---------------------===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#include "dialect/LnsOps.h"
+#include "dialect/LnsShapes.h"
+#include <cmath>
+
+using namespace mlir;
+using namespace lns;
+
+#define GET_OP_CLASSES
+#include "dialect/LnsOps.cpp.inc"
+
+void NormOp::build(OpBuilder &builder, OperationState &state, Value input,
+                   Value gain, Value bias, NormKind kind, double eps,
+                   double scale) {
+  build(builder, state, input.getType(), input, gain, bias,
+        NormKindAttr::get(builder.getContext(), kind),
+        builder.getF64FloatAttr(eps), builder.getF64FloatAttr(scale),
+        DepthScaleAttr::get(builder.getContext(), DepthScale::none));
+}
+
+void LinearOp::build(OpBuilder &builder, OperationState &state, Type result,
+                     Value input, Value weight, Value bias, double alpha) {
+  build(builder, state, result, input, weight, bias,
+        builder.getF64FloatAttr(alpha));
+}
+
+SmallVector<double> RopeOp::getAngularFrequencies() {
+  if (std::optional<ArrayRef<double>> given = getFrequencies())
+    return SmallVector<double>(*given);
+  double base = getBase().convertToDouble();
+  int64_t headDim = getHeadDim();
+  SmallVector<double> frequencies;
+  for (int64_t j = 0; j < headDim / 2; ++j)
+    frequencies.push_back(
+        std::pow(base, -2.0 * static_cast<double>(j) / headDim));
+  return frequencies;
+}
+
+/// Attention and its gradient share these: columns per head of the query, and
+/// the scale of the scores.
+template <typename Op> static int64_t headDim(Op op) {
+  return columnsOf(cast<RankedTensorType>(op.getQuery().getType())) /
+         static_cast<int64_t>(op.getHeads());
+}
+template <typename Op> static double effectiveScale(Op op) {
+  if (std::optional<APFloat> scale = op.getSoftmaxScale())
+    return scale->convertToDouble();
+  return 1.0 / std::sqrt(static_cast<double>(op.getHeadDim()));
+}
+
+int64_t AttentionOp::getHeadDim() { return headDim(*this); }
+double AttentionOp::getEffectiveScale() { return effectiveScale(*this); }
+int64_t AttentionGradOp::getHeadDim() { return headDim(*this); }
+double AttentionGradOp::getEffectiveScale() { return effectiveScale(*this); }
+
+int64_t CrossEntropyGradOp::getInPlaceOperand(unsigned) { return 0; }

@@ -1,0 +1,28 @@
+//===- LnsOps.h - All ops of the lns dialect --------------------*- C++ -*-===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LNS_DIALECT_LNSOPS_H
+#define LNS_DIALECT_LNSOPS_H
+
+#include "dialect/LnsDialect.h"
+#include "dialect/LnsEnums.h"
+#include "dialect/LnsInterfaces.h"
+#include "mlir/Bytecode/BytecodeOpInterface.h"
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/OpDefinition.h"
+#include "mlir/IR/OpImplementation.h"
+#include "mlir/IR/SymbolTable.h"
+#include "mlir/Interfaces/ControlFlowInterfaces.h"
+#include "mlir/Interfaces/InferTypeOpInterface.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+
+#define GET_OP_CLASSES
+#include "dialect/LnsOps.h.inc"
+
+#endif // LNS_DIALECT_LNSOPS_H

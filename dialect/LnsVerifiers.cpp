@@ -1,0 +1,70 @@
+//===- LnsVerifiers.cpp - Checks that several verifiers share -------------===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#include "dialect/LnsVerifiers.h"
+#include "llvm/ADT/APFloat.h"
+
+using namespace mlir;
+using namespace lns;
+
+LogicalResult lns::verifyHasColumns(Operation *op, StringRef what,
+                                    RankedTensorType type) {
+  if (type.getRank() >= 1)
+    return success();
+  return op->emitOpError() << what << " has type " << type
+                           << ", expected at least one dimension";
+}
+
+LogicalResult lns::verifySameElement(Operation *op, StringRef what,
+                                     RankedTensorType type, StringRef otherWhat,
+                                     RankedTensorType other) {
+  if (type.getElementType() == other.getElementType())
+    return success();
+  return op->emitOpError() << what << " has element type "
+                           << type.getElementType() << ", but " << otherWhat
+                           << " has element type " << other.getElementType();
+}
+
+LogicalResult lns::verifyType(Operation *op, StringRef what,
+                              RankedTensorType type, RankedTensorType expected,
+                              StringRef why) {
+  if (type.getElementType() == expected.getElementType() &&
+      shapesAgree(type.getShape(), expected.getShape()))
+    return success();
+  return op->emitOpError() << what << " has type " << type << ", expected "
+                           << expected << " from " << why;
+}
+
+LogicalResult lns::verifyFinite(Operation *op, StringRef what,
+                                const APFloat &value) {
+  if (value.isFinite())
+    return success();
+  return op->emitOpError() << what << " must be finite, got "
+                           << value.convertToDouble();
+}
+
+LogicalResult lns::verifyPositive(Operation *op, StringRef what,
+                                  const APFloat &value) {
+  if (value.isFinite() && !value.isNegative() && !value.isZero())
+    return success();
+  return op->emitOpError() << what << " must be positive and finite, got "
+                           << value.convertToDouble();
+}
+
+LogicalResult lns::verifySameTypes(Operation *op, StringRef leftName,
+                                   TypeRange left, StringRef rightName,
+                                   TypeRange right) {
+  if (left.size() != right.size())
+    return op->emitOpError() << "has " << left.size() << ' ' << leftName
+                             << " but " << right.size() << ' ' << rightName;
+  for (auto [index, pair] : llvm::enumerate(llvm::zip_equal(left, right)))
+    if (std::get<0>(pair) != std::get<1>(pair))
+      return op->emitOpError()
+             << leftName << " and " << rightName << " differ at " << index
+             << ": " << std::get<0>(pair) << " and " << std::get<1>(pair);
+  return success();
+}
