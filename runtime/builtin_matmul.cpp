@@ -24,9 +24,9 @@ using namespace lns;
 
 /// Extent of a block in m, n and k. A block of c stays in the third-level cache
 /// while k runs; a block of packed a and b is shared by all threads.
-static constexpr int64_t kBlockRows = 1024;
+static constexpr int64_t kBlockRows = 512;
 static constexpr int64_t kBlockColumns = 1024;
-static constexpr int64_t kDepth = 384;
+static constexpr int64_t kDepth = 512;
 
 /// Room behind a panel of a for the register that packing writes too far.
 static constexpr int64_t kSpare = 16;
