@@ -273,7 +273,8 @@ void buildCluster(OpBuilder &builder, ArrayRef<Operation *> group) {
         outputs.push_back(result);
   }
 
-  SmallVector<Type> outputTypes = llvm::to_vector(ValueRange(outputs).getTypes());
+  SmallVector<Type> outputTypes =
+      llvm::to_vector(ValueRange(outputs).getTypes());
   auto cluster = ClusterOp::create(builder, group.back()->getLoc(), outputTypes,
                                    inputs.getArrayRef());
   Block *body = cluster.getBody().empty() ? &cluster.getBody().emplaceBlock()

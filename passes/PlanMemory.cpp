@@ -56,8 +56,9 @@ uint64_t lns::packIntervals(MutableArrayRef<MemoryInterval> intervals) {
   SmallVector<MemoryInterval *> bySize;
   for (MemoryInterval &interval : intervals)
     bySize.push_back(&interval);
-  llvm::stable_sort(bySize, [](const auto *a, const auto *b) {
-    return a->size > b->size;
+  // Among equals, in the order given, so that plans are reproducible.
+  llvm::sort(bySize, [](const MemoryInterval *a, const MemoryInterval *b) {
+    return a->size != b->size ? a->size > b->size : a < b;
   });
   uint64_t total = 0;
   SmallVector<MemoryInterval *> placed; // by ascending offset
@@ -110,9 +111,8 @@ public:
       SmallVector<int64_t> offsets;
       for (OpResult result : op.getResults()) {
         auto it = places.find(result);
-        offsets.push_back(it == places.end()
-                              ? -1
-                              : int64_t(intervals[it->second].offset));
+        offsets.push_back(
+            it == places.end() ? -1 : int64_t(intervals[it->second].offset));
       }
       if (llvm::any_of(offsets, [](int64_t offset) { return offset >= 0; }))
         op.setAttr(kOffsetsAttr, builder.getDenseI64ArrayAttr(offsets));

@@ -33,12 +33,12 @@ namespace lns::cpu {
 /// One buffer argument of a launch.
 struct KernelArgument {
   enum class Kind {
-    Value,    ///< an operand or result of the lowered op, whole
-    Slice,    ///< part of such a value: `offset`, `size` in bytes
-    Parameter,///< a parameter's own tensor (`symbol`)
-    ExpAvg,   ///< its first moment
-    ExpAvgSq, ///< its second moment
-    Constant  ///< constant data number `constant` of the KernelLowering
+    Value,     ///< an operand or result of the lowered op, whole
+    Slice,     ///< part of such a value: `offset`, `size` in bytes
+    Parameter, ///< a parameter's own tensor (`symbol`)
+    ExpAvg,    ///< its first moment
+    ExpAvgSq,  ///< its second moment
+    Constant   ///< constant data number `constant` of the KernelLowering
   };
   Kind kind = Kind::Value;
   mlir::Value value;

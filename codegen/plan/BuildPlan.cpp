@@ -138,8 +138,8 @@ private:
                                            PlanSegment segment) {
     auto it = parameterIndex.find(symbol);
     if (it == parameterIndex.end())
-      return op->emitOpError() << "names '" << symbol
-                               << "', but there is no such lns.parameter";
+      return op->emitOpError()
+             << "names '" << symbol << "', but there is no such lns.parameter";
     const PlanParameter &parameter = plan.parameters[it->second];
     return PlanBuffer{segment, parameter.offset, parameter.bytes};
   }
@@ -165,8 +165,7 @@ private:
 
     Block &block = function.getBody().front();
     places.clear();
-    if (failed(bindInputs(function, entry)) ||
-        failed(placeValues(block)))
+    if (failed(bindInputs(function, entry)) || failed(placeValues(block)))
       return failure();
     for (Operation &op : block.without_terminator())
       if (failed(buildCommands(&op, entry)))
@@ -236,10 +235,9 @@ private:
       auto offsets = op.getAttrOfType<DenseI64ArrayAttr>(kOffsetsAttr);
       for (OpResult result : op.getResults()) {
         uint64_t bytes = *getTensorBytes(result.getType());
-        int64_t offset =
-            offsets && offsets.size() == op.getNumResults()
-                ? offsets[result.getResultNumber()]
-                : -1;
+        int64_t offset = offsets && offsets.size() == op.getNumResults()
+                             ? offsets[result.getResultNumber()]
+                             : -1;
         if (offset >= 0) {
           places[result] = {PlanSegment::Arena, uint64_t(offset), bytes};
           continue;

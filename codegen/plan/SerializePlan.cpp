@@ -39,10 +39,10 @@ serializeBindings(flatbuffers::FlatBufferBuilder &builder,
   std::vector<flatbuffers::Offset<fb::Binding>> result;
   for (const PlanBinding &binding : bindings) {
     fb::BufferRef ref = toRef(binding.buffer);
-    result.push_back(fb::CreateBinding(
-        builder, builder.CreateString(binding.name),
-        binding.isInteger ? fb::DType::i32 : fb::DType::f32,
-        builder.CreateVector(binding.shape), &ref));
+    result.push_back(
+        fb::CreateBinding(builder, builder.CreateString(binding.name),
+                          binding.isInteger ? fb::DType::i32 : fb::DType::f32,
+                          builder.CreateVector(binding.shape), &ref));
   }
   return result;
 }
@@ -100,7 +100,8 @@ void serializeTable(flatbuffers::FlatBufferBuilder &builder, const Plan &plan,
   std::vector<flatbuffers::Offset<fb::EntryPoint>> entryPoints;
   for (const PlanEntryPoint &entry : plan.entryPoints) {
     auto name = builder.CreateString(entry.name);
-    auto inputs = builder.CreateVector(serializeBindings(builder, entry.inputs));
+    auto inputs =
+        builder.CreateVector(serializeBindings(builder, entry.inputs));
     auto outputs =
         builder.CreateVector(serializeBindings(builder, entry.outputs));
     std::vector<flatbuffers::Offset<fb::Command>> commands;
@@ -112,10 +113,10 @@ void serializeTable(flatbuffers::FlatBufferBuilder &builder, const Plan &plan,
   }
   std::vector<flatbuffers::Offset<fb::CodeBlob>> blobs;
   for (auto [unit, place] : llvm::zip(plan.code, code))
-    blobs.push_back(fb::CreateCodeBlob(
-        builder, builder.CreateString(unit.level.name),
-        builder.CreateVectorOfStrings(unit.level.features), place.offset,
-        place.size));
+    blobs.push_back(
+        fb::CreateCodeBlob(builder, builder.CreateString(unit.level.name),
+                           builder.CreateVectorOfStrings(unit.level.features),
+                           place.offset, place.size));
   auto compiler = builder.CreateString("lnsc " LNS_VERSION);
   auto modelName = builder.CreateString(plan.modelName);
   auto config = builder.CreateString(plan.configJson);
@@ -204,8 +205,7 @@ bool lns::writeFileAtomically(llvm::StringRef path, llvm::ArrayRef<char> bytes,
     return false;
   };
   std::error_code code = llvm::sys::fs::createUniqueFile(
-      path + ".%%%%%%.tmp", descriptor, temporary,
-      llvm::sys::fs::OF_None,
+      path + ".%%%%%%.tmp", descriptor, temporary, llvm::sys::fs::OF_None,
       llvm::sys::fs::all_read | llvm::sys::fs::all_write);
   if (code) {
     temporary.clear();

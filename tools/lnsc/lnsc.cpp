@@ -52,8 +52,7 @@ cl::opt<std::string> outputPath("o", cl::desc("where to write the plan"),
                                 cl::value_desc("PLAN"), cl::cat(lnscCategory));
 cl::opt<int64_t> batch("batch", cl::desc("sequences in a step (default 8)"),
                        cl::value_desc("N"), cl::init(8), cl::cat(lnscCategory));
-cl::opt<int64_t> sequence("seq",
-                          cl::desc("tokens in a sequence (default 256)"),
+cl::opt<int64_t> sequence("seq", cl::desc("tokens in a sequence (default 256)"),
                           cl::value_desc("T"), cl::init(256),
                           cl::cat(lnscCategory));
 cl::opt<std::string> target("target",

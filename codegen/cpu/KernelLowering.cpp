@@ -1,0 +1,111 @@
+//===- KernelLowering.cpp - Which op is which kernel ----------------------===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#include "codegen/cpu/CpuKernels.h"
+#include "codegen/cpu/KernelSet.h"
+#include "dialect/LnsDialect.h"
+#include "llvm/ADT/TypeSwitch.h"
+#include <cmath>
+
+using namespace mlir;
+using namespace lns;
+using namespace lns::cpu;
+
+struct KernelLowering::Impl : KernelSet {
+  using KernelSet::KernelSet;
+};
+
+KernelLowering::KernelLowering(MLIRContext *context)
+    : impl(std::make_unique<Impl>(context)) {}
+KernelLowering::~KernelLowering() = default;
+
+bool KernelLowering::isKernelOp(Operation *op) {
+  return op->hasTrait<lns::OpTrait::RowOp>() ||
+         isa<ClusterOp, AttentionOp, AttentionGradOp, ColumnDotOp, EmbeddingOp,
+             EmbeddingGradOp, CrossEntropyOp, CrossEntropyGradOp, MeanOp,
+             MeanGradOp, lns::ConstantOp, ClipFactorOp, AdamWOp>(op);
+}
+
+/// Kernels compute in f32 over static shapes. `partials` of a clip factor is
+/// the only f64 there is.
+static LogicalResult checkTypes(Operation *op) {
+  auto check = [&](Type type, const char *what, unsigned number) {
+    auto tensor = dyn_cast<RankedTensorType>(type);
+    bool ok = tensor && tensor.hasStaticShape();
+    if (ok) {
+      Type element = tensor.getElementType();
+      ok = element.isF32() || element.isInteger(32) ||
+           (element.isF64() && isa<ClipFactorOp>(op));
+    }
+    if (ok)
+      return success();
+    return LogicalResult(
+        op->emitOpError() << what << " " << number << " has type " << type
+                          << ", but CPU kernels need static shapes of f32 or "
+                             "i32; lower the model in f32");
+  };
+  for (auto [i, type] : llvm::enumerate(op->getOperandTypes()))
+    if (failed(check(type, "operand", i)))
+      return failure();
+  for (auto [i, type] : llvm::enumerate(op->getResultTypes()))
+    if (failed(check(type, "result", i)))
+      return failure();
+  return success();
+}
+
+LogicalResult KernelLowering::lower(Operation *op,
+                                    SmallVectorImpl<KernelLaunch> &launches) {
+  if (failed(checkTypes(op)))
+    return failure();
+  KernelSet &set = *impl;
+  size_t first = launches.size();
+  LogicalResult result =
+      TypeSwitch<Operation *, LogicalResult>(op)
+          .Case<AttentionOp>(
+              [&](auto op) { return lowerAttention(op, set, launches); })
+          .Case<AttentionGradOp>(
+              [&](auto op) { return lowerAttentionGrad(op, set, launches); })
+          .Case<ColumnDotOp>(
+              [&](auto op) { return lowerColumnDot(op, set, launches); })
+          .Case<EmbeddingOp>(
+              [&](auto op) { return lowerEmbedding(op, set, launches); })
+          .Case<EmbeddingGradOp>(
+              [&](auto op) { return lowerEmbeddingGrad(op, set, launches); })
+          .Case<CrossEntropyOp>(
+              [&](auto op) { return lowerCrossEntropy(op, set, launches); })
+          .Case<CrossEntropyGradOp>(
+              [&](auto op) { return lowerCrossEntropyGrad(op, set, launches); })
+          .Case<MeanOp>([&](auto op) { return lowerMean(op, set, launches); })
+          .Case<MeanGradOp>(
+              [&](auto op) { return lowerMeanGrad(op, set, launches); })
+          .Case<lns::ConstantOp>(
+              [&](auto op) { return lowerConstant(op, set, launches); })
+          .Case<ClipFactorOp>(
+              [&](auto op) { return lowerClipFactor(op, set, launches); })
+          .Case<AdamWOp>([&](auto op) { return lowerAdamW(op, set, launches); })
+          .Default([&](Operation *op) -> LogicalResult {
+            if (!isKernelOp(op))
+              return op->emitOpError("has no CPU kernel");
+            return lowerRowOps(op, set, launches);
+          });
+  if (failed(result))
+    return failure();
+  for (const KernelLaunch &launch : ArrayRef(launches).drop_front(first))
+    for (float value : launch.floats)
+      if (!std::isfinite(value))
+        return op->emitOpError(
+            "has a scale that is not finite in f32, the kernels' type");
+  return success();
+}
+
+ArrayRef<KernelInfo> KernelLowering::getKernels() const {
+  return impl->kernels;
+}
+ArrayRef<std::vector<float>> KernelLowering::getConstants() const {
+  return impl->constants;
+}
+ModuleOp KernelLowering::getModule() const { return *impl->module; }

@@ -1,0 +1,116 @@
+//===- KernelSet.h - Kernels of a module, shared by structure ---*- C++ -*-===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+//
+// Internal to codegen/cpu: the growing set of kernels and constants, and the
+// entry points of the files that emit them.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LNS_CODEGEN_CPU_KERNELSET_H
+#define LNS_CODEGEN_CPU_KERNELSET_H
+
+#include "codegen/cpu/CodeBuilder.h"
+#include "codegen/cpu/CpuKernels.h"
+#include "dialect/LnsOps.h"
+#include "llvm/ADT/StringMap.h"
+
+namespace lns::cpu {
+
+/// The arguments of a kernel's function.
+struct KernelFrame {
+  llvm::SmallVector<mlir::Value> buffers; ///< memrefs
+  llvm::SmallVector<mlir::Value> floats;  ///< f32
+  llvm::SmallVector<mlir::Value> ints;    ///< index
+  mlir::Value begin, end;                 ///< items, index
+  mlir::Value scratch;                    ///< memref<?xf32>
+};
+
+/// What a kernel is before it has code. `key` stands for the code: kernels with
+/// one key (and kind) are one kernel.
+struct KernelSpec {
+  std::string kind;
+  std::string hint; ///< readable part of the symbol
+  std::string key;
+  std::string source;
+  llvm::SmallVector<mlir::MemRefType> buffers;
+  unsigned floats = 0, ints = 0;
+  int64_t scratchFloats = 0;
+  bool isNorm = false;
+};
+
+class KernelSet {
+public:
+  explicit KernelSet(mlir::MLIRContext *context);
+
+  /// The kernel's index; calls `emit` for its code when it is new.
+  unsigned
+  getKernel(const KernelSpec &spec, mlir::Location loc,
+            llvm::function_ref<void(CodeBuilder &, KernelFrame &)> emit);
+
+  /// Index of constant data with these contents; `make` fills it when `key` is
+  /// new.
+  unsigned getConstant(llvm::StringRef key,
+                       llvm::function_ref<std::vector<float>()> make);
+
+  mlir::MLIRContext *getContext() { return module->getContext(); }
+
+  mlir::OwningOpRef<mlir::ModuleOp> module;
+  std::vector<KernelInfo> kernels;
+  std::vector<std::vector<float>> constants;
+
+private:
+  llvm::StringMap<unsigned> kernelByKey, constantByKey;
+};
+
+/// A launch under construction, with short ways to add arguments.
+struct LaunchBuilder {
+  KernelLaunch launch;
+
+  LaunchBuilder &value(mlir::Value value);
+  LaunchBuilder &slice(mlir::Value value, uint64_t offset, uint64_t size);
+  LaunchBuilder &parameter(KernelArgument::Kind kind, llvm::StringRef symbol);
+  LaunchBuilder &constant(unsigned number);
+};
+
+/// `memref<?x...xT>`: rows are dynamic so that they do not tell kernels apart.
+mlir::MemRefType flatBuffer(mlir::Type element);
+mlir::MemRefType rowBuffer(mlir::Type element, int64_t width);
+
+/// Product of all dimensions but the last.
+int64_t getRows(mlir::RankedTensorType type);
+
+using Launches = llvm::SmallVectorImpl<KernelLaunch>;
+
+/// Whether `op` is a row op or a cluster of them (RowKernel.cpp).
+llvm::LogicalResult lowerRowOps(mlir::Operation *op, KernelSet &set,
+                                Launches &launches);
+llvm::LogicalResult lowerAttention(AttentionOp op, KernelSet &set,
+                                   Launches &launches);
+llvm::LogicalResult lowerAttentionGrad(AttentionGradOp op, KernelSet &set,
+                                       Launches &launches);
+llvm::LogicalResult lowerColumnDot(ColumnDotOp op, KernelSet &set,
+                                   Launches &launches);
+llvm::LogicalResult lowerEmbedding(EmbeddingOp op, KernelSet &set,
+                                   Launches &launches);
+llvm::LogicalResult lowerEmbeddingGrad(EmbeddingGradOp op, KernelSet &set,
+                                       Launches &launches);
+llvm::LogicalResult lowerCrossEntropy(CrossEntropyOp op, KernelSet &set,
+                                      Launches &launches);
+llvm::LogicalResult lowerCrossEntropyGrad(CrossEntropyGradOp op,
+                                          KernelSet &set, Launches &launches);
+llvm::LogicalResult lowerMean(MeanOp op, KernelSet &set, Launches &launches);
+llvm::LogicalResult lowerMeanGrad(MeanGradOp op, KernelSet &set,
+                                  Launches &launches);
+llvm::LogicalResult lowerConstant(ConstantOp op, KernelSet &set,
+                                  Launches &launches);
+llvm::LogicalResult lowerClipFactor(ClipFactorOp op, KernelSet &set,
+                                    Launches &launches);
+llvm::LogicalResult lowerAdamW(AdamWOp op, KernelSet &set, Launches &launches);
+
+} // namespace lns::cpu
+
+#endif // LNS_CODEGEN_CPU_KERNELSET_H
