@@ -143,9 +143,11 @@ Expected<std::string> readTextFile(const std::string &path, size_t maxBytes) {
 //===----------------------------------------------------------------------===//
 
 Expected<AtomicFile> AtomicFile::create(const std::string &path) {
-  if (isFolder(path))
-    return Status::failure(
-        fmt::format("{}: is a folder; give the name of a file", path));
+  // The rename would replace a device or a pipe by a plain file.
+  struct stat info;
+  if (::stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode))
+    return Status::failure(fmt::format(
+        "{}: is not a regular file; give the name of a file", path));
   AtomicFile file;
   file.target = path;
   file.temporary = temporaryName(path);

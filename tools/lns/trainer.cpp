@@ -212,9 +212,12 @@ Status Trainer::evaluate(uint64_t maxBatches, double &loss) {
   if (!result)
     return result.status();
   loss = *result;
-  EvalMetrics m{step, loss};
-  history.evals.push_back(m);
-  LNS_RETURN_IF_ERROR(metrics->add(m));
+  // A finished run that is resumed measures its last step again.
+  if (history.evals.empty() || history.evals.back().step != step) {
+    EvalMetrics m{step, loss};
+    history.evals.push_back(m);
+    LNS_RETURN_IF_ERROR(metrics->add(m));
+  }
   progress.line(fmt::format("step {}  held-out loss {:.4f}  ({:.4f} bits per "
                             "token)",
                             step, loss, bitsPerToken(loss)));

@@ -1,0 +1,201 @@
+//===- commands_test.cpp - The subcommands, on a fake runtime -------------===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#include "tools/lns/commands.h"
+
+#include "fake_runtime.h"
+#include "test_files.h"
+#include "tools/lns/safetensors.h"
+#include "tools/lns/shard.h"
+
+#include <nlohmann/json.hpp>
+
+using namespace lns::tool;
+
+namespace {
+class Commands : public ::testing::Test {
+protected:
+  void SetUp() override {
+    FakeRuntime::reset();
+    writeBytes(plan, FakeRuntime::plan(2, 8, 256));
+    std::vector<uint16_t> text;
+    for (uint16_t i = 0; i < 600; ++i)
+      text.push_back("the cat sat on the mat; "[i % 24]);
+    std::filesystem::create_directory(data);
+    ASSERT_TRUE(writeShardFile(data + "/train.bin", text).ok());
+    ASSERT_TRUE(writeShardFile(data + "/val.bin", text).ok());
+  }
+
+  /// Runs a command; its standard output is in `out`.
+  Status run(Status (*command)(Arguments), std::vector<std::string> arguments) {
+    ::testing::internal::CaptureStdout();
+    Status status = command(arguments);
+    std::fflush(stdout);
+    out = ::testing::internal::GetCapturedStdout();
+    return status;
+  }
+
+  void trainSome() {
+    Status status = run(runTrain, {plan, "--data", data, "--out", runFolder,
+                                   "--steps", "60", "--lr", "0.2", "--warmup",
+                                   "10%", "--log-every", "30"});
+    ASSERT_TRUE(status.ok()) << status.message();
+  }
+
+  TempFolder folder;
+  std::string plan = folder / "p.plan", data = folder / "data",
+              runFolder = folder / "run", out;
+};
+} // namespace
+
+TEST_F(Commands, TrainPrintsStepsAndEndsWithBitsPerByte) {
+  trainSome();
+  EXPECT_NE(out.find("step 30/60  loss "), std::string::npos) << out;
+  EXPECT_NE(out.find("eta 0s"), std::string::npos) << out;
+  size_t last = out.rfind('\n', out.size() - 2) + 1;
+  EXPECT_TRUE(out.substr(last).starts_with("val_bpb=")) << out;
+  EXPECT_LT(std::stod(out.substr(last + 8)), 6.0) << out;
+}
+
+TEST_F(Commands, EvalAgreesWithTraining) {
+  trainSome();
+  std::string line = out.substr(out.rfind("val_bpb="));
+  Status status =
+      run(runEval, {plan, "--checkpoint", runFolder, "--data", data});
+  ASSERT_TRUE(status.ok()) << status.message();
+  EXPECT_NE(out.find(line), std::string::npos) << out;
+  ASSERT_TRUE(
+      run(runEval, {plan, "--checkpoint", runFolder, "--data", data, "--json"})
+          .ok());
+  nlohmann::json json = nlohmann::json::parse(out, nullptr, false);
+  ASSERT_TRUE(json.is_object()) << out;
+  EXPECT_NEAR(json["val_bpb"].get<double>(), std::stod(line.substr(8)), 1e-4);
+}
+
+TEST_F(Commands, SampleContinuesThePrompt) {
+  trainSome();
+  auto sample = [&](const char *seed) {
+    Status status = run(runSample, {plan, "--checkpoint", runFolder, "--prompt",
+                                    "the cat ", "--bytes", "30", "--seed", seed,
+                                    "--temperature", "1.5"});
+    EXPECT_TRUE(status.ok()) << status.message();
+    return out;
+  };
+  std::string a = sample("1"), b = sample("1"), c = sample("2");
+  EXPECT_TRUE(a.starts_with("the cat "));
+  // Characters: a byte that is no text is printed as U+FFFD.
+  EXPECT_EQ(std::count_if(a.begin(), a.end(),
+                          [](char c) { return (c & 0xC0) != 0x80; }),
+            8 + 30 + 1);
+  EXPECT_EQ(a, b);
+  EXPECT_NE(a, c);
+}
+
+TEST_F(Commands, SampleNeedsBytes) {
+  writeBytes(plan, FakeRuntime::plan(2, 8, 40));
+  ASSERT_TRUE(
+      run(runTrain, {plan, "--data", data, "--out", runFolder, "--steps", "0"})
+          .ok() == false);
+  EXPECT_TRUE(failsWith(run(runTrain, {plan, "--data", data, "--out", runFolder,
+                                       "--steps", "1", "--sample-every", "1"}),
+                        "vocabulary of 40"));
+}
+
+TEST_F(Commands, TokensBeyondTheVocabularyStopTraining) {
+  writeBytes(plan, FakeRuntime::plan(2, 8, 40));
+  EXPECT_TRUE(failsWith(
+      run(runTrain, {plan, "--data", data, "--out", runFolder, "--steps", "1"}),
+      "is beyond the plan's vocabulary of 40"));
+}
+
+TEST_F(Commands, GradsWritesEveryGradient) {
+  trainSome();
+  std::string file = folder / "g.safetensors";
+  Status status = run(runGrads, {plan, "--checkpoint", runFolder, "--tokens",
+                                 data + "/val.bin", "-o", file, "--json"});
+  ASSERT_TRUE(status.ok()) << status.message();
+  nlohmann::json json = nlohmann::json::parse(out, nullptr, false);
+  ASSERT_TRUE(json.is_object()) << out;
+  EXPECT_EQ(json["tensors"], 1);
+  auto grads = SafetensorsFile::open(file);
+  ASSERT_TRUE(grads) << grads.status().message();
+  const SafetensorsEntry *entry = grads->find("bigram.weight");
+  ASSERT_TRUE(entry);
+  EXPECT_EQ(entry->shape, (std::vector<int64_t>{256, 256}));
+  std::vector<float> values(entry->elements);
+  ASSERT_TRUE(grads->readF32(*entry, values.data()).ok());
+  double sum = 0;
+  for (float g : values)
+    sum += static_cast<double>(g) * static_cast<double>(g);
+  EXPECT_NEAR(std::sqrt(sum), json["grad_norm"].get<double>(), 1e-6);
+  EXPECT_GT(sum, 0);
+}
+
+TEST_F(Commands, GradsIntoAnImpossiblePlace) {
+  trainSome();
+  EXPECT_TRUE(failsWith(
+      run(runGrads, {plan, "--checkpoint", runFolder, "--tokens",
+                     data + "/val.bin", "-o", plan + "/g.safetensors"}),
+      "p.plan/g.safetensors: cannot create"));
+}
+
+TEST_F(Commands, AShardShorterThanABatch) {
+  ASSERT_TRUE(
+      writeShardFile(data + "/val.bin", std::vector<uint16_t>(16, 65)).ok());
+  EXPECT_TRUE(failsWith(
+      run(runTrain, {plan, "--data", data, "--out", runFolder, "--steps", "1"}),
+      "val.bin: 16 tokens, a batch of 2 x 8 needs 17"));
+  EXPECT_FALSE(std::filesystem::exists(runFolder));
+}
+
+TEST_F(Commands, PlanInfo) {
+  ASSERT_TRUE(run(runPlanInfo, {plan}).ok());
+  EXPECT_NE(out.find("bigram (1 layers), batch 2 x 8"), std::string::npos);
+  EXPECT_NE(out.find("norm                      3  k0"), std::string::npos)
+      << out;
+  ASSERT_TRUE(run(runPlanInfo, {plan, "--json"}).ok());
+  EXPECT_TRUE(nlohmann::json::accept(out));
+  writeBytes(plan, "damaged");
+  EXPECT_TRUE(failsWith(run(runPlanInfo, {plan}), "p.plan: not a plan"));
+}
+
+TEST_F(Commands, Bench) {
+  Status status = run(runBench, {plan, "--steps", "3", "--json"});
+  ASSERT_TRUE(status.ok()) << status.message();
+  nlohmann::json json = nlohmann::json::parse(out, nullptr, false);
+  ASSERT_TRUE(json.is_object()) << out;
+  EXPECT_GT(json["step_ms"].get<double>(), 0);
+  EXPECT_NEAR(json["floor_ms"].get<double>(), 1e-3, 1e-9);
+  EXPECT_NEAR(json["floor_ratio"].get<double>(),
+              1e-3 / json["step_ms"].get<double>(), 1e-9);
+  EXPECT_EQ(json["groups"][0]["group"], "norm");
+  EXPECT_NEAR(json["groups"][0]["ms"].get<double>(), 5.0, 1e-9);
+  EXPECT_TRUE(failsWith(run(runBench, {plan, "--steps", "0"}), "at least 1"));
+}
+
+TEST_F(Commands, DataInfo) {
+  ASSERT_TRUE(run(runDataInfo, {data, "--json"}).ok());
+  nlohmann::json json = nlohmann::json::parse(out, nullptr, false);
+  ASSERT_EQ(json.size(), 2u) << out;
+  EXPECT_EQ(json[0]["tokens"], 600);
+  EXPECT_EQ(json[0]["held_out"], false);
+  EXPECT_EQ(json[1]["largest_token"], 't');
+}
+
+TEST_F(Commands, HelpOfEach) {
+  for (auto command : {runTrain, runEval, runSample, runGrads, runBench,
+                       runPlanInfo, runDataPrepare, runDataInfo}) {
+    EXPECT_TRUE(run(command, {"--help"}).ok());
+    EXPECT_TRUE(out.starts_with("usage: lns "));
+  }
+}
+
+TEST_F(Commands, MissingLength) {
+  EXPECT_TRUE(
+      failsWith(run(runTrain, {plan, "--data", data, "--out", runFolder}),
+                "--steps or --max-seconds is missing"));
+}

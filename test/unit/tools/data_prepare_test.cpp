@@ -1,0 +1,98 @@
+//===- data_prepare_test.cpp - Text to shards -----------------------------===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#include "tools/lns/data_prepare.h"
+
+#include "test_files.h"
+#include "tools/lns/shard.h"
+
+#include <csignal>
+#include <sys/resource.h>
+
+using namespace lns::tool;
+using Names = std::vector<std::string>;
+
+static std::string tokensOf(const std::string &path) {
+  auto shard = Shard::open(path);
+  EXPECT_TRUE(shard) << shard.status().message();
+  std::string text;
+  for (uint16_t token : shard->tokens())
+    text += static_cast<char>(token);
+  return text;
+}
+
+TEST(WriteDataset, HoldsOutTheTailOfEveryDocument) {
+  TempFolder folder;
+  auto summary = writeDataset(
+      {{"a", "a.txt", "0123456789"}, {"b", "b.txt", "ABCDEFGH\xff!"}}, 0.2,
+      "text", folder / "data");
+  ASSERT_TRUE(summary) << summary.status().message();
+  EXPECT_EQ(summary->trainTokens, 16u);
+  EXPECT_EQ(tokensOf(folder / "data/train.bin"), "01234567ABCDEFGH");
+  EXPECT_EQ(tokensOf(folder / "data/val.bin"), "89\xff!");
+  EXPECT_EQ(folder.list("data"), (Names{"meta.json", "train.bin", "val.bin"}));
+  EXPECT_NE(readBytes(folder / "data/meta.json").find("\"vocabulary\": 256"),
+            std::string::npos);
+}
+
+TEST(WriteDataset, AFullDiskLeavesNothing) {
+  TempFolder folder;
+  auto oldHandler = std::signal(SIGXFSZ, SIG_IGN);
+  rlimit old;
+  ::getrlimit(RLIMIT_FSIZE, &old);
+  rlimit limit = old;
+  limit.rlim_cur = 1100;
+  ::setrlimit(RLIMIT_FSIZE, &limit);
+  Status status = writeDataset({{"a", "a.txt", std::string(1000, 'x')}}, 0.1,
+                               "text", folder / "data")
+                      .status();
+  ::setrlimit(RLIMIT_FSIZE, &old);
+  std::signal(SIGXFSZ, oldHandler);
+  EXPECT_TRUE(failsWith(status, "cannot write"));
+  EXPECT_EQ(folder.list(), Names{});
+}
+
+TEST(LoadTextFiles, MustExistAndHoldText) {
+  TempFolder folder;
+  writeBytes(folder / "empty", "");
+  EXPECT_TRUE(
+      failsWith(loadTextFiles({folder / "empty"}).status(), "is empty"));
+  EXPECT_TRUE(
+      failsWith(loadTextFiles({folder / "none"}).status(), "cannot open"));
+}
+
+TEST(ClassicSet, AnAbsentPackageIsNamed) {
+  TempFolder folder;
+  ClassicPaths paths;
+  paths.bible = folder / "bible.data";
+  EXPECT_TRUE(failsWith(loadClassicSet(paths).status(),
+                        "install the Debian package bible-kjv-text"));
+  writeBytes(paths.bible, "");
+  paths.austen = folder / "Rdata";
+  EXPECT_TRUE(failsWith(loadClassicSet(paths).status(),
+                        "install the Debian package r-cran-janeaustenr"));
+}
+
+// The packages are part of the set-up, so this runs wherever tests run.
+TEST(ClassicSet, IsAllThere) {
+  auto documents = loadClassicSet(ClassicPaths());
+  ASSERT_TRUE(documents) << documents.status().message();
+  Names names;
+  for (const Document &document : *documents)
+    names.push_back(document.name);
+  EXPECT_EQ(names, (Names{"bible", "emma", "mansfieldpark", "northangerabbey",
+                          "persuasion", "prideprejudice", "sensesensibility"}));
+  const std::string &bible = documents->front().text;
+  EXPECT_TRUE(bible.starts_with("In the beginning God created the heaven and "
+                                "the earth.\nAnd the earth was without"));
+  EXPECT_TRUE(bible.ends_with(
+      "The grace of our Lord Jesus Christ be with you all. Amen.\n"));
+  // 31102 verses; a blank line between chapters, two between books.
+  EXPECT_GT(bible.size(), 4'000'000u);
+  EXPECT_NE((*documents)[5].text.find("It is a truth universally acknowledged"),
+            std::string::npos);
+}

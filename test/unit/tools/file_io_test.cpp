@@ -1,0 +1,151 @@
+//===- file_io_test.cpp - Atomic files and folders ------------------------===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#include "tools/lns/file_io.h"
+
+#include "test_files.h"
+
+#include <csignal>
+#include <sys/resource.h>
+
+using namespace lns::tool;
+using Names = std::vector<std::string>;
+
+namespace {
+/// Lets writes fail beyond `bytes`, as a full disk does.
+class FileSizeLimit {
+public:
+  explicit FileSizeLimit(rlim_t bytes) {
+    oldHandler = std::signal(SIGXFSZ, SIG_IGN);
+    ::getrlimit(RLIMIT_FSIZE, &old);
+    rlimit limit = old;
+    limit.rlim_cur = bytes;
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+  }
+  ~FileSizeLimit() {
+    ::setrlimit(RLIMIT_FSIZE, &old);
+    std::signal(SIGXFSZ, oldHandler);
+  }
+
+private:
+  rlimit old;
+  void (*oldHandler)(int);
+};
+} // namespace
+
+TEST(AtomicFile, AppearsOnCommitOnly) {
+  TempFolder folder;
+  auto file = AtomicFile::create(folder / "a");
+  ASSERT_TRUE(file) << file.status().message();
+  ASSERT_TRUE(file->write("text").ok());
+  EXPECT_FALSE(pathExists(folder / "a"));
+  ASSERT_TRUE(file->commit().ok());
+  EXPECT_EQ(readBytes(folder / "a"), "text");
+  EXPECT_EQ(folder.list(), Names{"a"});
+}
+
+TEST(AtomicFile, KeepsTheOldFileWhenNotCommitted) {
+  TempFolder folder;
+  writeBytes(folder / "a", "old");
+  {
+    auto file = AtomicFile::create(folder / "a");
+    ASSERT_TRUE(file);
+    ASSERT_TRUE(file->write("new").ok());
+  }
+  EXPECT_EQ(readBytes(folder / "a"), "old");
+  EXPECT_EQ(folder.list(), Names{"a"});
+}
+
+TEST(AtomicFile, ReportsAFullDiskAndLeavesNothing) {
+  TempFolder folder;
+  writeBytes(folder / "a", "old");
+  {
+    FileSizeLimit limit(1000);
+    auto file = AtomicFile::create(folder / "a");
+    ASSERT_TRUE(file);
+    EXPECT_TRUE(failsWith(file->write(std::string(5000, 'x')), "ulimit -f"));
+  }
+  EXPECT_EQ(readBytes(folder / "a"), "old");
+  EXPECT_EQ(folder.list(), Names{"a"});
+}
+
+TEST(AtomicFile, RefusesFoldersDevicesAndImpossiblePaths) {
+  TempFolder folder;
+  writeBytes(folder / "file", "");
+  EXPECT_TRUE(failsWith(AtomicFile::create(folder.path).status(),
+                        "is not a regular file"));
+  EXPECT_TRUE(failsWith(AtomicFile::create("/dev/null").status(),
+                        "is not a regular file"));
+  EXPECT_TRUE(failsWith(AtomicFile::create(folder / "file/a").status(),
+                        "a part of the path is a file"));
+  EXPECT_TRUE(failsWith(AtomicFile::create(folder / "none/a").status(),
+                        "cannot create"));
+}
+
+TEST(AtomicFolder, AppearsOnCommitOnly) {
+  TempFolder folder;
+  auto made = AtomicFolder::create(folder / "c");
+  ASSERT_TRUE(made) << made.status().message();
+  writeBytes(made->workPath() + "/x", "1");
+  EXPECT_FALSE(pathExists(folder / "c"));
+  ASSERT_TRUE(made->commit().ok());
+  EXPECT_EQ(folder.list(), Names{"c"});
+  EXPECT_EQ(readBytes(folder / "c/x"), "1");
+}
+
+TEST(AtomicFolder, NeverReplacesAnother) {
+  TempFolder folder;
+  auto made = AtomicFolder::create(folder / "c");
+  ASSERT_TRUE(made);
+  // Also not an empty one that appeared meanwhile, which rename(2) would.
+  std::filesystem::create_directory(folder / "c");
+  EXPECT_TRUE(failsWith(made->commit(), "already exists"));
+  EXPECT_TRUE(
+      failsWith(AtomicFolder::create(folder / "c").status(), "already exists"));
+}
+
+TEST(AtomicFolder, GoesAwayWhenNotCommitted) {
+  TempFolder folder;
+  {
+    auto made = AtomicFolder::create(folder / "c");
+    ASSERT_TRUE(made);
+    writeBytes(made->workPath() + "/x", "1");
+  }
+  EXPECT_EQ(folder.list(), Names{});
+}
+
+TEST(AtomicFolder, StaleOnesAreRemoved) {
+  TempFolder folder;
+  std::filesystem::create_directory(folder / ".tmp-step-000005-99");
+  writeBytes(folder / ".tmp-step-000005-99/model.safetensors", "cut");
+  writeBytes(folder / "metrics.jsonl", "");
+  removeStaleFolders(folder.path);
+  EXPECT_EQ(folder.list(), Names{"metrics.jsonl"});
+}
+
+TEST(MakeFolder, NamesTheObstacle) {
+  TempFolder folder;
+  writeBytes(folder / "file", "");
+  EXPECT_TRUE(failsWith(makeFolder(folder / "file/run"), "folder"));
+  EXPECT_TRUE(failsWith(makeFolder("/proc/lns/run"), "/proc/lns/run"));
+  bool created = false;
+  EXPECT_TRUE(makeFolder(folder / "a/b", &created).ok());
+  EXPECT_TRUE(created);
+  EXPECT_TRUE(makeFolder(folder / "a/b", &created).ok());
+  EXPECT_FALSE(created);
+}
+
+TEST(MappedFile, ReadsFilesOnly) {
+  TempFolder folder;
+  EXPECT_TRUE(failsWith(MappedFile::open(folder / "none").status(), "none"));
+  EXPECT_TRUE(
+      failsWith(MappedFile::open(folder.path).status(), "not a regular file"));
+  writeBytes(folder / "empty", "");
+  auto empty = MappedFile::open(folder / "empty");
+  ASSERT_TRUE(empty);
+  EXPECT_EQ(empty->bytes().size(), 0u);
+}

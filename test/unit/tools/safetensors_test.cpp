@@ -1,0 +1,185 @@
+//===- safetensors_test.cpp - The safetensors format ----------------------===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#include "tools/lns/safetensors.h"
+
+#include "test_files.h"
+
+#include <cmath>
+#include <cstring>
+
+using namespace lns::tool;
+
+namespace {
+/// A file with this header and `dataBytes` zero bytes.
+std::string makeFile(const std::string &header, size_t dataBytes) {
+  uint64_t size = header.size();
+  std::string out(8, '\0');
+  std::memcpy(out.data(), &size, 8);
+  return out + header + std::string(dataBytes, '\0');
+}
+
+class SafetensorsErrors : public ::testing::Test {
+protected:
+  Status openBytes(const std::string &bytes) {
+    writeBytes(folder / "m.safetensors", bytes);
+    return SafetensorsFile::open(folder / "m.safetensors").status();
+  }
+  Status openHeader(const std::string &header, size_t dataBytes) {
+    return openBytes(makeFile(header, dataBytes));
+  }
+  TempFolder folder;
+};
+} // namespace
+
+TEST(Safetensors, RoundTrip) {
+  TempFolder folder;
+  std::string path = folder / "m.safetensors";
+  std::vector<float> a = {1.5f, -2, 0, 3, 4, 5}, b, c = {7};
+  auto writer = SafetensorsWriter::create(
+      path, {{"b.weight", {2, 3}}, {"empty", {0, 4}}, {"a\n\"x", {}}},
+      {{"format", "pt"}});
+  ASSERT_TRUE(writer) << writer.status().message();
+  ASSERT_TRUE(writer->append(a).ok());
+  ASSERT_TRUE(writer->append(b).ok());
+  ASSERT_TRUE(writer->append(c).ok());
+  EXPECT_FALSE(pathExists(path));
+  ASSERT_TRUE(writer->commit().ok());
+
+  auto file = SafetensorsFile::open(path);
+  ASSERT_TRUE(file) << file.status().message();
+  EXPECT_EQ(file->metadata().at("format"), "pt");
+  ASSERT_EQ(file->tensors().size(), 3u);
+  const SafetensorsEntry *entry = file->find("b.weight");
+  ASSERT_TRUE(entry);
+  EXPECT_EQ(entry->shape, (std::vector<int64_t>{2, 3}));
+  std::vector<float> back(6);
+  ASSERT_TRUE(file->readF32(*entry, back.data()).ok());
+  EXPECT_EQ(back, a);
+  ASSERT_TRUE(file->find("a\n\"x"));
+  EXPECT_EQ(file->find("a\n\"x")->elements, 1u);
+  EXPECT_EQ(file->find("empty")->elements, 0u);
+  EXPECT_EQ(file->find("none"), nullptr);
+  // The data starts at a multiple of 8, so that others can map it.
+  EXPECT_EQ((std::filesystem::file_size(path) - 28) % 8, 0u);
+}
+
+TEST(Safetensors, ConvertsOtherFloats) {
+  TempFolder folder;
+  // One f64, then bf16 and f16: 1, -2, infinity, and f16's smallest subnormal.
+  std::string header =
+      R"({"d":{"dtype":"F64","shape":[1],"data_offsets":[0,8]},)"
+      R"("b":{"dtype":"BF16","shape":[3],"data_offsets":[8,14]},)"
+      R"("h":{"dtype":"F16","shape":[5],"data_offsets":[14,24]}})";
+  std::string file = makeFile(header, 0);
+  double d = 0.1;
+  uint16_t b[3] = {0x3f80, 0xc000, 0x7f80};
+  uint16_t h[5] = {0x3c00, 0xc000, 0x7c00, 0x0001, 0x3555};
+  file.append(reinterpret_cast<char *>(&d), sizeof d);
+  file.append(reinterpret_cast<char *>(b), sizeof b);
+  file.append(reinterpret_cast<char *>(h), sizeof h);
+  writeBytes(folder / "m", file);
+  auto opened = SafetensorsFile::open(folder / "m");
+  ASSERT_TRUE(opened) << opened.status().message();
+  float out[5];
+  ASSERT_TRUE(opened->readF32(*opened->find("d"), out).ok());
+  EXPECT_EQ(out[0], 0.1f);
+  ASSERT_TRUE(opened->readF32(*opened->find("b"), out).ok());
+  EXPECT_EQ(out[0], 1.0f);
+  EXPECT_EQ(out[1], -2.0f);
+  EXPECT_EQ(out[2], INFINITY);
+  ASSERT_TRUE(opened->readF32(*opened->find("h"), out).ok());
+  EXPECT_EQ(out[0], 1.0f);
+  EXPECT_EQ(out[1], -2.0f);
+  EXPECT_EQ(out[2], INFINITY);
+  EXPECT_EQ(out[3], 0x1p-24f);
+  EXPECT_EQ(out[4], 0.333251953125f);
+}
+
+TEST_F(SafetensorsErrors, Header) {
+  EXPECT_TRUE(failsWith(openBytes("abc"), "too few"));
+  std::string huge(8, '\xff');
+  EXPECT_TRUE(failsWith(openBytes(huge + "{}"), "not a safetensors file"));
+  EXPECT_TRUE(failsWith(openBytes(makeFile("{}", 0).substr(0, 9)),
+                        "the file is truncated"));
+  EXPECT_TRUE(failsWith(openHeader("{\"a\":", 0), "not a JSON object"));
+  EXPECT_TRUE(failsWith(openHeader("[1]", 0), "not a JSON object"));
+  EXPECT_TRUE(
+      failsWith(openHeader(std::string(100000, '['), 0), "not a JSON object"));
+  EXPECT_TRUE(failsWith(openHeader(R"({"a":1})", 0), "is not an object"));
+  EXPECT_TRUE(failsWith(openHeader(R"({"__metadata__":{"a":1}})", 0),
+                        "is not a string"));
+  EXPECT_TRUE(failsWith(openHeader(R"({"a":{"dtype":"F32"}})", 0),
+                        "needs dtype, shape and two data_offsets"));
+}
+
+TEST_F(SafetensorsErrors, TensorsDoNotFit) {
+  auto tensor = [](const std::string &name, const std::string &dtype,
+                   const std::string &shape, const std::string &offsets) {
+    return "\"" + name + "\":{\"dtype\":\"" + dtype + "\",\"shape\":" + shape +
+           ",\"data_offsets\":" + offsets + "}";
+  };
+  auto one = [&](const std::string &dtype, const std::string &shape,
+                 const std::string &offsets) {
+    return openHeader("{" + tensor("a", dtype, shape, offsets) + "}", 8);
+  };
+  EXPECT_TRUE(one("F32", "[2]", "[0,8]").ok());
+  EXPECT_TRUE(failsWith(one("F33", "[2]", "[0,8]"), "unknown dtype 'F33'"));
+  EXPECT_TRUE(failsWith(one("F32", "[3]", "[0,8]"), "needs 12 bytes"));
+  EXPECT_TRUE(failsWith(one("F32", "[-2]", "[0,8]"), "impossible size -2"));
+  EXPECT_TRUE(failsWith(one("F32", "[2.0]", "[0,8]"), "impossible size"));
+  EXPECT_TRUE(failsWith(one("F32", "[4294967296,4294967296]", "[0,8]"),
+                        "larger than memory can be"));
+  EXPECT_TRUE(failsWith(one("F64", "[2305843009213693952]", "[0,8]"),
+                        "larger than memory can be"));
+  EXPECT_TRUE(failsWith(one("F32", "[4]", "[0,16]"), "has 8 bytes of data"));
+  EXPECT_TRUE(failsWith(one("F32", "[2]", "[8,0]"), "data_offsets"));
+  EXPECT_TRUE(failsWith(one("F32", "[2]", "[-8,0]"), "data_offsets"));
+  EXPECT_TRUE(
+      failsWith(one("F32", "[1]", "[0,4]"), "last 4 bytes belong to no"));
+  EXPECT_TRUE(
+      failsWith(one("F32", "[1]", "[4,8]"), "4 bytes before tensor 'a'"));
+
+  auto two = [&](const std::string &secondName, const std::string &first,
+                 const std::string &second, size_t bytes) {
+    return openHeader("{" + tensor("a", "F32", "[2]", first) + "," +
+                          tensor(secondName, "F32", "[2]", second) + "}",
+                      bytes);
+  };
+  EXPECT_TRUE(two("b", "[0,8]", "[8,16]", 16).ok());
+  EXPECT_TRUE(two("b", "[8,16]", "[0,8]", 16).ok());
+  EXPECT_TRUE(failsWith(two("b", "[0,8]", "[4,12]", 12),
+                        "tensors 'a' and 'b' overlap"));
+  EXPECT_TRUE(failsWith(two("b", "[0,8]", "[0,8]", 8), "overlap"));
+  EXPECT_TRUE(
+      failsWith(two("b", "[0,8]", "[12,20]", 20), "4 bytes before tensor 'b'"));
+  EXPECT_TRUE(failsWith(two("a", "[0,8]", "[8,16]", 16), "'a' stands twice"));
+}
+
+TEST_F(SafetensorsErrors, IntegersAreNotParameters) {
+  writeBytes(folder / "i", makeFile(R"({"i":{"dtype":"I64","shape":[1],)"
+                                    R"("data_offsets":[0,8]}})",
+                                    8));
+  auto file = SafetensorsFile::open(folder / "i");
+  ASSERT_TRUE(file) << file.status().message();
+  float out[2];
+  EXPECT_TRUE(failsWith(file->readF32(*file->find("i"), out), "has dtype I64"));
+}
+
+TEST(SafetensorsWriterErrors, SizesMustAgree) {
+  TempFolder folder;
+  std::vector<float> three(3);
+  auto writer =
+      SafetensorsWriter::create(folder / "m", {{"a", {2}}, {"b", {1}}}, {});
+  ASSERT_TRUE(writer);
+  EXPECT_TRUE(failsWith(writer->append(three), "has 3 elements, expected 2"));
+  EXPECT_TRUE(failsWith(writer->commit(), "0 of 2 tensors"));
+  EXPECT_TRUE(failsWith(
+      SafetensorsWriter::create(folder / "m", {{"a", {1}}, {"a", {1}}}, {})
+          .status(),
+      "the name 'a'"));
+}
