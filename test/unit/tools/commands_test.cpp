@@ -78,21 +78,20 @@ TEST_F(Commands, EvalAgreesWithTraining) {
 
 TEST_F(Commands, SampleContinuesThePrompt) {
   trainSome();
-  auto sample = [&](const char *seed) {
+  auto sample = [&](const char *seed, const char *temperature) {
     Status status = run(runSample, {plan, "--checkpoint", runFolder, "--prompt",
                                     "the cat ", "--bytes", "30", "--seed", seed,
-                                    "--temperature", "1.5"});
+                                    "--temperature", temperature});
     EXPECT_TRUE(status.ok()) << status.message();
     return out;
   };
-  std::string a = sample("1"), b = sample("1"), c = sample("2");
-  EXPECT_TRUE(a.starts_with("the cat "));
-  // Characters: a byte that is no text is printed as U+FFFD.
-  EXPECT_EQ(std::count_if(a.begin(), a.end(),
-                          [](char c) { return (c & 0xC0) != 0x80; }),
-            8 + 30 + 1);
-  EXPECT_EQ(a, b);
-  EXPECT_NE(a, c);
+  // The likeliest bytes are those of the text.
+  std::string likely = sample("1", "0");
+  EXPECT_TRUE(likely.starts_with("the cat "));
+  EXPECT_EQ(likely.size(), 8u + 30u + 1u);
+  EXPECT_EQ(likely.find_first_not_of("thecasonm; \n"), std::string::npos);
+  EXPECT_EQ(sample("1", "2"), sample("1", "2"));
+  EXPECT_NE(sample("1", "2"), sample("2", "2"));
 }
 
 TEST_F(Commands, SampleNeedsBytes) {
