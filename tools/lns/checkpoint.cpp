@@ -41,7 +41,8 @@ static const std::vector<Section> optimizerSections = {
 //===----------------------------------------------------------------------===//
 
 static Status writeSections(const std::string &path, TensorStore &store,
-                            const std::vector<Section> &sections) {
+                            const std::vector<Section> &sections,
+                            const std::vector<ExtraTensor> &extras = {}) {
   std::vector<SafetensorsSpec> specs;
   uint64_t largest = 0;
   for (const Section &section : sections)
@@ -49,6 +50,8 @@ static Status writeSections(const std::string &path, TensorStore &store,
       specs.push_back({section.prefix + tensor.name, tensor.shape});
       largest = std::max(largest, tensor.elements);
     }
+  for (const ExtraTensor &extra : extras)
+    specs.push_back({extra.name, extra.shape});
   Expected<SafetensorsWriter> writer =
       SafetensorsWriter::create(path, specs, {{"format", "pt"}});
   if (!writer)
@@ -60,6 +63,8 @@ static Status writeSections(const std::string &path, TensorStore &store,
       LNS_RETURN_IF_ERROR(store.read(section.kind, i, data));
       LNS_RETURN_IF_ERROR(writer->append(data));
     }
+  for (const ExtraTensor &extra : extras)
+    LNS_RETURN_IF_ERROR(writer->append(extra.data));
   return writer->commit();
 }
 
@@ -92,9 +97,9 @@ Status saveCheckpoint(const std::string &path, TensorStore &store,
   return folder->commit();
 }
 
-Status saveTensors(const std::string &path, TensorStore &store,
-                   TensorKind kind) {
-  return writeSections(path, store, {{kind, ""}});
+Status saveTensors(const std::string &path, TensorStore &store, TensorKind kind,
+                   const std::vector<ExtraTensor> &extras) {
+  return writeSections(path, store, {{kind, ""}}, extras);
 }
 
 //===----------------------------------------------------------------------===//

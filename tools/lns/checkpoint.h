@@ -62,9 +62,17 @@ Expected<TrainerState> loadCheckpoint(const std::string &path,
 /// folder, or a run folder, whose last checkpoint is taken.
 Status loadParameters(const std::string &path, TensorStore &store);
 
-/// Writes all tensors of one kind into a single file under their own names.
-Status saveTensors(const std::string &path, TensorStore &store,
-                   TensorKind kind);
+/// A tensor that belongs to no store: a result.
+struct ExtraTensor {
+  std::string name;
+  std::vector<int64_t> shape;
+  std::vector<float> data;
+};
+
+/// Writes all tensors of one kind into a single file under their own names,
+/// then `extras`.
+Status saveTensors(const std::string &path, TensorStore &store, TensorKind kind,
+                   const std::vector<ExtraTensor> &extras);
 
 /// The checkpoint of a run folder with the largest step, if there is one.
 std::optional<std::string> latestCheckpoint(const std::string &runFolder);

@@ -152,7 +152,7 @@ static Status gradientNorm(PlanSession &session, double &norm) {
 
 Status runGrads(Arguments arguments) {
   std::string planPath, checkpoint, tokenPath, out;
-  bool json = false;
+  bool json = false, withLogits = false;
   PlanSession::Options sessionOptions;
   ArgParser parser("lns grads",
                    "Loss and every gradient for the first B x T tokens of a "
@@ -167,6 +167,8 @@ Status runGrads(Arguments arguments) {
                 "safetensors file for the gradients, under the parameters' "
                 "names");
   parser.required();
+  parser.flag("--logits", &withLogits,
+              "add the tensors 'loss' [1] and 'logits' [B, T, vocabulary]");
   parser.flag("--json", &json, "print JSON");
   declareSessionOptions(parser, &sessionOptions);
   LNS_RETURN_IF_ERROR(parser.parse(arguments));
@@ -194,7 +196,18 @@ Status runGrads(Arguments arguments) {
         "{}: loss {}, gradient norm {}; the checkpoint is damaged or has "
         "diverged",
         checkpoint, loss, norm));
-  LNS_RETURN_IF_ERROR(saveTensors(out, *model->session, TensorKind::Gradient));
+  std::vector<ExtraTensor> extras;
+  if (withLogits) {
+    const lnsrt_plan_info &info = model->plan->info();
+    extras = {{"loss", {1}, {loss}},
+              {"logits", {info.batch, info.sequence, info.vocabulary}, {}}};
+    std::vector<float> &logits = extras[1].data;
+    logits.resize(tokens.size() * info.vocabulary);
+    LNS_RETURN_IF_ERROR(takeError(
+        lnsrt_logits(model->session->get(), tokens.data(), logits.data())));
+  }
+  LNS_RETURN_IF_ERROR(
+      saveTensors(out, *model->session, TensorKind::Gradient, extras));
   if (json)
     fmt::print("{{\"loss\":{},\"grad_norm\":{},\"tensors\":{}}}\n", loss, norm,
                model->session->tensors().size());

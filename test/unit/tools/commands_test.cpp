@@ -132,6 +132,19 @@ TEST_F(Commands, GradsWritesEveryGradient) {
     sum += static_cast<double>(g) * static_cast<double>(g);
   EXPECT_NEAR(std::sqrt(sum), json["grad_norm"].get<double>(), 1e-6);
   EXPECT_GT(sum, 0);
+  EXPECT_EQ(grads->tensors().size(), 1u);
+
+  ASSERT_TRUE(run(runGrads, {plan, "--checkpoint", runFolder, "--tokens",
+                             data + "/val.bin", "-o", file, "--logits"})
+                  .ok());
+  auto more = SafetensorsFile::open(file);
+  ASSERT_TRUE(more);
+  ASSERT_TRUE(more->find("loss"));
+  float loss = 0;
+  ASSERT_TRUE(more->readF32(*more->find("loss"), &loss).ok());
+  EXPECT_EQ(loss, json["loss"].get<float>());
+  ASSERT_TRUE(more->find("logits"));
+  EXPECT_EQ(more->find("logits")->shape, (std::vector<int64_t>{2, 8, 256}));
 }
 
 TEST_F(Commands, GradsIntoAnImpossiblePlace) {
