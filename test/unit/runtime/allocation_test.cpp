@@ -1,0 +1,85 @@
+//===- allocation_test.cpp - Steps do not touch the heap ------------------===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#include "test_plan.h"
+
+#include <atomic>
+#include <cstdlib>
+#include <gtest/gtest.h>
+
+using namespace lns::test;
+
+// This program's malloc: counts, then calls the C library's. operator new and
+// the libraries come through it too.
+static std::atomic<long> allocations = 0;
+
+extern "C" {
+void *__libc_malloc(size_t size);
+void *__libc_calloc(size_t count, size_t size);
+void *__libc_realloc(void *old, size_t size);
+void *__libc_memalign(size_t alignment, size_t size);
+
+void *malloc(size_t size) {
+  ++allocations;
+  return __libc_malloc(size);
+}
+void *calloc(size_t count, size_t size) {
+  ++allocations;
+  return __libc_calloc(count, size);
+}
+void *realloc(void *old, size_t size) {
+  ++allocations;
+  return __libc_realloc(old, size);
+}
+void *aligned_alloc(size_t alignment, size_t size) {
+  ++allocations;
+  return __libc_memalign(alignment, size);
+}
+int posix_memalign(void **result, size_t alignment, size_t size) {
+  ++allocations;
+  *result = __libc_memalign(alignment, size);
+  return 0;
+}
+}
+
+TEST(Allocation, TheCounterCounts) {
+  long before = allocations;
+  // Through a volatile pointer, or the compiler removes the pair.
+  void *volatile block = std::malloc(10);
+  std::free(block);
+  delete new int;
+  EXPECT_GE(allocations - before, 1);
+}
+
+TEST(Allocation, NoneFromTheSecondStep) {
+  auto plan = open(TestPlan().serialize());
+  ASSERT_TRUE(plan) << plan.status().message();
+  lnsrt::SessionOptions options;
+  options.threads = 3;
+  options.matmul = "builtin";
+  auto session = lnsrt::Session::create(*plan, options);
+  ASSERT_TRUE(session) << session.status().message();
+  ASSERT_TRUE(session->init(1));
+  const int32_t tokens[kRows] = {0, 1, 2, 3, 4, 1};
+  float logits[kRows * kVocabulary];
+  const lnsrt::ProfileRow *rows = nullptr;
+  size_t count = 0;
+  long first = -1;
+  for (int step = 0; step < 20; ++step) {
+    bool good = session->trainStep(tokens, tokens, {}).ok() &&
+                session->grads(tokens, tokens).ok() &&
+                session->apply({}).ok() && session->eval(tokens, tokens).ok() &&
+                session->logits(tokens, logits).ok() &&
+                session->profileStep(1, rows, count).ok() &&
+                session->runMatmuls().ok();
+    if (first < 0)
+      first = allocations;
+    if (!good)
+      FAIL() << "step " << step;
+  }
+  EXPECT_EQ(allocations - first, 0);
+}

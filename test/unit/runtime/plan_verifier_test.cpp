@@ -1,0 +1,447 @@
+//===- plan_verifier_test.cpp - Plans that contradict themselves ----------===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+// Each case changes one thing in a correct plan, gives it a right checksum, and
+// expects the verifier's words.
+
+#include "test_plan.h"
+
+#include <cmath>
+#include <functional>
+#include <gtest/gtest.h>
+
+using namespace lns;
+using namespace lns::test;
+using namespace lns::plan;
+
+namespace {
+struct Case {
+  const char *name;
+  std::function<void(TestPlan &)> change;
+  const char *message;
+};
+
+void PrintTo(const Case &one, std::ostream *out) { *out << one.name; }
+
+class PlanVerifierTest : public testing::TestWithParam<Case> {};
+} // namespace
+
+static constexpr uint64_t kHuge = uint64_t(1) << 63;
+
+static void copyParameter(TestPlan &plan, uint64_t offset) {
+  auto twin = std::make_unique<ParameterT>(*plan.table.parameters[0]);
+  twin->name = "twin";
+  twin->offset = offset;
+  plan.table.parameters.push_back(std::move(twin));
+}
+
+static void addCode(TestPlan &plan, const char *level, uint64_t offset) {
+  auto blob = std::make_unique<CodeBlobT>(*plan.table.code[0]);
+  blob->level = level;
+  blob->offset = offset;
+  plan.table.code.push_back(std::move(blob));
+}
+
+TEST(PlanVerifier, AcceptsTheUnchangedPlan) {
+  auto plan = open(TestPlan().serialize());
+  EXPECT_TRUE(plan) << plan.status().message();
+}
+
+TEST_P(PlanVerifierTest, Refuses) {
+  TestPlan source;
+  GetParam().change(source);
+  auto plan = open(source.serialize());
+  ASSERT_FALSE(plan) << "opened";
+  EXPECT_EQ(plan.status().code(), LNSRT_INVALID_PLAN);
+  EXPECT_STREQ(plan.status().place(), "memory");
+  EXPECT_EQ(plan.status().message(),
+            std::string(GetParam().message) +
+                "; the plan is damaged: compile the model again");
+}
+
+static const Case kSizes[] = {
+    {"ZeroBatch", [](TestPlan &p) { p.table.batch = 0; },
+     "batch 0, sequence 3, vocabulary 5: each must be at least 1"},
+    {"ZeroSequence", [](TestPlan &p) { p.table.sequence = 0; },
+     "batch 2, sequence 0, vocabulary 5: each must be at least 1"},
+    {"ZeroVocabulary", [](TestPlan &p) { p.table.vocabulary = 0; },
+     "batch 2, sequence 3, vocabulary 0: each must be at least 1"},
+    {"VocabularyBeyondTokens",
+     [](TestPlan &p) { p.table.vocabulary = 0x80000000u; },
+     "vocabulary 2147483648 exceeds 2147483647"},
+    {"LogitsOverflow",
+     [](TestPlan &p) {
+       p.table.batch = p.table.sequence = 0xffffffffu;
+       p.table.vocabulary = 0x7fffffffu;
+     },
+     "batch 4294967295 x sequence 4294967295 x vocabulary 2147483647 "
+     "overflows"},
+    {"SegmentsOverflow", [](TestPlan &p) { p.table.parameter_bytes = kHuge; },
+     "four segments of 9223372036854775808 bytes, an arena of 576 and io of "
+     "320 overflow"},
+    {"ArenaOverflow",
+     [](TestPlan &p) { p.table.arena_bytes = UINT64_MAX - 100; },
+     "four segments of 256 bytes, an arena of 18446744073709551515 and io of "
+     "320 overflow"},
+};
+
+static const Case kBlobs[] = {
+    {"CodeUnaligned", [](TestPlan &p) { p.table.code[0]->offset += 64; },
+     "code for 'x86-64' at offset 20544, which is not a multiple of 4096"},
+    {"CodeInTable", [](TestPlan &p) { p.table.code[0]->offset = 0; },
+     nullptr /* names the table's size */},
+    {"CodeBeyondFile", [](TestPlan &p) { p.table.code[0]->offset = kHuge; },
+     nullptr /* names the file's size */},
+    {"CodeSizeOverflow",
+     [](TestPlan &p) { p.table.code[0]->size = UINT64_MAX; },
+     nullptr /* names the file's size */},
+    {"CodeTooSmall", [](TestPlan &p) { p.table.code[0]->size = 3; },
+     "code for 'x86-64' is not an ELF object"},
+    {"CodeNotElf", [](TestPlan &p) { p.code[1] = 'X'; },
+     "code for 'x86-64' is not an ELF object"},
+    {"CodeWithoutLevel", [](TestPlan &p) { p.table.code[0]->level = ""; },
+     "a code blob has no instruction-set level"},
+    {"TwoCodesForALevel",
+     [](TestPlan &p) { addCode(p, "x86-64", p.table.code[0]->offset); },
+     "two code blobs for level 'x86-64'"},
+    {"CodesOverlap",
+     [](TestPlan &p) { addCode(p, "x86-64-v2", p.table.code[0]->offset); },
+     nullptr /* in either order */},
+    {"ConstantsUnaligned", [](TestPlan &p) { p.table.constants_offset += 1; },
+     "constants at offset 16385, which is not a multiple of 4096"},
+    {"ConstantsBeyondFile", [](TestPlan &p) { p.table.constants_size = kHuge; },
+     nullptr /* names the file's size */},
+    {"ConstantsOverlapCode", [](TestPlan &p) { p.table.constants_size = 4097; },
+     "constants overlaps code for 'x86-64'"},
+};
+
+// Where the message names a size that depends on the compiler, its beginning.
+TEST(PlanVerifier, RefusesBlobsOutOfPlace) {
+  const char *beginnings[] = {
+      "code for 'x86-64' at offset 0 lies inside the table, which ends at ",
+      "code for 'x86-64' of ",
+      "code for 'x86-64' of 18446744073709551615 bytes at offset 20480 lies "
+      "outside the file of ",
+      "code for 'x86-64",
+      "constants of 9223372036854775808 bytes at offset 16384 lies outside the "
+      "file of "};
+  size_t next = 0;
+  for (const Case &one : kBlobs) {
+    if (one.message)
+      continue;
+    TestPlan source;
+    one.change(source);
+    auto plan = open(source.serialize());
+    ASSERT_FALSE(plan) << one.name;
+    EXPECT_EQ(std::string(plan.status().message()).rfind(beginnings[next], 0),
+              0u)
+        << plan.status().message();
+    ++next;
+  }
+  EXPECT_EQ(next, std::size(beginnings));
+}
+
+static const Case kParameters[] = {
+    {"ParameterWithoutName",
+     [](TestPlan &p) { p.table.parameters[1]->name = ""; },
+     "parameter 1 has no name"},
+    {"ParameterType",
+     [](TestPlan &p) { p.table.parameters[0]->dtype = DType::i32; },
+     "parameter 'model.embed_tokens.weight' has element type 1, expected f32"},
+    {"ParameterRole",
+     [](TestPlan &p) { p.table.parameters[0]->role = Role(9); },
+     "parameter 'model.embed_tokens.weight' has the unknown role 9"},
+    {"ParameterInit",
+     [](TestPlan &p) { p.table.parameters[0]->init = InitKind(-1); },
+     "parameter 'model.embed_tokens.weight' has the unknown initializer -1"},
+    {"ParameterInitValue",
+     [](TestPlan &p) { p.table.parameters[0]->init_value = NAN; },
+     "parameter 'model.embed_tokens.weight' has an initial value that is not "
+     "finite"},
+    {"ParameterRank",
+     [](TestPlan &p) { p.table.parameters[0]->shape.assign(9, 1); },
+     "parameter 'model.embed_tokens.weight' has rank 9, at most 8 is possible"},
+    {"ParameterExtent",
+     [](TestPlan &p) { p.table.parameters[0]->shape[0] = -5; },
+     "parameter 'model.embed_tokens.weight' has extent -5, expected at least "
+     "1"},
+    {"ParameterOverflow",
+     [](TestPlan &p) {
+       p.table.parameters[0]->shape = {int64_t(1) << 40, int64_t(1) << 40};
+     },
+     "the shape of parameter 'model.embed_tokens.weight' overflows"},
+    {"ParameterUnaligned",
+     [](TestPlan &p) { p.table.parameters[0]->offset = 4; },
+     "parameter 'model.embed_tokens.weight' at offset 4, which is not a "
+     "multiple of 64"},
+    {"ParameterOutside",
+     [](TestPlan &p) { p.table.parameters[1]->offset = 192; },
+     "parameter 'lm_head.weight' of 80 bytes at offset 192 lies outside the "
+     "segment of 256 bytes"},
+    {"ParameterFarOutside",
+     [](TestPlan &p) { p.table.parameters[1]->offset = UINT64_MAX - 63; },
+     "parameter 'lm_head.weight' of 80 bytes at offset 18446744073709551552 "
+     "lies outside the segment of 256 bytes"},
+    {"ParameterTwice",
+     [](TestPlan &p) {
+       p.table.parameters[1]->name = p.table.parameters[0]->name;
+     },
+     "two parameters are named 'model.embed_tokens.weight'"},
+    {"ParametersOverlap", [](TestPlan &p) { copyParameter(p, 64); },
+     "parameter 'model.embed_tokens.weight' overlaps 'twin'"},
+};
+
+static const Case kKernels[] = {
+    {"KernelWithoutSymbol",
+     [](TestPlan &p) { p.table.kernels[2]->symbol = ""; },
+     "kernel 2 has the impossible symbol ''"},
+    {"KernelAbiSymbol",
+     [](TestPlan &p) { p.table.kernels[0]->symbol = "lns_kernel_abi_version"; },
+     "kernel 0 has the impossible symbol 'lns_kernel_abi_version'"},
+    {"KernelScratch",
+     [](TestPlan &p) { p.table.kernels[0]->scratch_bytes = kHuge; },
+     "kernel 'test_embed' wants 9223372036854775808 bytes of scratch, at most "
+     "1073741824 are possible"},
+    {"KernelTwice",
+     [](TestPlan &p) { p.table.kernels[1]->symbol = "test_embed"; },
+     "two kernels are named 'test_embed'"},
+    {"KernelsWithoutCode", [](TestPlan &p) { p.table.code.clear(); },
+     "4 kernels, but no code for any processor"},
+};
+
+static const Case kLaunches[] = {
+    {"KernelIndex", [](TestPlan &p) { p.launch("embed").kernel = 4; },
+     "'embed' in 'train_step' launches kernel 4, the plan has 4"},
+    {"BufferArity", [](TestPlan &p) { p.launch("embed").buffers.pop_back(); },
+     "'embed' in 'train_step' passes 2 buffers, kernel 'test_embed' takes 3"},
+    {"FloatArity", [](TestPlan &p) { p.launch("loss").floats.clear(); },
+     "'loss' in 'train_step' passes 0 floats, kernel 'test_loss' takes 1"},
+    {"IntArity", [](TestPlan &p) { p.launch("loss").ints.push_back(1); },
+     "'loss' in 'train_step' passes 3 ints, kernel 'test_loss' takes 2"},
+    {"Items", [](TestPlan &p) { p.launch("embed").items = kHuge; },
+     "'embed' in 'train_step' has 9223372036854775808 work items, at most "
+     "4611686018427387903 are possible"},
+    {"BufferSegment",
+     [](TestPlan &p) {
+       p.launch("embed").buffers[0] = BufferRef(0, 4, Segment(7));
+     },
+     "'embed' in 'train_step' uses the unknown segment 7"},
+    {"BufferUnaligned",
+     [](TestPlan &p) {
+       p.launch("embed").buffers[0] = BufferRef(4, 4, Segment::io);
+     },
+     "'embed' in 'train_step' uses offset 4, which is not a multiple of 64"},
+    {"BufferOutside",
+     [](TestPlan &p) {
+       p.launch("embed").buffers[1] = BufferRef(192, 65, Segment::parameters);
+     },
+     "'embed' in 'train_step' uses 65 bytes at offset 192 of segment "
+     "'parameters', which has 256"},
+    {"BufferOverflow",
+     [](TestPlan &p) {
+       p.launch("embed").buffers[1] = BufferRef(64, UINT64_MAX, Segment::arena);
+     },
+     "'embed' in 'train_step' uses 18446744073709551615 bytes at offset 64 of "
+     "segment 'arena', which has 576"},
+    {"ConstantOutside",
+     [](TestPlan &p) {
+       p.launch("embed").buffers[1] = BufferRef(64, 1, Segment::constants);
+     },
+     "'embed' in 'train_step' uses 1 bytes at offset 64 of segment "
+     "'constants', which has 64"},
+};
+
+static const Case kMatmuls[] = {
+    {"MatmulZero", [](TestPlan &p) { p.matmul("head").k = 0; },
+     "'head' in 'train_step' multiplies 6 x 0 by 0 x 5: each extent must be at "
+     "least 1"},
+    {"MatmulAlpha", [](TestPlan &p) { p.matmul("head").alpha = INFINITY; },
+     "'head' in 'train_step' has an alpha or beta that is not finite"},
+    {"MatmulBeta", [](TestPlan &p) { p.matmul("head").beta = NAN; },
+     "'head' in 'train_step' has an alpha or beta that is not finite"},
+    {"MatmulA",
+     [](TestPlan &p) {
+       *p.matmul("head").a = BufferRef(0, 92, Segment::arena);
+     },
+     "'head' in 'train_step': a has 92 bytes, 6 x 4 f32 need 96"},
+    {"MatmulB",
+     [](TestPlan &p) {
+       *p.matmul("head").b = BufferRef(128, 84, Segment::parameters);
+     },
+     "'head' in 'train_step': b has 84 bytes, 4 x 5 f32 need 80"},
+    {"MatmulC",
+     [](TestPlan &p) {
+       *p.matmul("head").c = BufferRef(128, 4, Segment::arena);
+     },
+     "'head' in 'train_step': c has 4 bytes, 6 x 5 f32 need 120"},
+    {"MatmulOverflow",
+     [](TestPlan &p) { p.matmul("head").m = uint64_t(1) << 62; },
+     "'head' in 'train_step': a of 4611686018427387904 x 4 elements "
+     "overflows"},
+    {"MatmulOutside",
+     [](TestPlan &p) {
+       *p.matmul("head").a = BufferRef(512, 96, Segment::arena);
+     },
+     "'head' in 'train_step' uses 96 bytes at offset 512 of segment 'arena', "
+     "which has 576"},
+    {"MatmulIntoConstants",
+     [](TestPlan &p) {
+       p.constants.resize(128);
+       p.table.constants_size = 128;
+       *p.matmul("head").c = BufferRef(0, 120, Segment::constants);
+     },
+     "'head' in 'train_step' writes to the constants"},
+    {"MatmulOntoOperand",
+     [](TestPlan &p) {
+       *p.matmul("head").c = BufferRef(64, 120, Segment::arena);
+     },
+     "'head' in 'train_step' writes over its own operand"},
+};
+
+static const Case kCommands[] = {
+    {"FillOutside",
+     [](TestPlan &p) {
+       *p.command("table.zero").body.AsFill()->target =
+           BufferRef(0, 300, Segment::gradients);
+     },
+     "'table.zero' in 'train_step' uses 300 bytes at offset 0 of segment "
+     "'gradients', which has 256"},
+    {"FillOfConstants",
+     [](TestPlan &p) {
+       *p.command("table.zero").body.AsFill()->target =
+           BufferRef(0, 64, Segment::constants);
+     },
+     "'table.zero' in 'train_step' writes to the constants"},
+    {"CopySizes",
+     [](TestPlan &p) {
+       *p.command("norm.copy").body.AsCopy()->target =
+           BufferRef(512, 8, Segment::arena);
+     },
+     "'norm.copy' in 'train_step' copies 4 bytes to 8"},
+    {"CopyOntoItself",
+     [](TestPlan &p) {
+       *p.command("norm.copy").body.AsCopy()->target =
+           BufferRef(256, 4, Segment::io);
+     },
+     "'norm.copy' in 'train_step' copies onto its own source"},
+    {"CopyFromOutside",
+     [](TestPlan &p) {
+       *p.command("norm.copy").body.AsCopy()->source =
+           BufferRef(320, 4, Segment::io);
+     },
+     "'norm.copy' in 'train_step' uses 4 bytes at offset 320 of segment 'io', "
+     "which has 320"},
+    {"CopyToOutside",
+     [](TestPlan &p) {
+       *p.command("norm.copy").body.AsCopy()->target =
+           BufferRef(576, 4, Segment::arena);
+     },
+     "'norm.copy' in 'train_step' uses 4 bytes at offset 576 of segment "
+     "'arena', which has 576"},
+};
+
+static const Case kEntries[] = {
+    {"UnknownEntry", [](TestPlan &p) { p.entry("eval").name = "infer"; },
+     "unknown entry point 'infer'"},
+    {"EntryTwice", [](TestPlan &p) { p.entry("eval").name = "grads"; },
+     "two entry points are named 'grads'"},
+    {"EntryArena", [](TestPlan &p) { p.entry("grads").arena_bytes = 577; },
+     "'grads' uses an arena of 577 bytes, the plan has 576"},
+    {"MissingInput", [](TestPlan &p) { p.entry("grads").inputs.pop_back(); },
+     "'grads' has 1 inputs, expected 2"},
+    {"MissingOutput", [](TestPlan &p) { p.entry("eval").outputs.clear(); },
+     "'eval' has 0 outputs, expected 1"},
+    {"WrongInput",
+     [](TestPlan &p) { p.entry("grads").inputs[1]->name = "labels"; },
+     "'grads' has no input 'targets'"},
+    {"BindingType",
+     [](TestPlan &p) { p.entry("logits").inputs[0]->dtype = DType::f32; },
+     "input 'tokens' of 'logits' has element type 0, expected i32"},
+    {"BindingShape",
+     [](TestPlan &p) { p.entry("logits").inputs[0]->shape[0] = 0; },
+     "input 'tokens' of 'logits' has an impossible shape"},
+    {"BindingShapeOverflow",
+     [](TestPlan &p) {
+       p.entry("logits").inputs[0]->shape.assign(3, int64_t(1) << 40);
+     },
+     "input 'tokens' of 'logits' has an impossible shape"},
+    {"BindingElements",
+     [](TestPlan &p) { p.entry("logits").inputs[0]->shape = {7}; },
+     "input 'tokens' of 'logits' has 7 elements, expected 6"},
+    {"BindingBytes",
+     [](TestPlan &p) {
+       *p.entry("logits").outputs[0]->buffer =
+           BufferRef(0, 116, Segment::arena);
+     },
+     "output 'logits' of 'logits' has 116 bytes, 30 elements need 120"},
+    {"BindingSegment",
+     [](TestPlan &p) {
+       *p.entry("logits").outputs[0]->buffer =
+           BufferRef(0, 120, Segment::parameters);
+     },
+     "output 'logits' of 'logits' is in segment 1, expected io or arena"},
+    {"BindingOutside",
+     [](TestPlan &p) {
+       *p.entry("logits").inputs[0]->buffer = BufferRef(320, 24, Segment::io);
+     },
+     "'tokens' in 'logits' uses 24 bytes at offset 320 of segment 'io', which "
+     "has 320"},
+    {"BindingsOverlap",
+     [](TestPlan &p) {
+       *p.entry("eval").inputs[1]->buffer = BufferRef(0, 24, Segment::io);
+     },
+     "input 'tokens' of 'eval' overlaps another input"},
+};
+
+static std::string caseName(const testing::TestParamInfo<Case> &info) {
+  return info.param.name;
+}
+
+static std::vector<Case> withMessage(const Case *begin, const Case *end) {
+  std::vector<Case> kept;
+  for (; begin != end; ++begin)
+    if (begin->message)
+      kept.push_back(*begin);
+  return kept;
+}
+
+#define LNS_CASES(name, cases)                                                 \
+  INSTANTIATE_TEST_SUITE_P(                                                    \
+      name, PlanVerifierTest,                                                  \
+      testing::ValuesIn(withMessage(std::begin(cases), std::end(cases))),      \
+      caseName)
+LNS_CASES(Sizes, kSizes);
+LNS_CASES(Blobs, kBlobs);
+LNS_CASES(Parameters, kParameters);
+LNS_CASES(Kernels, kKernels);
+LNS_CASES(Launches, kLaunches);
+LNS_CASES(Matmuls, kMatmuls);
+LNS_CASES(Commands, kCommands);
+LNS_CASES(Entries, kEntries);
+
+// A body of a kind that this version does not know.
+TEST(PlanVerifier, RefusesAnUnknownCommand) {
+  Bytes file = TestPlan().serialize();
+  // The kind is a byte of its own in each command's table; the object API does
+  // not write a wrong one.
+  const Command *command = GetPlan(file.data() + sizeof(PlanHeader))
+                               ->entry_points()
+                               ->Get(0)
+                               ->commands()
+                               ->Get(0);
+  const uint8_t *kind =
+      reinterpret_cast<const flatbuffers::Table *>(command)->GetAddressOf(
+          Command::VT_BODY_TYPE);
+  ASSERT_NE(kind, nullptr);
+  file[size_t(kind - file.data())] = 77;
+  fixHeader(file);
+  auto plan = open(file);
+  ASSERT_FALSE(plan);
+  EXPECT_STREQ(plan.status().message(),
+               "'embed' in 'train_step' is of the unknown kind 77; the plan is "
+               "damaged: compile the model again");
+}

@@ -1,0 +1,367 @@
+//===- session_test.cpp - Training a plan made by hand --------------------===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#include "test_plan.h"
+
+#include <cmath>
+#include <cstring>
+#include <gtest/gtest.h>
+#include <vector>
+
+using namespace lns;
+using namespace lns::test;
+
+static const int32_t kTokens[kRows] = {0, 1, 2, 3, 4, 1};
+static const int32_t kTargets[kRows] = {1, 2, 3, 4, 0, 2};
+static constexpr uint64_t kElements = kVocabulary * kWidth;
+
+namespace {
+
+/// A session with its plan.
+struct Running {
+  lnsrt::Plan plan;
+  lnsrt::Session session;
+
+  std::vector<float> read(lnsrt_tensor_kind kind, size_t index) const {
+    std::vector<float> data(kElements);
+    lnsrt::Status status = session.read(kind, index, data.data(), kElements);
+    EXPECT_TRUE(status) << status.message();
+    return data;
+  }
+};
+
+} // namespace
+
+static Running start(unsigned threads = 2, const char *matmul = nullptr,
+                     const TestPlan &source = TestPlan()) {
+  auto plan = open(source.serialize());
+  EXPECT_TRUE(plan) << plan.status().message();
+  lnsrt::SessionOptions options;
+  options.threads = threads;
+  options.matmul = matmul;
+  auto session = lnsrt::Session::create(*plan, options);
+  EXPECT_TRUE(session) << session.status().message();
+  return {std::move(*plan), std::move(*session)};
+}
+
+static lnsrt::OptimizerOptions optimizer(float lr) {
+  lnsrt::OptimizerOptions options;
+  options.lr = lr;
+  return options;
+}
+
+/// The model in double: loss and gradients.
+struct Reference {
+  std::vector<double> logits = std::vector<double>(kRows * kVocabulary);
+  std::vector<double> table = std::vector<double>(kElements);
+  std::vector<double> head = std::vector<double>(kElements);
+  double loss = 0;
+
+  Reference(const std::vector<float> &e, const std::vector<float> &w) {
+    double count = kRows * kVocabulary;
+    for (uint32_t i = 0; i < kRows; ++i)
+      for (uint32_t v = 0; v < kVocabulary; ++v) {
+        const float *h = &e[uint32_t(kTokens[i]) * kWidth];
+        double sum = 0;
+        for (uint32_t d = 0; d < kWidth; ++d)
+          sum += double(h[d]) * w[v * kWidth + d];
+        logits[i * kVocabulary + v] = sum;
+        double miss = sum - (int32_t(v) == kTargets[i]);
+        loss += miss * miss / count;
+        for (uint32_t d = 0; d < kWidth; ++d) {
+          head[v * kWidth + d] += 2 * miss / count * h[d];
+          table[uint32_t(kTokens[i]) * kWidth + d] +=
+              2 * miss / count * w[v * kWidth + d];
+        }
+      }
+  }
+};
+
+static void expectNear(const std::vector<float> &got,
+                       const std::vector<double> &want) {
+  ASSERT_EQ(got.size(), want.size());
+  for (size_t i = 0; i < got.size(); ++i) {
+    ASSERT_TRUE(std::isfinite(got[i]));
+    EXPECT_NEAR(got[i], want[i], 1e-6) << i;
+  }
+}
+
+TEST(Session, GradientsAndLogitsAreRight) {
+  for (const char *matmul : {"builtin", "onednn"}) {
+    Running run = start(2, matmul);
+    ASSERT_TRUE(run.session.init(3));
+    Reference reference(run.read(LNSRT_PARAMETER, 0),
+                        run.read(LNSRT_PARAMETER, 1));
+    auto loss = run.session.grads(kTokens, kTargets);
+    ASSERT_TRUE(loss) << loss.status().message();
+    EXPECT_NEAR(*loss, reference.loss, 1e-6);
+    expectNear(run.read(LNSRT_GRADIENT, 0), reference.table);
+    expectNear(run.read(LNSRT_GRADIENT, 1), reference.head);
+    auto eval = run.session.eval(kTokens, kTargets);
+    ASSERT_TRUE(eval);
+    EXPECT_EQ(*eval, *loss);
+    std::vector<float> logits(kRows * kVocabulary);
+    ASSERT_TRUE(run.session.logits(kTokens, logits.data()));
+    expectNear(logits, reference.logits);
+  }
+}
+
+TEST(Session, TrainStepIsGradsThenApply) {
+  Running one = start(), two = start();
+  ASSERT_TRUE(one.session.init(3));
+  ASSERT_TRUE(two.session.init(3));
+  for (int step = 0; step < 5; ++step) {
+    auto result = one.session.trainStep(kTokens, kTargets, optimizer(0.5f));
+    ASSERT_TRUE(result) << result.status().message();
+    auto loss = two.session.grads(kTokens, kTargets);
+    auto norm = two.session.apply(optimizer(0.5f));
+    ASSERT_TRUE(loss);
+    ASSERT_TRUE(norm);
+    EXPECT_EQ(result->loss, *loss);
+    EXPECT_EQ(result->gradient_norm, *norm);
+    EXPECT_GT(result->gradient_norm, 0);
+  }
+  EXPECT_EQ(one.read(LNSRT_PARAMETER, 0), two.read(LNSRT_PARAMETER, 0));
+  EXPECT_EQ(one.read(LNSRT_EXP_AVG, 1), std::vector<float>(kElements, 5.0f));
+}
+
+TEST(Session, LossFalls) {
+  Running run = start();
+  ASSERT_TRUE(run.session.init(1));
+  auto first = run.session.trainStep(kTokens, kTargets, optimizer(1.0f));
+  ASSERT_TRUE(first);
+  for (int step = 0; step < 200; ++step)
+    ASSERT_TRUE(run.session.trainStep(kTokens, kTargets, optimizer(1.0f)));
+  auto last = run.session.trainStep(kTokens, kTargets, optimizer(1.0f));
+  ASSERT_TRUE(last);
+  EXPECT_LT(last->loss, 0.2f * first->loss);
+}
+
+TEST(Session, SameBitsForEveryThreadCount) {
+  auto train = [](unsigned threads) {
+    Running run = start(threads);
+    EXPECT_EQ(run.session.threads(), threads);
+    EXPECT_TRUE(run.session.init(5));
+    for (int step = 0; step < 20; ++step)
+      EXPECT_TRUE(run.session.trainStep(kTokens, kTargets, optimizer(0.3f)));
+    auto all = run.read(LNSRT_PARAMETER, 0);
+    auto head = run.read(LNSRT_PARAMETER, 1);
+    all.insert(all.end(), head.begin(), head.end());
+    return all;
+  };
+  std::vector<float> one = train(1);
+  for (unsigned threads : {2, 3, 5})
+    EXPECT_EQ(train(threads), one) << threads;
+}
+
+TEST(Session, InitIsKeyedBySeedAndClearsTheOptimizer) {
+  Running run = start();
+  EXPECT_EQ(run.read(LNSRT_PARAMETER, 0), std::vector<float>(kElements, 0.0f));
+  ASSERT_TRUE(run.session.init(9));
+  auto first = run.read(LNSRT_PARAMETER, 0);
+  EXPECT_NE(first, run.read(LNSRT_PARAMETER, 1));
+  ASSERT_TRUE(run.session.trainStep(kTokens, kTargets, optimizer(1.0f)));
+  EXPECT_NE(run.read(LNSRT_PARAMETER, 0), first);
+  ASSERT_TRUE(run.session.init(9));
+  EXPECT_EQ(run.read(LNSRT_PARAMETER, 0), first);
+  EXPECT_EQ(run.read(LNSRT_EXP_AVG, 0), std::vector<float>(kElements, 0.0f));
+  ASSERT_TRUE(run.session.init(10));
+  EXPECT_NE(run.read(LNSRT_PARAMETER, 0), first);
+}
+
+TEST(Session, TensorsAreReadAndWritten) {
+  Running run = start();
+  std::vector<float> data(kElements);
+  for (int kind = LNSRT_PARAMETER; kind <= LNSRT_EXP_AVG_SQ; ++kind)
+    for (size_t index = 0; index < 2; ++index) {
+      for (size_t i = 0; i < data.size(); ++i)
+        data[i] = float(100 * kind + 10 * int(index)) + float(i);
+      ASSERT_TRUE(run.session.write(lnsrt_tensor_kind(kind), index, data.data(),
+                                    kElements));
+    }
+  for (int kind = LNSRT_PARAMETER; kind <= LNSRT_EXP_AVG_SQ; ++kind)
+    for (size_t index = 0; index < 2; ++index)
+      EXPECT_EQ(run.read(lnsrt_tensor_kind(kind), index)[3],
+                float(100 * kind + 10 * int(index) + 3));
+  lnsrt::Status kind =
+      run.session.read(lnsrt_tensor_kind(4), 0, data.data(), kElements);
+  EXPECT_STREQ(kind.message(), "unknown tensor kind 4");
+  lnsrt::Status index =
+      run.session.read(LNSRT_PARAMETER, 2, data.data(), kElements);
+  EXPECT_STREQ(index.message(), "tensor 2, the plan has 2");
+  lnsrt::Status size = run.session.write(LNSRT_PARAMETER, 1, data.data(), 19);
+  EXPECT_STREQ(size.message(), "19 elements given, the tensor has 20");
+  EXPECT_STREQ(size.place(), "lm_head.weight");
+}
+
+TEST(Session, TokenBeyondTheVocabulary) {
+  Running run = start();
+  ASSERT_TRUE(run.session.init(1));
+  auto before = run.read(LNSRT_PARAMETER, 0);
+  for (int32_t wrong : {-1, 5, INT32_MIN, INT32_MAX}) {
+    int32_t tokens[kRows];
+    std::memcpy(tokens, kTokens, sizeof(tokens));
+    tokens[4] = wrong;
+    std::string want = "[1][1] is " + std::to_string(wrong) +
+                       ", the vocabulary has 5 tokens; prepare the data for "
+                       "this model";
+    auto step = run.session.trainStep(tokens, kTargets, optimizer(1.0f));
+    ASSERT_FALSE(step);
+    EXPECT_EQ(step.status().code(), LNSRT_INVALID_ARGUMENT);
+    EXPECT_EQ(step.status().message(), "tokens" + want);
+    auto grads = run.session.grads(kTokens, tokens);
+    ASSERT_FALSE(grads);
+    EXPECT_EQ(grads.status().message(), "targets" + want);
+    auto eval = run.session.eval(tokens, kTargets);
+    ASSERT_FALSE(eval);
+    EXPECT_EQ(eval.status().message(), "tokens" + want);
+    float logits[kRows * kVocabulary];
+    lnsrt::Status status = run.session.logits(tokens, logits);
+    EXPECT_EQ(status.message(), "tokens" + want);
+  }
+  auto none = run.session.eval(nullptr, kTargets);
+  ASSERT_FALSE(none);
+  EXPECT_STREQ(none.status().message(), "no tokens given");
+  EXPECT_EQ(run.read(LNSRT_PARAMETER, 0), before);
+}
+
+TEST(Session, OptimizerOptionsThatMakeNoSense) {
+  Running run = start();
+  auto expect = [&](auto change, const std::string &message) {
+    lnsrt::OptimizerOptions options;
+    change(options);
+    auto step = run.session.trainStep(kTokens, kTargets, options);
+    ASSERT_FALSE(step) << message;
+    EXPECT_EQ(step.status().message(), message);
+    auto apply = run.session.apply(options);
+    ASSERT_FALSE(apply);
+    EXPECT_EQ(apply.status().message(), message);
+  };
+  using Options = lnsrt::OptimizerOptions;
+  expect([](Options &o) { o.lr = NAN; }, "lr is nan, expected a finite number");
+  expect([](Options &o) { o.beta1 = 1; },
+         "beta1 is 1, expected 0 <= beta1 < 1");
+  expect([](Options &o) { o.beta2 = -0.5; },
+         "beta2 is -0.5, expected 0 <= beta2 < 1");
+  expect([](Options &o) { o.eps = -1; },
+         "eps is -1, expected a finite number, at least 0");
+  expect([](Options &o) { o.weight_decay = INFINITY; },
+         "weight_decay is inf, expected a finite number, at least 0");
+  expect([](Options &o) { o.clip = -1; },
+         "clip is -1, expected a finite number, at least 0");
+  expect([](Options &o) { o.step = 0; }, "step is 0, expected at least 1");
+}
+
+// What a kernel makes of a diverged model is the caller's to judge.
+TEST(Session, LossThatIsNotFiniteIsReported) {
+  Running run = start();
+  std::vector<float> data(kElements, INFINITY);
+  ASSERT_TRUE(run.session.write(LNSRT_PARAMETER, 0, data.data(), kElements));
+  auto loss = run.session.eval(kTokens, kTargets);
+  ASSERT_TRUE(loss);
+  EXPECT_FALSE(std::isfinite(*loss));
+}
+
+TEST(Session, Profile) {
+  Running run = start();
+  ASSERT_TRUE(run.session.init(1));
+  auto before = run.read(LNSRT_PARAMETER, 0);
+  const lnsrt::ProfileRow *rows = nullptr;
+  size_t count = 0;
+  ASSERT_TRUE(run.session.profileStep(4, rows, count));
+  ASSERT_EQ(count, 9u);
+  const char *want[][2] = {{"gather", "embed"},
+                           {"matmul", "head"},
+                           {"loss", "loss"},
+                           {"matmul", "head.backward"},
+                           {"matmul", "hidden.backward"},
+                           {"fill", "table.zero"},
+                           {"scatter", "table.backward"},
+                           {"optimizer", "apply"},
+                           {"copy", "norm.copy"}};
+  for (size_t i = 0; i < count; ++i) {
+    EXPECT_STREQ(rows[i].group, want[i][0]);
+    EXPECT_STREQ(rows[i].name, want[i][1]);
+    EXPECT_GE(rows[i].seconds, 0);
+    EXPECT_LT(rows[i].seconds, 10);
+  }
+  EXPECT_EQ(run.read(LNSRT_PARAMETER, 0), before);
+  auto seconds = run.session.runMatmuls();
+  ASSERT_TRUE(seconds);
+  EXPECT_GT(*seconds, 0);
+}
+
+TEST(Session, MissingEntryPoint) {
+  TestPlan source;
+  source.table.entry_points.clear();
+  Running run = start(1, nullptr, source);
+  auto check = [](const lnsrt::Status &status, const std::string &entry) {
+    EXPECT_EQ(status.code(), LNSRT_UNSUPPORTED);
+    EXPECT_EQ(status.message(), "the plan has no entry point '" + entry +
+                                    "'; compile the model again with it");
+  };
+  float logits[kRows * kVocabulary];
+  const lnsrt::ProfileRow *rows = nullptr;
+  size_t count = 0;
+  check(run.session.trainStep(kTokens, kTargets, optimizer(1)).status(),
+        "train_step");
+  check(run.session.grads(kTokens, kTargets).status(), "grads");
+  check(run.session.apply(optimizer(1)).status(), "apply");
+  check(run.session.eval(kTokens, kTargets).status(), "eval");
+  check(run.session.logits(kTokens, logits), "logits");
+  check(run.session.profileStep(1, rows, count), "train_step");
+  check(run.session.runMatmuls().status(), "train_step");
+}
+
+TEST(Session, OptionsThatMakeNoSense) {
+  auto plan = open(TestPlan().serialize());
+  ASSERT_TRUE(plan);
+  auto expect = [&](auto change, lnsrt_error_code code,
+                    const std::string &message) {
+    lnsrt::SessionOptions options;
+    change(options);
+    auto session = lnsrt::Session::create(*plan, options);
+    ASSERT_FALSE(session) << message;
+    EXPECT_EQ(session.status().code(), code);
+    EXPECT_EQ(session.status().message(), message);
+  };
+  using Options = lnsrt::SessionOptions;
+  expect([](Options &o) { o.device = "tpu"; }, LNSRT_UNSUPPORTED,
+         "unknown device 'tpu'; this build has: cpu");
+  expect([](Options &o) { o.threads = 1025; }, LNSRT_INVALID_ARGUMENT,
+         "1025 threads, at most 1024 are possible");
+  expect([](Options &o) { o.matmul = "blas"; }, LNSRT_INVALID_ARGUMENT,
+         "unknown matmul 'blas', expected 'builtin' or 'onednn'");
+}
+
+// Sizes are right in themselves, but no machine has that much.
+TEST(Session, MoreMemoryThanThereIs) {
+  TestPlan source;
+  source.table.arena_bytes = uint64_t(1) << 62;
+  auto plan = open(source.serialize());
+  ASSERT_TRUE(plan) << plan.status().message();
+  auto session = lnsrt::Session::create(*plan);
+  ASSERT_FALSE(session);
+  EXPECT_EQ(session.status().code(), LNSRT_OUT_OF_MEMORY);
+  EXPECT_STREQ(session.status().place(), "arena");
+  EXPECT_STREQ(session.status().message(),
+               "cannot allocate 4611686018427387904 bytes; use a smaller batch "
+               "or model");
+}
+
+TEST(Session, DefaultOptions) {
+  auto plan = open(TestPlan().serialize());
+  ASSERT_TRUE(plan);
+  lnsrt_session *session = nullptr;
+  ASSERT_EQ(lnsrt_session_create(plan->get(), nullptr, &session), nullptr);
+  EXPECT_GE(lnsrt_session_threads(session), 1u);
+  EXPECT_EQ(std::string(lnsrt_session_matmul(session)).rfind("builtin", 0), 0u);
+  lnsrt_step_result result = {sizeof(result), 0, 0};
+  EXPECT_EQ(lnsrt_train_step(session, kTokens, kTargets, nullptr, &result),
+            nullptr);
+  lnsrt_session_release(session);
+}

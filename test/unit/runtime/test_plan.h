@@ -1,0 +1,63 @@
+//===- test_plan.h - A plan made by hand -------------------------- C++ -*-===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+//
+// B x T = 2 x 3 tokens of a vocabulary of 5, width 4:
+//   h = table[tokens]; logits = h head^T; loss = mean (logits - onehot)^2
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LNS_TEST_UNIT_RUNTIME_TEST_PLAN_H
+#define LNS_TEST_UNIT_RUNTIME_TEST_PLAN_H
+
+#include "runtime/lnsrt.hpp"
+#include "runtime/plan_format.h"
+#include "runtime/plan_generated.h"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace lns::test {
+
+using Bytes = std::vector<unsigned char>;
+
+inline constexpr uint32_t kBatch = 2, kSequence = 3, kVocabulary = 5,
+                          kWidth = 4;
+inline constexpr uint32_t kRows = kBatch * kSequence;
+/// Segment offsets; every tensor of the test fits in 128 bytes.
+inline constexpr uint64_t kTableOffset = 0, kHeadOffset = 128;
+inline constexpr uint64_t kParameterBytes = 256;
+
+struct TestPlan {
+  /// A correct plan. `table` may be changed before `serialize`.
+  TestPlan();
+
+  plan::PlanT table;
+  Bytes code;      ///< every level's
+  Bytes constants; ///< 64 bytes
+
+  plan::EntryPointT &entry(const std::string &name);
+  /// The first command of this name in train_step.
+  plan::CommandT &command(const std::string &name);
+  plan::LaunchT &launch(const std::string &name);
+  plan::MatmulT &matmul(const std::string &name);
+
+  /// The file, with a right header, whatever the table says.
+  Bytes serialize() const;
+};
+
+/// Sets the size and checksum fields of the header to what the bytes are.
+void fixHeader(Bytes &file);
+
+/// Opens the bytes; the status' message is what tests look at.
+lnsrt::Result<lnsrt::Plan> open(const Bytes &file);
+
+Bytes readFile(const char *path);
+
+} // namespace lns::test
+
+#endif // LNS_TEST_UNIT_RUNTIME_TEST_PLAN_H
