@@ -128,7 +128,7 @@ def LNS_AttentionOp : LNS_ComputeOp<"attention", [LNS_DiffPrepare]> {
     T x T matrix outlives the op.
 
     (C1) heads, kv_heads >= 1; kv_heads divides heads.
-    (C2) heads divides q's width; k and v are [B, T, kv_heads * d].
+    (C2) heads divides q's width, which is static; k and v are [B, T, kv_heads * d].
     (C3) result has q's type; lse is [B, heads, T].
     (C4) softmax_scale is finite.
 

@@ -31,8 +31,13 @@ OpFoldResult ScaleOp::fold(FoldAdaptor adaptor) {
   double factor = getFactor().convertToDouble();
   if (factor == 1.0)
     return getInput();
-  if (auto value = dyn_cast_if_present<FloatAttr>(adaptor.getInput()))
-    return constantResult(getContext(), value.getValueAsDouble() * factor);
+  // A product of two finite numbers may still overflow; then nothing folds.
+  if (auto value = dyn_cast_if_present<FloatAttr>(adaptor.getInput())) {
+    double product = value.getValueAsDouble() * factor;
+    if (!std::isfinite(product))
+      return {};
+    return constantResult(getContext(), product);
+  }
   auto inner = getInput().getDefiningOp<ScaleOp>();
   if (!inner || inner == *this)
     return {};

@@ -20,6 +20,11 @@ using namespace lns;
 // Linear algebra
 //===----------------------------------------------------------------------===//
 
+/// An extent as types print it.
+static std::string extentText(int64_t extent) {
+  return ShapedType::isDynamic(extent) ? "?" : std::to_string(extent);
+}
+
 LogicalResult MatmulOp::verify() {
   RankedTensorType a = tensorOf(getA()), b = tensorOf(getB()),
                    result = tensorOf(getResult());
@@ -42,8 +47,8 @@ LogicalResult MatmulOp::verify() {
   if (!extentsAgree(rowsOf(result), rows) ||
       !extentsAgree(columnsOf(result), columns))
     return emitOpError("result of type ")
-           << result << " does not hold a product of " << rows << " x "
-           << columns;
+           << result << " does not hold a product of " << extentText(rows)
+           << " x " << extentText(columns);
   // (C2)
   if (failed(verifySameElement(*this, "a", a, "b", b)) ||
       failed(verifySameElement(*this, "result", result, "a", a)))
@@ -268,10 +273,7 @@ static Value fullRows(Operation *op) {
 LogicalResult ClusterOp::verifyRegions() {
   Block &block = getBody().front();
   // (C1)
-  auto yield = dyn_cast<YieldOp>(block.getTerminator());
-  if (!yield)
-    return emitOpError("ends with ")
-           << block.getTerminator()->getName() << ", expected lns.yield";
+  auto yield = cast<YieldOp>(block.getTerminator());
   if (failed(verifySameTypes(*this, "results", getResultTypes(),
                              "yielded values", yield.getOperandTypes())))
     return failure();

@@ -99,11 +99,7 @@ LogicalResult LayersOp::verify() {
 
 LogicalResult LayersOp::verifyRegions() {
   // (C2)
-  auto yield = dyn_cast<YieldOp>(getBody().front().getTerminator());
-  if (!yield)
-    return emitOpError("ends with ")
-           << getBody().front().getTerminator()->getName()
-           << ", expected lns.yield";
+  auto yield = cast<YieldOp>(getBody().front().getTerminator());
   return verifySameTypes(*this, "carried values", getInits().getTypes(),
                          "yielded values", yield.getOperandTypes());
 }

@@ -1,0 +1,373 @@
+// RUN: lns-opt %s --split-input-file --verify-diagnostics
+
+// lns.embedding (C1)
+func.func @embedding(%table: tensor<16x8xf32>, %tokens: tensor<2x4xi32>) {
+  // expected-error @below {{result has type 'tensor<2x4x16xf32>', expected 'tensor<2x4x8xf32>' from tokens and table}}
+  %y = lns.embedding %table, %tokens : (tensor<16x8xf32>, tensor<2x4xi32>) -> tensor<2x4x16xf32>
+  return
+}
+
+// -----
+
+// lns.embedding (C2)
+func.func @embedding(%table: tensor<16x8xf32>, %tokens: tensor<2x4xi32>) {
+  // expected-error @below {{result has type 'tensor<2x4x8xf64>', expected 'tensor<2x4x8xf32>' from tokens and table}}
+  %y = lns.embedding %table, %tokens : (tensor<16x8xf32>, tensor<2x4xi32>) -> tensor<2x4x8xf64>
+  return
+}
+
+// -----
+
+// lns.embedding_grad (C1)
+func.func @embedding_grad(%dy: tensor<2x4x8xf32>, %tokens: tensor<2x4xi32>) {
+  // expected-error @below {{grad has type 'tensor<2x4x8xf32>', expected 'tensor<2x4x6xf32>' from tokens and result}}
+  %y = lns.embedding_grad %dy, %tokens : (tensor<2x4x8xf32>, tensor<2x4xi32>) -> tensor<16x6xf32>
+  return
+}
+
+// -----
+
+// A scalar has no row.
+func.func @norm(%x: tensor<f32>) {
+  // expected-error @below {{input has type 'tensor<f32>', expected at least one dimension}}
+  %y = lns.norm rms %x : tensor<f32>
+  return
+}
+
+// -----
+
+// lns.norm (C1): the gain's width.
+func.func @norm(%x: tensor<2x4x8xf32>, %g: tensor<4xf32>) {
+  // expected-error @below {{gain has type 'tensor<4xf32>', expected 'tensor<8xf32>' from input}}
+  %y = lns.norm rms %x, %g : tensor<2x4x8xf32>, tensor<4xf32>
+  return
+}
+
+// -----
+
+// lns.norm (C1): the bias's element type.
+func.func @norm(%x: tensor<2x4x8xf32>, %b: tensor<8xf64>) {
+  // expected-error @below {{bias has type 'tensor<8xf64>', expected 'tensor<8xf32>' from input}}
+  %y = lns.norm layer %x bias(%b) : tensor<2x4x8xf32>, tensor<8xf64>
+  return
+}
+
+// -----
+
+// lns.norm (C2): eps of zero.
+func.func @norm(%x: tensor<2x4x8xf32>) {
+  // expected-error @below {{eps must be positive and finite, got 0.000000e+00}}
+  %y = lns.norm rms %x eps(0.0) : tensor<2x4x8xf32>
+  return
+}
+
+// -----
+
+// lns.norm (C2): eps that is not a number.
+func.func @norm(%x: tensor<2x4x8xf32>) {
+  // expected-error @below {{eps must be positive and finite, got nan}}
+  %y = lns.norm rms %x eps(0x7FF8000000000000) : tensor<2x4x8xf32>
+  return
+}
+
+// -----
+
+// lns.norm (C2): an infinite scale.
+func.func @norm(%x: tensor<2x4x8xf32>) {
+  // expected-error @below {{scale must be finite, got INF}}
+  %y = lns.norm rms %x scale(0x7FF0000000000000) : tensor<2x4x8xf32>
+  return
+}
+
+// -----
+
+// lns.norm (C3)
+func.func @norm(%x: tensor<2x4x8xf32>, %b: tensor<8xf32>) {
+  // expected-error @below {{has a bias, which kind 'layer' takes but kind 'rms' does not}}
+  %y = lns.norm rms %x bias(%b) : tensor<2x4x8xf32>, tensor<8xf32>
+  return
+}
+
+// -----
+
+// lns.norm (C4): outside a block.
+func.func @norm(%x: tensor<2x4x8xf32>) {
+  // expected-error @below {{depth scale 'inv_sqrt_depth' needs a block index, but the op is outside lns.layers}}
+  %y = lns.norm rms %x depth_scale(inv_sqrt_depth) : tensor<2x4x8xf32>
+  return
+}
+
+// -----
+
+// lns.norm (C4): two scales.
+lns.model @norm(%tokens: tensor<?x?xi32>) {
+  %t = lns.param "t" embedding init(zeros) : tensor<8x8xf32>
+  %x = lns.embedding %t, %tokens : (tensor<8x8xf32>, tensor<?x?xi32>) -> tensor<?x?x8xf32>
+  %y = lns.layers(%h = %x) depth(2) : tensor<?x?x8xf32> {
+    // expected-error @below {{has scale 5.000000e-01 and depth scale 'inv_sqrt_depth', expected only one of them}}
+    %n = lns.norm rms %h scale(0.5) depth_scale(inv_sqrt_depth) : tensor<?x?x8xf32>
+    lns.yield %n : tensor<?x?x8xf32>
+  }
+  lns.output %y : tensor<?x?x8xf32>
+}
+
+// -----
+
+// lns.linear needs a last dimension.
+func.func @linear(%x: tensor<f32>, %w: tensor<6x8xf32>) {
+  // expected-error @below {{input has type 'tensor<f32>', expected at least one dimension}}
+  %y = lns.linear %x, %w : (tensor<f32>, tensor<6x8xf32>) -> tensor<6xf32>
+  return
+}
+
+// -----
+
+// lns.linear (C1): a weight for another width.
+func.func @linear(%x: tensor<2x4x6xf32>, %w: tensor<6x8xf32>) {
+  // expected-error @below {{input has 6 columns, but weight of type 'tensor<6x8xf32>' takes 8}}
+  %y = lns.linear %x, %w : (tensor<2x4x6xf32>, tensor<6x8xf32>) -> tensor<2x4x6xf32>
+  return
+}
+
+// -----
+
+// lns.linear (C1): the result's shape.
+func.func @linear(%x: tensor<2x4x8xf32>, %w: tensor<6x8xf32>) {
+  // expected-error @below {{result has type 'tensor<2x4x8xf32>', expected 'tensor<2x4x6xf32>' from input and weight}}
+  %y = lns.linear %x, %w : (tensor<2x4x8xf32>, tensor<6x8xf32>) -> tensor<2x4x8xf32>
+  return
+}
+
+// -----
+
+// lns.linear (C2)
+func.func @linear(%x: tensor<2x4x8xf32>, %w: tensor<6x8xf32>, %b: tensor<8xf32>) {
+  // expected-error @below {{bias has type 'tensor<8xf32>', expected 'tensor<6xf32>' from weight}}
+  %y = lns.linear %x, %w bias(%b) : (tensor<2x4x8xf32>, tensor<6x8xf32>, tensor<8xf32>) -> tensor<2x4x6xf32>
+  return
+}
+
+// -----
+
+// lns.linear (C3): element types.
+func.func @linear(%x: tensor<2x4x8xf32>, %w: tensor<6x8xf64>) {
+  // expected-error @below {{input has element type 'f32', but weight has element type 'f64'}}
+  %y = lns.linear %x, %w : (tensor<2x4x8xf32>, tensor<6x8xf64>) -> tensor<2x4x6xf32>
+  return
+}
+
+// -----
+
+// lns.linear (C3): alpha.
+func.func @linear(%x: tensor<2x4x8xf32>, %w: tensor<6x8xf32>) {
+  // expected-error @below {{alpha must be finite, got nan}}
+  %y = lns.linear %x, %w {alpha = 0x7FF8000000000000 : f64} : (tensor<2x4x8xf32>, tensor<6x8xf32>) -> tensor<2x4x6xf32>
+  return
+}
+
+// -----
+
+// lns.rope (C1): the rank.
+func.func @rope(%x: tensor<4x8xf32>) {
+  // expected-error @below {{input has type 'tensor<4x8xf32>', expected [batch, time, features]}}
+  %y = lns.rope %x head_dim(4) : tensor<4x8xf32>
+  return
+}
+
+// -----
+
+// lns.rope (C1): pairs need an even number.
+func.func @rope(%x: tensor<2x4x9xf32>) {
+  // expected-error @below {{head_dim must be positive and even, got 3}}
+  %y = lns.rope %x head_dim(3) : tensor<2x4x9xf32>
+  return
+}
+
+// -----
+
+// lns.rope (C1): the width.
+func.func @rope(%x: tensor<2x4x10xf32>) {
+  // expected-error @below {{head_dim 4 does not divide the width 10}}
+  %y = lns.rope %x head_dim(4) : tensor<2x4x10xf32>
+  return
+}
+
+// -----
+
+// lns.rope (C2): the base.
+func.func @rope(%x: tensor<2x4x8xf32>) {
+  // expected-error @below {{base must be positive and finite, got -1.000000e+00}}
+  %y = lns.rope %x head_dim(4) {base = -1.0 : f64} : tensor<2x4x8xf32>
+  return
+}
+
+// -----
+
+// lns.rope (C2): the number of frequencies.
+func.func @rope(%x: tensor<2x4x8xf32>) {
+  // expected-error @below {{has 3 frequencies, expected head_dim / 2 = 2}}
+  %y = lns.rope %x head_dim(4) {frequencies = array<f64: 1.0, 0.5, 0.25>} : tensor<2x4x8xf32>
+  return
+}
+
+// -----
+
+// lns.rope (C2): finite frequencies.
+func.func @rope(%x: tensor<2x4x8xf32>) {
+  // expected-error @below {{every frequency must be finite, got INF}}
+  %y = lns.rope %x head_dim(4) {frequencies = array<f64: 1.0, 0x7FF0000000000000>} : tensor<2x4x8xf32>
+  return
+}
+
+// -----
+
+// lns.attention (C1): no head.
+func.func @attention(%q: tensor<2x4x8xf32>) {
+  // expected-error @below {{heads and kv_heads must be at least 1, got 2 and 0}}
+  %y = lns.attention %q, %q, %q heads(2) kv_heads(0) : (tensor<2x4x8xf32>, tensor<2x4x8xf32>, tensor<2x4x8xf32>) -> tensor<2x4x8xf32>
+  return
+}
+
+// -----
+
+// lns.attention (C1): uneven groups.
+func.func @attention(%q: tensor<2x4x8xf32>) {
+  // expected-error @below {{kv_heads 3 does not divide heads 4}}
+  %y = lns.attention %q, %q, %q heads(4) kv_heads(3) : (tensor<2x4x8xf32>, tensor<2x4x8xf32>, tensor<2x4x8xf32>) -> tensor<2x4x8xf32>
+  return
+}
+
+// -----
+
+// lns.attention (C2): the rank.
+func.func @attention(%q: tensor<4x8xf32>) {
+  // expected-error @below {{query has type 'tensor<4x8xf32>', expected [batch, time, features]}}
+  %y = lns.attention %q, %q, %q heads(4) kv_heads(4) : (tensor<4x8xf32>, tensor<4x8xf32>, tensor<4x8xf32>) -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
+// lns.attention (C2): an unknown width.
+func.func @attention(%q: tensor<2x4x?xf32>) {
+  // expected-error @below {{query has type 'tensor<2x4x?xf32>', expected a static number of columns}}
+  %y = lns.attention %q, %q, %q heads(4) kv_heads(4) : (tensor<2x4x?xf32>, tensor<2x4x?xf32>, tensor<2x4x?xf32>) -> tensor<2x4x?xf32>
+  return
+}
+
+// -----
+
+// lns.attention (C2): uneven heads.
+func.func @attention(%q: tensor<2x4x8xf32>) {
+  // expected-error @below {{heads 3 does not divide query's width 8}}
+  %y = lns.attention %q, %q, %q heads(3) kv_heads(3) : (tensor<2x4x8xf32>, tensor<2x4x8xf32>, tensor<2x4x8xf32>) -> tensor<2x4x8xf32>
+  return
+}
+
+// -----
+
+// lns.attention (C2): the key's width.
+func.func @attention(%q: tensor<2x4x8xf32>) {
+  // expected-error @below {{key has type 'tensor<2x4x8xf32>', expected 'tensor<2x4x4xf32>' from query and kv_heads}}
+  %y = lns.attention %q, %q, %q heads(4) kv_heads(2) : (tensor<2x4x8xf32>, tensor<2x4x8xf32>, tensor<2x4x8xf32>) -> tensor<2x4x8xf32>
+  return
+}
+
+// -----
+
+// lns.attention (C2): the value's width.
+func.func @attention(%q: tensor<2x4x8xf32>, %k: tensor<2x4x4xf32>) {
+  // expected-error @below {{value has type 'tensor<2x4x8xf32>', expected 'tensor<2x4x4xf32>' from query and kv_heads}}
+  %y = lns.attention %q, %k, %q heads(4) kv_heads(2) : (tensor<2x4x8xf32>, tensor<2x4x4xf32>, tensor<2x4x8xf32>) -> tensor<2x4x8xf32>
+  return
+}
+
+// -----
+
+// lns.attention (C3): the result.
+func.func @attention(%q: tensor<2x4x8xf32>) {
+  // expected-error @below {{result has type 'tensor<2x4x4xf32>', expected 'tensor<2x4x8xf32>' from query}}
+  %y = lns.attention %q, %q, %q heads(4) kv_heads(4) : (tensor<2x4x8xf32>, tensor<2x4x8xf32>, tensor<2x4x8xf32>) -> tensor<2x4x4xf32>
+  return
+}
+
+// -----
+
+// lns.attention (C3): the log-sum-exp.
+func.func @attention(%q: tensor<2x3x8xf32>) {
+  // expected-error @below {{lse has type 'tensor<2x3x4xf32>', expected 'tensor<2x4x3xf32>' from query and heads}}
+  %y, %lse = lns.attention %q, %q, %q heads(4) kv_heads(4) : (tensor<2x3x8xf32>, tensor<2x3x8xf32>, tensor<2x3x8xf32>) -> (tensor<2x3x8xf32>, tensor<2x3x4xf32>)
+  return
+}
+
+// -----
+
+// lns.attention (C4)
+func.func @attention(%q: tensor<2x4x8xf32>) {
+  // expected-error @below {{softmax_scale must be finite, got INF}}
+  %y = lns.attention %q, %q, %q heads(4) kv_heads(4) {softmax_scale = 0x7FF0000000000000 : f64} : (tensor<2x4x8xf32>, tensor<2x4x8xf32>, tensor<2x4x8xf32>) -> tensor<2x4x8xf32>
+  return
+}
+
+// -----
+
+// lns.residual (C1)
+func.func @residual(%x: tensor<2x4x8xf32>) {
+  // expected-error @below {{skip_scale must be finite, got nan}}
+  %y = lns.residual %x, %x {skip_scale = 0x7FF8000000000000 : f64} : tensor<2x4x8xf32>
+  return
+}
+
+// -----
+
+// lns.residual (C1)
+func.func @residual(%x: tensor<2x4x8xf32>) {
+  // expected-error @below {{branch_scale must be finite, got INF}}
+  %y = lns.residual %x, %x {branch_scale = 0x7FF0000000000000 : f64} : tensor<2x4x8xf32>
+  return
+}
+
+// -----
+
+// lns.cross_entropy needs columns.
+func.func @cross_entropy(%x: tensor<f32>, %t: tensor<i32>) {
+  // expected-error @below {{logits has type 'tensor<f32>', expected at least one dimension}}
+  %l:2 = lns.cross_entropy %x, %t : (tensor<f32>, tensor<i32>) -> (tensor<f32>, tensor<f32>)
+  return
+}
+
+// -----
+
+// lns.cross_entropy (C1): the targets.
+func.func @cross_entropy(%x: tensor<2x4x8xf32>, %t: tensor<2x5xi32>) {
+  // expected-error @below {{targets has type 'tensor<2x5xi32>', expected 'tensor<2x4xi32>' from logits}}
+  %l:2 = lns.cross_entropy %x, %t : (tensor<2x4x8xf32>, tensor<2x5xi32>) -> (tensor<2x4xf32>, tensor<2x4xf32>)
+  return
+}
+
+// -----
+
+// lns.cross_entropy (C1): the losses.
+func.func @cross_entropy(%x: tensor<2x4x8xf32>, %t: tensor<2x4xi32>) {
+  // expected-error @below {{losses has type 'tensor<2x5xf32>', expected 'tensor<2x4xf32>' from logits}}
+  %l:2 = lns.cross_entropy %x, %t : (tensor<2x4x8xf32>, tensor<2x4xi32>) -> (tensor<2x5xf32>, tensor<2x4xf32>)
+  return
+}
+
+// -----
+
+// lns.cross_entropy (C2)
+func.func @cross_entropy(%x: tensor<2x4x8xf32>, %t: tensor<2x4xi32>) {
+  // expected-error @below {{lse has type 'tensor<2x4xf64>', expected 'tensor<2x4xf32>' from logits}}
+  %l:2 = lns.cross_entropy %x, %t : (tensor<2x4x8xf32>, tensor<2x4xi32>) -> (tensor<2x4xf32>, tensor<2x4xf64>)
+  return
+}
+
+// -----
+
+// lns.mean (C1)
+func.func @mean(%x: tensor<2x4xf32>) {
+  // expected-error @below {{result has element type 'f64', but input has element type 'f32'}}
+  %y = lns.mean %x : (tensor<2x4xf32>) -> tensor<f64>
+  return
+}

@@ -1,0 +1,72 @@
+// RUN: lns-opt %s | lns-opt | FileCheck %s
+// RUN: lns-opt %s --mlir-print-op-generic | lns-opt | FileCheck %s
+// RUN: lns-opt %s --emit-bytecode | lns-opt | FileCheck %s
+
+// CHECK-LABEL: func.func @embedding
+func.func @embedding(%table: tensor<16x8xf32>, %tokens: tensor<2x4xi32>) -> tensor<2x4x8xf32> {
+  // CHECK: lns.embedding %{{.*}}, %{{.*}} : (tensor<16x8xf32>, tensor<2x4xi32>) -> tensor<2x4x8xf32>
+  %y = lns.embedding %table, %tokens : (tensor<16x8xf32>, tensor<2x4xi32>) -> tensor<2x4x8xf32>
+  return %y : tensor<2x4x8xf32>
+}
+
+// Clauses with their default value are not printed.
+// CHECK-LABEL: func.func @norm
+// CHECK-SAME:    (%[[X:.*]]: tensor<2x4x8xf32>, %[[G:.*]]: tensor<8xf32>, %[[B:.*]]: tensor<8xf32>)
+func.func @norm(%x: tensor<2x4x8xf32>, %g: tensor<8xf32>, %b: tensor<8xf32>) {
+  // CHECK: lns.norm rms %[[X]] : tensor<2x4x8xf32>
+  %a = lns.norm rms %x eps(1.0e-6) scale(1.0) depth_scale(none) : tensor<2x4x8xf32>
+  // CHECK: lns.norm rms %[[X]], %[[G]] eps(1.000000e-05) scale(5.000000e-01) {note} : tensor<2x4x8xf32>, tensor<8xf32>
+  %c = lns.norm rms %x, %g eps(1.0e-5) scale(0.5) {note} : tensor<2x4x8xf32>, tensor<8xf32>
+  // CHECK: lns.norm layer %[[X]] bias(%[[B]]) : tensor<2x4x8xf32>, tensor<8xf32>
+  %d = lns.norm layer %x bias(%b) : tensor<2x4x8xf32>, tensor<8xf32>
+  // CHECK: lns.norm layer %[[X]], %[[G]] bias(%[[B]]) : tensor<2x4x8xf32>, tensor<8xf32>, tensor<8xf32>
+  %e = lns.norm layer %x, %g bias(%b) : tensor<2x4x8xf32>, tensor<8xf32>, tensor<8xf32>
+  return
+}
+
+// CHECK-LABEL: func.func @linear
+func.func @linear(%x: tensor<2x4x8xf64>, %w: tensor<6x8xf64>, %b: tensor<6xf64>) {
+  // CHECK: lns.linear %{{.*}}, %{{.*}} : (tensor<2x4x8xf64>, tensor<6x8xf64>) -> tensor<2x4x6xf64>
+  %y = lns.linear %x, %w : (tensor<2x4x8xf64>, tensor<6x8xf64>) -> tensor<2x4x6xf64>
+  // CHECK: lns.linear %{{.*}}, %{{.*}} bias(%{{.*}}) {alpha = 5.000000e-01 : f64} : (tensor<2x4x8xf64>, tensor<6x8xf64>, tensor<6xf64>) -> tensor<2x4x6xf64>
+  %z = lns.linear %x, %w bias(%b) {alpha = 0.5 : f64} : (tensor<2x4x8xf64>, tensor<6x8xf64>, tensor<6xf64>) -> tensor<2x4x6xf64>
+  return
+}
+
+// CHECK-LABEL: func.func @rope
+func.func @rope(%x: tensor<2x4x8xf32>) {
+  // CHECK: lns.rope %{{.*}} head_dim(4) : tensor<2x4x8xf32>
+  %y = lns.rope %x head_dim(4) : tensor<2x4x8xf32>
+  // CHECK: lns.rope %{{.*}} head_dim(4) inverse {base = 5.000000e+02 : f64, frequencies = array<f64: 1.000000e+00, 5.000000e-01>} : tensor<2x4x8xf32>
+  %z = lns.rope %x head_dim(4) inverse {base = 500.0 : f64, frequencies = array<f64: 1.0, 0.5>} : tensor<2x4x8xf32>
+  return
+}
+
+// CHECK-LABEL: func.func @attention
+func.func @attention(%q: tensor<2x4x8xf32>, %k: tensor<2x4x4xf32>) {
+  // CHECK: lns.attention %{{.*}}, %{{.*}}, %{{.*}} heads(4) kv_heads(2) causal : (tensor<2x4x8xf32>, tensor<2x4x4xf32>, tensor<2x4x4xf32>) -> tensor<2x4x8xf32>
+  %a = lns.attention %q, %k, %k heads(4) kv_heads(2) causal
+    : (tensor<2x4x8xf32>, tensor<2x4x4xf32>, tensor<2x4x4xf32>) -> tensor<2x4x8xf32>
+  // CHECK: lns.attention %{{.*}}, %{{.*}}, %{{.*}} heads(4) kv_heads(2) {softmax_scale = 1.000000e-01 : f64} : (tensor<2x4x8xf32>, tensor<2x4x4xf32>, tensor<2x4x4xf32>) -> (tensor<2x4x8xf32>, tensor<2x4x4xf32>)
+  %b, %lse = lns.attention %q, %k, %k heads(4) kv_heads(2) {softmax_scale = 0.1 : f64}
+    : (tensor<2x4x8xf32>, tensor<2x4x4xf32>, tensor<2x4x4xf32>) -> (tensor<2x4x8xf32>, tensor<2x4x4xf32>)
+  return
+}
+
+// CHECK-LABEL: func.func @elementwise
+func.func @elementwise(%x: tensor<2x4x8xf32>) {
+  // CHECK: lns.gated_activation silu %{{.*}}, %{{.*}} : tensor<2x4x8xf32>
+  %g = lns.gated_activation silu %x, %x : tensor<2x4x8xf32>
+  // CHECK: lns.residual %{{.*}}, %{{.*}} {branch_scale = 2.500000e-01 : f64, skip_scale = 5.000000e-01 : f64} : tensor<2x4x8xf32>
+  %r = lns.residual %x, %g {skip_scale = 0.5 : f64, branch_scale = 0.25 : f64} : tensor<2x4x8xf32>
+  return
+}
+
+// CHECK-LABEL: func.func @loss
+func.func @loss(%logits: tensor<2x4x8xf32>, %targets: tensor<2x4xi32>) -> tensor<f32> {
+  // CHECK: %[[LOSSES:.*]], %{{.*}} = lns.cross_entropy %{{.*}}, %{{.*}} : (tensor<2x4x8xf32>, tensor<2x4xi32>) -> (tensor<2x4xf32>, tensor<2x4xf32>)
+  %losses, %lse = lns.cross_entropy %logits, %targets : (tensor<2x4x8xf32>, tensor<2x4xi32>) -> (tensor<2x4xf32>, tensor<2x4xf32>)
+  // CHECK: lns.mean %[[LOSSES]] : (tensor<2x4xf32>) -> tensor<f32>
+  %loss = lns.mean %losses : (tensor<2x4xf32>) -> tensor<f32>
+  return %loss : tensor<f32>
+}

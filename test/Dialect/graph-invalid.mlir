@@ -1,0 +1,598 @@
+// RUN: lns-opt %s --split-input-file --verify-diagnostics
+
+// lns.parameter (C1): its shape.
+// expected-error @below {{has type 'tensor<?xf32>', expected a static shape with at least one element}}
+lns.parameter @a matrix init(zeros) decay(true) : tensor<?xf32>
+
+// -----
+
+// lns.parameter (C1): its initial value.
+// expected-error @below {{init 'constant' needs a value, as in init(constant, 0.02)}}
+lns.parameter @a matrix init(constant) decay(true) : tensor<8xf32>
+
+// -----
+
+// lns.get (C1): nothing has that name.
+func.func @get() {
+  // expected-error @below {{parameter @a is not declared}}
+  %a = lns.get parameter @a : tensor<8xf32>
+  return
+}
+
+// -----
+
+// lns.get (C1): something else has that name.
+// expected-note @below {{declared here}}
+func.func @get() {
+  // expected-error @below {{symbol @get is not an lns.parameter but an func.func}}
+  %a = lns.get parameter @get : tensor<8xf32>
+  return
+}
+
+// -----
+
+// lns.get (C1): the type.
+// expected-note @below {{declared here}}
+lns.parameter @a matrix init(zeros) decay(true) : tensor<8xf32>
+func.func @get() {
+  // expected-error @below {{value has type 'tensor<4xf32>', but parameter @a has type 'tensor<8xf32>'}}
+  %a = lns.get gradient @a : tensor<4xf32>
+  return
+}
+
+// -----
+
+// lns.set (C1)
+// expected-note @below {{declared here}}
+lns.parameter @a matrix init(zeros) decay(true) : tensor<8xf32>
+func.func @set(%v: tensor<4xf32>) {
+  // expected-error @below {{value has type 'tensor<4xf32>', but parameter @a has type 'tensor<8xf32>'}}
+  lns.set %v, gradient @a : tensor<4xf32>
+  return
+}
+
+// -----
+
+// lns.matmul (C1): the rank of an operand.
+func.func @matmul(%a: tensor<4xf32>, %b: tensor<4x6xf32>) {
+  // expected-error @below {{a has type 'tensor<4xf32>', expected at least two dimensions}}
+  %c = lns.matmul %a, %b : (tensor<4xf32>, tensor<4x6xf32>) -> tensor<1x6xf32>
+  return
+}
+
+// -----
+
+// lns.matmul (C1): the rank of the result.
+func.func @matmul(%a: tensor<2x4xf32>, %b: tensor<4x6xf32>) {
+  // expected-error @below {{result has type 'tensor<12xf32>', expected at least two dimensions}}
+  %c = lns.matmul %a, %b : (tensor<2x4xf32>, tensor<4x6xf32>) -> tensor<12xf32>
+  return
+}
+
+// -----
+
+// lns.matmul (C1): inner extents.
+func.func @matmul(%a: tensor<2x3x4xf32>, %b: tensor<4x6xf32>) {
+  // expected-error @below {{inner extents differ: 6 of a and 4 of b}}
+  %c = lns.matmul %a, %b transpose_a : (tensor<2x3x4xf32>, tensor<4x6xf32>) -> tensor<4x6xf32>
+  return
+}
+
+// -----
+
+// lns.matmul (C1): the result.
+func.func @matmul(%a: tensor<2x3x4xf32>, %b: tensor<6x4xf32>) {
+  // expected-error @below {{result of type 'tensor<2x3x4xf32>' does not hold a product of 6 x 6}}
+  %c = lns.matmul %a, %b transpose_b : (tensor<2x3x4xf32>, tensor<6x4xf32>) -> tensor<2x3x4xf32>
+  return
+}
+
+// -----
+
+// lns.matmul (C1): the result, where rows are not known.
+func.func @matmul(%a: tensor<?x3x4xf32>, %b: tensor<6x4xf32>) {
+  // expected-error @below {{result of type 'tensor<2x3x4xf32>' does not hold a product of ? x 6}}
+  %c = lns.matmul %a, %b transpose_b : (tensor<?x3x4xf32>, tensor<6x4xf32>) -> tensor<2x3x4xf32>
+  return
+}
+
+// -----
+
+// lns.matmul (C2): operands.
+func.func @matmul(%a: tensor<2x4xf32>, %b: tensor<4x6xf64>) {
+  // expected-error @below {{a has element type 'f32', but b has element type 'f64'}}
+  %c = lns.matmul %a, %b : (tensor<2x4xf32>, tensor<4x6xf64>) -> tensor<2x6xf32>
+  return
+}
+
+// -----
+
+// lns.matmul (C2): the result.
+func.func @matmul(%a: tensor<2x4xf32>, %b: tensor<4x6xf32>) {
+  // expected-error @below {{result has element type 'f64', but a has element type 'f32'}}
+  %c = lns.matmul %a, %b : (tensor<2x4xf32>, tensor<4x6xf32>) -> tensor<2x6xf64>
+  return
+}
+
+// -----
+
+func.func @row_rstd(%x: tensor<f32>) {
+  // expected-error @below {{input has type 'tensor<f32>', expected at least one dimension}}
+  %r = lns.row_rstd %x eps(1.0e-6) : (tensor<f32>) -> tensor<f32>
+  return
+}
+
+// -----
+
+// lns.row_rstd (C1)
+func.func @row_rstd(%x: tensor<2x4x8xf32>) {
+  // expected-error @below {{result has type 'tensor<2x8xf32>', expected 'tensor<2x4xf32>' from input}}
+  %r = lns.row_rstd %x eps(1.0e-6) : (tensor<2x4x8xf32>) -> tensor<2x8xf32>
+  return
+}
+
+// -----
+
+// lns.row_rstd (C2)
+func.func @row_rstd(%x: tensor<2x4x8xf32>) {
+  // expected-error @below {{eps must be positive and finite, got -1.000000e+00}}
+  %r = lns.row_rstd %x eps(-1.0) : (tensor<2x4x8xf32>) -> tensor<2x4xf32>
+  return
+}
+
+// -----
+
+func.func @row_rstd_grad(%x: tensor<f32>) {
+  // expected-error @below {{input has type 'tensor<f32>', expected at least one dimension}}
+  %y = lns.row_rstd_grad %x, %x, %x : (tensor<f32>, tensor<f32>, tensor<f32>) -> tensor<f32>
+  return
+}
+
+// -----
+
+// lns.row_rstd_grad (C1): rstd.
+func.func @row_rstd_grad(%x: tensor<4x8xf32>, %r: tensor<4xf32>) {
+  // expected-error @below {{rstd has type 'tensor<4x8xf32>', expected 'tensor<4xf32>' from input}}
+  %y = lns.row_rstd_grad %x, %x, %r : (tensor<4x8xf32>, tensor<4x8xf32>, tensor<4xf32>) -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
+// lns.row_rstd_grad (C1): grad.
+func.func @row_rstd_grad(%x: tensor<4x8xf32>, %r: tensor<4xf32>) {
+  // expected-error @below {{grad has type 'tensor<4x8xf32>', expected 'tensor<4xf32>' from input}}
+  %y = lns.row_rstd_grad %x, %r, %x : (tensor<4x8xf32>, tensor<4xf32>, tensor<4x8xf32>) -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
+// lns.row_rstd_grad (C1): the result.
+func.func @row_rstd_grad(%x: tensor<4x8xf32>, %r: tensor<4xf32>) {
+  // expected-error @below {{result has type 'tensor<4xf32>', expected 'tensor<4x8xf32>' from input}}
+  %y = lns.row_rstd_grad %x, %r, %r : (tensor<4x8xf32>, tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+  return
+}
+
+// -----
+
+func.func @row_scale(%x: tensor<f32>) {
+  // expected-error @below {{input has type 'tensor<f32>', expected at least one dimension}}
+  %y = lns.row_scale %x, %x : tensor<f32>, tensor<f32>
+  return
+}
+
+// -----
+
+// lns.row_scale (C1)
+func.func @row_scale(%x: tensor<2x4x8xf32>, %f: tensor<2x4xf64>) {
+  // expected-error @below {{factors has type 'tensor<2x4xf64>', expected 'tensor<2x4xf32>' from input}}
+  %y = lns.row_scale %x, %f : tensor<2x4x8xf32>, tensor<2x4xf64>
+  return
+}
+
+// -----
+
+func.func @row_dot(%x: tensor<f32>) {
+  // expected-error @below {{a has type 'tensor<f32>', expected at least one dimension}}
+  %y = lns.row_dot %x, %x : (tensor<f32>, tensor<f32>) -> tensor<f32>
+  return
+}
+
+// -----
+
+// lns.row_dot (C1): operands.
+func.func @row_dot(%x: tensor<4x8xf32>, %z: tensor<4x6xf32>) {
+  // expected-error @below {{b has type 'tensor<4x6xf32>', expected 'tensor<4x8xf32>' from a}}
+  %y = lns.row_dot %x, %z : (tensor<4x8xf32>, tensor<4x6xf32>) -> tensor<4xf32>
+  return
+}
+
+// -----
+
+// lns.row_dot (C1): the result.
+func.func @row_dot(%x: tensor<4x8xf32>) {
+  // expected-error @below {{result has type 'tensor<8xf32>', expected 'tensor<4xf32>' from a}}
+  %y = lns.row_dot %x, %x : (tensor<4x8xf32>, tensor<4x8xf32>) -> tensor<8xf32>
+  return
+}
+
+// -----
+
+func.func @scale_columns(%x: tensor<f32>) {
+  // expected-error @below {{input has type 'tensor<f32>', expected at least one dimension}}
+  %y = lns.scale_columns %x : tensor<f32>
+  return
+}
+
+// -----
+
+// lns.scale_columns (C1): the gain.
+func.func @scale_columns(%x: tensor<4x8xf32>, %g: tensor<4xf32>) {
+  // expected-error @below {{gain has type 'tensor<4xf32>', expected 'tensor<8xf32>' from input}}
+  %y = lns.scale_columns %x, %g : tensor<4x8xf32>, tensor<4xf32>
+  return
+}
+
+// -----
+
+// lns.scale_columns (C1): the scale.
+func.func @scale_columns(%x: tensor<4x8xf32>) {
+  // expected-error @below {{scale must be finite, got INF}}
+  %y = lns.scale_columns %x scale(0x7FF0000000000000) : tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @column_dot(%x: tensor<f32>) {
+  // expected-error @below {{a has type 'tensor<f32>', expected at least one dimension}}
+  %y = lns.column_dot %x : (tensor<f32>) -> tensor<1xf32>
+  return
+}
+
+// -----
+
+// lns.column_dot (C1): operands.
+func.func @column_dot(%x: tensor<4x8xf32>, %z: tensor<5x8xf32>) {
+  // expected-error @below {{b has type 'tensor<5x8xf32>', expected 'tensor<4x8xf32>' from a}}
+  %y = lns.column_dot %x, %z : (tensor<4x8xf32>, tensor<5x8xf32>) -> tensor<8xf32>
+  return
+}
+
+// -----
+
+// lns.column_dot (C1): the result.
+func.func @column_dot(%x: tensor<4x8xf32>) {
+  // expected-error @below {{result has type 'tensor<4xf32>', expected 'tensor<8xf32>' from a}}
+  %y = lns.column_dot %x : (tensor<4x8xf32>) -> tensor<4xf32>
+  return
+}
+
+// -----
+
+// lns.column_dot (C1): the scale.
+func.func @column_dot(%x: tensor<4x8xf32>) {
+  // expected-error @below {{scale must be finite, got nan}}
+  %y = lns.column_dot %x scale(0x7FF8000000000000) : (tensor<4x8xf32>) -> tensor<8xf32>
+  return
+}
+
+// -----
+
+// lns.constant (C1)
+func.func @constant() {
+  // expected-error @below {{result has type 'tensor<?xf32>', expected a static shape}}
+  %y = lns.constant 1.0 : tensor<?xf32>
+  return
+}
+
+// -----
+
+// lns.scale (C1)
+func.func @scale(%x: tensor<4x8xf32>) {
+  // expected-error @below {{factor must be finite, got INF}}
+  %y = lns.scale %x factor(0x7FF0000000000000) : tensor<4x8xf32>
+  return
+}
+
+// -----
+
+// lns.mean_grad (C1): the element type.
+func.func @mean_grad(%x: tensor<f32>) {
+  // expected-error @below {{result has element type 'f64', but grad has element type 'f32'}}
+  %y = lns.mean_grad %x : (tensor<f32>) -> tensor<4xf64>
+  return
+}
+
+// -----
+
+// lns.mean_grad (C1): how many elements it is divided by.
+func.func @mean_grad(%x: tensor<f32>) {
+  // expected-error @below {{result has type 'tensor<?xf32>', expected a static shape with at least one element}}
+  %y = lns.mean_grad %x : (tensor<f32>) -> tensor<?xf32>
+  return
+}
+
+// -----
+
+// lns.attention_grad (C1): as lns.attention.
+func.func @attention_grad(%q: tensor<2x4x8xf32>, %l: tensor<2x4x4xf32>) {
+  // expected-error @below {{kv_heads 3 does not divide heads 4}}
+  %d:3 = lns.attention_grad %q, %q, %q, %q, %l, %q heads(4) kv_heads(3)
+    : (tensor<2x4x8xf32>, tensor<2x4x8xf32>, tensor<2x4x8xf32>, tensor<2x4x8xf32>, tensor<2x4x4xf32>, tensor<2x4x8xf32>)
+    -> (tensor<2x4x8xf32>, tensor<2x4x8xf32>, tensor<2x4x8xf32>)
+  return
+}
+
+// -----
+
+// lns.attention_grad (C1): the forward op's result.
+func.func @attention_grad(%q: tensor<2x4x8xf32>, %l: tensor<2x4x4xf32>) {
+  // expected-error @below {{output has type 'tensor<2x4x4xf32>', expected 'tensor<2x4x8xf32>' from query}}
+  %d:3 = lns.attention_grad %q, %q, %q, %l, %l, %q heads(4) kv_heads(4)
+    : (tensor<2x4x8xf32>, tensor<2x4x8xf32>, tensor<2x4x8xf32>, tensor<2x4x4xf32>, tensor<2x4x4xf32>, tensor<2x4x8xf32>)
+    -> (tensor<2x4x8xf32>, tensor<2x4x8xf32>, tensor<2x4x8xf32>)
+  return
+}
+
+// -----
+
+// lns.attention_grad (C1): its gradient.
+func.func @attention_grad(%q: tensor<2x4x8xf32>, %l: tensor<2x4x4xf32>) {
+  // expected-error @below {{grad has type 'tensor<2x4x4xf32>', expected 'tensor<2x4x8xf32>' from query}}
+  %d:3 = lns.attention_grad %q, %q, %q, %q, %l, %l heads(4) kv_heads(4)
+    : (tensor<2x4x8xf32>, tensor<2x4x8xf32>, tensor<2x4x8xf32>, tensor<2x4x8xf32>, tensor<2x4x4xf32>, tensor<2x4x4xf32>)
+    -> (tensor<2x4x8xf32>, tensor<2x4x8xf32>, tensor<2x4x8xf32>)
+  return
+}
+
+// -----
+
+// lns.attention_grad (C1): the log-sum-exp.
+func.func @attention_grad(%q: tensor<2x4x8xf32>) {
+  // expected-error @below {{lse has type 'tensor<2x4x8xf32>', expected 'tensor<2x4x4xf32>' from query and heads}}
+  %d:3 = lns.attention_grad %q, %q, %q, %q, %q, %q heads(4) kv_heads(4)
+    : (tensor<2x4x8xf32>, tensor<2x4x8xf32>, tensor<2x4x8xf32>, tensor<2x4x8xf32>, tensor<2x4x8xf32>, tensor<2x4x8xf32>)
+    -> (tensor<2x4x8xf32>, tensor<2x4x8xf32>, tensor<2x4x8xf32>)
+  return
+}
+
+// -----
+
+// lns.attention_grad (C1): the query's gradient.
+func.func @attention_grad(%q: tensor<2x4x8xf32>, %l: tensor<2x4x4xf32>) {
+  // expected-error @below {{query_grad has type 'tensor<2x4x4xf32>', expected 'tensor<2x4x8xf32>' from query}}
+  %d:3 = lns.attention_grad %q, %q, %q, %q, %l, %q heads(4) kv_heads(4)
+    : (tensor<2x4x8xf32>, tensor<2x4x8xf32>, tensor<2x4x8xf32>, tensor<2x4x8xf32>, tensor<2x4x4xf32>, tensor<2x4x8xf32>)
+    -> (tensor<2x4x4xf32>, tensor<2x4x8xf32>, tensor<2x4x8xf32>)
+  return
+}
+
+// -----
+
+// lns.attention_grad (C1): the key's gradient.
+func.func @attention_grad(%q: tensor<2x4x8xf32>, %l: tensor<2x4x4xf32>) {
+  // expected-error @below {{key_grad has type 'tensor<2x4x4xf32>', expected 'tensor<2x4x8xf32>' from key}}
+  %d:3 = lns.attention_grad %q, %q, %q, %q, %l, %q heads(4) kv_heads(4)
+    : (tensor<2x4x8xf32>, tensor<2x4x8xf32>, tensor<2x4x8xf32>, tensor<2x4x8xf32>, tensor<2x4x4xf32>, tensor<2x4x8xf32>)
+    -> (tensor<2x4x8xf32>, tensor<2x4x4xf32>, tensor<2x4x8xf32>)
+  return
+}
+
+// -----
+
+// lns.attention_grad (C1): the value's gradient.
+func.func @attention_grad(%q: tensor<2x4x8xf32>, %l: tensor<2x4x4xf32>) {
+  // expected-error @below {{value_grad has type 'tensor<2x4x4xf32>', expected 'tensor<2x4x8xf32>' from value}}
+  %d:3 = lns.attention_grad %q, %q, %q, %q, %l, %q heads(4) kv_heads(4)
+    : (tensor<2x4x8xf32>, tensor<2x4x8xf32>, tensor<2x4x8xf32>, tensor<2x4x8xf32>, tensor<2x4x4xf32>, tensor<2x4x8xf32>)
+    -> (tensor<2x4x8xf32>, tensor<2x4x8xf32>, tensor<2x4x4xf32>)
+  return
+}
+
+// -----
+
+// lns.cross_entropy_grad (C1): targets.
+func.func @cross_entropy_grad(%x: tensor<2x4x8xf32>, %t: tensor<2x8xi32>, %l: tensor<2x4xf32>) {
+  // expected-error @below {{targets has type 'tensor<2x8xi32>', expected 'tensor<2x4xi32>' from logits}}
+  %d = lns.cross_entropy_grad %x, %t, %l, %l : (tensor<2x4x8xf32>, tensor<2x8xi32>, tensor<2x4xf32>, tensor<2x4xf32>) -> tensor<2x4x8xf32>
+  return
+}
+
+// -----
+
+// lns.cross_entropy_grad (C1): the log-sum-exp.
+func.func @cross_entropy_grad(%x: tensor<2x4x8xf32>, %t: tensor<2x4xi32>, %l: tensor<2x4xf32>) {
+  // expected-error @below {{lse has type 'tensor<2x4x8xf32>', expected 'tensor<2x4xf32>' from logits}}
+  %d = lns.cross_entropy_grad %x, %t, %x, %l : (tensor<2x4x8xf32>, tensor<2x4xi32>, tensor<2x4x8xf32>, tensor<2x4xf32>) -> tensor<2x4x8xf32>
+  return
+}
+
+// -----
+
+// lns.cross_entropy_grad (C1): the gradient.
+func.func @cross_entropy_grad(%x: tensor<2x4x8xf32>, %t: tensor<2x4xi32>, %l: tensor<2x4xf32>) {
+  // expected-error @below {{grad has type 'tensor<2x4x8xf32>', expected 'tensor<2x4xf32>' from logits}}
+  %d = lns.cross_entropy_grad %x, %t, %l, %x : (tensor<2x4x8xf32>, tensor<2x4xi32>, tensor<2x4xf32>, tensor<2x4x8xf32>) -> tensor<2x4x8xf32>
+  return
+}
+
+// -----
+
+// lns.clip_factor (C1): gradients.
+func.func @clip(%o: tensor<8xf32>) {
+  // expected-error @below {{has no gradient, expected at least one}}
+  %n, %f, %p = "lns.clip_factor"(%o) : (tensor<8xf32>) -> (tensor<f32>, tensor<f32>, tensor<1xf64>)
+  return
+}
+
+// -----
+
+// lns.clip_factor (C1): the optimizer's values.
+func.func @clip(%o: tensor<7xf32>, %g: tensor<4x8xf32>) {
+  // expected-error @below {{optimizer has type 'tensor<7xf32>', expected 'tensor<8xf32>'}}
+  %n, %f, %p = lns.clip_factor %o, %g : (tensor<7xf32>, tensor<4x8xf32>) -> (tensor<f32>, tensor<f32>, tensor<1xf64>)
+  return
+}
+
+// -----
+
+// lns.clip_factor (C2): the number of chunks, here 2 of 65536 elements and one.
+func.func @clip(%o: tensor<8xf32>, %g: tensor<65537xf32>, %h: tensor<4xf32>) {
+  // expected-error @below {{partials has type 'tensor<2xf64>', expected one f64 for each of the gradients' 3 chunks}}
+  %n, %f, %p = lns.clip_factor %o, %g, %h : (tensor<8xf32>, tensor<65537xf32>, tensor<4xf32>) -> (tensor<f32>, tensor<f32>, tensor<2xf64>)
+  return
+}
+
+// -----
+
+// lns.clip_factor (C2): sums are f64.
+func.func @clip(%o: tensor<8xf32>, %g: tensor<4xf32>) {
+  // expected-error @below {{partials has type 'tensor<1xf32>', expected one f64 for each of the gradients' 1 chunks}}
+  %n, %f, %p = lns.clip_factor %o, %g : (tensor<8xf32>, tensor<4xf32>) -> (tensor<f32>, tensor<f32>, tensor<1xf32>)
+  return
+}
+
+// -----
+
+// lns.clip_factor (C2): chunks of a dynamic gradient cannot be counted.
+func.func @clip(%o: tensor<8xf32>, %g: tensor<?xf32>) {
+  // expected-error @below {{gradient has type 'tensor<?xf32>', expected a static shape}}
+  %n, %f, %p = lns.clip_factor %o, %g : (tensor<8xf32>, tensor<?xf32>) -> (tensor<f32>, tensor<f32>, tensor<1xf64>)
+  return
+}
+
+// -----
+
+// lns.clip_factor (C3): gradients.
+func.func @clip(%o: tensor<8xf32>, %g: tensor<4xf32>, %h: tensor<4xf64>) {
+  // expected-error @below {{every gradient has element type 'f64', but the first gradient has element type 'f32'}}
+  %n, %f, %p = lns.clip_factor %o, %g, %h : (tensor<8xf32>, tensor<4xf32>, tensor<4xf64>) -> (tensor<f32>, tensor<f32>, tensor<2xf64>)
+  return
+}
+
+// -----
+
+// lns.clip_factor (C3): the norm.
+func.func @clip(%o: tensor<8xf32>, %g: tensor<4xf32>) {
+  // expected-error @below {{norm has element type 'f64', but the first gradient has element type 'f32'}}
+  %n, %f, %p = lns.clip_factor %o, %g : (tensor<8xf32>, tensor<4xf32>) -> (tensor<f64>, tensor<f32>, tensor<1xf64>)
+  return
+}
+
+// -----
+
+// lns.clip_factor (C3): the factor.
+func.func @clip(%o: tensor<8xf32>, %g: tensor<4xf32>) {
+  // expected-error @below {{factor has element type 'f64', but the first gradient has element type 'f32'}}
+  %n, %f, %p = lns.clip_factor %o, %g : (tensor<8xf32>, tensor<4xf32>) -> (tensor<f32>, tensor<f64>, tensor<1xf64>)
+  return
+}
+
+// -----
+
+// lns.adamw (C1)
+// expected-note @below {{declared here}}
+lns.parameter @a matrix init(zeros) decay(true) : tensor<8xf32>
+func.func @adamw(%g: tensor<4xf32>, %f: tensor<f32>, %o: tensor<8xf32>) {
+  // expected-error @below {{gradient has type 'tensor<4xf32>', but parameter @a has type 'tensor<8xf32>'}}
+  lns.adamw @a, %g, %f, %o decay(true) : tensor<4xf32>, tensor<f32>, tensor<8xf32>
+  return
+}
+
+// -----
+
+// lns.adamw (C2)
+lns.parameter @a matrix init(zeros) decay(true) : tensor<8xf32>
+func.func @adamw(%g: tensor<8xf32>, %f: tensor<f32>, %o: tensor<8xf64>) {
+  // expected-error @below {{optimizer has type 'tensor<8xf64>', expected 'tensor<8xf32>'}}
+  lns.adamw @a, %g, %f, %o decay(true) : tensor<8xf32>, tensor<f32>, tensor<8xf64>
+  return
+}
+
+// -----
+
+// lns.adamw (C3)
+lns.parameter @a matrix init(zeros) decay(true) : tensor<8xf32>
+func.func @adamw(%g: tensor<8xf32>, %f: tensor<f64>, %o: tensor<8xf32>) {
+  // expected-error @below {{factor has element type 'f64', but gradient has element type 'f32'}}
+  lns.adamw @a, %g, %f, %o decay(true) : tensor<8xf32>, tensor<f64>, tensor<8xf32>
+  return
+}
+
+// -----
+
+// lns.cluster (C1): block arguments.
+func.func @cluster(%x: tensor<4x8xf32>) {
+  // expected-error @below {{inputs and block arguments differ at 0: 'tensor<4x8xf32>' and 'tensor<4x6xf32>'}}
+  "lns.cluster"(%x) ({
+  ^bb0(%a: tensor<4x6xf32>):
+    lns.yield
+  }) : (tensor<4x8xf32>) -> ()
+  return
+}
+
+// -----
+
+// lns.cluster (C1): results.
+func.func @cluster(%x: tensor<4x8xf32>) {
+  // expected-error @below {{has 1 results but 0 yielded values}}
+  %y = lns.cluster(%a = %x) : (tensor<4x8xf32>) -> tensor<4x8xf32> {
+  }
+  return
+}
+
+// -----
+
+// lns.cluster (C2): only row ops.
+func.func @cluster(%x: tensor<4x8xf32>, %w: tensor<8x8xf32>) {
+  // expected-error @below {{holds lns.linear, which is not a row op}}
+  %y = lns.cluster(%a = %x, %b = %w) : (tensor<4x8xf32>, tensor<8x8xf32>) -> tensor<4x8xf32> {
+    // expected-note @below {{the op is here}}
+    %z = lns.linear %a, %b : (tensor<4x8xf32>, tensor<8x8xf32>) -> tensor<4x8xf32>
+    lns.yield %z : tensor<4x8xf32>
+  }
+  return
+}
+
+// -----
+
+// lns.cluster (C2): one width.
+func.func @cluster(%x: tensor<4x8xf32>, %z: tensor<4x6xf32>) {
+  // expected-error @below {{has rows of 'tensor<4x8xf32>' and of 'tensor<4x6xf32>', expected one number of rows and one width}}
+  %y:2 = lns.cluster(%a = %x, %b = %z) : (tensor<4x8xf32>, tensor<4x6xf32>) -> (tensor<4xf32>, tensor<4xf32>) {
+    %r = lns.row_rstd %a eps(1.0e-6) : (tensor<4x8xf32>) -> tensor<4xf32>
+    // expected-note @below {{the second is in this op}}
+    %s = lns.row_rstd %b eps(1.0e-6) : (tensor<4x6xf32>) -> tensor<4xf32>
+    lns.yield %r, %s : tensor<4xf32>, tensor<4xf32>
+  }
+  return
+}
+
+// -----
+
+// lns.cluster (C2): one number of rows.
+func.func @cluster(%x: tensor<4x8xf32>, %z: tensor<5x8xf32>) {
+  // expected-error @below {{has rows of 'tensor<4x8xf32>' and of 'tensor<5x8xf32>', expected one number of rows and one width}}
+  %y:2 = lns.cluster(%a = %x, %b = %z) : (tensor<4x8xf32>, tensor<5x8xf32>) -> (tensor<4x8xf32>, tensor<5x8xf32>) {
+    %r = lns.scale %a factor(2.0) : tensor<4x8xf32>
+    // expected-note @below {{the second is in this op}}
+    %s = lns.scale %b factor(2.0) : tensor<5x8xf32>
+    lns.yield %r, %s : tensor<4x8xf32>, tensor<5x8xf32>
+  }
+  return
+}
+
+// -----
+
+// lns.cluster (C2): scalars have no rows.
+func.func @cluster(%x: tensor<f32>) {
+  // expected-error @below {{the body's first row operand has type 'tensor<f32>', expected at least one dimension}}
+  %y = lns.cluster(%a = %x) : (tensor<f32>) -> tensor<f32> {
+    %s = lns.scale %a factor(2.0) : tensor<f32>
+    lns.yield %s : tensor<f32>
+  }
+  return
+}

@@ -1,0 +1,119 @@
+// RUN: lns-opt %s | lns-opt | FileCheck %s
+// RUN: lns-opt %s --mlir-print-op-generic | lns-opt | FileCheck %s
+// RUN: lns-opt %s --emit-bytecode | lns-opt | FileCheck %s
+
+// CHECK: lns.parameter @model.norm.weight gain init(ones) decay(false) : tensor<8xf32>
+lns.parameter @model.norm.weight gain init(ones) decay(false) : tensor<8xf32>
+// CHECK: lns.parameter @"0 strange name" matrix init(normal, 2.000000e-02) decay(true) {note} : tensor<6x8xf32>
+lns.parameter @"0 strange name" matrix init(normal, 0.02) decay(true) {note} : tensor<6x8xf32>
+
+// CHECK-LABEL: func.func @storage
+func.func @storage() {
+  // CHECK: %[[G:.*]] = lns.get parameter @model.norm.weight : tensor<8xf32>
+  %g = lns.get parameter @model.norm.weight : tensor<8xf32>
+  // CHECK: lns.set %[[G]], gradient @model.norm.weight : tensor<8xf32>
+  lns.set %g, gradient @model.norm.weight : tensor<8xf32>
+  return
+}
+
+// CHECK-LABEL: func.func @matmul
+func.func @matmul(%a: tensor<2x3x8xf32>, %b: tensor<8x6xf32>, %c: tensor<2x3x6xf32>, %bt: tensor<6x8xf32>) {
+  // CHECK: lns.matmul %{{.*}}, %{{.*}} : (tensor<2x3x8xf32>, tensor<8x6xf32>) -> tensor<2x3x6xf32>
+  %0 = lns.matmul %a, %b : (tensor<2x3x8xf32>, tensor<8x6xf32>) -> tensor<2x3x6xf32>
+  // CHECK: lns.matmul %{{.*}}, %{{.*}} transpose_a : (tensor<2x3x8xf32>, tensor<2x3x6xf32>) -> tensor<8x6xf32>
+  %1 = lns.matmul %a, %c transpose_a : (tensor<2x3x8xf32>, tensor<2x3x6xf32>) -> tensor<8x6xf32>
+  // CHECK: lns.matmul %{{.*}}, %{{.*}} transpose_b : (tensor<2x3x8xf32>, tensor<6x8xf32>) -> tensor<2x3x6xf32>
+  %2 = lns.matmul %a, %bt transpose_b : (tensor<2x3x8xf32>, tensor<6x8xf32>) -> tensor<2x3x6xf32>
+  // CHECK: lns.matmul %{{.*}}, %{{.*}} transpose_a transpose_b : (tensor<8x6xf32>, tensor<2x3x8xf32>) -> tensor<6x6xf32>
+  %3 = lns.matmul %b, %a transpose_a transpose_b : (tensor<8x6xf32>, tensor<2x3x8xf32>) -> tensor<6x6xf32>
+  return
+}
+
+// What norms become.
+// CHECK-LABEL: func.func @folded_norm
+func.func @folded_norm(%x: tensor<2x4x8xf32>, %g: tensor<8xf32>) {
+  // CHECK: %[[R:.*]] = lns.row_rstd %{{.*}} eps(1.000000e-05) : (tensor<2x4x8xf32>) -> tensor<2x4xf32>
+  %r = lns.row_rstd %x eps(1.0e-5) : (tensor<2x4x8xf32>) -> tensor<2x4xf32>
+  // CHECK: lns.row_scale %{{.*}}, %[[R]] : tensor<2x4x8xf32>, tensor<2x4xf32>
+  %0 = lns.row_scale %x, %r : tensor<2x4x8xf32>, tensor<2x4xf32>
+  // CHECK: lns.row_dot %{{.*}}, %{{.*}} : (tensor<2x4x8xf32>, tensor<2x4x8xf32>) -> tensor<2x4xf32>
+  %1 = lns.row_dot %x, %x : (tensor<2x4x8xf32>, tensor<2x4x8xf32>) -> tensor<2x4xf32>
+  // CHECK: lns.row_rstd_grad %{{.*}}, %[[R]], %{{.*}} : (tensor<2x4x8xf32>, tensor<2x4xf32>, tensor<2x4xf32>) -> tensor<2x4x8xf32>
+  %2 = lns.row_rstd_grad %x, %r, %1 : (tensor<2x4x8xf32>, tensor<2x4xf32>, tensor<2x4xf32>) -> tensor<2x4x8xf32>
+  // CHECK: lns.scale_columns %{{.*}}, %{{.*}} : tensor<2x4x8xf32>, tensor<8xf32>
+  %3 = lns.scale_columns %x, %g : tensor<2x4x8xf32>, tensor<8xf32>
+  // CHECK: lns.scale_columns %{{.*}} scale(5.000000e-01) : tensor<2x4x8xf32>
+  %4 = lns.scale_columns %x scale(0.5) : tensor<2x4x8xf32>
+  // CHECK: lns.column_dot %{{.*}}, %{{.*}} scale(5.000000e-01) : (tensor<2x4x8xf32>, tensor<2x4x8xf32>) -> tensor<8xf32>
+  %5 = lns.column_dot %x, %x scale(0.5) : (tensor<2x4x8xf32>, tensor<2x4x8xf32>) -> tensor<8xf32>
+  // CHECK: lns.column_dot %{{.*}} : (tensor<2x4x8xf32>) -> tensor<8xf32>
+  %6 = lns.column_dot %x : (tensor<2x4x8xf32>) -> tensor<8xf32>
+  return
+}
+
+// CHECK-LABEL: func.func @elementwise
+func.func @elementwise(%x: tensor<2x4xf32>) {
+  // CHECK: %[[C:.*]] = lns.constant 2.000000e+00 : tensor<2x4xf32>
+  %c = lns.constant 2.0 : tensor<2x4xf32>
+  // CHECK: lns.add %{{.*}}, %[[C]] : tensor<2x4xf32>
+  %0 = lns.add %x, %c : tensor<2x4xf32>
+  // CHECK: lns.scale %{{.*}} factor(5.000000e-01) : tensor<2x4xf32>
+  %1 = lns.scale %x factor(0.5) : tensor<2x4xf32>
+  return
+}
+
+// CHECK-LABEL: func.func @adjoints
+func.func @adjoints(%x: tensor<2x4x8xf32>, %k: tensor<2x4x4xf32>, %tokens: tensor<2x4xi32>, %rows: tensor<2x4xf32>, %s: tensor<f32>) {
+  // CHECK: lns.embedding_grad %{{.*}}, %{{.*}} : (tensor<2x4x8xf32>, tensor<2x4xi32>) -> tensor<16x8xf32>
+  %0 = lns.embedding_grad %x, %tokens : (tensor<2x4x8xf32>, tensor<2x4xi32>) -> tensor<16x8xf32>
+  %a, %lse = lns.attention %x, %k, %k heads(4) kv_heads(2) causal : (tensor<2x4x8xf32>, tensor<2x4x4xf32>, tensor<2x4x4xf32>) -> (tensor<2x4x8xf32>, tensor<2x4x4xf32>)
+  // CHECK: lns.attention_grad %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}} heads(4) kv_heads(2) causal : (tensor<2x4x8xf32>, tensor<2x4x4xf32>, tensor<2x4x4xf32>, tensor<2x4x8xf32>, tensor<2x4x4xf32>, tensor<2x4x8xf32>) -> (tensor<2x4x8xf32>, tensor<2x4x4xf32>, tensor<2x4x4xf32>)
+  %1:3 = lns.attention_grad %x, %k, %k, %a, %lse, %x heads(4) kv_heads(2) causal
+    : (tensor<2x4x8xf32>, tensor<2x4x4xf32>, tensor<2x4x4xf32>, tensor<2x4x8xf32>, tensor<2x4x4xf32>, tensor<2x4x8xf32>)
+    -> (tensor<2x4x8xf32>, tensor<2x4x4xf32>, tensor<2x4x4xf32>)
+  // CHECK: lns.gated_activation_grad silu %{{.*}}, %{{.*}}, %{{.*}} : tensor<2x4x8xf32>
+  %2:2 = lns.gated_activation_grad silu %x, %x, %x : tensor<2x4x8xf32>
+  // CHECK: lns.cross_entropy_grad %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}} : (tensor<2x4x8xf32>, tensor<2x4xi32>, tensor<2x4xf32>, tensor<2x4xf32>) -> tensor<2x4x8xf32>
+  %3 = lns.cross_entropy_grad %x, %tokens, %rows, %rows : (tensor<2x4x8xf32>, tensor<2x4xi32>, tensor<2x4xf32>, tensor<2x4xf32>) -> tensor<2x4x8xf32>
+  // CHECK: lns.mean_grad %{{.*}} : (tensor<f32>) -> tensor<2x4xf32>
+  %4 = lns.mean_grad %s : (tensor<f32>) -> tensor<2x4xf32>
+  return
+}
+
+// CHECK-LABEL: func.func @optimizer
+func.func @optimizer(%o: tensor<8xf32>) -> tensor<f32> {
+  %g = lns.get gradient @model.norm.weight : tensor<8xf32>
+  // CHECK: %[[NORM:.*]], %[[FACTOR:.*]], %{{.*}} = lns.clip_factor %{{.*}}, %{{.*}} : (tensor<8xf32>, tensor<8xf32>) -> (tensor<f32>, tensor<f32>, tensor<1xf64>)
+  %norm, %factor, %partials = lns.clip_factor %o, %g : (tensor<8xf32>, tensor<8xf32>) -> (tensor<f32>, tensor<f32>, tensor<1xf64>)
+  // CHECK: lns.adamw @model.norm.weight, %{{.*}}, %[[FACTOR]], %{{.*}} decay(false) : tensor<8xf32>, tensor<f32>, tensor<8xf32>
+  lns.adamw @model.norm.weight, %g, %factor, %o decay(false) : tensor<8xf32>, tensor<f32>, tensor<8xf32>
+  return %norm : tensor<f32>
+}
+
+// CHECK-LABEL: func.func @cluster
+// CHECK-SAME:    (%[[X:.*]]: tensor<2x4x8xf32>, %[[F:.*]]: tensor<2x4x8xf32>)
+func.func @cluster(%x: tensor<2x4x8xf32>, %f: tensor<2x4x8xf32>) {
+  // CHECK: %{{.*}}:2 = lns.cluster(%[[A:.*]] = %[[X]], %[[B:.*]] = %[[F]]) attributes {note} : (tensor<2x4x8xf32>, tensor<2x4x8xf32>) -> (tensor<2x4x8xf32>, tensor<2x4xf32>) {
+  %y, %r = lns.cluster(%a = %x, %b = %f) attributes {note}
+      : (tensor<2x4x8xf32>, tensor<2x4x8xf32>) -> (tensor<2x4x8xf32>, tensor<2x4xf32>) {
+    // CHECK: %[[S:.*]] = lns.residual %[[A]], %[[B]] : tensor<2x4x8xf32>
+    %s = lns.residual %a, %b : tensor<2x4x8xf32>
+    %t = lns.row_rstd %s eps(1.0e-06) : (tensor<2x4x8xf32>) -> tensor<2x4xf32>
+    // An elementwise op may also work on one value per row.
+    // CHECK: %[[U:.*]] = lns.scale %{{.*}} factor(2.000000e+00) : tensor<2x4xf32>
+    %u = lns.scale %t factor(2.0) : tensor<2x4xf32>
+    // CHECK: lns.yield %[[S]], %[[U]] : tensor<2x4x8xf32>, tensor<2x4xf32>
+    lns.yield %s, %u : tensor<2x4x8xf32>, tensor<2x4xf32>
+  }
+  // A cluster of elementwise ops alone, and an empty one.
+  // CHECK: lns.cluster(%[[A2:.*]] = %[[X]]) : (tensor<2x4x8xf32>) -> tensor<2x4x8xf32> {
+  %z = lns.cluster(%a = %x) : (tensor<2x4x8xf32>) -> tensor<2x4x8xf32> {
+    // CHECK: lns.add %[[A2]], %[[A2]]
+    %s = lns.add %a, %a : tensor<2x4x8xf32>
+    lns.yield %s : tensor<2x4x8xf32>
+  }
+  // CHECK: lns.cluster() : () -> () {
+  lns.cluster() : () -> () {
+  }
+  return
+}

@@ -1,0 +1,320 @@
+// RUN: lns-opt %s --split-input-file --verify-diagnostics --allow-unregistered-dialect
+
+// lns.model (C1): one argument.
+// expected-error @below {{has 0 arguments, expected one, the tokens}}
+lns.model @c1() {
+  %y = "test.logits"() : () -> tensor<?x?x8xf32>
+  lns.output %y : tensor<?x?x8xf32>
+}
+
+// -----
+
+// lns.model (C1): of rank 2.
+// expected-error @below {{argument has type 'tensor<?xi32>', expected a rank-2 tensor of i32 tokens}}
+lns.model @c1(%tokens: tensor<?xi32>) {
+  %y = "test.logits"() : () -> tensor<?x?x8xf32>
+  lns.output %y : tensor<?x?x8xf32>
+}
+
+// -----
+
+// lns.model (C1): of i32.
+// expected-error @below {{argument has type 'tensor<?x?xi64>', expected a rank-2 tensor of i32 tokens}}
+lns.model @c1(%tokens: tensor<?x?xi64>) {
+  %y = "test.logits"() : () -> tensor<?x?x8xf32>
+  lns.output %y : tensor<?x?x8xf32>
+}
+
+// -----
+
+// lns.model (C2): the terminator.
+// expected-error @below {{ends with test.end, expected lns.output}}
+lns.model @c2(%tokens: tensor<?x?xi32>) {
+  "test.end"() : () -> ()
+}
+
+// -----
+
+// lns.model (C2): logits of rank 3.
+lns.model @c2(%tokens: tensor<?x?xi32>) {
+  %y = "test.logits"() : () -> tensor<?x8xf32>
+  // expected-error @below {{logits have type 'tensor<?x8xf32>', expected [batch, time, vocabulary]}}
+  lns.output %y : tensor<?x8xf32>
+}
+
+// -----
+
+// lns.model (C3): one name, two types.
+lns.model @c3(%tokens: tensor<?x?xi32>) {
+  // expected-note @below {{first declared here}}
+  %a = lns.param "embed" embedding init(zeros) : tensor<16x8xf32>
+  // expected-error @below {{declares 'embed' again, with another type, role, init or decay}}
+  %b = lns.param "embed" embedding init(zeros) : tensor<16x4xf32>
+  %y = "test.logits"() : () -> tensor<?x?x8xf32>
+  lns.output %y : tensor<?x?x8xf32>
+}
+
+// -----
+
+// lns.model (C3): one name, two roles.
+lns.model @c3(%tokens: tensor<?x?xi32>) {
+  // expected-note @below {{first declared here}}
+  %a = lns.param "embed" embedding init(zeros) : tensor<16x8xf32>
+  // expected-error @below {{declares 'embed' again}}
+  %b = lns.param "embed" matrix init(zeros) : tensor<16x8xf32>
+  %y = "test.logits"() : () -> tensor<?x?x8xf32>
+  lns.output %y : tensor<?x?x8xf32>
+}
+
+// -----
+
+// lns.model (C3): one name, two initial values.
+lns.model @c3(%tokens: tensor<?x?xi32>) {
+  // expected-note @below {{first declared here}}
+  %a = lns.param "embed" matrix init(normal, 0.02) : tensor<16x8xf32>
+  // expected-error @below {{declares 'embed' again}}
+  %b = lns.param "embed" matrix init(normal, 0.03) : tensor<16x8xf32>
+  %y = "test.logits"() : () -> tensor<?x?x8xf32>
+  lns.output %y : tensor<?x?x8xf32>
+}
+
+// -----
+
+// lns.model (C3): one name, two opinions on decay.
+lns.model @c3(%tokens: tensor<?x?xi32>) {
+  // expected-note @below {{first declared here}}
+  %a = lns.param "embed" matrix init(zeros) decay(true) : tensor<16x8xf32>
+  // expected-error @below {{declares 'embed' again}}
+  %b = lns.param "embed" matrix init(zeros) decay(false) : tensor<16x8xf32>
+  %y = "test.logits"() : () -> tensor<?x?x8xf32>
+  lns.output %y : tensor<?x?x8xf32>
+}
+
+// -----
+
+// lns.model (C3): a block's name meets that of another parameter. The second
+// stack's block is number 2.
+lns.model @c3(%tokens: tensor<?x?xi32>) {
+  %x = "test.hidden"() : () -> tensor<?x?x8xf32>
+  // expected-note @below {{first declared here}}
+  %w = lns.param "w.2" matrix init(zeros) : tensor<8x8xf32>
+  %y = lns.layers(%h = %x) depth(2) : tensor<?x?x8xf32> {
+    %v = lns.param "w.{layer}" matrix init(ones) : tensor<8x8xf32>
+    lns.yield %h : tensor<?x?x8xf32>
+  }
+  %z = lns.layers(%h = %y) depth(1) : tensor<?x?x8xf32> {
+    // expected-error @below {{declares 'w.2' again}}
+    %v = lns.param "w.{layer}" matrix init(ones) : tensor<8x8xf32>
+    lns.yield %h : tensor<?x?x8xf32>
+  }
+  lns.output %z : tensor<?x?x8xf32>
+}
+
+// -----
+
+// A model is at the top of a file only.
+func.func @f() {
+  // expected-error @below {{expects parent op 'builtin.module'}}
+  lns.model @m(%tokens: tensor<?x?xi32>) {
+    %y = "test.logits"() : () -> tensor<?x?x8xf32>
+    lns.output %y : tensor<?x?x8xf32>
+  }
+  return
+}
+
+// -----
+
+// lns.param belongs to model form.
+func.func @f() {
+  // expected-error @below {{expects parent op to be one of 'lns.model, lns.layers'}}
+  %a = lns.param "a" matrix init(zeros) : tensor<8x8xf32>
+  return
+}
+
+// -----
+
+// lns.param (C1): a dynamic type.
+lns.model @c1(%tokens: tensor<?x?xi32>) {
+  // expected-error @below {{has type 'tensor<?x8xf32>', expected a static shape with at least one element}}
+  %a = lns.param "a" matrix init(zeros) : tensor<?x8xf32>
+  %y = "test.logits"() : () -> tensor<?x?x8xf32>
+  lns.output %y : tensor<?x?x8xf32>
+}
+
+// -----
+
+// lns.param (C1): no element.
+lns.model @c1(%tokens: tensor<?x?xi32>) {
+  // expected-error @below {{has type 'tensor<0x8xf32>', expected a static shape with at least one element}}
+  %a = lns.param "a" matrix init(zeros) : tensor<0x8xf32>
+  %y = "test.logits"() : () -> tensor<?x?x8xf32>
+  lns.output %y : tensor<?x?x8xf32>
+}
+
+// -----
+
+// lns.param (C1): more bytes than can be counted.
+lns.model @c1(%tokens: tensor<?x?xi32>) {
+  // expected-error @below {{has type 'tensor<4611686018427387904x4xf32>', whose size in bytes does not fit 64 bits}}
+  %a = lns.param "a" matrix init(zeros) : tensor<4611686018427387904x4xf32>
+  %y = "test.logits"() : () -> tensor<?x?x8xf32>
+  lns.output %y : tensor<?x?x8xf32>
+}
+
+// -----
+
+// lns.param (C2): a missing value.
+lns.model @c2(%tokens: tensor<?x?xi32>) {
+  // expected-error @below {{init 'normal' needs a value, as in init(normal, 0.02)}}
+  %a = lns.param "a" matrix init(normal) : tensor<8x8xf32>
+  %y = "test.logits"() : () -> tensor<?x?x8xf32>
+  lns.output %y : tensor<?x?x8xf32>
+}
+
+// -----
+
+// lns.param (C2): a value too many.
+lns.model @c2(%tokens: tensor<?x?xi32>) {
+  // expected-error @below {{init 'zeros' takes no value, got 1.000000e+00}}
+  %a = lns.param "a" matrix init(zeros, 1.0) : tensor<8x8xf32>
+  %y = "test.logits"() : () -> tensor<?x?x8xf32>
+  lns.output %y : tensor<?x?x8xf32>
+}
+
+// -----
+
+// lns.param (C2): infinity.
+lns.model @c2(%tokens: tensor<?x?xi32>) {
+  // expected-error @below {{init value must be finite, got INF}}
+  %a = lns.param "a" matrix init(constant, 0x7FF0000000000000) : tensor<8x8xf32>
+  %y = "test.logits"() : () -> tensor<?x?x8xf32>
+  lns.output %y : tensor<?x?x8xf32>
+}
+
+// -----
+
+// lns.param (C2): a negative standard deviation.
+lns.model @c2(%tokens: tensor<?x?xi32>) {
+  // expected-error @below {{standard deviation must not be negative, got -1.000000e+00}}
+  %a = lns.param "a" matrix init(normal, -1.0) : tensor<8x8xf32>
+  %y = "test.logits"() : () -> tensor<?x?x8xf32>
+  lns.output %y : tensor<?x?x8xf32>
+}
+
+// -----
+
+// lns.param (C3): no name.
+lns.model @c3(%tokens: tensor<?x?xi32>) {
+  // expected-error @below {{name is empty}}
+  %a = lns.param "" matrix init(zeros) : tensor<8x8xf32>
+  %y = "test.logits"() : () -> tensor<?x?x8xf32>
+  lns.output %y : tensor<?x?x8xf32>
+}
+
+// -----
+
+// lns.param (C3): a block's name outside a block.
+lns.model @c3(%tokens: tensor<?x?xi32>) {
+  // expected-error @below {{name 'a.{layer}' contains '{layer}', but the op is outside lns.layers}}
+  %a = lns.param "a.{layer}" matrix init(zeros) : tensor<8x8xf32>
+  %y = "test.logits"() : () -> tensor<?x?x8xf32>
+  lns.output %y : tensor<?x?x8xf32>
+}
+
+// -----
+
+// lns.param (C3): a shared name inside a block.
+lns.model @c3(%tokens: tensor<?x?xi32>) {
+  %x = "test.hidden"() : () -> tensor<?x?x8xf32>
+  %y = lns.layers(%h = %x) depth(2) : tensor<?x?x8xf32> {
+    // expected-error @below {{name 'a' must contain '{layer}' inside lns.layers, or every block would share the parameter}}
+    %a = lns.param "a" matrix init(zeros) : tensor<8x8xf32>
+    lns.yield %h : tensor<?x?x8xf32>
+  }
+  lns.output %y : tensor<?x?x8xf32>
+}
+
+// -----
+
+// lns.layers (C1): too shallow.
+lns.model @c1(%tokens: tensor<?x?xi32>) {
+  %x = "test.hidden"() : () -> tensor<?x?x8xf32>
+  // expected-error @below {{depth must be at least 1 and at most 10000, got 0}}
+  %y = lns.layers(%h = %x) depth(0) : tensor<?x?x8xf32> {
+    lns.yield %h : tensor<?x?x8xf32>
+  }
+  lns.output %y : tensor<?x?x8xf32>
+}
+
+// -----
+
+// lns.layers (C1): too deep.
+lns.model @c1(%tokens: tensor<?x?xi32>) {
+  %x = "test.hidden"() : () -> tensor<?x?x8xf32>
+  // expected-error @below {{depth must be at least 1 and at most 10000, got 10001}}
+  %y = lns.layers(%h = %x) depth(10001) : tensor<?x?x8xf32> {
+    lns.yield %h : tensor<?x?x8xf32>
+  }
+  lns.output %y : tensor<?x?x8xf32>
+}
+
+// -----
+
+// lns.layers (C2): nothing is carried.
+lns.model @c2(%tokens: tensor<?x?xi32>) {
+  // expected-error @below {{carries no value, expected at least one}}
+  "lns.layers"() <{depth = 2 : i64}> ({
+    lns.yield
+  }) : () -> ()
+  %y = "test.logits"() : () -> tensor<?x?x8xf32>
+  lns.output %y : tensor<?x?x8xf32>
+}
+
+// -----
+
+// lns.layers (C2): the number of block arguments.
+lns.model @c2(%tokens: tensor<?x?xi32>) {
+  %x = "test.hidden"() : () -> tensor<?x?x8xf32>
+  // expected-error @below {{has 1 carried values but 0 block arguments}}
+  %y = "lns.layers"(%x) <{depth = 2 : i64}> ({
+    lns.yield %x : tensor<?x?x8xf32>
+  }) : (tensor<?x?x8xf32>) -> tensor<?x?x8xf32>
+  lns.output %y : tensor<?x?x8xf32>
+}
+
+// -----
+
+// lns.layers (C2): the results' types.
+lns.model @c2(%tokens: tensor<?x?xi32>) {
+  %x = "test.hidden"() : () -> tensor<?x?x8xf32>
+  // expected-error @below {{carried values and results differ at 0: 'tensor<?x?x8xf32>' and 'tensor<?x?x4xf32>'}}
+  %y = "lns.layers"(%x) <{depth = 2 : i64}> ({
+  ^bb0(%h: tensor<?x?x8xf32>):
+    lns.yield %h : tensor<?x?x8xf32>
+  }) : (tensor<?x?x8xf32>) -> tensor<?x?x4xf32>
+  lns.output %y : tensor<?x?x4xf32>
+}
+
+// -----
+
+// lns.layers (C2): a block that yields nothing.
+lns.model @c2(%tokens: tensor<?x?xi32>) {
+  %x = "test.hidden"() : () -> tensor<?x?x8xf32>
+  // expected-error @below {{has 1 carried values but 0 yielded values}}
+  %y = lns.layers(%h = %x) depth(2) : tensor<?x?x8xf32> {
+  }
+  lns.output %y : tensor<?x?x8xf32>
+}
+
+// -----
+
+// lns.layers (C2): the yielded types.
+lns.model @c2(%tokens: tensor<?x?xi32>) {
+  %x = "test.hidden"() : () -> tensor<?x?x8xf32>
+  // expected-error @below {{carried values and yielded values differ at 0: 'tensor<?x?x8xf32>' and 'tensor<?x?x4xf32>'}}
+  %y = lns.layers(%h = %x) depth(2) : tensor<?x?x8xf32> {
+    %z = "test.hidden"() : () -> tensor<?x?x4xf32>
+    lns.yield %z : tensor<?x?x4xf32>
+  }
+  lns.output %y : tensor<?x?x8xf32>
+}

@@ -1,0 +1,53 @@
+// RUN: lns-opt %s | lns-opt | FileCheck %s
+// RUN: lns-opt %s --mlir-print-op-generic | lns-opt | FileCheck %s
+// RUN: lns-opt %s --emit-bytecode | lns-opt | FileCheck %s
+
+// A model with all that its form has: configuration, shared parameters, blocks.
+// CHECK-LABEL: lns.model @small(
+// CHECK-SAME:    %[[TOKENS:.*]]: tensor<?x?xi32>) attributes {config = "{}"} {
+lns.model @small(%tokens: tensor<?x?xi32>) attributes {config = "{}"} {
+  // CHECK: %[[TABLE:.*]] = lns.param "embed" embedding init(normal, 2.000000e-02) : tensor<16x8xf32>
+  %table = lns.param "embed" embedding init(normal, 0.02) : tensor<16x8xf32>
+  // CHECK: %[[X0:.*]] = lns.embedding %[[TABLE]], %[[TOKENS]] : (tensor<16x8xf32>, tensor<?x?xi32>) -> tensor<?x?x8xf32>
+  %x0 = lns.embedding %table, %tokens : (tensor<16x8xf32>, tensor<?x?xi32>) -> tensor<?x?x8xf32>
+  // CHECK: %[[X:.*]] = lns.layers(%[[H:.*]] = %[[X0]]) depth(3) attributes {note = "kept"} : tensor<?x?x8xf32> {
+  %x = lns.layers(%h = %x0) depth(3) attributes {note = "kept"} : tensor<?x?x8xf32> {
+    // CHECK: %[[G:.*]] = lns.param "blocks.{layer}.gain" gain init(ones) decay(true) : tensor<8xf32>
+    %g = lns.param "blocks.{layer}.gain" gain init(ones) decay(true) : tensor<8xf32>
+    // CHECK: lns.param "blocks.{layer}.bias" bias init(constant, -5.000000e-01) decay(false) {note} : tensor<8xf32>
+    %b = lns.param "blocks.{layer}.bias" bias init(constant, -0.5) decay(false) {note} : tensor<8xf32>
+    // CHECK: %[[N:.*]] = lns.norm rms %[[H]], %[[G]] depth_scale(inv_sqrt_depth) : tensor<?x?x8xf32>, tensor<8xf32>
+    %n = lns.norm rms %h, %g depth_scale(inv_sqrt_depth) : tensor<?x?x8xf32>, tensor<8xf32>
+    // CHECK: %[[R:.*]] = lns.residual %[[H]], %[[N]] : tensor<?x?x8xf32>
+    %r = lns.residual %h, %n : tensor<?x?x8xf32>
+    // CHECK: lns.yield %[[R]] : tensor<?x?x8xf32>
+    lns.yield %r : tensor<?x?x8xf32>
+  }
+  // The same name twice with the same facts is one parameter: a tied head.
+  // CHECK: %[[HEAD:.*]] = lns.param "embed" embedding init(normal, 2.000000e-02) : tensor<16x8xf32>
+  %head = lns.param "embed" embedding init(normal, 0.02) : tensor<16x8xf32>
+  // CHECK: %[[Y:.*]] = lns.linear %[[X]], %[[HEAD]] : (tensor<?x?x8xf32>, tensor<16x8xf32>) -> tensor<?x?x16xf32>
+  %y = lns.linear %x, %head : (tensor<?x?x8xf32>, tensor<16x8xf32>) -> tensor<?x?x16xf32>
+  // CHECK: lns.output %[[Y]] : tensor<?x?x16xf32>
+  lns.output %y : tensor<?x?x16xf32>
+}
+
+// Blocks may carry several values, and a model may have several lns.layers.
+// CHECK-LABEL: lns.model @two_stacks
+lns.model @two_stacks(%tokens: tensor<2x4xi32>) {
+  %table = lns.param "embed" embedding init(zeros) : tensor<16x8xf64>
+  %x = lns.embedding %table, %tokens : (tensor<16x8xf64>, tensor<2x4xi32>) -> tensor<2x4x8xf64>
+  // CHECK: %[[S:.*]]:2 = lns.layers(%[[A:.*]] = %[[X:.*]], %[[B:.*]] = %[[X]]) depth(1) : tensor<2x4x8xf64>, tensor<2x4x8xf64> {
+  %s:2 = lns.layers(%a = %x, %b = %x) depth(1) : tensor<2x4x8xf64>, tensor<2x4x8xf64> {
+    %w = lns.param "blocks.{layer}.w" matrix init(zeros) : tensor<8x8xf64>
+    // CHECK: lns.yield %[[B]], %[[A]] : tensor<2x4x8xf64>, tensor<2x4x8xf64>
+    lns.yield %b, %a : tensor<2x4x8xf64>, tensor<2x4x8xf64>
+  }
+  // Here {layer} counts on from the first stack: the name is blocks.1.w.
+  // CHECK: lns.layers(%{{.*}} = %[[S]]#1) depth(1) : tensor<2x4x8xf64> {
+  %t = lns.layers(%a = %s#1) depth(1) : tensor<2x4x8xf64> {
+    %w = lns.param "blocks.{layer}.w" matrix init(ones) : tensor<4x8xf64>
+    lns.yield %a : tensor<2x4x8xf64>
+  }
+  lns.output %t : tensor<2x4x8xf64>
+}
