@@ -21,10 +21,15 @@ class LNS_ComputeOp<string mnemonic, list<Trait> traits = []>
 def LNS_EmbeddingOp : LNS_ComputeOp<"embedding", [LNS_Diff]> {
   let summary = "looks up one row of a table per token";
   let description = [{
-    y[b, t, :] = table[tokens[b, t], :].
+        y[b, t, :] = table[tokens[b, t], :]
 
-    (C1) result = tokens' shape followed by the table's width.
-    (C2) result and table have one element type.
+    - (C1) result = tokens' shape followed by the table's width.
+    - (C2) result and table have one element type.
+
+    ```mlir
+    %x = lns.embedding %table, %tokens
+      : (tensor<256x64xf32>, tensor<?x?xi32>) -> tensor<?x?x64xf32>
+    ```
   }];
   let arguments = (ins LNS_Matrix:$table, LNS_Tokens:$tokens);
   let results = (outs LNS_Tensor:$result);
@@ -35,17 +40,17 @@ def LNS_EmbeddingOp : LNS_ComputeOp<"embedding", [LNS_Diff]> {
 def LNS_NormOp : LNS_ComputeOp<"norm", [LNS_Diff, AttrSizedOperandSegments, AllTypesMatch<["input", "result"]>]> {
   let summary = "normalizes every row, then applies gain, bias and depth scale";
   let description = [{
-    rms:   y = scale * (gain * x / sqrt(mean(x^2) + eps))
-    layer: y = scale * (gain * (x - mean(x)) / sqrt(var(x) + eps) + bias)
+        rms:   y = scale * (gain * x / sqrt(mean(x^2) + eps))
+        layer: y = scale * (gain * (x - mean(x)) / sqrt(var(x) + eps) + bias)
 
     `depth_scale(inv_sqrt_depth)` is symbolic: in block l (1-based, counted over
     the whole model) instantiation turns it into scale(1/sqrt(l)), LayerNorm
     Scaling (arXiv 2502.05795). Both norms of a block have the same l.
 
-    (C1) gain and bias have the row's width and the input's element type.
-    (C2) eps > 0 and finite; scale is finite.
-    (C3) A bias needs kind `layer`.
-    (C4) depth_scale other than `none` only inside `lns.layers`, with scale 1.
+    - (C1) gain and bias have the row's width and the input's element type.
+    - (C2) eps > 0 and finite; scale is finite.
+    - (C3) A bias needs kind `layer`.
+    - (C4) depth_scale other than `none` only inside `lns.layers`, with scale 1.
 
     ```mlir
     %y = lns.norm rms %x, %g eps(1.0e-05) depth_scale(inv_sqrt_depth)
@@ -70,10 +75,10 @@ def LNS_LinearOp : LNS_ComputeOp<"linear", [LNS_Diff]> {
   let description = [{
     `alpha` is where `lns-fold-depth-scale` puts a norm's scale.
 
-    (C1) the last dimension of x is W's `in`; result is x's shape with `out`
+    - (C1) the last dimension of x is W's `in`; result is x's shape with `out`
          for its last dimension.
-    (C2) bias has `out` elements.
-    (C3) one element type; alpha is finite.
+    - (C2) bias has `out` elements.
+    - (C3) one element type; alpha is finite.
 
     ```mlir
     %q = lns.linear %x, %wq : (tensor<?x?x64xf32>, tensor<32x64xf32>) -> tensor<?x?x32xf32>
@@ -100,8 +105,12 @@ def LNS_RopeOp : LNS_ComputeOp<"rope", [LNS_Diff, LNS_RowOp, AllTypesMatch<["inp
     `frequencies[j]` when given (scaled RoPE). `inverse` rotates back: it is the
     adjoint. The time is the last but one dimension's index.
 
-    (C1) rank 3; head_dim is even, positive and divides the width.
-    (C2) base > 0 and finite; `frequencies` has head_dim/2 finite entries.
+    - (C1) rank 3; head_dim is even, positive and divides the width.
+    - (C2) base > 0 and finite; `frequencies` has head_dim/2 finite entries.
+
+    ```mlir
+    %r = lns.rope %q head_dim(16) {base = 5.0e+05 : f64} : tensor<?x?x64xf32>
+    ```
   }];
   let arguments = (ins LNS_Tensor:$input, I64Attr:$head_dim,
                        DefaultValuedAttr<F64Attr, "1.0e4">:$base,
@@ -127,10 +136,10 @@ def LNS_AttentionOp : LNS_ComputeOp<"attention", [LNS_DiffPrepare]> {
     scores, [B, heads, T], from which the adjoint recomputes probabilities: no
     T x T matrix outlives the op.
 
-    (C1) heads, kv_heads >= 1; kv_heads divides heads.
-    (C2) heads divides q's width, which is static; k and v are [B, T, kv_heads * d].
-    (C3) result has q's type; lse is [B, heads, T].
-    (C4) softmax_scale is finite.
+    - (C1) heads, kv_heads >= 1; kv_heads divides heads.
+    - (C2) heads divides q's width, which is static; k and v are [B, T, kv_heads * d].
+    - (C3) result has q's type; lse is [B, heads, T].
+    - (C4) softmax_scale is finite.
 
     ```mlir
     %a = lns.attention %q, %k, %v heads(4) kv_heads(2) causal
@@ -155,6 +164,13 @@ def LNS_AttentionOp : LNS_ComputeOp<"attention", [LNS_DiffPrepare]> {
 def LNS_GatedActivationOp : LNS_ComputeOp<"gated_activation", [
     LNS_Diff, LNS_RowOp, AllTypesMatch<["gate", "up", "result"]>]> {
   let summary = "y = act(gate) * up";
+  let description = [{
+    SwiGLU and its kin: `silu(x) = x * sigmoid(x)`. All tensors have one type.
+
+    ```mlir
+    %m = lns.gated_activation silu %gate, %up : tensor<?x?x176xf32>
+    ```
+  }];
   let arguments = (ins LNS_Tensor:$gate, LNS_Tensor:$up, LNS_ActivationAttr:$activation);
   let results = (outs LNS_Tensor:$result);
   let assemblyFormat = "$activation $gate `,` $up attr-dict `:` type($result)";
@@ -164,7 +180,11 @@ def LNS_ResidualOp : LNS_ComputeOp<"residual", [
     LNS_Diff, LNS_RowOp, AllTypesMatch<["skip", "branch", "result"]>]> {
   let summary = "y = skip_scale * skip + branch_scale * branch";
   let description = [{
-    (C1) both scales are finite.
+    - (C1) both scales are finite.
+
+    ```mlir
+    %h = lns.residual %x, %f {branch_scale = 5.0e-01 : f64} : tensor<?x?x64xf32>
+    ```
   }];
   let arguments = (ins LNS_Tensor:$skip, LNS_Tensor:$branch,
                        DefaultValuedAttr<F64Attr, "1.0">:$skip_scale,
@@ -177,11 +197,18 @@ def LNS_ResidualOp : LNS_ComputeOp<"residual", [
 def LNS_CrossEntropyOp : LNS_ComputeOp<"cross_entropy", [LNS_Diff]> {
   let summary = "negative log-likelihood of each target, and the log-sum-exp";
   let description = [{
-    losses[b, t] = lse[b, t] - logits[b, t, targets[b, t]],
-    lse = log(sum(exp(logits))). The loss is their `lns.mean`.
+        losses[b, t] = lse[b, t] - logits[b, t, targets[b, t]]
+        lse = log(sum(exp(logits)))
 
-    (C1) targets have the logits' leading dimensions; so have losses and lse.
-    (C2) one float element type.
+    The loss is the `lns.mean` of the losses.
+
+    - (C1) targets have the logits' leading dimensions; so have losses and lse.
+    - (C2) one float element type.
+
+    ```mlir
+    %losses, %lse = lns.cross_entropy %logits, %targets
+      : (tensor<2x8x256xf32>, tensor<2x8xi32>) -> (tensor<2x8xf32>, tensor<2x8xf32>)
+    ```
   }];
   let arguments = (ins LNS_Tensor:$logits, LNS_Tokens:$targets);
   let results = (outs LNS_Tensor:$losses, LNS_Tensor:$lse);
@@ -191,7 +218,15 @@ def LNS_CrossEntropyOp : LNS_ComputeOp<"cross_entropy", [LNS_Diff]> {
 
 def LNS_MeanOp : LNS_ComputeOp<"mean", [LNS_Diff]> {
   let summary = "mean over all elements";
-  let description = "(C1) one element type.";
+  let description = [{
+    The sum over all elements divided by their number.
+
+    - (C1) one element type.
+
+    ```mlir
+    %loss = lns.mean %losses : (tensor<2x8xf32>) -> tensor<f32>
+    ```
+  }];
   let arguments = (ins LNS_Tensor:$input);
   let results = (outs LNS_Scalar:$result);
   let assemblyFormat = "$input attr-dict `:` functional-type(operands, results)";

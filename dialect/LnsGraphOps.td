@@ -20,7 +20,7 @@ def LNS_ParameterOp : LNS_Op<"parameter", [Symbol, HasParent<"::mlir::ModuleOp">
     The symbol's name is the Hugging Face name. Gradient and both moments of
     AdamW have the parameter's type.
 
-    (C1) as `lns.param` C1 and C2.
+    - (C1) as `lns.param` C1 and C2.
 
     ```mlir
     lns.parameter @model.norm.weight gain init(ones) decay(false) : tensor<128xf32>
@@ -36,7 +36,15 @@ def LNS_ParameterOp : LNS_Op<"parameter", [Symbol, HasParent<"::mlir::ModuleOp">
 def LNS_GetOp : LNS_Op<"get", [DeclareOpInterfaceMethods<SymbolUserOpInterface>,
     MemoryEffects<[MemRead]>]> {
   let summary = "the current value of a parameter or of its gradient";
-  let description = "(C1) the symbol names an `lns.parameter` of the result's type.";
+  let description = [{
+    Reads memory: two reads are one only when no write lies between them.
+
+    - (C1) the symbol names an `lns.parameter` of the result's type.
+
+    ```mlir
+    %w = lns.get parameter @lm_head.weight : tensor<256x64xf32>
+    ```
+  }];
   let arguments = (ins LNS_StorageAttr:$storage, FlatSymbolRefAttr:$symbol);
   let results = (outs LNS_Tensor:$value);
   let assemblyFormat = "$storage $symbol attr-dict `:` type($value)";
@@ -45,7 +53,15 @@ def LNS_GetOp : LNS_Op<"get", [DeclareOpInterfaceMethods<SymbolUserOpInterface>,
 def LNS_SetOp : LNS_Op<"set", [DeclareOpInterfaceMethods<SymbolUserOpInterface>,
     MemoryEffects<[MemWrite]>]> {
   let summary = "stores a parameter or its gradient";
-  let description = "(C1) the symbol names an `lns.parameter` of the value's type.";
+  let description = [{
+    `gradient` overwrites; gradients of several readers are summed before.
+
+    - (C1) the symbol names an `lns.parameter` of the value's type.
+
+    ```mlir
+    lns.set %dw, gradient @lm_head.weight : tensor<256x64xf32>
+    ```
+  }];
   let arguments = (ins LNS_Tensor:$value, LNS_StorageAttr:$storage, FlatSymbolRefAttr:$symbol);
   let assemblyFormat = "$value `,` $storage $symbol attr-dict `:` type($value)";
 }
@@ -59,9 +75,14 @@ def LNS_MatmulOp : LNS_ComputeOp<"matmul", [LNS_Diff]> {
   let description = [{
     `transpose_a` and `transpose_b` transpose the 2-D views.
 
-    (C1) a, b have rank >= 2, the result has rank >= 2; the views' inner extents
+    - (C1) a, b have rank >= 2, the result has rank >= 2; the views' inner extents
          agree; the result's view is [rows, columns] of the product.
-    (C2) one element type.
+    - (C2) one element type.
+
+    ```mlir
+    %dw = lns.matmul %dy, %x transpose_a
+      : (tensor<2x8x32xf32>, tensor<2x8x64xf32>) -> tensor<32x64xf32>
+    ```
   }];
   let arguments = (ins LNS_Tensor:$a, LNS_Tensor:$b, UnitAttr:$transpose_a, UnitAttr:$transpose_b);
   let results = (outs LNS_Tensor:$result);
@@ -81,8 +102,12 @@ def LNS_MatmulOp : LNS_ComputeOp<"matmul", [LNS_Diff]> {
 def LNS_RowRstdOp : LNS_ComputeOp<"row_rstd", [LNS_Diff, LNS_RowOp]> {
   let summary = "r = 1 / sqrt(mean(x^2) + eps) for every row";
   let description = [{
-    (C1) result is the input's shape without its last dimension, same type.
-    (C2) eps > 0 and finite.
+    - (C1) result is the input's shape without its last dimension, same type.
+    - (C2) eps > 0 and finite.
+
+    ```mlir
+    %r = lns.row_rstd %x eps(1.0e-06) : (tensor<2x8x64xf32>) -> tensor<2x8xf32>
+    ```
   }];
   let arguments = (ins LNS_Tensor:$input, F64Attr:$eps);
   let results = (outs LNS_Tensor:$result);
@@ -92,7 +117,17 @@ def LNS_RowRstdOp : LNS_ComputeOp<"row_rstd", [LNS_Diff, LNS_RowOp]> {
 
 def LNS_RowRstdGradOp : LNS_ComputeOp<"row_rstd_grad", [LNS_RowOp]> {
   let summary = "dx = -x * r^3 / K * dr, K the row's width";
-  let description = "(C1) result has the input's type, rstd and grad its leading dimensions.";
+  let description = [{
+    The adjoint of `lns.row_rstd`, from its input, its result r and the gradient
+    dr that arrives at it.
+
+    - (C1) result has the input's type, rstd and grad its leading dimensions.
+
+    ```mlir
+    %dx = lns.row_rstd_grad %x, %r, %dr
+      : (tensor<2x8x64xf32>, tensor<2x8xf32>, tensor<2x8xf32>) -> tensor<2x8x64xf32>
+    ```
+  }];
   let arguments = (ins LNS_Tensor:$input, LNS_Tensor:$rstd, LNS_Tensor:$grad);
   let results = (outs LNS_Tensor:$result);
   let assemblyFormat = "$input `,` $rstd `,` $grad attr-dict `:` functional-type(operands, results)";
@@ -101,7 +136,15 @@ def LNS_RowRstdGradOp : LNS_ComputeOp<"row_rstd_grad", [LNS_RowOp]> {
 
 def LNS_RowScaleOp : LNS_ComputeOp<"row_scale", [LNS_Diff, LNS_RowOp, AllTypesMatch<["input", "result"]>]> {
   let summary = "multiplies every row by its own scalar";
-  let description = "(C1) factors have the input's leading dimensions and element type.";
+  let description = [{
+    y[b, t, k] = factors[b, t] * x[b, t, k].
+
+    - (C1) factors have the input's leading dimensions and element type.
+
+    ```mlir
+    %y = lns.row_scale %x, %r : tensor<2x8x64xf32>, tensor<2x8xf32>
+    ```
+  }];
   let arguments = (ins LNS_Tensor:$input, LNS_Tensor:$factors);
   let results = (outs LNS_Tensor:$result);
   let assemblyFormat = "$input `,` $factors attr-dict `:` type($input) `,` type($factors)";
@@ -110,7 +153,15 @@ def LNS_RowScaleOp : LNS_ComputeOp<"row_scale", [LNS_Diff, LNS_RowOp, AllTypesMa
 
 def LNS_RowDotOp : LNS_ComputeOp<"row_dot", [LNS_RowOp]> {
   let summary = "sum over columns of a * b, for every row";
-  let description = "(C1) a and b have one type; result is its shape without the last dimension.";
+  let description = [{
+    The adjoint of `lns.row_scale` for its factors.
+
+    - (C1) a and b have one type; result is its shape without the last dimension.
+
+    ```mlir
+    %d = lns.row_dot %a, %b : (tensor<2x8x64xf32>, tensor<2x8x64xf32>) -> tensor<2x8xf32>
+    ```
+  }];
   let arguments = (ins LNS_Tensor:$a, LNS_Tensor:$b);
   let results = (outs LNS_Tensor:$result);
   let assemblyFormat = "$a `,` $b attr-dict `:` functional-type(operands, results)";
@@ -124,7 +175,11 @@ def LNS_ScaleColumnsOp : LNS_ComputeOp<"scale_columns", [LNS_Diff, LNS_RowOp, Al
     activation it is what is left of a norm that could not be folded. The scale
     becomes a scalar argument of the kernel, never a part of its text.
 
-    (C1) gain has the input's last dimension and element type; scale is finite.
+    - (C1) gain has the input's last dimension and element type; scale is finite.
+
+    ```mlir
+    %w2 = lns.scale_columns %w, %g scale(5.0e-01) : tensor<32x64xf32>, tensor<64xf32>
+    ```
   }];
   let arguments = (ins LNS_Tensor:$input, Optional<LNS_Vector>:$gain,
                        DefaultValuedAttr<F64Attr, "1.0">:$scale);
@@ -139,7 +194,11 @@ def LNS_ColumnDotOp : LNS_ComputeOp<"column_dot", []> {
     The adjoint of `scale_columns` for its gain. Without b, the sum of a (the
     adjoint of a bias).
 
-    (C1) a and b have one type; the result has its last dimension.
+    - (C1) a and b have one type; the result has its last dimension.
+
+    ```mlir
+    %dg = lns.column_dot %dy, %x : (tensor<2x8x64xf32>, tensor<2x8x64xf32>) -> tensor<64xf32>
+    ```
   }];
   let arguments = (ins LNS_Tensor:$a, Optional<LNS_Tensor>:$b,
                        DefaultValuedAttr<F64Attr, "1.0">:$scale);
@@ -157,13 +216,29 @@ def LNS_ConstantOp : LNS_ComputeOp<"constant", [ConstantLike]> {
   let arguments = (ins F64Attr:$value);
   let results = (outs LNS_Tensor:$result);
   let assemblyFormat = "$value attr-dict `:` type($result)";
-  let description = "(C1) the type is static.";
+  let description = [{
+    The value is an f64 whatever the element type is, so that folding does not
+    round.
+
+    - (C1) the type is static.
+
+    ```mlir
+    %seed = lns.constant 1.0 : tensor<f32>
+    ```
+  }];
   let hasVerifier = 1;
   let hasFolder = 1;
 }
 
 def LNS_AddOp : LNS_ComputeOp<"add", [LNS_Diff, LNS_RowOp, Commutative, SameOperandsAndResultType]> {
   let summary = "a + b; sums gradients of a value with several readers";
+  let description = [{
+    Made by `lns-differentiate`. All tensors have one type.
+
+    ```mlir
+    %d = lns.add %d1, %d2 : tensor<2x8x64xf32>
+    ```
+  }];
   let arguments = (ins LNS_Tensor:$a, LNS_Tensor:$b);
   let results = (outs LNS_Tensor:$result);
   let assemblyFormat = "$a `,` $b attr-dict `:` type($result)";
@@ -171,7 +246,15 @@ def LNS_AddOp : LNS_ComputeOp<"add", [LNS_Diff, LNS_RowOp, Commutative, SameOper
 
 def LNS_ScaleOp : LNS_ComputeOp<"scale", [LNS_Diff, LNS_RowOp, SameOperandsAndResultType]> {
   let summary = "factor * x";
-  let description = "(C1) factor is finite.";
+  let description = [{
+    Folds: a factor of 1, scales of scales, scaled constants.
+
+    - (C1) factor is finite.
+
+    ```mlir
+    %y = lns.scale %x factor(0.5) : tensor<2x8x64xf32>
+    ```
+  }];
   let arguments = (ins LNS_Tensor:$input, F64Attr:$factor);
   let results = (outs LNS_Tensor:$result);
   let assemblyFormat = "$input `factor` `(` $factor `)` attr-dict `:` type($result)";
@@ -185,7 +268,17 @@ def LNS_ScaleOp : LNS_ComputeOp<"scale", [LNS_Diff, LNS_RowOp, SameOperandsAndRe
 
 def LNS_EmbeddingGradOp : LNS_ComputeOp<"embedding_grad", []> {
   let summary = "adds every row of the gradient to its token's row of the table";
-  let description = "(C1) grad is tokens' shape followed by the table's width.";
+  let description = [{
+    Rows of tokens that do not occur are zero. Terms are added in the order of
+    the tokens.
+
+    - (C1) grad is tokens' shape followed by the table's width.
+
+    ```mlir
+    %dt = lns.embedding_grad %dy, %tokens
+      : (tensor<2x8x64xf32>, tensor<2x8xi32>) -> tensor<256x64xf32>
+    ```
+  }];
   let arguments = (ins LNS_Tensor:$grad, LNS_Tokens:$tokens);
   let results = (outs LNS_Matrix:$result);
   let assemblyFormat = "$grad `,` $tokens attr-dict `:` functional-type(operands, results)";
@@ -195,10 +288,21 @@ def LNS_EmbeddingGradOp : LNS_ComputeOp<"embedding_grad", []> {
 def LNS_AttentionGradOp : LNS_ComputeOp<"attention_grad", []> {
   let summary = "gradients of attention, probabilities recomputed from lse";
   let description = [{
-    With P = exp(scale * q k^T - lse), D = row sums of dout * out:
-    dv = P^T dout, dS = P * (dout v^T - D), dq = scale * dS k, dk = scale * dS^T q.
+    With P = exp(scale * q k^T - lse) and D = row sums of dout * out:
 
-    (C1) operands as in `lns.attention`; results have the types of q, k and v.
+        dv = P^T dout
+        dS = P * (dout v^T - D)
+        dq = scale * dS k
+        dk = scale * dS^T q
+
+    - (C1) operands as in `lns.attention`; results have the types of q, k and v.
+
+    ```mlir
+    %dq, %dk, %dv = lns.attention_grad %q, %k, %v, %out, %lse, %dout heads(4) kv_heads(2) causal
+      : (tensor<2x8x64xf32>, tensor<2x8x32xf32>, tensor<2x8x32xf32>,
+         tensor<2x8x64xf32>, tensor<2x4x8xf32>, tensor<2x8x64xf32>)
+      -> (tensor<2x8x64xf32>, tensor<2x8x32xf32>, tensor<2x8x32xf32>)
+    ```
   }];
   let arguments = (ins LNS_Tensor:$query, LNS_Tensor:$key, LNS_Tensor:$value,
                        LNS_Tensor:$output, LNS_Tensor:$lse, LNS_Tensor:$grad,
@@ -220,6 +324,13 @@ def LNS_AttentionGradOp : LNS_ComputeOp<"attention_grad", []> {
 def LNS_GatedActivationGradOp : LNS_ComputeOp<"gated_activation_grad", [
     LNS_RowOp, AllTypesMatch<["grad", "gate", "up", "gate_grad", "up_grad"]>]> {
   let summary = "gradients of a gated activation";
+  let description = [{
+    dgate = dy * up * act'(gate), dup = dy * act(gate).
+
+    ```mlir
+    %dgate, %dup = lns.gated_activation_grad silu %dy, %gate, %up : tensor<2x8x176xf32>
+    ```
+  }];
   let arguments = (ins LNS_Tensor:$grad, LNS_Tensor:$gate, LNS_Tensor:$up, LNS_ActivationAttr:$activation);
   let results = (outs LNS_Tensor:$gate_grad, LNS_Tensor:$up_grad);
   let assemblyFormat = "$activation $grad `,` $gate `,` $up attr-dict `:` type($grad)";
@@ -228,7 +339,18 @@ def LNS_GatedActivationGradOp : LNS_ComputeOp<"gated_activation_grad", [
 def LNS_CrossEntropyGradOp : LNS_ComputeOp<"cross_entropy_grad", [
     DeclareOpInterfaceMethods<LNS_InPlaceOpInterface>, AllTypesMatch<["logits", "result"]>]> {
   let summary = "dlogits = (exp(logits - lse) - onehot(target)) * grad, in place when it may";
-  let description = "(C1) targets, lse and grad have the logits' leading dimensions.";
+  let description = [{
+    The logits are the largest tensor of a step: where nothing reads them later,
+    the memory planner puts the result over them.
+
+    - (C1) targets, lse and grad have the logits' leading dimensions.
+
+    ```mlir
+    %dlogits = lns.cross_entropy_grad %logits, %targets, %lse, %dlosses
+      : (tensor<2x8x256xf32>, tensor<2x8xi32>, tensor<2x8xf32>, tensor<2x8xf32>)
+      -> tensor<2x8x256xf32>
+    ```
+  }];
   let arguments = (ins LNS_Tensor:$logits, LNS_Tokens:$targets, LNS_Tensor:$lse, LNS_Tensor:$grad);
   let results = (outs LNS_Tensor:$result);
   let assemblyFormat = "$logits `,` $targets `,` $lse `,` $grad attr-dict `:` functional-type(operands, results)";
@@ -237,7 +359,15 @@ def LNS_CrossEntropyGradOp : LNS_ComputeOp<"cross_entropy_grad", [
 
 def LNS_MeanGradOp : LNS_ComputeOp<"mean_grad", []> {
   let summary = "spreads a scalar's gradient: grad / n in each of n elements";
-  let description = "(C1) one element type; the result is static and not empty.";
+  let description = [{
+    The adjoint of `lns.mean`; of a constant it folds to a constant.
+
+    - (C1) one element type; the result is static and not empty.
+
+    ```mlir
+    %dlosses = lns.mean_grad %dloss : (tensor<f32>) -> tensor<2x8xf32>
+    ```
+  }];
   let arguments = (ins LNS_Scalar:$grad);
   let results = (outs LNS_Tensor:$result);
   let assemblyFormat = "$grad attr-dict `:` functional-type(operands, results)";
@@ -252,16 +382,23 @@ def LNS_MeanGradOp : LNS_ComputeOp<"mean_grad", []> {
 def LNS_ClipFactorOp : LNS_ComputeOp<"clip_factor", []> {
   let summary = "global gradient norm, and the factor that clips to the limit";
   let description = [{
-    norm = sqrt(sum of squares over all gradients);
-    factor = clip > 0 and norm > clip ? clip / norm : 1, with clip from
-    `optimizer` (layout: runtime/kernel_abi.h, 8 values). The order of the sum
+        norm = sqrt(sum of squares over all gradients)
+        factor = clip > 0 and norm > clip ? clip / norm : 1
+
+    with clip from `optimizer` (layout: runtime/kernel_abi.h, 8 values). The order of the sum
     is fixed: chunks of 65536 elements, then the chunks in order. `partials`
     is the sum of every chunk, in that order: the kernels' workspace, made a
     result so that the memory planner sees it.
 
-    (C1) at least one gradient; optimizer is tensor<8xf32>.
-    (C2) partials has one f64 per chunk of every gradient.
-    (C3) gradients, norm and factor have one element type.
+    - (C1) at least one gradient; optimizer is tensor<8xf32>.
+    - (C2) partials has one f64 per chunk of every gradient.
+    - (C3) gradients, norm and factor have one element type.
+
+    ```mlir
+    %norm, %factor, %partials = lns.clip_factor %optimizer, %dw, %dg
+      : (tensor<8xf32>, tensor<256x64xf32>, tensor<64xf32>)
+      -> (tensor<f32>, tensor<f32>, tensor<2xf64>)
+    ```
   }];
   let arguments = (ins LNS_Vector:$optimizer, Variadic<LNS_Tensor>:$gradients);
   let results = (outs LNS_Scalar:$norm, LNS_Scalar:$factor, LNS_Vector:$partials);
@@ -282,9 +419,14 @@ def LNS_AdamWOp : LNS_Op<"adamw", [DeclareOpInterfaceMethods<SymbolUserOpInterfa
         v = beta2 * v + (1 - beta2) * g^2
         p = p - lr * (m / bias1) / (sqrt(v / bias2) + eps)
 
-    (C1) the symbol names an `lns.parameter` of the gradient's type.
-    (C2) optimizer is tensor<8xf32>.
-    (C3) factor has the gradient's element type.
+    - (C1) the symbol names an `lns.parameter` of the gradient's type.
+    - (C2) optimizer is tensor<8xf32>.
+    - (C3) factor has the gradient's element type.
+
+    ```mlir
+    lns.adamw @lm_head.weight, %dw, %factor, %optimizer decay(true)
+      : tensor<256x64xf32>, tensor<f32>, tensor<8xf32>
+    ```
   }];
   let arguments = (ins FlatSymbolRefAttr:$symbol, LNS_Tensor:$gradient,
                        LNS_Scalar:$factor, LNS_Vector:$optimizer, BoolAttr:$decay);
@@ -307,9 +449,9 @@ def LNS_ClusterOp : LNS_Op<"cluster", [IsolatedFromAbove, Pure, LNS_Cost,
     only (trait RowOp); all full-row tensors have the same rows and, within the
     cluster, the same width.
 
-    (C1) block arguments and operands agree in types; yielded values and
+    - (C1) block arguments and operands agree in types; yielded values and
          results agree in types.
-    (C2) the body's ops are row ops over one number of rows and one width.
+    - (C2) the body's ops are row ops over one number of rows and one width.
 
     ```mlir
     %y, %r = lns.cluster(%a = %x, %b = %f)

@@ -26,9 +26,9 @@ def LNS_ModelOp : LNS_Op<"model", [
     `[batch, time, vocabulary]`. `lns-instantiate` turns it into graph form.
     `config` holds the Hugging Face config.json text that the model came from.
 
-    (C1) The body has one argument, a rank-2 `i32` tensor.
-    (C2) The terminator yields one rank-3 tensor, the logits.
-    (C3) Parameter names are unique within the model, after `{layer}` is
+    - (C1) The body has one argument, a rank-2 `i32` tensor.
+    - (C2) The terminator yields one rank-3 tensor, the logits.
+    - (C3) Parameter names are unique within the model, after `{layer}` is
          replaced (two `lns.param` with one name must agree in everything and
          then are the same parameter, as a tied head is).
 
@@ -49,6 +49,13 @@ def LNS_ModelOp : LNS_Op<"model", [
 
 def LNS_OutputOp : LNS_Op<"output", [Terminator, Pure, HasParent<"ModelOp">]> {
   let summary = "ends a model with its logits";
+  let description = [{
+    The terminator of `lns.model`. Its operand is what the model computes.
+
+    ```mlir
+    lns.output %logits : tensor<?x?x256xf32>
+    ```
+  }];
   let arguments = (ins LNS_Tensor:$logits);
   let assemblyFormat = "$logits attr-dict `:` type($logits)";
 }
@@ -61,10 +68,10 @@ def LNS_ParamOp : LNS_Op<"param", [Pure, ParentOneOf<["ModelOp", "LayersOp"]>]> 
     `decay` says whether weight decay applies; when absent, matrices and
     embeddings decay, gains and biases do not.
 
-    (C1) The type is static and has at least one element.
-    (C2) `init_value` is given for, and only for, `normal` and `constant`; a
+    - (C1) The type is static and has at least one element.
+    - (C2) `init_value` is given for, and only for, `normal` and `constant`; a
          standard deviation is not negative; both are finite.
-    (C3) The name is not empty, and contains `{layer}` exactly when the op is
+    - (C3) The name is not empty, and contains `{layer}` exactly when the op is
          inside `lns.layers`.
 
     ```mlir
@@ -87,8 +94,8 @@ def LNS_LayersOp : LNS_Op<"layers", [
     Applies its body `depth` times to the carried values (one hidden state, or
     several). The body is written once; its parameters exist once per block.
 
-    (C1) 1 <= depth <= 10000.
-    (C2) Block arguments, carried operands, yielded values and results agree in
+    - (C1) 1 <= depth <= 10000.
+    - (C2) Block arguments, carried operands, yielded values and results agree in
          number and types; at least one value is carried.
 
     ```mlir
@@ -112,6 +119,14 @@ def LNS_LayersOp : LNS_Op<"layers", [
 def LNS_YieldOp : LNS_Op<"yield", [Terminator, Pure, ReturnLike,
     ParentOneOf<["LayersOp", "ClusterOp"]>]> {
   let summary = "yields the values of a block or a cluster";
+  let description = [{
+    The terminator of `lns.layers` and `lns.cluster`. In a block, its operands are
+    what the next block starts from.
+
+    ```mlir
+    lns.yield %h : tensor<?x?x64xf32>
+    ```
+  }];
   let arguments = (ins Variadic<AnyType>:$operands);
   let assemblyFormat = "($operands^ `:` type($operands))? attr-dict";
   let builders = [OpBuilder<(ins), [{ build($_builder, $_state, ::mlir::ValueRange{}); }]>];
