@@ -167,9 +167,8 @@ Value CodeBuilder::log(Value x) {
   Value m = arith::BitcastOp::create(*this, loc, type, fraction);
   Value small = arith::CmpFOp::create(*this, loc, arith::CmpFPredicate::OLT, m,
                                       c(0.707106781186547524));
-  e = select(
-      small,
-      arith::SubIOp::create(*this, loc, e, integer(*this, 1, ints)), e);
+  e = select(small,
+             arith::SubIOp::create(*this, loc, e, integer(*this, 1, ints)), e);
   m = sub(select(small, add(m, m), m), c(1.0));
   Value exponent = arith::SIToFPOp::create(*this, loc, type, e);
   Value z = mul(m, m);
@@ -182,9 +181,9 @@ Value CodeBuilder::log(Value x) {
   y = fma(exponent, c(-2.12194440e-4), y);
   y = fma(z, c(-0.5), y);
   Value result = fma(exponent, c(0.693359375), add(m, y));
-  Value finite = arith::CmpFOp::create(
-      *this, loc, arith::CmpFPredicate::OLT, x,
-      c(std::numeric_limits<double>::infinity()));
+  Value finite =
+      arith::CmpFOp::create(*this, loc, arith::CmpFPredicate::OLT, x,
+                            c(std::numeric_limits<double>::infinity()));
   return select(finite, result, x);
 }
 
@@ -200,10 +199,12 @@ static Type withElement(Type type, Type element) {
 }
 
 Value CodeBuilder::toDouble(Value x) {
-  return arith::ExtFOp::create(*this, loc, withElement(x.getType(), getF64Type()), x);
+  return arith::ExtFOp::create(*this, loc,
+                               withElement(x.getType(), getF64Type()), x);
 }
 Value CodeBuilder::toFloat(Value x) {
-  return arith::TruncFOp::create(*this, loc, withElement(x.getType(), getF32Type()), x);
+  return arith::TruncFOp::create(*this, loc,
+                                 withElement(x.getType(), getF32Type()), x);
 }
 
 //===----------------------------------------------------------------------===//
@@ -251,8 +252,8 @@ Value CodeBuilder::laneMask(Value count) {
   auto type = VectorType::get(kLanes, getI32Type());
   Value lanes = arith::ConstantOp::create(
       *this, loc, DenseElementsAttr::get(type, ArrayRef(numbers)));
-  Value limit = broadcast(
-      arith::IndexCastOp::create(*this, loc, getI32Type(), count));
+  Value limit =
+      broadcast(arith::IndexCastOp::create(*this, loc, getI32Type(), count));
   return arith::CmpIOp::create(*this, loc, arith::CmpIPredicate::slt, lanes,
                                limit);
 }
@@ -267,8 +268,7 @@ Value CodeBuilder::load(Value memref, ValueRange indices) {
 void CodeBuilder::store(Value value, Value memref, ValueRange indices) {
   memref::StoreOp::create(*this, loc, value, memref, indices);
 }
-Value CodeBuilder::loadVector(Value memref, ValueRange indices,
-                              int64_t lanes) {
+Value CodeBuilder::loadVector(Value memref, ValueRange indices, int64_t lanes) {
   Type element = cast<MemRefType>(memref.getType()).getElementType();
   return vector::LoadOp::create(*this, loc, VectorType::get(lanes, element),
                                 memref, indices);
@@ -334,14 +334,14 @@ Value CodeBuilder::reduceChunks(
     if (end == done)
       continue;
     SmallVector<Value> carried(accs.begin(), accs.begin() + step / kLanes);
-    carried = loop(index(done), index(end), step, carried,
-                   [&](Value column, ValueRange values) {
-                     SmallVector<Value> next;
-                     for (auto [i, value] : llvm::enumerate(values))
-                       next.push_back(body(addI(column, i * kLanes), kLanes,
-                                           value));
-                     return next;
-                   });
+    carried =
+        loop(index(done), index(end), step, carried,
+             [&](Value column, ValueRange values) {
+               SmallVector<Value> next;
+               for (auto [i, value] : llvm::enumerate(values))
+                 next.push_back(body(addI(column, i * kLanes), kLanes, value));
+               return next;
+             });
     llvm::copy(carried, accs.begin());
     done = end;
   }

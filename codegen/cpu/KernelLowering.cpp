@@ -43,10 +43,10 @@ static LogicalResult checkTypes(Operation *op) {
     }
     if (ok)
       return success();
-    return LogicalResult(
-        op->emitOpError() << what << " " << number << " has type " << type
-                          << ", but CPU kernels need static shapes of f32 or "
-                             "i32; lower the model in f32");
+    return LogicalResult(op->emitOpError()
+                         << what << " " << number << " has type " << type
+                         << ", but CPU kernels need static shapes of f32 or "
+                            "i32; lower the model in f32");
   };
   for (auto [i, type] : llvm::enumerate(op->getOperandTypes()))
     if (failed(check(type, "operand", i)))

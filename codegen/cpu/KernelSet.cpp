@@ -76,9 +76,8 @@ unsigned KernelSet::getKernel(
   return entry->second;
 }
 
-unsigned
-KernelSet::getConstant(StringRef key,
-                       llvm::function_ref<std::vector<float>()> make) {
+unsigned KernelSet::getConstant(StringRef key,
+                                llvm::function_ref<std::vector<float>()> make) {
   auto [entry, isNew] = constantByKey.try_emplace(key, constants.size());
   if (isNew) {
     constants.push_back(make());

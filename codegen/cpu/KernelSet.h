@@ -100,8 +100,8 @@ llvm::LogicalResult lowerEmbeddingGrad(EmbeddingGradOp op, KernelSet &set,
                                        Launches &launches);
 llvm::LogicalResult lowerCrossEntropy(CrossEntropyOp op, KernelSet &set,
                                       Launches &launches);
-llvm::LogicalResult lowerCrossEntropyGrad(CrossEntropyGradOp op,
-                                          KernelSet &set, Launches &launches);
+llvm::LogicalResult lowerCrossEntropyGrad(CrossEntropyGradOp op, KernelSet &set,
+                                          Launches &launches);
 llvm::LogicalResult lowerMean(MeanOp op, KernelSet &set, Launches &launches);
 llvm::LogicalResult lowerMeanGrad(MeanGradOp op, KernelSet &set,
                                   Launches &launches);

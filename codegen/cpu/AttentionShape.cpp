@@ -1,0 +1,53 @@
+//===- AttentionShape.cpp - Extents and scratch of attention kernels ------===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#include "codegen/cpu/AttentionShape.h"
+
+using namespace mlir;
+using namespace lns::cpu;
+
+std::string AttentionShape::getKey() const {
+  std::string key;
+  for (int64_t extent : {time, heads, kvHeads, headDim})
+    key += std::to_string(extent) + " ";
+  return key + (causal ? "causal" : "full");
+}
+
+void lns::cpu::forQueryBlocks(
+    CodeBuilder &b, const AttentionShape &shape,
+    llvm::function_ref<void(const QueryBlock &)> body) {
+  Value time = b.index(shape.time);
+  b.loop(b.index(0), time, kQueryBlock, [&](Value start) {
+    QueryBlock block;
+    block.start = start;
+    block.rows = b.minI(b.index(kQueryBlock), b.subI(time, start));
+    block.rowTiles = b.ceilDivI(block.rows, kTileRows);
+    Value seen = shape.causal ? b.addI(start, block.rows) : time;
+    block.keyPanels = b.ceilDivI(seen, kLanes);
+    block.keys = b.mulI(block.keyPanels, kLanes);
+    body(block);
+  });
+}
+
+SmallVector<Value> lns::cpu::overSeenKeys(
+    CodeBuilder &b, const AttentionShape &shape, const QueryBlock &block,
+    Value row, ValueRange inits,
+    llvm::function_ref<SmallVector<Value>(Value column, Value mask,
+                                          ValueRange carried)>
+        body) {
+  Value seen =
+      shape.causal ? b.addI(b.addI(block.start, row), 1) : b.index(shape.time);
+  Value full = b.mulI(b.divI(seen, kLanes), kLanes);
+  SmallVector<Value> carried = b.loop(b.index(0), full, kLanes, inits,
+                                      [&](Value column, ValueRange values) {
+                                        return body(column, Value(), values);
+                                      });
+  return b.loop(full, block.keys, kLanes, carried,
+                [&](Value column, ValueRange values) {
+                  return body(column, b.laneMask(b.subI(seen, column)), values);
+                });
+}

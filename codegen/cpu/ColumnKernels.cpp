@@ -1,0 +1,180 @@
+//===- ColumnKernels.cpp - Embeddings and sums over rows ------------------===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+//
+// Sums over rows (column_dot, embedding_grad) give each work item a block of
+// columns and go through the rows in order: no atomics, and the same bits for
+// any number of threads.
+//
+//===----------------------------------------------------------------------===//
+
+#include "codegen/cpu/KernelSet.h"
+
+using namespace mlir;
+using namespace lns;
+using namespace lns::cpu;
+
+namespace {
+
+/// How `width` columns are cut into work items: up to four vectors each, fewer
+/// where that would leave threads without work.
+struct ColumnBlocks {
+  explicit ColumnBlocks(int64_t width)
+      : width(width),
+        block(kLanes * std::clamp<int64_t>(width / (8 * kLanes), 1, 4)) {}
+
+  int64_t items() const { return roundUp(width, block) / block; }
+
+  /// Emits the loop over items. The body gets the block's first column and the
+  /// lanes of its vectors; it is emitted again for a last, narrower block.
+  void emit(CodeBuilder &b, KernelFrame &frame,
+            llvm::function_ref<void(Value, ArrayRef<int64_t>)> body) const {
+    SmallVector<int64_t> full(block / kLanes, kLanes), last;
+    for (int64_t rest = width % block; rest > 0; rest -= kLanes)
+      last.push_back(std::min(rest, kLanes));
+    b.loop(frame.begin, frame.end, 1, [&](Value item) {
+      Value column = b.mulI(item, block);
+      if (last.empty())
+        body(column, full);
+      else if (width < block)
+        body(column, last);
+      else
+        b.ifLess(
+            item, b.index(items() - 1), [&] { body(column, full); },
+            [&] { body(column, last); });
+    });
+  }
+
+  int64_t width, block;
+};
+
+} // namespace
+
+LogicalResult cpu::lowerColumnDot(ColumnDotOp op, KernelSet &set,
+                                  Launches &launches) {
+  auto type = cast<RankedTensorType>(op.getA().getType());
+  ColumnBlocks blocks(type.getShape().back());
+  bool isDot = bool(op.getB());
+  Type f32 = Float32Type::get(op.getContext());
+  KernelSpec spec;
+  spec.kind = "column_dot";
+  spec.key = std::to_string(blocks.width) + (isDot ? " dot" : " sum");
+  spec.source = isDot ? "column_dot" : "column_dot of one operand";
+  spec.buffers.assign(isDot ? 2 : 1, rowBuffer(f32, blocks.width));
+  spec.buffers.push_back(flatBuffer(f32));
+  spec.floats = 1; // scale
+  spec.ints = 1;   // rows
+  LaunchBuilder launch;
+  launch.launch.kernel =
+      set.getKernel(spec, op.getLoc(), [&](CodeBuilder &b, KernelFrame &frame) {
+        blocks.emit(b, frame, [&](Value first, ArrayRef<int64_t> lanes) {
+          SmallVector<Value> sums;
+          for (int64_t n : lanes)
+            sums.push_back(b.splat(0.0, n));
+          sums = b.loop(
+              b.index(0), frame.ints[0], 1, sums,
+              [&](Value row, ValueRange carried) {
+                SmallVector<Value> next;
+                for (auto [i, n] : llvm::enumerate(lanes)) {
+                  Value column = b.addI(first, i * kLanes);
+                  Value x = b.loadVector(frame.buffers[0], {row, column}, n);
+                  if (!isDot) {
+                    next.push_back(b.add(carried[i], x));
+                    continue;
+                  }
+                  Value y = b.loadVector(frame.buffers[1], {row, column}, n);
+                  next.push_back(b.fma(x, y, carried[i]));
+                }
+                return next;
+              });
+          for (auto [i, n] : llvm::enumerate(lanes))
+            b.storeVector(b.mul(b.broadcast(frame.floats[0], n), sums[i]),
+                          frame.buffers.back(), b.addI(first, i * kLanes));
+        });
+      });
+  launch.value(op.getA());
+  if (isDot)
+    launch.value(op.getB());
+  launch.value(op.getResult());
+  launch.launch.floats = {static_cast<float>(op.getScale().convertToDouble())};
+  launch.launch.ints = {getRows(type)};
+  launch.launch.items = blocks.items();
+  launches.push_back(std::move(launch.launch));
+  return success();
+}
+
+LogicalResult cpu::lowerEmbedding(EmbeddingOp op, KernelSet &set,
+                                  Launches &launches) {
+  int64_t width =
+      cast<RankedTensorType>(op.getTable().getType()).getShape().back();
+  Builder builder(op.getContext());
+  KernelSpec spec;
+  spec.kind = "embedding";
+  spec.key = std::to_string(width);
+  spec.source = "embedding";
+  MemRefType rows = rowBuffer(builder.getF32Type(), width);
+  spec.buffers = {rows, flatBuffer(builder.getI32Type()), rows};
+  LaunchBuilder launch;
+  // The runtime has checked that tokens are within the table.
+  launch.launch.kernel =
+      set.getKernel(spec, op.getLoc(), [&](CodeBuilder &b, KernelFrame &frame) {
+        b.loop(frame.begin, frame.end, 1, [&](Value row) {
+          Value token = b.loadIndex(frame.buffers[1], row);
+          b.chunks(width, 4, [&](Value column, int64_t lanes) {
+            Value x = b.loadVector(frame.buffers[0], {token, column}, lanes);
+            b.storeVector(x, frame.buffers[2], {row, column});
+          });
+        });
+      });
+  launch.value(op.getTable()).value(op.getTokens()).value(op.getResult());
+  launch.launch.items =
+      cast<RankedTensorType>(op.getTokens().getType()).getNumElements();
+  launches.push_back(std::move(launch.launch));
+  return success();
+}
+
+LogicalResult cpu::lowerEmbeddingGrad(EmbeddingGradOp op, KernelSet &set,
+                                      Launches &launches) {
+  auto type = cast<RankedTensorType>(op.getResult().getType());
+  ColumnBlocks blocks(type.getShape().back());
+  Builder builder(op.getContext());
+  MemRefType rows = rowBuffer(builder.getF32Type(), blocks.width);
+  KernelSpec spec;
+  spec.kind = "embedding_grad";
+  spec.key = std::to_string(blocks.width);
+  spec.source = "embedding_grad";
+  spec.buffers = {rows, flatBuffer(builder.getI32Type()), rows};
+  spec.ints = 2; // tokens, rows of the table
+  LaunchBuilder launch;
+  launch.launch.kernel =
+      set.getKernel(spec, op.getLoc(), [&](CodeBuilder &b, KernelFrame &frame) {
+        Value table = frame.buffers[2];
+        blocks.emit(b, frame, [&](Value first, ArrayRef<int64_t> lanes) {
+          b.loop(b.index(0), frame.ints[1], 1, [&](Value row) {
+            for (auto [i, n] : llvm::enumerate(lanes))
+              b.storeVector(b.splat(0.0, n), table,
+                            {row, b.addI(first, i * kLanes)});
+          });
+          b.loop(b.index(0), frame.ints[0], 1, [&](Value position) {
+            Value token = b.loadIndex(frame.buffers[1], position);
+            for (auto [i, n] : llvm::enumerate(lanes)) {
+              Value column = b.addI(first, i * kLanes);
+              Value sum = b.loadVector(table, {token, column}, n);
+              Value grad =
+                  b.loadVector(frame.buffers[0], {position, column}, n);
+              b.storeVector(b.add(sum, grad), table, {token, column});
+            }
+          });
+        });
+      });
+  launch.value(op.getGrad()).value(op.getTokens()).value(op.getResult());
+  launch.launch.ints = {
+      cast<RankedTensorType>(op.getTokens().getType()).getNumElements(),
+      type.getDimSize(0)};
+  launch.launch.items = blocks.items();
+  launches.push_back(std::move(launch.launch));
+  return success();
+}

@@ -1,0 +1,200 @@
+//===- LossKernels.cpp - Cross entropy, means and constants ---------------===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#include "codegen/cpu/FlatKernel.h"
+#include "codegen/cpu/KernelSet.h"
+#include <limits>
+
+using namespace mlir;
+using namespace lns;
+using namespace lns::cpu;
+
+/// Elements of a filled tensor per work item.
+static constexpr int64_t kFillChunk = 16384;
+
+LogicalResult cpu::lowerCrossEntropy(CrossEntropyOp op, KernelSet &set,
+                                     Launches &launches) {
+  auto type = cast<RankedTensorType>(op.getLogits().getType());
+  int64_t width = type.getShape().back();
+  Builder builder(op.getContext());
+  MemRefType flat = flatBuffer(builder.getF32Type());
+  KernelSpec spec;
+  spec.kind = "cross_entropy";
+  spec.key = std::to_string(width);
+  spec.source = "cross_entropy";
+  spec.buffers = {rowBuffer(builder.getF32Type(), width),
+                  flatBuffer(builder.getI32Type()), flat, flat};
+  LaunchBuilder launch;
+  launch.launch.kernel =
+      set.getKernel(spec, op.getLoc(), [&](CodeBuilder &b, KernelFrame &frame) {
+        Value logits = frame.buffers[0];
+        Value lowest = b.splat(-std::numeric_limits<double>::infinity());
+        b.loop(frame.begin, frame.end, 1, [&](Value row) {
+          // A tail is loaded a second time as the last full vector where there
+          // is one: the maximum does not mind.
+          auto maximum = [&](Value x, Value y) { return b.max(x, y); };
+          Value most;
+          if (width >= kLanes) {
+            most = b.reduceChunks(
+                width / kLanes * kLanes, 4, lowest,
+                [&](Value column, int64_t lanes, Value acc) {
+                  return b.max(b.loadVector(logits, {row, column}, lanes), acc);
+                },
+                maximum);
+            if (width % kLanes != 0)
+              most = b.max(b.loadVector(logits, {row, b.index(width - kLanes)}),
+                           most);
+            most = b.maxAcross(most);
+          } else {
+            most = b.load(logits, {row, b.index(0)});
+            for (int64_t i = 1; i < width; ++i)
+              most = b.max(b.load(logits, {row, b.index(i)}), most);
+          }
+          Value sums = b.reduceChunks(
+              width, 2, b.splat(0.0),
+              [&](Value column, int64_t lanes, Value acc) {
+                Value x = b.loadVector(logits, {row, column}, lanes);
+                Value p = b.exp(b.sub(x, b.broadcast(most, lanes)));
+                return b.add(acc, b.padWithZeros(p));
+              },
+              [&](Value x, Value y) { return b.add(x, y); });
+          Value lse = b.add(most, b.log(b.sumAcross(sums)));
+          Value target = b.loadIndex(frame.buffers[1], row);
+          b.store(b.sub(lse, b.load(logits, {row, target})), frame.buffers[2],
+                  row);
+          b.store(lse, frame.buffers[3], row);
+        });
+      });
+  launch.value(op.getLogits())
+      .value(op.getTargets())
+      .value(op.getLosses())
+      .value(op.getLse());
+  launch.launch.items = getRows(type);
+  launches.push_back(std::move(launch.launch));
+  return success();
+}
+
+LogicalResult cpu::lowerCrossEntropyGrad(CrossEntropyGradOp op, KernelSet &set,
+                                         Launches &launches) {
+  auto type = cast<RankedTensorType>(op.getLogits().getType());
+  int64_t width = type.getShape().back();
+  Builder builder(op.getContext());
+  MemRefType rows = rowBuffer(builder.getF32Type(), width);
+  MemRefType flat = flatBuffer(builder.getF32Type());
+  KernelSpec spec;
+  spec.kind = "cross_entropy_grad";
+  spec.key = std::to_string(width);
+  spec.source = "cross_entropy_grad";
+  spec.buffers = {rows, flatBuffer(builder.getI32Type()), flat, flat, rows};
+  LaunchBuilder launch;
+  launch.launch.kernel =
+      set.getKernel(spec, op.getLoc(), [&](CodeBuilder &b, KernelFrame &frame) {
+        // The result may lie over the logits: every element is read just
+        // before it is written, and the target is corrected in the result.
+        Value logits = frame.buffers[0], result = frame.buffers[4];
+        b.loop(frame.begin, frame.end, 1, [&](Value row) {
+          Value lse = b.load(frame.buffers[2], row);
+          Value grad = b.load(frame.buffers[3], row);
+          b.chunks(width, 2, [&](Value column, int64_t lanes) {
+            Value x = b.loadVector(logits, {row, column}, lanes);
+            Value p = b.exp(b.sub(x, b.broadcast(lse, lanes)));
+            b.storeVector(b.mul(p, b.broadcast(grad, lanes)), result,
+                          {row, column});
+          });
+          Value target = b.loadIndex(frame.buffers[1], row);
+          b.store(b.sub(b.load(result, {row, target}), grad), result,
+                  {row, target});
+        });
+      });
+  launch.value(op.getLogits())
+      .value(op.getTargets())
+      .value(op.getLse())
+      .value(op.getGrad())
+      .value(op.getResult());
+  launch.launch.items = getRows(type);
+  launches.push_back(std::move(launch.launch));
+  return success();
+}
+
+LogicalResult cpu::lowerMean(MeanOp op, KernelSet &set, Launches &launches) {
+  KernelSpec spec;
+  spec.kind = "mean";
+  spec.source = "mean";
+  spec.buffers.assign(2, flatBuffer(Float32Type::get(op.getContext())));
+  spec.ints = 1; // elements
+  LaunchBuilder launch;
+  launch.launch.kernel =
+      set.getKernel(spec, op.getLoc(), [&](CodeBuilder &b, KernelFrame &frame) {
+        b.loop(frame.begin, frame.end, 1, [&](Value) {
+          Value sum = sumInDouble(
+              b, b.index(0), frame.ints[0], [&](Value i, int64_t lanes) {
+                return b.toDouble(b.loadVector(frame.buffers[0], i, lanes));
+              });
+          Value mean = b.div(sum, b.toDouble(toReal(b, frame.ints[0])));
+          b.store(b.toFloat(mean), frame.buffers[1], b.index(0));
+        });
+      });
+  launch.value(op.getInput()).value(op.getResult());
+  launch.launch.ints = {
+      cast<RankedTensorType>(op.getInput().getType()).getNumElements()};
+  launch.launch.items = 1;
+  launches.push_back(std::move(launch.launch));
+  return success();
+}
+
+LogicalResult cpu::lowerMeanGrad(MeanGradOp op, KernelSet &set,
+                                 Launches &launches) {
+  KernelSpec spec;
+  spec.kind = "mean_grad";
+  spec.source = "mean_grad";
+  spec.buffers.assign(2, flatBuffer(Float32Type::get(op.getContext())));
+  spec.ints = 1; // elements
+  LaunchBuilder launch;
+  launch.launch.kernel =
+      set.getKernel(spec, op.getLoc(), [&](CodeBuilder &b, KernelFrame &frame) {
+        Value share = b.div(b.load(frame.buffers[0], b.index(0)),
+                            toReal(b, frame.ints[0]));
+        overChunks(
+            b, frame, kFillChunk, frame.ints[0], [&](Value i, int64_t lanes) {
+              b.storeVector(b.broadcast(share, lanes), frame.buffers[1], i);
+            });
+      });
+  launch.value(op.getGrad()).value(op.getResult());
+  int64_t elements =
+      cast<RankedTensorType>(op.getResult().getType()).getNumElements();
+  launch.launch.ints = {elements};
+  launch.launch.items = roundUp(elements, kFillChunk) / kFillChunk;
+  launches.push_back(std::move(launch.launch));
+  return success();
+}
+
+LogicalResult cpu::lowerConstant(lns::ConstantOp op, KernelSet &set,
+                                 Launches &launches) {
+  KernelSpec spec;
+  spec.kind = "fill";
+  spec.source = "constant";
+  spec.buffers = {flatBuffer(Float32Type::get(op.getContext()))};
+  spec.floats = 1; // value
+  spec.ints = 1;   // elements
+  LaunchBuilder launch;
+  launch.launch.kernel =
+      set.getKernel(spec, op.getLoc(), [&](CodeBuilder &b, KernelFrame &frame) {
+        overChunks(b, frame, kFillChunk, frame.ints[0],
+                   [&](Value i, int64_t lanes) {
+                     b.storeVector(b.broadcast(frame.floats[0], lanes),
+                                   frame.buffers[0], i);
+                   });
+      });
+  launch.value(op.getResult());
+  int64_t elements =
+      cast<RankedTensorType>(op.getResult().getType()).getNumElements();
+  launch.launch.floats = {static_cast<float>(op.getValue().convertToDouble())};
+  launch.launch.ints = {elements};
+  launch.launch.items = roundUp(elements, kFillChunk) / kFillChunk;
+  launches.push_back(std::move(launch.launch));
+  return success();
+}
