@@ -1,0 +1,109 @@
+//===- AddOptimizer.cpp - AdamW with clipping -------------------*- C++ -*-===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+//
+// Makes @apply (gradients to parameters) and @train_step, which is @grads
+// followed by @apply: the same ops in the same order, so the same bits.
+//
+//===----------------------------------------------------------------------===//
+
+#include "dialect/LnsDialect.h"
+#include "dialect/LnsOps.h"
+#include "passes/Passes.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/Builders.h"
+#include "mlir/Pass/Pass.h"
+#include "llvm/Support/MathExtras.h"
+
+namespace lns {
+#define GEN_PASS_DEF_ADDOPTIMIZER
+#include "passes/Passes.h.inc"
+} // namespace lns
+
+using namespace mlir;
+using namespace lns;
+
+namespace {
+
+constexpr int64_t kOptimizerSlots = 8; // runtime/kernel_abi.h
+constexpr int64_t kChunk = 65536;      // lns.clip_factor's fixed order
+
+struct AddOptimizerPass : lns::impl::AddOptimizerBase<AddOptimizerPass> {
+  void runOnOperation() override {
+    ModuleOp module = getOperation();
+    auto grads = module.lookupSymbol<func::FuncOp>("grads");
+    if (!grads) {
+      module.emitError("there is no function 'grads' to optimize with; run "
+                       "'lns-differentiate' first");
+      return signalPassFailure();
+    }
+    auto parameters = llvm::to_vector(module.getOps<ParameterOp>());
+    OpBuilder builder(module.getContext());
+    Type element =
+        cast<RankedTensorType>(parameters.front().getType()).getElementType();
+    auto scalar = RankedTensorType::get({}, element);
+    auto slots = RankedTensorType::get({kOptimizerSlots}, element);
+
+    builder.setInsertionPointAfter(grads);
+    auto apply =
+        func::FuncOp::create(builder, module.getLoc(), "apply",
+                             builder.getFunctionType({slots}, {scalar}));
+    auto step = cast<func::FuncOp>(builder.clone(*grads));
+    step.setSymName("train_step");
+
+    builder.setInsertionPointToStart(apply.addEntryBlock());
+    SmallVector<Value> gradients;
+    for (ParameterOp parameter : parameters)
+      gradients.push_back(GetOp::create(builder, parameter.getLoc(),
+                                        parameter.getType(), Storage::gradient,
+                                        parameter.getSymName()));
+    Value norm =
+        addUpdates(builder, parameters, gradients, apply.getArgument(0));
+    func::ReturnOp::create(builder, module.getLoc(), norm);
+
+    // train_step updates with the values that it stores.
+    Block &body = step.getBody().front();
+    Value optimizer = body.addArgument(slots, module.getLoc());
+    gradients.clear();
+    for (auto set : body.getOps<SetOp>())
+      gradients.push_back(set.getValue());
+    Operation *terminator = body.getTerminator();
+    builder.setInsertionPoint(terminator);
+    norm = addUpdates(builder, parameters, gradients, optimizer);
+    terminator->insertOperands(terminator->getNumOperands(), norm);
+    step.setFunctionType(builder.getFunctionType(
+        body.getArgumentTypes(), terminator->getOperandTypes()));
+  }
+
+private:
+  /// Clip factor over all gradients, then one AdamW per parameter.
+  static Value addUpdates(OpBuilder &builder, ArrayRef<ParameterOp> parameters,
+                          ArrayRef<Value> gradients, Value optimizer) {
+    int64_t chunks = 0;
+    for (Value gradient : gradients)
+      chunks += llvm::divideCeil(
+          cast<RankedTensorType>(gradient.getType()).getNumElements(), kChunk);
+    Type element = cast<RankedTensorType>(optimizer.getType()).getElementType();
+    auto scalar = RankedTensorType::get({}, element);
+    Location location = NameLoc::get(builder.getStringAttr("optimizer.clip"));
+    auto clip = ClipFactorOp::create(
+        builder, location,
+        TypeRange{scalar, scalar,
+                  RankedTensorType::get({chunks}, builder.getF64Type())},
+        optimizer, gradients);
+    for (auto [constParameter, gradient] : llvm::zip(parameters, gradients)) {
+      ParameterOp parameter = constParameter;
+      Location updateLocation = NameLoc::get(
+          builder.getStringAttr("optimizer." + parameter.getSymName().str()));
+      AdamWOp::create(builder, updateLocation, parameter.getSymName(), gradient,
+                      clip.getFactor(), optimizer, parameter.getDecay());
+    }
+    return clip.getNorm();
+  }
+};
+
+} // namespace

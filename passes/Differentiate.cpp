@@ -1,0 +1,206 @@
+//===- Differentiate.cpp - Reverse-mode differentiation ---------*- C++ -*-===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+//
+// Makes @grads from @eval: a copy of the forward pass, then its ops in reverse
+// order, each building its own adjoint (DifferentiableOpInterface). Gradients
+// of a value with several readers are summed in the order in which the reverse
+// walk meets the readers, so that the sum is the same on every run.
+//
+//===----------------------------------------------------------------------===//
+
+#include "dialect/LnsDialect.h"
+#include "dialect/LnsInterfaces.h"
+#include "dialect/LnsOps.h"
+#include "passes/Passes.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/Builders.h"
+#include "mlir/Pass/Pass.h"
+#include "llvm/ADT/MapVector.h"
+
+namespace lns {
+#define GEN_PASS_DEF_DIFFERENTIATE
+#include "passes/Passes.h.inc"
+} // namespace lns
+
+using namespace mlir;
+using namespace lns;
+
+namespace {
+
+/// "layers.3.mlp.up_proj" -> "layers.3.mlp.up_proj.grad".
+Location getGradientLocation(Location location) {
+  auto named = dyn_cast<NameLoc>(location);
+  if (!named)
+    return location;
+  auto name =
+      StringAttr::get(location.getContext(), named.getName().str() + ".grad");
+  return NameLoc::get(name, named.getChildLoc());
+}
+
+class Differentiator {
+public:
+  explicit Differentiator(func::FuncOp function)
+      : function(function), block(function.getBody().front()) {}
+
+  LogicalResult run(ModuleOp module) {
+    markActive();
+    Operation *terminator = block.getTerminator();
+    if (terminator->getNumOperands() != 1 ||
+        !active.contains(terminator->getOperand(0)))
+      return function.emitError("returns no value that depends on a parameter, "
+                                "so there is nothing to differentiate");
+    SmallVector<Operation *> forward;
+    for (Operation &op : llvm::make_early_inc_range(block.without_terminator()))
+      forward.push_back(&op);
+    if (failed(prepare(forward)))
+      return failure();
+
+    Value loss = terminator->getOperand(0);
+    OpBuilder builder(terminator);
+    addGradient(builder, loss,
+                ConstantOp::create(builder, loss.getLoc(), loss.getType(),
+                                   builder.getF64FloatAttr(1.0)));
+    for (Operation *op : llvm::reverse(forward))
+      if (failed(differentiate(builder, op)))
+        return failure();
+    storeGradients(builder, module);
+    // What stands behind the loss is gradient; profiles and errors say so.
+    for (Operation *op = loss.getDefiningOp()->getNextNode(); op != terminator;
+         op = op->getNextNode())
+      op->setLoc(getGradientLocation(op->getLoc()));
+    return success();
+  }
+
+private:
+  /// Active: depends on a parameter.
+  void markActive() {
+    for (Operation &op : block.without_terminator()) {
+      bool isActive =
+          isa<GetOp>(op) || llvm::any_of(op.getOperands(), [&](Value value) {
+            return active.contains(value);
+          });
+      if (!isActive)
+        continue;
+      for (Value result : op.getResults())
+        if (isa<FloatType>(getElementTypeOrSelf(result.getType())))
+          active.insert(result);
+    }
+  }
+
+  LogicalResult prepare(SmallVectorImpl<Operation *> &forward) {
+    for (Operation *&op : forward) {
+      auto differentiable = dyn_cast<DifferentiableOpInterface>(op);
+      if (!differentiable)
+        continue;
+      OpBuilder builder(op);
+      Operation *prepared = differentiable.prepareForward(builder);
+      if (prepared == op)
+        continue;
+      for (auto [from, to] :
+           llvm::zip(op->getResults(), prepared->getResults()))
+        from.replaceAllUsesWith(to);
+      op->erase();
+      op = prepared;
+      active.insert(op->result_begin(), op->result_end());
+    }
+    return success();
+  }
+
+  void addGradient(OpBuilder &builder, Value value, Value gradient) {
+    Value &sum = gradients[value];
+    sum = sum ? AddOp::create(builder, gradient.getLoc(), value.getType(), sum,
+                              gradient)
+                    .getResult()
+              : gradient;
+  }
+
+  LogicalResult differentiate(OpBuilder &builder, Operation *op) {
+    SmallVector<Value> resultGradients;
+    bool reached = false;
+    for (Value result : op->getResults()) {
+      resultGradients.push_back(gradients.lookup(result));
+      reached |= bool(resultGradients.back());
+    }
+    bool isActive = llvm::any_of(op->getResults(),
+                                 [&](Value v) { return active.contains(v); });
+    if (!reached || !isActive)
+      return success();
+    if (isa<GetOp>(op))
+      return success();
+    auto differentiable = dyn_cast<DifferentiableOpInterface>(op);
+    if (!differentiable)
+      return op->emitOpError("lies between a parameter and the loss, but has "
+                             "no adjoint");
+    SmallVector<Value> operandGradients;
+    if (failed(differentiable.buildAdjoint(builder, resultGradients,
+                                           operandGradients)))
+      return failure();
+    for (auto [operand, gradient] :
+         llvm::zip(op->getOperands(), operandGradients))
+      if (gradient && active.contains(operand))
+        addGradient(builder, operand, gradient);
+    return success();
+  }
+
+  /// Stores the gradient of every parameter, in the parameters' order.
+  void storeGradients(OpBuilder &builder, ModuleOp module) {
+    llvm::MapVector<StringAttr, Value> byParameter;
+    for (Operation &op : block.without_terminator()) {
+      auto get = dyn_cast<GetOp>(op);
+      if (!get || get.getStorage() != Storage::parameter)
+        continue;
+      Value gradient = gradients.lookup(get.getValue());
+      if (!gradient)
+        continue;
+      Value &sum = byParameter[get.getSymbolAttr().getAttr()];
+      sum = sum ? AddOp::create(builder, gradient.getLoc(), gradient.getType(),
+                                sum, gradient)
+                      .getResult()
+                : gradient;
+    }
+    for (auto parameter : module.getOps<ParameterOp>()) {
+      Value gradient = byParameter.lookup(parameter.getSymNameAttr());
+      // A parameter that the loss does not depend on.
+      if (!gradient)
+        gradient =
+            ConstantOp::create(builder, parameter.getLoc(), parameter.getType(),
+                               builder.getF64FloatAttr(0.0));
+      SetOp::create(builder, parameter.getLoc(), gradient, Storage::gradient,
+                    parameter.getSymName());
+    }
+  }
+
+  func::FuncOp function;
+  Block &block;
+  llvm::DenseSet<Value> active;
+  llvm::DenseMap<Value, Value> gradients;
+};
+
+struct DifferentiatePass : lns::impl::DifferentiateBase<DifferentiatePass> {
+  void runOnOperation() override {
+    ModuleOp module = getOperation();
+    auto eval = module.lookupSymbol<func::FuncOp>("eval");
+    if (!eval) {
+      module.emitError("there is no function 'eval' to differentiate; run "
+                       "'lns-instantiate' first");
+      return signalPassFailure();
+    }
+    if (Operation *other = module.lookupSymbol("grads")) {
+      other->emitError("'grads' exists already; it is made from 'eval'");
+      return signalPassFailure();
+    }
+    OpBuilder builder(eval);
+    builder.setInsertionPointAfter(eval);
+    auto grads = cast<func::FuncOp>(builder.clone(*eval));
+    grads.setSymName("grads");
+    if (failed(Differentiator(grads).run(module)))
+      return signalPassFailure();
+  }
+};
+
+} // namespace

@@ -1,0 +1,71 @@
+//===- FoldDepthScale.cpp - The depth scale into the linears ----*- C++ -*-===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+//
+// norm(x) * s read by linears only: s moves into the `alpha` of each of them.
+// Exact, because a linear without bias in its alpha term is homogeneous:
+// (s h) W^T = s (h W^T).
+//
+//===----------------------------------------------------------------------===//
+
+#include "dialect/LnsDialect.h"
+#include "dialect/LnsOps.h"
+#include "passes/Passes.h"
+
+#include "mlir/IR/Remarks.h"
+#include "mlir/Pass/Pass.h"
+
+namespace lns {
+#define GEN_PASS_DEF_FOLDDEPTHSCALE
+#include "passes/Passes.h.inc"
+} // namespace lns
+
+using namespace mlir;
+using namespace lns;
+
+namespace {
+
+/// The first reader that is not a linear's input, if any.
+Operation *findOtherReader(NormOp norm) {
+  for (OpOperand &use : norm.getResult().getUses()) {
+    auto linear = dyn_cast<LinearOp>(use.getOwner());
+    if (!linear || use.getOperandNumber() != 0)
+      return use.getOwner();
+  }
+  return nullptr;
+}
+
+struct FoldDepthScalePass : lns::impl::FoldDepthScaleBase<FoldDepthScalePass> {
+  void runOnOperation() override {
+    getOperation()->walk([&](NormOp norm) {
+      double scale = norm.getScale().convertToDouble();
+      if (scale == 1.0)
+        return;
+      auto options =
+          remark::RemarkOpts::name("fold-depth-scale").category("lns-norm");
+      if (Operation *other = findOtherReader(norm)) {
+        remark::missed(norm.getLoc(), options)
+            << "depth scale stays: a reader is '"
+            << other->getName().getStringRef() << "', not lns.linear";
+        return;
+      }
+      unsigned readers = 0;
+      for (Operation *user : norm.getResult().getUsers()) {
+        auto linear = cast<LinearOp>(user);
+        linear.setAlphaAttr(
+            FloatAttr::get(linear.getAlphaAttr().getType(),
+                           linear.getAlpha().convertToDouble() * scale));
+        ++readers;
+      }
+      norm.setScaleAttr(FloatAttr::get(norm.getScaleAttr().getType(), 1.0));
+      remark::passed(norm.getLoc(), options)
+          << "depth scale folded into readers"
+          << remark::metric("readers", readers);
+    });
+  }
+};
+
+} // namespace

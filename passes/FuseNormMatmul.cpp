@@ -1,0 +1,121 @@
+//===- FuseNormMatmul.cpp - Norms into the matmuls they feed ----*- C++ -*-===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+//
+// linear(norm(x, g), W) = row_scale(linear(x, W'), r)
+//   with r = row_rstd(x) and W' = scale_columns(W, g, alpha).
+//
+// The matmul then reads the raw residual stream, the normalized activation is
+// never written nor kept, and the row scale is applied where the result is next
+// touched. The same algebra was used by hand for inference (FlashNorm, arXiv
+// 2407.09577); its backward half follows from the adjoints of the three ops.
+//
+//===----------------------------------------------------------------------===//
+
+#include "dialect/LnsDialect.h"
+#include "dialect/LnsOps.h"
+#include "passes/Passes.h"
+
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/Remarks.h"
+#include "mlir/Pass/Pass.h"
+
+namespace lns {
+#define GEN_PASS_DEF_FUSENORMMATMUL
+#include "passes/Passes.h.inc"
+} // namespace lns
+
+using namespace mlir;
+using namespace lns;
+
+namespace {
+
+struct FuseNormMatmulPass : lns::impl::FuseNormMatmulBase<FuseNormMatmulPass> {
+  using Base::Base;
+
+  void runOnOperation() override {
+    SmallVector<NormOp> norms;
+    getOperation()->walk([&](NormOp norm) { norms.push_back(norm); });
+    for (NormOp norm : norms) {
+      auto options =
+          remark::RemarkOpts::name("fuse-norm-matmul").category("lns-norm");
+      std::string reason = getRefusal(norm);
+      if (!reason.empty()) {
+        remark::missed(norm.getLoc(), options) << reason;
+        continue;
+      }
+      unsigned readers = fuse(norm);
+      remark::passed(norm.getLoc(), options)
+          << "norm fused into its matmuls"
+          << remark::metric("matmuls", readers);
+    }
+  }
+
+private:
+  /// Why the norm cannot or should not be fused; empty if it can.
+  std::string getRefusal(NormOp norm) {
+    if (norm.getKind() != NormKind::rms)
+      return "only rms norms are fused";
+    if (norm.getScale().convertToDouble() != 1.0)
+      return "its scale is not folded";
+    if (norm.getResult().use_empty())
+      return "it has no reader";
+    auto type = cast<RankedTensorType>(norm.getInput().getType());
+    for (OpOperand &use : norm.getResult().getUses()) {
+      auto linear = dyn_cast<LinearOp>(use.getOwner());
+      if (!linear || use.getOperandNumber() != 0)
+        return ("a reader is '" + use.getOwner()->getName().getStringRef() +
+                "', not lns.linear: the normalized value must exist for it")
+            .str();
+      if (linear.getBias())
+        return "a reader has a bias, which comes after the row scale";
+      int64_t width =
+          cast<RankedTensorType>(linear.getWeight().getType()).getShape()[0];
+      // The row scale then runs over the result, so a result much wider than
+      // the input (the vocabulary) costs more than the norm did.
+      if (width > maxWidening * type.getShape().back())
+        return ("a reader's result is " + llvm::Twine(width) +
+                " wide for an input of " + llvm::Twine(type.getShape().back()) +
+                ", more than " + llvm::Twine(int64_t(maxWidening)) + " times")
+            .str();
+    }
+    return "";
+  }
+
+  unsigned fuse(NormOp norm) {
+    OpBuilder builder(norm);
+    auto type = cast<RankedTensorType>(norm.getInput().getType());
+    auto rows = RankedTensorType::get(type.getShape().drop_back(),
+                                      type.getElementType());
+    Value rstd = RowRstdOp::create(builder, norm.getLoc(), rows,
+                                   norm.getInput(), norm.getEpsAttr());
+    unsigned readers = 0;
+    for (Operation *user :
+         llvm::make_early_inc_range(norm.getResult().getUsers())) {
+      auto linear = cast<LinearOp>(user);
+      builder.setInsertionPoint(linear);
+      Location location = linear.getLoc();
+      Value weight = linear.getWeight();
+      double alpha = linear.getAlpha().convertToDouble();
+      if (norm.getGain() || alpha != 1.0)
+        weight = ScaleColumnsOp::create(builder, location, weight.getType(),
+                                        weight, norm.getGain(),
+                                        builder.getF64FloatAttr(alpha));
+      Value product = LinearOp::create(
+          builder, location, linear.getResult().getType(), norm.getInput(),
+          weight, /*bias=*/Value(), builder.getF64FloatAttr(1.0));
+      Value scaled = RowScaleOp::create(builder, location, product.getType(),
+                                        product, rstd);
+      linear.getResult().replaceAllUsesWith(scaled);
+      linear.erase();
+      ++readers;
+    }
+    norm.erase();
+    return readers;
+  }
+};
+
+} // namespace

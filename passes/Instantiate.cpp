@@ -1,0 +1,309 @@
+//===- Instantiate.cpp - Model form to graph form ---------------*- C++ -*-===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+//
+// Writes every block out, gives batch and time their sizes, makes parameters
+// symbols and each norm's depth scale a number: 1/sqrt(l), l the 1-based index
+// of the block in the whole model (arXiv 2502.05795).
+//
+//===----------------------------------------------------------------------===//
+
+#include "dialect/LnsDialect.h"
+#include "dialect/LnsOps.h"
+#include "passes/Passes.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/IRMapping.h"
+#include "mlir/Pass/Pass.h"
+#include "llvm/ADT/StringMap.h"
+#include <cmath>
+
+namespace lns {
+#define GEN_PASS_DEF_INSTANTIATE
+#include "passes/Passes.h.inc"
+} // namespace lns
+
+using namespace mlir;
+using namespace lns;
+
+namespace {
+
+constexpr llvm::StringLiteral kLayerMark = "{layer}";
+
+std::string replaceLayer(StringRef name, int64_t layer) {
+  auto [before, after] = name.split(kLayerMark);
+  if (before.size() == name.size())
+    return name.str();
+  return (before + llvm::Twine(layer) + after).str();
+}
+
+/// What an op is called in profiles: from the parameter it uses, without the
+/// leading "model." and the trailing ".weight", else the op's own name.
+std::string getOpName(Operation &op, std::optional<int64_t> layer) {
+  for (Value operand : op.getOperands())
+    if (auto param = operand.getDefiningOp<ParamOp>())
+      if (isa<NormOp, LinearOp, EmbeddingOp>(op)) {
+        std::string name = replaceLayer(param.getName(), layer.value_or(0));
+        StringRef shortName = name;
+        shortName.consume_front("model.");
+        shortName.consume_back(".weight");
+        return shortName.str();
+      }
+  StringRef mnemonic = op.getName().stripDialect();
+  if (!layer)
+    return mnemonic.str();
+  return ("layers." + llvm::Twine(*layer) + "." + mnemonic).str();
+}
+
+class Instantiator {
+public:
+  Instantiator(ModelOp model, int64_t batch, int64_t sequence)
+      : model(model), batch(batch), sequence(sequence),
+        module(model->getParentOfType<ModuleOp>()),
+        builder(model.getContext()) {}
+
+  LogicalResult run() {
+    Block &body = model.getBody().front();
+    auto logits =
+        cast<RankedTensorType>(body.getTerminator()->getOperand(0).getType());
+    vocabulary = logits.getShape().back();
+    if (failed(checkSizes()))
+      return failure();
+    builder.setInsertionPoint(model);
+    if (failed(declareParameters()))
+      return failure();
+
+    auto tokens =
+        RankedTensorType::get({batch, sequence}, builder.getI32Type());
+    auto logitsType = cast<RankedTensorType>(getStaticType(logits));
+    auto scalar = RankedTensorType::get({}, logits.getElementType());
+    {
+      func::FuncOp function = createFunction("logits", {tokens}, {logitsType});
+      Value result = emitForward(function.getArgument(0));
+      func::ReturnOp::create(builder, model.getLoc(), result);
+    }
+    builder.setInsertionPoint(model);
+    {
+      func::FuncOp function =
+          createFunction("eval", {tokens, tokens}, {scalar});
+      Value result = emitForward(function.getArgument(0));
+      auto rows =
+          RankedTensorType::get({batch, sequence}, logits.getElementType());
+      Location location = name("loss");
+      auto entropy =
+          CrossEntropyOp::create(builder, location, TypeRange{rows, rows},
+                                 result, function.getArgument(1));
+      Value loss =
+          MeanOp::create(builder, location, scalar, entropy.getLosses());
+      func::ReturnOp::create(builder, model.getLoc(), loss);
+    }
+    recordFacts();
+    model.erase();
+    return success();
+  }
+
+private:
+  Location name(const llvm::Twine &text) {
+    return NameLoc::get(builder.getStringAttr(text), model.getLoc());
+  }
+
+  LogicalResult checkSizes() {
+    WalkResult result = model.walk([&](Operation *op) {
+      for (Type type : op->getResultTypes()) {
+        auto tensor = cast<RankedTensorType>(getStaticType(type));
+        int64_t elements = 1;
+        for (int64_t extent : tensor.getShape())
+          if (llvm::MulOverflow(elements, extent, elements) ||
+              elements > (int64_t(1) << 40)) {
+            op->emitOpError() << "has type " << tensor << " for batch " << batch
+                              << " and seq " << sequence
+                              << ", but a tensor has at most 2^40 elements; "
+                                 "use a smaller batch or seq";
+            return WalkResult::interrupt();
+          }
+      }
+      return WalkResult::advance();
+    });
+    return failure(result.wasInterrupted());
+  }
+
+  /// Batch and time are the dynamic dimensions, in this order.
+  Type getStaticType(Type type) {
+    auto tensor = dyn_cast<RankedTensorType>(type);
+    if (!tensor || tensor.hasStaticShape())
+      return type;
+    SmallVector<int64_t> shape(tensor.getShape());
+    int64_t sizes[] = {batch, sequence};
+    unsigned next = 0;
+    for (int64_t &extent : shape)
+      if (ShapedType::isDynamic(extent))
+        extent = sizes[std::min(next++, 1u)];
+    return RankedTensorType::get(shape, tensor.getElementType());
+  }
+
+  func::FuncOp createFunction(StringRef symbol, TypeRange inputs,
+                              TypeRange outputs) {
+    auto function =
+        func::FuncOp::create(builder, model.getLoc(), symbol,
+                             builder.getFunctionType(inputs, outputs));
+    builder.setInsertionPointToStart(function.addEntryBlock());
+    return function;
+  }
+
+  LogicalResult declareParameters() {
+    WalkResult result = model.walk<WalkOrder::PreOrder>([&](Operation *op) {
+      if (auto param = dyn_cast<ParamOp>(op);
+          param && isa<ModelOp>(op->getParentOp()))
+        return WalkResult(declareParameter(param, std::nullopt));
+      auto layers = dyn_cast<LayersOp>(op);
+      if (!layers)
+        return WalkResult::advance();
+      int64_t depth = layers.getDepth();
+      for (int64_t i = 0; i < depth; ++i)
+        for (auto param : layers.getBody().getOps<ParamOp>())
+          if (failed(declareParameter(param, layerCount + i)))
+            return WalkResult::interrupt();
+      firstLayer[layers] = layerCount;
+      layerCount += depth;
+      return WalkResult::skip();
+    });
+    return failure(result.wasInterrupted());
+  }
+
+  LogicalResult declareParameter(ParamOp param, std::optional<int64_t> layer) {
+    std::string symbol = replaceLayer(param.getName(), layer.value_or(0));
+    bool decay = param.getDecay().value_or(param.getRole() == Role::matrix ||
+                                           param.getRole() == Role::embedding);
+    auto [it, isNew] = parameters.try_emplace(symbol);
+    if (!isNew) {
+      ParameterOp first = it->second;
+      if (first.getType() == param.getValue().getType() &&
+          first.getInit() == param.getInit() &&
+          first.getInitValueAttr() == param.getInitValueAttr())
+        return success(); // shared, as a tied head is
+      InFlightDiagnostic diagnostic =
+          param.emitOpError()
+          << "'" << symbol << "' is " << param.getValue().getType()
+          << " here, but another parameter has this name; "
+             "rename one of them, or make them agree";
+      diagnostic.attachNote(first.getLoc())
+          << "it is " << first.getType() << " here";
+      return diagnostic;
+    }
+    it->second = ParameterOp::create(
+        builder, NameLoc::get(builder.getStringAttr(symbol), param.getLoc()),
+        symbol, param.getRole(), param.getInit(), param.getInitValueAttr(),
+        decay, param.getValue().getType());
+    return success();
+  }
+
+  /// Emits the whole forward pass; gives the logits.
+  Value emitForward(Value tokens) {
+    Block &body = model.getBody().front();
+    IRMapping mapping;
+    mapping.map(body.getArgument(0), tokens);
+    emitBlock(body, mapping, std::nullopt);
+    return mapping.lookup(body.getTerminator()->getOperand(0));
+  }
+
+  void emitBlock(Block &block, IRMapping &mapping,
+                 std::optional<int64_t> layer) {
+    for (Operation &op : block.without_terminator()) {
+      if (auto layers = dyn_cast<LayersOp>(op)) {
+        emitLayers(layers, mapping);
+        continue;
+      }
+      if (auto param = dyn_cast<ParamOp>(op)) {
+        std::string symbol = replaceLayer(param.getName(), layer.value_or(0));
+        ParameterOp parameter = parameters.lookup(symbol);
+        mapping.map(param.getValue(), GetOp::create(builder, parameter.getLoc(),
+                                                    parameter.getType(),
+                                                    Storage::parameter, symbol)
+                                          .getValue());
+        continue;
+      }
+      Operation *copy = builder.clone(op, mapping);
+      copy->setLoc(NameLoc::get(builder.getStringAttr(getOpName(op, layer)),
+                                op.getLoc()));
+      for (OpResult result : copy->getResults())
+        result.setType(getStaticType(result.getType()));
+      if (auto norm = dyn_cast<NormOp>(copy);
+          norm && norm.getDepthScale() == DepthScale::inv_sqrt_depth) {
+        isLns = true;
+        norm.setDepthScale(DepthScale::none);
+        norm.setScaleAttr(builder.getF64FloatAttr(
+            1.0 / std::sqrt(static_cast<double>(*layer + 1))));
+      }
+    }
+  }
+
+  void emitLayers(LayersOp layers, IRMapping &mapping) {
+    Block &body = layers.getBody().front();
+    SmallVector<Value> carried;
+    for (Value init : layers.getInits())
+      carried.push_back(mapping.lookup(init));
+    int64_t depth = layers.getDepth();
+    for (int64_t i = 0; i < depth; ++i) {
+      IRMapping inner(mapping);
+      for (auto [argument, value] : llvm::zip(body.getArguments(), carried))
+        inner.map(argument, value);
+      emitBlock(body, inner, firstLayer.lookup(layers) + i);
+      for (auto [value, operand] :
+           llvm::zip(carried, body.getTerminator()->getOperands()))
+        value = inner.lookup(operand);
+    }
+    for (auto [result, value] : llvm::zip(layers.getResults(), carried))
+      mapping.map(result, value);
+  }
+
+  void recordFacts() {
+    SmallVector<NamedAttribute> facts = {
+        builder.getNamedAttr("name", builder.getStringAttr(model.getSymName())),
+        builder.getNamedAttr("batch", builder.getI64IntegerAttr(batch)),
+        builder.getNamedAttr("sequence", builder.getI64IntegerAttr(sequence)),
+        builder.getNamedAttr("vocabulary",
+                             builder.getI64IntegerAttr(vocabulary)),
+        builder.getNamedAttr("layers", builder.getI64IntegerAttr(layerCount)),
+        builder.getNamedAttr("norm_scheme",
+                             builder.getStringAttr(isLns ? "lns" : "pre"))};
+    if (model.getConfigAttr())
+      facts.push_back(builder.getNamedAttr("config", model.getConfigAttr()));
+    module->setAttr("lns.model", builder.getDictionaryAttr(facts));
+  }
+
+  ModelOp model;
+  int64_t batch, sequence;
+  ModuleOp module;
+  OpBuilder builder;
+  int64_t vocabulary = 0, layerCount = 0;
+  bool isLns = false;
+  llvm::StringMap<ParameterOp> parameters;
+  llvm::DenseMap<Operation *, int64_t> firstLayer;
+};
+
+struct InstantiatePass : lns::impl::InstantiateBase<InstantiatePass> {
+  using Base::Base;
+  void runOnOperation() override {
+    ModuleOp module = getOperation();
+    if (batch < 1 || seq < 1 || batch > INT32_MAX || seq > INT32_MAX) {
+      module.emitError() << "batch " << batch << " and seq " << seq
+                         << " must be at least 1 and fit 32 bits";
+      return signalPassFailure();
+    }
+    auto models = llvm::to_vector(module.getOps<ModelOp>());
+    if (models.size() != 1) {
+      module.emitError() << "a module has one lns.model to instantiate, but "
+                            "this one has "
+                         << models.size();
+      return signalPassFailure();
+    }
+    if (failed(Instantiator(models.front(), batch, seq).run()))
+      signalPassFailure();
+  }
+};
+
+} // namespace

@@ -1,0 +1,151 @@
+//===- Passes.td - All passes, in the order of the pipeline -*- tablegen -*-===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LNS_PASSES_TD
+#define LNS_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def Instantiate : Pass<"lns-instantiate", "::mlir::ModuleOp"> {
+  let summary = "Write every block out, with sizes and depth scales as numbers";
+  let description = [{
+    Turns the module's one `lns.model` into graph form: `lns.parameter` symbols
+    and the functions `@logits(tokens)` and `@eval(tokens, targets)`. Batch and
+    time get their sizes; a norm with `depth_scale(inv_sqrt_depth)` gets
+    `scale(1/sqrt(l))`, l the 1-based index of its block in the whole model.
+    Every op is named, for profiles and errors, by a NameLoc such as
+    `layers.3.mlp.gate_proj`. The module attribute `lns.model` keeps the model's
+    name, sizes and norm scheme.
+
+    ```mlir
+    %n = lns.norm rms %h, %g depth_scale(inv_sqrt_depth) : tensor<?x?x64xf32>, tensor<64xf32>
+    // in block 4:
+    %n = lns.norm rms %h, %g scale(5.000000e-01) : tensor<2x8x64xf32>, tensor<64xf32>
+    ```
+  }];
+  let options = [
+    Option<"batch", "batch", "int64_t", "8", "Sequences in a step">,
+    Option<"seq", "seq", "int64_t", "256", "Tokens in a sequence">
+  ];
+  let dependentDialects = ["::mlir::func::FuncDialect", "::lns::LnsDialect"];
+}
+
+def VerifyGraph : Pass<"lns-verify-graph", "::mlir::ModuleOp"> {
+  let summary = "Check that no model form is left";
+  let description = [{
+    Ends the graph phase: lists every `lns.model`, `lns.layers` and `lns.param`,
+    every dynamic shape and every symbolic depth scale that is still there.
+  }];
+}
+
+def FoldDepthScale : Pass<"lns-fold-depth-scale"> {
+  let summary = "Move a norm's depth scale into the linears that read it";
+  let description = [{
+    Does not fire when the normalized value has a reader that is no linear: the
+    scale then stays on the norm.
+
+    ```mlir
+    %n = lns.norm rms %x, %g scale(5.000000e-01) : tensor<2x8x64xf32>, tensor<64xf32>
+    %y = lns.linear %n, %w : (tensor<2x8x64xf32>, tensor<64x64xf32>) -> tensor<2x8x64xf32>
+    // becomes
+    %n = lns.norm rms %x, %g : tensor<2x8x64xf32>, tensor<64xf32>
+    %y = lns.linear %n, %w {alpha = 5.000000e-01 : f64} : (tensor<2x8x64xf32>, tensor<64x64xf32>) -> tensor<2x8x64xf32>
+    ```
+  }];
+}
+
+def FuseNormMatmul : Pass<"lns-fuse-norm-matmul"> {
+  let summary = "Fuse a norm with the matmuls that it feeds";
+  let description = [{
+    linear(norm(x, g), W) with alpha s becomes row_scale(linear(x, W'), r), r =
+    row_rstd(x), W' = scale_columns(W, g, s). The matmul reads the raw residual
+    stream; the normalized activation is never written.
+
+    Does not fire for norms that are not rms, whose scale is not folded, with a
+    reader that is no linear or that has a bias, and for a reader whose result
+    is more than `max-widening` times as wide as the input (the row scale over
+    the vocabulary would cost more than the norm). Remarks in category
+    `lns-norm` say why.
+  }];
+  let options = [Option<"maxWidening", "max-widening", "int64_t", "8",
+                        "Widest result, in widths of the input">];
+}
+
+def DecomposeNorms : Pass<"lns-decompose-norms"> {
+  let summary = "Write the norms that stay as row ops";
+  let description = [{
+    norm(x, g) * s = row_scale(scale_columns(x, g, s), row_rstd(x)). A norm of
+    another kind than rms is an error.
+  }];
+}
+
+def Differentiate : Pass<"lns-differentiate", "::mlir::ModuleOp"> {
+  let summary = "Make @grads from @eval by reverse-mode differentiation";
+  let description = [{
+    `@grads(tokens, targets)` returns the loss and stores every parameter's
+    gradient with `lns.set gradient`, zero for one that the loss does not
+    depend on. Each op builds its own adjoint; an op on the way that has none is
+    an error.
+  }];
+  let dependentDialects = ["::lns::LnsDialect"];
+}
+
+def AddOptimizer : Pass<"lns-add-optimizer", "::mlir::ModuleOp"> {
+  let summary = "Make @apply and @train_step: clip and AdamW";
+  let description = [{
+    `@apply(optimizer)` takes the stored gradients, `@train_step(tokens,
+    targets, optimizer)` is `@grads` followed by the same updates, so both ways
+    give the same bits. `optimizer` holds the 8 values of
+    runtime/kernel_abi.h.
+  }];
+  let dependentDialects = ["::mlir::func::FuncDialect", "::lns::LnsDialect"];
+}
+
+def VerifyTrain : Pass<"lns-verify-train", "::mlir::ModuleOp"> {
+  let summary = "Check that training form is complete";
+  let description = [{
+    Ends the training phase: the five entry points are there, no `lns.norm` is
+    left, and every parameter's gradient is stored once in `@grads` and
+    `@train_step`.
+  }];
+}
+
+def Cluster : Pass<"lns-cluster", "::mlir::func::FuncOp"> {
+  let summary = "Group row ops that feed each other into one kernel";
+  let description = [{
+    Row ops over the same rows and width become one `lns.cluster` when no path
+    through another op lies between them. Ops that cost one multiplication per
+    element (`row_scale`, `scale_columns`, `scale`) are first cloned for each
+    row op that reads them, so that their results never reach memory.
+
+    ```mlir
+    %y = lns.residual %x, %f : tensor<2x8x64xf32>
+    %r = lns.row_rstd %y eps(1.0e-06) : (tensor<2x8x64xf32>) -> tensor<2x8xf32>
+    // becomes
+    %y, %r = lns.cluster(%a = %x, %b = %f) : (tensor<2x8x64xf32>, tensor<2x8x64xf32>) -> (tensor<2x8x64xf32>, tensor<2x8xf32>) {
+      %s = lns.residual %a, %b : tensor<2x8x64xf32>
+      %t = lns.row_rstd %s eps(1.0e-06) : (tensor<2x8x64xf32>) -> tensor<2x8xf32>
+      lns.yield %s, %t : tensor<2x8x64xf32>, tensor<2x8xf32>
+    }
+    ```
+  }];
+  let dependentDialects = ["::lns::LnsDialect"];
+}
+
+def PlanMemory : Pass<"lns-plan-memory", "::mlir::func::FuncOp"> {
+  let summary = "Give every value an offset in one arena";
+  let description = [{
+    A value lives from its op to its last reader; values that live at the same
+    time never overlap. Offsets are multiples of 64 bytes, in the attribute
+    `lns.offsets` (one per result, -1 for a value that lives elsewhere: function
+    arguments, `lns.get`, and what `lns.set` stores). The function gets
+    `lns.arena_bytes` and `lns.activation_bytes`. An op with
+    InPlaceOpInterface writes over its operand when nobody reads that later.
+  }];
+}
+
+#endif // LNS_PASSES_TD

@@ -1,0 +1,91 @@
+//===- Pipelines.cpp - Why each pass stands where it stands -----*- C++ -*-===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#include "passes/Pipelines.h"
+#include "dialect/LnsDialect.h"
+#include "passes/Passes.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Pass/PassOptions.h"
+#include "mlir/Pass/PassRegistry.h"
+#include "mlir/Transforms/Passes.h"
+
+namespace lns {
+#define GEN_PASS_REGISTRATION
+#include "passes/Passes.h.inc"
+} // namespace lns
+
+using namespace mlir;
+using namespace lns;
+
+void lns::buildGraphPipeline(OpPassManager &manager, int64_t batch,
+                             int64_t sequence) {
+  InstantiateOptions options;
+  options.batch = batch;
+  options.seq = sequence;
+  manager.addPass(createInstantiate(options));
+  manager.addPass(createVerifyGraph());
+}
+
+void lns::buildEliminationPipeline(OpPassManager &manager) {
+  // The scale must have left the norm before fusion looks at it: fusion takes
+  // it from the linear's alpha, where it is a property of each reader.
+  manager.addPass(createFoldDepthScale());
+  manager.addPass(createFuseNormMatmul());
+  // Only what fusion refused is left; it still needs a form with kernels.
+  manager.addPass(createDecomposeNorms());
+  // Before differentiation, so that a value that is computed twice gets one
+  // gradient and is kept once.
+  manager.addPass(createCSEPass());
+}
+
+void lns::buildTrainPipeline(OpPassManager &manager) {
+  manager.addPass(createDifferentiate());
+  // Adjoints leave sums with zero and values that nobody wants. Before the
+  // optimizer, whose cloning of @grads would double the work.
+  manager.addPass(createCanonicalizerPass());
+  manager.addPass(createCSEPass());
+  manager.addPass(createAddOptimizer());
+  manager.addPass(createVerifyTrain());
+}
+
+void lns::buildFusePipeline(OpPassManager &manager) {
+  manager.addNestedPass<func::FuncOp>(createCluster());
+}
+
+void lns::buildMemoryPipeline(OpPassManager &manager) {
+  // Last: it fixes the order of ops that every later step must keep.
+  manager.addNestedPass<func::FuncOp>(createPlanMemory());
+}
+
+namespace {
+struct GraphOptions : PassPipelineOptions<GraphOptions> {
+  Option<int64_t> batch{*this, "batch", llvm::cl::desc("Sequences in a step"),
+                        llvm::cl::init(8)};
+  Option<int64_t> seq{*this, "seq", llvm::cl::desc("Tokens in a sequence"),
+                      llvm::cl::init(256)};
+};
+} // namespace
+
+void lns::registerLnsPasses() {
+  registerGeneratedPasses();
+  registerCanonicalizerPass();
+  registerCSEPass();
+  PassPipelineRegistration<GraphOptions>(
+      "lns-graph", "Model form to graph form",
+      [](OpPassManager &manager, const GraphOptions &options) {
+        buildGraphPipeline(manager, options.batch, options.seq);
+      });
+  PassPipelineRegistration<>("lns-eliminate-norms",
+                             "Fold depth scales and norms into matmuls",
+                             buildEliminationPipeline);
+  PassPipelineRegistration<>("lns-train", "Graph form to training form",
+                             buildTrainPipeline);
+  PassPipelineRegistration<>("lns-fuse", "Training form to fused form",
+                             buildFusePipeline);
+}

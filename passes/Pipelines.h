@@ -1,0 +1,33 @@
+//===- Pipelines.h - The phases of a compilation ----------------*- C++ -*-===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LNS_PASSES_PIPELINES_H
+#define LNS_PASSES_PIPELINES_H
+
+#include <cstdint>
+
+namespace mlir {
+class OpPassManager;
+} // namespace mlir
+
+namespace lns {
+
+/// Model form to graph form.
+void buildGraphPipeline(mlir::OpPassManager &manager, int64_t batch,
+                        int64_t sequence);
+/// Graph form with norms to graph form without.
+void buildEliminationPipeline(mlir::OpPassManager &manager);
+/// Graph form to training form.
+void buildTrainPipeline(mlir::OpPassManager &manager);
+/// Training form to fused form.
+void buildFusePipeline(mlir::OpPassManager &manager);
+/// Places every value.
+void buildMemoryPipeline(mlir::OpPassManager &manager);
+
+} // namespace lns
+
+#endif // LNS_PASSES_PIPELINES_H
