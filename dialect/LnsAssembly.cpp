@@ -69,6 +69,22 @@ static ParseResult parseFlag(OpAsmParser &parser, BoolAttr &value) {
   return parser.parseRParen();
 }
 
+/// Parses an attribute dictionary, after the word `attributes` if `keyword`. An
+/// attribute that the op's text says in another way is refused, for it would
+/// silently win over what is written there; `allowed` is the exception.
+static ParseResult parseAttributes(OpAsmParser &parser, OperationState &state,
+                                   bool keyword, StringRef allowed = {}) {
+  SMLoc loc = parser.getCurrentLocation();
+  if (keyword ? parser.parseOptionalAttrDictWithKeyword(state.attributes)
+              : parser.parseOptionalAttrDict(state.attributes))
+    return failure();
+  for (StringAttr name : state.name.getAttributeNames())
+    if (name != allowed && state.attributes.get(name))
+      return parser.emitError(loc) << "attribute " << name << " of '"
+                                   << state.name << "' has its own syntax";
+  return success();
+}
+
 static void printNumber(OpAsmPrinter &printer, StringRef clause,
                         const APFloat &value) {
   printer << ' ' << clause << '(';
@@ -128,8 +144,12 @@ ParseResult ModelOp::parse(OpAsmParser &parser, OperationState &state) {
   if (parser.parseSymbolName(name) ||
       parser.parseArgumentList(arguments, OpAsmParser::Delimiter::Paren,
                                /*allowType=*/true) ||
-      parser.parseOptionalAttrDictWithKeyword(state.attributes))
+      parseAttributes(parser, state, /*keyword=*/true, "config"))
     return failure();
+  if (Attribute config = state.attributes.get("config");
+      config && !isa<StringAttr>(config))
+    return parser.emitError(parser.getCurrentLocation(),
+                            "expected config to be a string");
   state.getOrAddProperties<Properties>().sym_name = name;
   return parser.parseRegion(*state.addRegion(), arguments);
 }
@@ -161,7 +181,7 @@ ParseResult ParamOp::parse(OpAsmParser &parser, OperationState &state) {
     return parser.emitError(loc, "expected the parameter's name in quotes");
   name = parser.getBuilder().getStringAttr(text);
   if (parseParameterFacts<ParamOp>(parser, state) ||
-      parser.parseOptionalAttrDict(state.attributes) ||
+      parseAttributes(parser, state, /*keyword=*/false) ||
       parser.parseColonType(type))
     return failure();
   state.getOrAddProperties<Properties>().name = name;
@@ -189,7 +209,7 @@ ParseResult ParameterOp::parse(OpAsmParser &parser, OperationState &state) {
   if (!properties.decay)
     return parser.emitError(parser.getCurrentLocation(),
                             "expected decay(true) or decay(false)");
-  if (parser.parseOptionalAttrDict(state.attributes) ||
+  if (parseAttributes(parser, state, /*keyword=*/false) ||
       parser.parseColonType(type))
     return failure();
   properties.sym_name = name;
@@ -247,7 +267,7 @@ ParseResult LayersOp::parse(OpAsmParser &parser, OperationState &state) {
   if (parser.parseAssignmentList(arguments, operands) ||
       parser.parseKeyword("depth") || parser.parseLParen() ||
       parser.parseInteger(depth) || parser.parseRParen() ||
-      parser.parseOptionalAttrDictWithKeyword(state.attributes) ||
+      parseAttributes(parser, state, /*keyword=*/true) ||
       parser.parseColonTypeList(types))
     return failure();
   if (types.size() != operands.size())
@@ -279,7 +299,7 @@ ParseResult ClusterOp::parse(OpAsmParser &parser, OperationState &state) {
   FunctionType type;
   SMLoc loc = parser.getCurrentLocation();
   if (parser.parseAssignmentList(arguments, operands) ||
-      parser.parseOptionalAttrDictWithKeyword(state.attributes) ||
+      parseAttributes(parser, state, /*keyword=*/true) ||
       parser.parseColonType(type))
     return failure();
   if (type.getNumInputs() != operands.size())
@@ -346,7 +366,7 @@ ParseResult NormOp::parse(OpAsmParser &parser, OperationState &state) {
   if (hasBias)
     operands.push_back(bias);
   SmallVector<Type> types;
-  if (parser.parseOptionalAttrDict(state.attributes))
+  if (parseAttributes(parser, state, /*keyword=*/false))
     return failure();
   SMLoc loc = parser.getCurrentLocation();
   if (parser.parseColonTypeList(types))

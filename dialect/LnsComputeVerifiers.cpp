@@ -149,8 +149,8 @@ template <typename Op> static LogicalResult verifyHeads(Op op) {
     return op.emitOpError("query has type ")
            << query << ", expected a static number of columns";
   if (columns % heads != 0 || columns == 0)
-    return op.emitOpError("heads ")
-           << heads << " does not divide query's width " << columns;
+    return op.emitOpError("query's width ")
+           << columns << " is not a positive multiple of heads " << heads;
   auto keyType = withColumns(leadingShape(query), columns / heads * kvHeads,
                              query.getElementType());
   if (failed(verifyType(op, "key", tensorOf(op.getKey()), keyType,

@@ -259,7 +259,7 @@ func.func @attention(%q: tensor<2x4x?xf32>) {
 
 // lns.attention (C2): uneven heads.
 func.func @attention(%q: tensor<2x4x8xf32>) {
-  // expected-error @below {{heads 3 does not divide query's width 8}}
+  // expected-error @below {{query's width 8 is not a positive multiple of heads 3}}
   %y = lns.attention %q, %q, %q heads(3) kv_heads(3) : (tensor<2x4x8xf32>, tensor<2x4x8xf32>, tensor<2x4x8xf32>) -> tensor<2x4x8xf32>
   return
 }

@@ -98,3 +98,40 @@ func.func @element_type(%x: tensor<2x8xi32>) {
   // expected-error @below {{operand #0 must be ranked tensor of 32-bit float or 64-bit float values, but got 'tensor<2x8xi32>'}}
   %y = lns.scale %x factor(2.0) : tensor<2x8xi32>
 }
+
+// -----
+
+// What an op's own syntax says cannot be said again, differently.
+func.func @norm_twice(%x: tensor<2x8xf32>) {
+  // expected-error @below {{attribute "eps" of 'lns.norm' has its own syntax}}
+  %y = lns.norm rms %x eps(0.5) {eps = 0.25 : f64} : tensor<2x8xf32>
+}
+
+// -----
+
+lns.model @config(%tokens: tensor<?x?xi32>)
+  // expected-error @below {{expected config to be a string}}
+  attributes {config = 1 : i64} {
+}
+
+// -----
+
+// A value of the wrong kind in generic form.
+func.func @generic(%x: tensor<2x8xf32>) {
+  // expected-error @below {{Invalid attribute `eps` in property conversion: "text"}}
+  %y = "lns.norm"(%x) <{eps = "text", kind = #lns<norm_kind rms>, operandSegmentSizes = array<i32: 1, 0, 0>}> : (tensor<2x8xf32>) -> tensor<2x8xf32>
+}
+
+// -----
+
+func.func @declarative(%x: tensor<2x8xf32>, %w: tensor<6x8xf32>) {
+  // expected-error @below {{attribute 'alpha' failed to satisfy constraint: 64-bit float attribute}}
+  %y = lns.linear %x, %w {alpha = "text"} : (tensor<2x8xf32>, tensor<6x8xf32>) -> tensor<2x6xf32>
+}
+
+// -----
+
+// Models are never empty.
+// expected-error @below {{'lns.model' op expects a non-empty block}}
+lns.model @empty(%tokens: tensor<?x?xi32>) {
+}
