@@ -170,6 +170,22 @@ TEST_F(SafetensorsErrors, IntegersAreNotParameters) {
   EXPECT_TRUE(failsWith(file->readF32(*file->find("i"), out), "has dtype I64"));
 }
 
+// Whatever one altered byte does, the file is read or refused; sanitizers
+// watch.
+TEST_F(SafetensorsErrors, AnyAlteredByte) {
+  std::string good = makeFile(R"({"a":{"dtype":"F32","shape":[2,1],)"
+                              R"("data_offsets":[0,8]},"__metadata__":{}})",
+                              8);
+  size_t refused = 0;
+  for (size_t i = 0; i < good.size(); ++i)
+    for (int change : {1, 2, 4, 16, 128}) {
+      std::string bad = good;
+      bad[i] = static_cast<char>(bad[i] ^ change);
+      refused += openBytes(bad).ok() ? 0 : 1;
+    }
+  EXPECT_GT(refused, good.size());
+}
+
 TEST(SafetensorsWriterErrors, SizesMustAgree) {
   TempFolder folder;
   std::vector<float> three(3);
