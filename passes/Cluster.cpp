@@ -162,10 +162,13 @@ public:
       llvm::sort(candidates, std::greater<>());
       for (unsigned candidate : candidates) {
         unsigned a = group[candidate], b = group[i];
-        if (a == b || spaces[candidate] != spaces[i] ||
-            reachesThroughOthers(a, b) || reachesThroughOthers(b, a))
+        if (a == b)
+          continue;
+        std::optional<RowSpace> space = unify(a, b);
+        if (!space || reachesThroughOthers(a, b) || reachesThroughOthers(b, a))
           continue;
         merge(a, b);
+        spaces[b] = space;
       }
     }
   }
@@ -183,6 +186,29 @@ public:
   }
 
 private:
+  /// The rows and width of a kernel that holds both groups, if there can be
+  /// one. Sums of row scalars (of shape [batch, time]) join a kernel over rows
+  /// of that shape.
+  std::optional<RowSpace> unify(unsigned a, unsigned b) {
+    if (!spaces[a] || !spaces[b])
+      return std::nullopt;
+    if (*spaces[a] == *spaces[b])
+      return spaces[a];
+    auto holdsScalarsOf = [&](unsigned scalars, unsigned full) {
+      SmallVector<int64_t> shape(spaces[scalars]->rows);
+      shape.push_back(spaces[scalars]->width);
+      return shape == spaces[full]->rows &&
+             llvm::all_of(members[scalars], [&](unsigned member) {
+               return isa<AddOp, ScaleOp, ResidualOp>(ops[member]);
+             });
+    };
+    if (holdsScalarsOf(a, b))
+      return spaces[b];
+    if (holdsScalarsOf(b, a))
+      return spaces[a];
+    return std::nullopt;
+  }
+
   /// Kahn's algorithm; of the groups that are ready, the one whose last member
   /// stood first goes first.
   void computeOrder() {
@@ -247,7 +273,7 @@ private:
   }
 
   SmallVector<Operation *> ops;
-  SmallVector<std::optional<RowSpace>> spaces;  // of row ops
+  SmallVector<std::optional<RowSpace>> spaces;  // group of row ops to rows
   SmallVector<SmallVector<unsigned>> producers; // op to ops
   SmallVector<SmallVector<unsigned>> successors;
   SmallVector<unsigned> group;                // op to group

@@ -48,17 +48,16 @@ public:
       : function(function), block(function.getBody().front()) {}
 
   LogicalResult run(ModuleOp module) {
+    SmallVector<Operation *> forward;
+    for (Operation &op : block.without_terminator())
+      forward.push_back(&op);
+    prepare(forward);
     markActive();
     Operation *terminator = block.getTerminator();
     if (terminator->getNumOperands() != 1 ||
         !active.contains(terminator->getOperand(0)))
       return function.emitError("returns no value that depends on a parameter, "
                                 "so there is nothing to differentiate");
-    SmallVector<Operation *> forward;
-    for (Operation &op : llvm::make_early_inc_range(block.without_terminator()))
-      forward.push_back(&op);
-    if (failed(prepare(forward)))
-      return failure();
 
     Value loss = terminator->getOperand(0);
     OpBuilder builder(terminator);
@@ -92,23 +91,14 @@ private:
     }
   }
 
-  LogicalResult prepare(SmallVectorImpl<Operation *> &forward) {
+  static void prepare(SmallVectorImpl<Operation *> &forward) {
     for (Operation *&op : forward) {
       auto differentiable = dyn_cast<DifferentiableOpInterface>(op);
       if (!differentiable)
         continue;
       OpBuilder builder(op);
-      Operation *prepared = differentiable.prepareForward(builder);
-      if (prepared == op)
-        continue;
-      for (auto [from, to] :
-           llvm::zip(op->getResults(), prepared->getResults()))
-        from.replaceAllUsesWith(to);
-      op->erase();
-      op = prepared;
-      active.insert(op->result_begin(), op->result_end());
+      op = differentiable.prepareForward(builder);
     }
-    return success();
   }
 
   void addGradient(OpBuilder &builder, Value value, Value gradient) {

@@ -74,8 +74,6 @@ struct GraphOptions : PassPipelineOptions<GraphOptions> {
 
 void lns::registerLnsPasses() {
   registerGeneratedPasses();
-  registerCanonicalizerPass();
-  registerCSEPass();
   PassPipelineRegistration<GraphOptions>(
       "lns-graph", "Model form to graph form",
       [](OpPassManager &manager, const GraphOptions &options) {

@@ -34,7 +34,6 @@ namespace lns::cpu {
 struct KernelArgument {
   enum class Kind {
     Value,     ///< an operand or result of the lowered op, whole
-    Slice,     ///< part of such a value: `offset`, `size` in bytes
     Parameter, ///< a parameter's own tensor (`symbol`)
     ExpAvg,    ///< its first moment
     ExpAvgSq,  ///< its second moment
@@ -42,7 +41,6 @@ struct KernelArgument {
   };
   Kind kind = Kind::Value;
   mlir::Value value;
-  uint64_t offset = 0, size = 0;
   std::string symbol;
   unsigned constant = 0;
 };

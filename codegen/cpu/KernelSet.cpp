@@ -93,17 +93,6 @@ LaunchBuilder &LaunchBuilder::value(Value value) {
   return *this;
 }
 
-LaunchBuilder &LaunchBuilder::slice(Value value, uint64_t offset,
-                                    uint64_t size) {
-  KernelArgument argument;
-  argument.kind = KernelArgument::Kind::Slice;
-  argument.value = value;
-  argument.offset = offset;
-  argument.size = size;
-  launch.buffers.push_back(std::move(argument));
-  return *this;
-}
-
 LaunchBuilder &LaunchBuilder::parameter(KernelArgument::Kind kind,
                                         StringRef symbol) {
   KernelArgument argument;

@@ -71,7 +71,6 @@ struct LaunchBuilder {
   KernelLaunch launch;
 
   LaunchBuilder &value(mlir::Value value);
-  LaunchBuilder &slice(mlir::Value value, uint64_t offset, uint64_t size);
   LaunchBuilder &parameter(KernelArgument::Kind kind, llvm::StringRef symbol);
   LaunchBuilder &constant(unsigned number);
 };

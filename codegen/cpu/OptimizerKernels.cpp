@@ -30,7 +30,7 @@ static int64_t countItems(int64_t elements, int64_t chunk) {
   return roundUp(elements, chunk) / chunk;
 }
 
-/// partials[item] = sum of squares of the item's chunk, in f64.
+/// partials[first + item] = sum of squares of the item's chunk, in f64.
 static unsigned getSumSquaresKernel(KernelSet &set, Location loc) {
   Builder builder(set.getContext());
   KernelSpec spec;
@@ -38,7 +38,7 @@ static unsigned getSumSquaresKernel(KernelSet &set, Location loc) {
   spec.source = "clip_factor";
   spec.buffers = {flatBuffer(builder.getF32Type()),
                   flatBuffer(builder.getF64Type())};
-  spec.ints = 1; // elements
+  spec.ints = 2; // elements, first
   return set.getKernel(spec, loc, [](CodeBuilder &b, KernelFrame &frame) {
     b.loop(frame.begin, frame.end, 1, [&](Value item) {
       Value from = b.mulI(item, kSquaresChunk);
@@ -47,7 +47,7 @@ static unsigned getSumSquaresKernel(KernelSet &set, Location loc) {
         Value x = b.toDouble(b.loadVector(frame.buffers[0], i, lanes));
         return b.mul(x, x);
       });
-      b.store(sum, frame.buffers[1], item);
+      b.store(sum, frame.buffers[1], b.addI(item, frame.ints[1]));
     });
   });
 }
@@ -92,9 +92,8 @@ LogicalResult cpu::lowerClipFactor(ClipFactorOp op, KernelSet &set,
     LaunchBuilder launch;
     launch.launch.kernel = getSumSquaresKernel(set, op.getLoc());
     launch.launch.items = countItems(elements, kSquaresChunk);
-    launch.launch.ints = {elements};
-    launch.value(gradient).slice(op.getPartials(), partials * sizeof(double),
-                                 launch.launch.items * sizeof(double));
+    launch.launch.ints = {elements, partials};
+    launch.value(gradient).value(op.getPartials());
     partials += launch.launch.items;
     launches.push_back(std::move(launch.launch));
   }

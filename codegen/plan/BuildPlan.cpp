@@ -311,12 +311,6 @@ private:
     switch (argument.kind) {
     case Kind::Value:
       return places.lookup(argument.value);
-    case Kind::Slice: {
-      PlanBuffer buffer = places.lookup(argument.value);
-      buffer.offset += argument.offset;
-      buffer.size = argument.size;
-      return buffer;
-    }
     case Kind::Parameter:
       return getParameterBuffer(op, argument.symbol, PlanSegment::Parameters);
     case Kind::ExpAvg:
