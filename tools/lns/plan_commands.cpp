@@ -57,17 +57,17 @@ static void printPlan(const PlanFile &plan, const ordered_json &json) {
   if (!json.is_object())
     return;
   std::string entries;
-  if (auto it = json.find("entry_points"); it != json.end() && it->is_array())
-    for (const ordered_json &entry : *it)
-      entries += " " + (entry.is_string() ? entry.get<std::string>()
-                                          : cell(entry, "name"));
+  if (auto it = json.find("entry_points"); it != json.end() && it->is_object())
+    for (const auto &[name, entry] : it->items())
+      entries += " " + name;
   fmt::print("entry points       {}\n", entries);
   if (auto it = json.find("kernels"); it != json.end() && it->is_array()) {
     fmt::print("norm kernels        {}\n\n{:16} {:>10}  kernel\n",
                cell(json, "norm_kernels"), "kind", "launches");
     for (const ordered_json &kernel : *it)
-      fmt::print("{:16} {:>10}  {}\n", cell(kernel, "kind"),
-                 cell(kernel, "launches_per_step"), cell(kernel, "name"));
+      fmt::print("{:16} {:>10}  {}  {}\n", cell(kernel, "kind"),
+                 cell(kernel, "launches_per_step"), cell(kernel, "symbol"),
+                 cell(kernel, "source"));
   }
 }
 
@@ -228,8 +228,8 @@ Status runBench(Arguments arguments) {
     return Status::success();
   }
   fmt::print("{}: batch {} x {}, {} on {} threads, median of {} steps\n"
-             "step   {:10.2f} ms  {} tokens/s  {:.1f} GFLOP/s\n"
-             "floor  {:10.2f} ms  ratio {:.3f}\n\n",
+             "step   {:10.3f} ms  {} tokens/s  {:.1f} GFLOP/s\n"
+             "floor  {:10.3f} ms  ratio {:.3f}\n\n",
              plan->info().model_name, plan->info().batch, plan->info().sequence,
              level, threads, steps, bench->stepMs, formatCount(tokensPerSecond),
              gflops, bench->floorMs, ratio);
@@ -237,7 +237,7 @@ Status runBench(Arguments arguments) {
   for (const auto &[name, ms] : bench->groups)
     total += ms;
   for (const auto &[name, ms] : bench->groups)
-    fmt::print("{:16} {:10.2f} ms  {:5.1f} %\n", name, ms, 100 * ms / total);
+    fmt::print("{:16} {:10.3f} ms  {:5.1f} %\n", name, ms, 100 * ms / total);
   return Status::success();
 }
 

@@ -95,8 +95,9 @@ lnsrt_error *lnsrt_plan_get_info(const lnsrt_plan *plan,
   return nullptr;
 }
 lnsrt_error *lnsrt_plan_get_json(lnsrt_plan *, const char **json) {
-  *json = R"({"entry_points":[{"name":"init"}],"norm_kernels":1,)"
-          R"("kernels":[{"name":"k0","kind":"norm","launches_per_step":3}]})";
+  *json = R"({"entry_points":{"train_step":{},"eval":{}},"norm_kernels":1,)"
+          R"("kernels":[{"symbol":"k0","kind":"norm","source":"layers.0",)"
+          R"("launches_per_step":3}]})";
   return nullptr;
 }
 const char *lnsrt_plan_config_json(const lnsrt_plan *) {
