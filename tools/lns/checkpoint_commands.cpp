@@ -17,6 +17,8 @@
 #include <cmath>
 #include <cstdio>
 #include <fmt/format.h>
+#include <memory>
+#include <utility>
 
 namespace lns::tool {
 
@@ -95,7 +97,7 @@ Status runEval(Arguments arguments) {
 
 Status runSample(Arguments arguments) {
   std::string planPath, checkpoint, prompt;
-  uint64_t count = 400;
+  uint64_t count = 400, texts = 1;
   SamplerOptions sampler;
   sampler.temperature = 0.8;
   sampler.topK = 40;
@@ -108,6 +110,9 @@ Status runSample(Arguments arguments) {
   parser.required();
   parser.option("--prompt", "TEXT", &prompt, "beginning of the text");
   parser.option("--bytes", "N", &count, "bytes to add", 1 << 24);
+  parser.option("--texts", "N", &texts,
+                "texts, as many as the plan's batch; more cost no more time",
+                1 << 16);
   parser.option("--temperature", "T", &sampler.temperature,
                 "0: always the likeliest byte", 0.0, 100.0);
   parser.option("--top-k", "K", &sampler.topK,
@@ -122,17 +127,31 @@ Status runSample(Arguments arguments) {
   Expected<LoadedModel> model = loadModel(planPath, checkpoint, sessionOptions);
   if (!model)
     return model.status();
-  TextSanitizer sanitizer;
-  auto print = [&](const std::string &text) {
-    std::fputs(text.c_str(), stdout);
+  if (texts == 0)
+    return Status::usage("--texts: at least 1 is needed");
+  // A single text is printed as it is made, several one after another.
+  std::vector<TextSanitizer> sanitizers(texts);
+  std::vector<std::string> pending(texts);
+  auto flush = [&](uint64_t text) {
+    std::fputs(std::exchange(pending[text], {}).c_str(), stdout);
     std::fflush(stdout);
   };
-  for (char c : prompt)
-    print(sanitizer.push(static_cast<unsigned char>(c)));
+  for (uint64_t i = 0; i < texts; ++i)
+    for (char c : prompt)
+      pending[i] += sanitizers[i].push(static_cast<unsigned char>(c));
   LNS_RETURN_IF_ERROR(
-      generateText(*model->plan, *model->session, prompt, count, sampler,
-                   [&](unsigned char byte) { print(sanitizer.push(byte)); }));
-  print(sanitizer.finish() + "\n");
+      generateTexts(*model->plan, *model->session, prompt, texts, count,
+                    sampler, [&](uint64_t text, unsigned char byte) {
+                      pending[text] += sanitizers[text].push(byte);
+                      if (texts == 1)
+                        flush(0);
+                    }));
+  for (uint64_t i = 0; i < texts; ++i) {
+    pending[i] += sanitizers[i].finish() + "\n";
+    if (i + 1 < texts)
+      pending[i] += "---\n";
+    flush(i);
+  }
   return Status::success();
 }
 

@@ -31,38 +31,49 @@ Expected<double> evaluateLoss(const PlanFile &plan, PlanSession &session,
   return sum / static_cast<double>(count);
 }
 
-Status generateText(const PlanFile &plan, PlanSession &session,
-                    const std::string &prompt, uint64_t count,
-                    const SamplerOptions &options,
-                    const std::function<void(unsigned char)> &emit) {
+Status generateTexts(const PlanFile &plan, PlanSession &session,
+                     const std::string &prompt, uint64_t texts, uint64_t count,
+                     const SamplerOptions &options,
+                     const std::function<void(uint64_t, unsigned char)> &emit) {
   const lnsrt_plan_info &info = plan.info();
   if (info.vocabulary != 256)
     return Status::failure(fmt::format(
         "{}: vocabulary of {}, text can be sampled from byte models (256) only",
         plan.path(), info.vocabulary));
+  if (texts > info.batch)
+    return Status::failure(
+        fmt::format("{}: {} texts at once, the plan's batch is {}; ask for "
+                    "fewer or compile a plan with a larger --batch",
+                    plan.path(), texts, info.batch));
   // Without a prompt the text starts as after a line break.
-  std::vector<int32_t> text;
+  std::vector<int32_t> start;
   for (char c : prompt.empty() ? std::string("\n") : prompt)
-    text.push_back(static_cast<unsigned char>(c));
+    start.push_back(static_cast<unsigned char>(c));
+  std::vector<std::vector<int32_t>> rows(texts, start);
 
-  // Only the first row is used; attention is causal, so what stands after the
-  // last byte does not matter.
+  // Attention is causal, so what stands after the last byte does not matter.
   std::vector<int32_t> tokens(plan.batchTokens());
   std::vector<float> logits(plan.batchTokens() * info.vocabulary);
   for (uint64_t i = 0; i < count; ++i) {
-    size_t length = std::min<size_t>(text.size(), info.sequence);
-    std::copy(text.end() - static_cast<ptrdiff_t>(length), text.end(),
-              tokens.begin());
+    size_t length = std::min<size_t>(start.size() + i, info.sequence);
+    for (uint64_t r = 0; r < texts; ++r)
+      std::copy(rows[r].end() - static_cast<ptrdiff_t>(length), rows[r].end(),
+                tokens.begin() + static_cast<ptrdiff_t>(r * info.sequence));
     LNS_RETURN_IF_ERROR(
         takeError(lnsrt_logits(session.get(), tokens.data(), logits.data())));
-    std::span<const float> last(logits.data() + (length - 1) * info.vocabulary,
-                                info.vocabulary);
-    int32_t token = sampleToken(last, options, i);
-    if (token < 0)
-      return Status::failure(
-          "no logit is finite; the checkpoint is damaged or has diverged");
-    text.push_back(token);
-    emit(static_cast<unsigned char>(token));
+    for (uint64_t r = 0; r < texts; ++r) {
+      size_t last = r * info.sequence + length - 1;
+      SamplerOptions ownOptions = options;
+      ownOptions.text = static_cast<uint32_t>(r);
+      int32_t token =
+          sampleToken({logits.data() + last * info.vocabulary, info.vocabulary},
+                      ownOptions, i);
+      if (token < 0)
+        return Status::failure(
+            "no logit is finite; the checkpoint is damaged or has diverged");
+      rows[r].push_back(token);
+      emit(r, static_cast<unsigned char>(token));
+    }
   }
   return Status::success();
 }

@@ -24,12 +24,14 @@ namespace lns::tool {
 Expected<double> evaluateLoss(const PlanFile &plan, PlanSession &session,
                               const DataLoader &loader, uint64_t maxBatches);
 
-/// Continues `prompt` by `count` bytes and hands out each as it is made. The
-/// plan's vocabulary must be bytes (256). The model sees the last T bytes.
-Status generateText(const PlanFile &plan, PlanSession &session,
-                    const std::string &prompt, uint64_t count,
-                    const SamplerOptions &options,
-                    const std::function<void(unsigned char)> &emit);
+/// Continues `prompt` by `count` bytes, `texts` times over in rows of one batch
+/// (so `texts` <= B cost no more than one), and hands out each byte with its
+/// text's number as it is made. The plan's vocabulary must be bytes (256). The
+/// model sees the last T bytes.
+Status generateTexts(const PlanFile &plan, PlanSession &session,
+                     const std::string &prompt, uint64_t texts, uint64_t count,
+                     const SamplerOptions &options,
+                     const std::function<void(uint64_t, unsigned char)> &emit);
 
 } // namespace lns::tool
 

@@ -43,8 +43,9 @@ int32_t sampleToken(std::span<const float> logits,
     weights.push_back(std::exp((logit - best) / options.temperature));
     total += weights.back();
   }
-  double draw =
-      philoxUniform(options.seed, PhiloxStream::Sample, position) * total;
+  double draw = philoxUniform(options.seed, PhiloxStream::Sample, position,
+                              options.text) *
+                total;
   for (size_t i = 0; i < order.size(); ++i) {
     draw -= weights[i];
     if (draw < 0)

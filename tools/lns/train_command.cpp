@@ -63,7 +63,7 @@ Status runTrain(Arguments arguments) {
   parser.option("--sample-every", "N", &options.sampleEvery,
                 "steps between samples of text, 0: none");
   parser.option("--sample-bytes", "N", &options.sampleBytes,
-                "length of a sample", 1 << 20);
+                "length of a sample's lines", 1 << 20);
   parser.option("--save-every", "N", &options.saveEvery,
                 "steps between checkpoints, 0: at the end only");
   parser.option("--log-every", "N", &options.logEvery,

@@ -245,13 +245,20 @@ Status Trainer::sample() {
   sampler.temperature = 0.8;
   sampler.topK = 40;
   sampler.seed = options.seed;
-  TextSanitizer sanitizer;
-  std::string text;
+  uint64_t count = std::min<uint64_t>(4, plan.info().batch);
+  std::vector<TextSanitizer> sanitizers(count);
+  std::vector<std::string> texts(count);
   LNS_RETURN_IF_ERROR(
-      generateText(plan, session, "", options.sampleBytes, sampler,
-                   [&](unsigned char byte) { text += sanitizer.push(byte); }));
-  progress.line(fmt::format("--- sample at step {}\n{}\n---", step,
-                            text + sanitizer.finish()));
+      generateTexts(plan, session, "", count, options.sampleBytes, sampler,
+                    [&](uint64_t text, unsigned char byte) {
+                      texts[text] += sanitizers[text].push(byte);
+                    }));
+  progress.line(fmt::format("samples at step {}:", step));
+  for (uint64_t i = 0; i < count; ++i) {
+    std::string text = texts[i] + sanitizers[i].finish();
+    std::replace(text.begin(), text.end(), '\n', ' ');
+    progress.line("  | " + text);
+  }
   return Status::success();
 }
 

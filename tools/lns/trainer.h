@@ -34,11 +34,11 @@ struct TrainerOptions {
   double beta2 = 0.95;
   double eps = 1e-8;
   uint64_t seed = 0;
-  uint64_t evalEvery = 0;   ///< 0: at the end only
-  uint64_t evalBatches = 0; ///< 0: the whole held-out set
-  uint64_t sampleEvery = 0; ///< 0: never
-  uint64_t sampleBytes = 200;
-  uint64_t saveEvery = 0; ///< 0: at the end only
+  uint64_t evalEvery = 0;    ///< 0: at the end only
+  uint64_t evalBatches = 0;  ///< 0: the whole held-out set
+  uint64_t sampleEvery = 0;  ///< 0: never
+  uint64_t sampleBytes = 80; ///< of each of up to four texts
+  uint64_t saveEvery = 0;    ///< 0: at the end only
   uint64_t logEvery = 1;
 };
 

@@ -92,6 +92,18 @@ TEST_F(Commands, SampleContinuesThePrompt) {
   EXPECT_EQ(likely.find_first_not_of("thecasonm; \n"), std::string::npos);
   EXPECT_EQ(sample("1", "2"), sample("1", "2"));
   EXPECT_NE(sample("1", "2"), sample("2", "2"));
+
+  // Several at once: the first is the one that comes alone.
+  std::string alone = sample("1", "2");
+  ASSERT_TRUE(run(runSample, {plan, "--checkpoint", runFolder, "--prompt",
+                              "the cat ", "--bytes", "30", "--seed", "1",
+                              "--temperature", "2", "--texts", "2"})
+                  .ok());
+  ASSERT_TRUE(out.starts_with(alone + "---\n")) << out;
+  EXPECT_NE(out.substr(alone.size() + 4), alone);
+  EXPECT_TRUE(failsWith(
+      run(runSample, {plan, "--checkpoint", runFolder, "--texts", "3"}),
+      "3 texts at once, the plan's batch is 2"));
 }
 
 TEST_F(Commands, SampleNeedsBytes) {
