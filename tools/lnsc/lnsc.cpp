@@ -128,7 +128,7 @@ LogicalResult runPhase(ModuleOp module, TimingScope &timing,
 
 int printModule(ModuleOp module) {
   std::string message;
-  std::string path = outputPath.empty() ? "-" : outputPath;
+  std::string path = outputPath.empty() ? "-" : outputPath.getValue();
   std::unique_ptr<llvm::ToolOutputFile> output = openOutputFile(path, &message);
   if (!output) {
     llvm::errs() << "lnsc: error: " << message << "\n";
@@ -195,6 +195,8 @@ int compileModel() {
   DialectRegistry registry;
   registerDialects(registry);
   MLIRContext context(registry);
+  // One line per error; --mlir-print-op-on-diagnostic brings the op back.
+  context.printOpOnDiagnostic(false);
   llvm::SourceMgr sourceMgr;
   SourceMgrDiagnosticHandler diagnostics(sourceMgr, &context);
 
