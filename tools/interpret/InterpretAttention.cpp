@@ -1,0 +1,144 @@
+//===- InterpretAttention.cpp - Attention and its adjoint -----------------===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#include "tools/interpret/OpCall.h"
+#include <cmath>
+
+using namespace mlir;
+using namespace lns;
+using namespace lns::interpret;
+
+namespace {
+
+/// Extents and strides that attention and its gradient share. Query head h
+/// reads key/value head h / (heads / kv_heads).
+struct Heads {
+  template <typename Op>
+  Heads(Op op, const Tensor &query)
+      : batch(query.shape[0]), time(query.shape[1]),
+        heads(static_cast<int64_t>(op.getHeads())),
+        kvHeads(static_cast<int64_t>(op.getKvHeads())), width(query.shape[2]),
+        dim(width / heads), kvWidth(dim * kvHeads),
+        scale(op.getEffectiveScale()), causal(op.getCausal()) {}
+
+  int64_t query(int64_t b, int64_t h, int64_t t) const {
+    return (b * time + t) * width + h * dim;
+  }
+  int64_t key(int64_t b, int64_t h, int64_t t) const {
+    return (b * time + t) * kvWidth + h / (heads / kvHeads) * dim;
+  }
+  int64_t lse(int64_t b, int64_t h, int64_t t) const {
+    return (b * heads + h) * time + t;
+  }
+  /// How many keys the query at time `t` sees.
+  int64_t visible(int64_t t) const { return causal ? t + 1 : time; }
+
+  int64_t batch, time, heads, kvHeads, width, dim, kvWidth;
+  double scale;
+  bool causal;
+};
+
+} // namespace
+
+static double dot(const double *a, const double *b, int64_t count) {
+  double sum = 0;
+  for (int64_t i = 0; i < count; ++i)
+    sum += a[i] * b[i];
+  return sum;
+}
+
+static LogicalResult interpretForward(OpCall &call, AttentionOp op) {
+  const Tensor &query = *call.get(op.getQuery());
+  const Tensor &key = *call.get(op.getKey());
+  const Tensor &value = *call.get(op.getValue());
+  Heads heads(op, query);
+  int64_t keyShape[] = {heads.batch, heads.time, heads.kvWidth};
+  Tensor *out = call.allocate(0, query.shape);
+  Tensor *lse = op.getLse()
+                    ? call.allocate(1, {heads.batch, heads.heads, heads.time})
+                    : nullptr;
+  if (!out || (op.getLse() && !lse) ||
+      failed(call.expectShape(op.getKey(), keyShape)) ||
+      failed(call.expectShape(op.getValue(), keyShape)))
+    return failure();
+
+  std::vector<double> weights(heads.time);
+  for (int64_t b = 0; b < heads.batch; ++b)
+    for (int64_t h = 0; h < heads.heads; ++h)
+      for (int64_t t = 0; t < heads.time; ++t) {
+        int64_t row = heads.query(b, h, t), count = heads.visible(t);
+        for (int64_t s = 0; s < count; ++s)
+          weights[s] =
+              heads.scale * dot(&query.values[row],
+                                &key.values[heads.key(b, h, s)], heads.dim);
+        double greatest =
+            *std::max_element(weights.begin(), weights.begin() + count);
+        double sum = 0;
+        for (int64_t s = 0; s < count; ++s)
+          sum += weights[s] = std::exp(weights[s] - greatest);
+        for (int64_t s = 0; s < count; ++s)
+          for (int64_t k = 0; k < heads.dim; ++k)
+            out->values[row + k] +=
+                weights[s] / sum * value.values[heads.key(b, h, s) + k];
+        if (lse)
+          lse->values[heads.lse(b, h, t)] = greatest + std::log(sum);
+      }
+  return success();
+}
+
+static LogicalResult interpretGrad(OpCall &call, AttentionGradOp op) {
+  const Tensor &query = *call.get(op.getQuery());
+  const Tensor &key = *call.get(op.getKey());
+  const Tensor &value = *call.get(op.getValue());
+  const Tensor &out = *call.get(op.getOutput());
+  const Tensor &lse = *call.get(op.getLse());
+  const Tensor &grad = *call.get(op.getGrad());
+  Heads heads(op, query);
+  int64_t keyShape[] = {heads.batch, heads.time, heads.kvWidth};
+  Tensor *queryGrad = call.allocate(0, query.shape);
+  Tensor *keyGrad = call.allocate(1, keyShape);
+  Tensor *valueGrad = call.allocate(2, keyShape);
+  if (!queryGrad || !keyGrad || !valueGrad ||
+      failed(call.expectShape(op.getKey(), keyShape)) ||
+      failed(call.expectShape(op.getValue(), keyShape)) ||
+      failed(call.expectShape(op.getOutput(), query.shape)) ||
+      failed(call.expectShape(op.getGrad(), query.shape)) ||
+      failed(call.expectShape(op.getLse(),
+                              {heads.batch, heads.heads, heads.time})))
+    return failure();
+
+  for (int64_t b = 0; b < heads.batch; ++b)
+    for (int64_t h = 0; h < heads.heads; ++h)
+      for (int64_t t = 0; t < heads.time; ++t) {
+        int64_t row = heads.query(b, h, t);
+        const double *dout = &grad.values[row];
+        double d = dot(dout, &out.values[row], heads.dim);
+        for (int64_t s = 0; s < heads.visible(t); ++s) {
+          int64_t other = heads.key(b, h, s);
+          double score = heads.scale *
+                         dot(&query.values[row], &key.values[other], heads.dim);
+          double p = std::exp(score - lse.values[heads.lse(b, h, t)]);
+          double ds = p * (dot(dout, &value.values[other], heads.dim) - d);
+          for (int64_t k = 0; k < heads.dim; ++k) {
+            valueGrad->values[other + k] += p * dout[k];
+            queryGrad->values[row + k] +=
+                heads.scale * ds * key.values[other + k];
+            keyGrad->values[other + k] +=
+                heads.scale * ds * query.values[row + k];
+          }
+        }
+      }
+  return success();
+}
+
+std::optional<LogicalResult> lns::interpret::interpretAttention(OpCall &call) {
+  if (auto op = dyn_cast<AttentionOp>(call.op))
+    return interpretForward(call, op);
+  if (auto op = dyn_cast<AttentionGradOp>(call.op))
+    return interpretGrad(call, op);
+  return std::nullopt;
+}

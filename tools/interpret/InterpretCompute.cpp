@@ -1,0 +1,290 @@
+//===- InterpretCompute.cpp - Forward ops ---------------------------------===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#include "tools/interpret/OpCall.h"
+#include "llvm/ADT/TypeSwitch.h"
+#include <cmath>
+
+using namespace mlir;
+using namespace lns;
+using namespace lns::interpret;
+
+/// "[1, 5]", the position of flat element `index`.
+static std::string formatPosition(ArrayRef<int64_t> shape, int64_t index) {
+  SmallVector<int64_t> position(shape.size());
+  for (size_t i = shape.size(); i-- > 0;) {
+    position[i] = index % shape[i];
+    index /= shape[i];
+  }
+  return formatShape(position);
+}
+
+/// Fails unless every token names one of `limit` rows or columns.
+static LogicalResult checkTokens(OpCall &call, const Tensor &tokens,
+                                 int64_t limit, StringRef what) {
+  for (auto [index, token] : llvm::enumerate(tokens.tokens))
+    if (token < 0 || token >= limit)
+      return call.op->emitOpError("token ")
+             << token << " at " << formatPosition(tokens.shape, index)
+             << " is not in [0, " << limit << "), " << what;
+  return success();
+}
+
+static LogicalResult interpretEmbedding(OpCall &call, EmbeddingOp op) {
+  const Tensor &table = *call.get(op.getTable());
+  const Tensor &tokens = *call.get(op.getTokens());
+  int64_t width = table.columns();
+  SmallVector<int64_t> shape(tokens.shape);
+  shape.push_back(width);
+  Tensor *result = call.allocate(0, shape);
+  if (!result ||
+      failed(checkTokens(call, tokens, table.rows(), "the table's rows")))
+    return failure();
+  for (auto [row, token] : llvm::enumerate(tokens.tokens))
+    std::copy_n(table.values.begin() + token * width, width,
+                result->values.begin() + static_cast<int64_t>(row) * width);
+  return success();
+}
+
+static LogicalResult interpretEmbeddingGrad(OpCall &call, EmbeddingGradOp op) {
+  const Tensor &grad = *call.get(op.getGrad());
+  const Tensor &tokens = *call.get(op.getTokens());
+  Tensor *result = call.allocateByType(0);
+  if (!result)
+    return failure();
+  int64_t width = result->columns();
+  SmallVector<int64_t> shape(tokens.shape);
+  shape.push_back(width);
+  if (failed(call.expectShape(op.getGrad(), shape)) ||
+      failed(checkTokens(call, tokens, result->rows(), "the table's rows")))
+    return failure();
+  for (auto [row, token] : llvm::enumerate(tokens.tokens))
+    for (int64_t k = 0; k < width; ++k)
+      result->values[token * width + k] +=
+          grad.values[static_cast<int64_t>(row) * width + k];
+  return success();
+}
+
+static LogicalResult interpretNorm(OpCall &call, NormOp op) {
+  const Tensor &x = *call.get(op.getInput());
+  const Tensor *gain = call.get(op.getGain());
+  const Tensor *bias = call.get(op.getBias());
+  Tensor *y = call.allocate(0, x.shape);
+  int64_t width = x.columns();
+  if (!y || (gain && failed(call.expectShape(op.getGain(), width))) ||
+      (bias && failed(call.expectShape(op.getBias(), width))))
+    return failure();
+  double eps = op.getEps().convertToDouble();
+  double scale = op.getScale().convertToDouble();
+  if (op.getDepthScale() == DepthScale::inv_sqrt_depth)
+    scale = 1.0 / std::sqrt(static_cast<double>(call.layer + 1));
+  for (int64_t row = 0; row < x.rows(); ++row) {
+    const double *in = &x.values[row * width];
+    double mean = 0, square = 0;
+    if (op.getKind() == NormKind::layer) {
+      for (int64_t k = 0; k < width; ++k)
+        mean += in[k];
+      mean /= static_cast<double>(width);
+    }
+    for (int64_t k = 0; k < width; ++k)
+      square += (in[k] - mean) * (in[k] - mean);
+    double rstd = 1.0 / std::sqrt(square / static_cast<double>(width) + eps);
+    for (int64_t k = 0; k < width; ++k) {
+      double value = (in[k] - mean) * rstd;
+      if (gain)
+        value *= gain->values[k];
+      if (bias)
+        value += bias->values[k];
+      y->values[row * width + k] = scale * value;
+    }
+  }
+  return success();
+}
+
+static LogicalResult interpretLinear(OpCall &call, LinearOp op) {
+  const Tensor &x = *call.get(op.getInput());
+  const Tensor &weight = *call.get(op.getWeight());
+  const Tensor *bias = call.get(op.getBias());
+  int64_t in = weight.columns(), out = weight.rows();
+  SmallVector<int64_t> inputShape(x.shape), shape(x.shape);
+  inputShape.back() = in;
+  shape.back() = out;
+  Tensor *y = call.allocate(0, shape);
+  if (!y || failed(call.expectShape(op.getInput(), inputShape)) ||
+      (bias && failed(call.expectShape(op.getBias(), out))))
+    return failure();
+  multiplyAdd(x.rows(), out, in, x.values.data(), false, weight.values.data(),
+              true, y->values.data());
+  double alpha = op.getAlpha().convertToDouble();
+  for (int64_t i = 0; i < y->size(); ++i)
+    y->values[i] = alpha * y->values[i] + (bias ? bias->values[i % out] : 0.0);
+  return success();
+}
+
+static LogicalResult interpretRope(OpCall &call, RopeOp op) {
+  const Tensor &x = *call.get(op.getInput());
+  Tensor *y = call.allocate(0, x.shape);
+  auto headDim = static_cast<int64_t>(op.getHeadDim());
+  int64_t width = x.columns(), half = headDim / 2;
+  if (!y)
+    return failure();
+  if (width % headDim)
+    return op.emitOpError("head_dim ")
+           << headDim << " does not divide the width " << width;
+  SmallVector<double> frequencies = op.getAngularFrequencies();
+  double direction = op.getInverse() ? -1.0 : 1.0;
+  int64_t times = x.shape[1];
+  for (int64_t row = 0; row < x.rows(); ++row)
+    for (int64_t j = 0; j < half; ++j) {
+      double angle =
+          direction * static_cast<double>(row % times) * frequencies[j];
+      double cosine = std::cos(angle), sine = std::sin(angle);
+      for (int64_t head = 0; head < width; head += headDim) {
+        int64_t first = row * width + head + j, second = first + half;
+        double a = x.values[first], b = x.values[second];
+        y->values[first] = a * cosine - b * sine;
+        y->values[second] = b * cosine + a * sine;
+      }
+    }
+  return success();
+}
+
+static double sigmoid(double x) { return 1.0 / (1.0 + std::exp(-x)); }
+
+static LogicalResult interpretGatedActivation(OpCall &call,
+                                              GatedActivationOp op) {
+  const Tensor &gate = *call.get(op.getGate());
+  const Tensor &up = *call.get(op.getUp());
+  Tensor *y = call.allocate(0, gate.shape);
+  if (!y || failed(call.expectShape(op.getUp(), gate.shape)))
+    return failure();
+  for (int64_t i = 0; i < y->size(); ++i)
+    y->values[i] = gate.values[i] * sigmoid(gate.values[i]) * up.values[i];
+  return success();
+}
+
+static LogicalResult interpretGatedActivationGrad(OpCall &call,
+                                                  GatedActivationGradOp op) {
+  const Tensor &grad = *call.get(op.getGrad());
+  const Tensor &gate = *call.get(op.getGate());
+  const Tensor &up = *call.get(op.getUp());
+  Tensor *gateGrad = call.allocate(0, grad.shape);
+  Tensor *upGrad = call.allocate(1, grad.shape);
+  if (!gateGrad || !upGrad ||
+      failed(call.expectShape(op.getGate(), grad.shape)) ||
+      failed(call.expectShape(op.getUp(), grad.shape)))
+    return failure();
+  for (int64_t i = 0; i < grad.size(); ++i) {
+    double x = gate.values[i], s = sigmoid(x);
+    gateGrad->values[i] = grad.values[i] * up.values[i] * s * (1 + x * (1 - s));
+    upGrad->values[i] = grad.values[i] * x * s;
+  }
+  return success();
+}
+
+static LogicalResult interpretResidual(OpCall &call, ResidualOp op) {
+  const Tensor &skip = *call.get(op.getSkip());
+  const Tensor &branch = *call.get(op.getBranch());
+  Tensor *y = call.allocate(0, skip.shape);
+  if (!y || failed(call.expectShape(op.getBranch(), skip.shape)))
+    return failure();
+  double skipScale = op.getSkipScale().convertToDouble();
+  double branchScale = op.getBranchScale().convertToDouble();
+  for (int64_t i = 0; i < y->size(); ++i)
+    y->values[i] = skipScale * skip.values[i] + branchScale * branch.values[i];
+  return success();
+}
+
+static LogicalResult interpretCrossEntropy(OpCall &call, CrossEntropyOp op) {
+  const Tensor &logits = *call.get(op.getLogits());
+  const Tensor &targets = *call.get(op.getTargets());
+  ArrayRef<int64_t> rows = ArrayRef(logits.shape).drop_back();
+  Tensor *losses = call.allocate(0, rows), *lse = call.allocate(1, rows);
+  int64_t vocabulary = logits.columns();
+  if (!losses || !lse || failed(call.expectShape(op.getTargets(), rows)) ||
+      failed(checkTokens(call, targets, vocabulary, "the logits' columns")))
+    return failure();
+  for (int64_t row = 0; row < losses->size(); ++row) {
+    const double *in = &logits.values[row * vocabulary];
+    double greatest = *std::max_element(in, in + vocabulary), sum = 0;
+    for (int64_t k = 0; k < vocabulary; ++k)
+      sum += std::exp(in[k] - greatest);
+    lse->values[row] = greatest + std::log(sum);
+    losses->values[row] = lse->values[row] - in[targets.tokens[row]];
+  }
+  return success();
+}
+
+static LogicalResult interpretCrossEntropyGrad(OpCall &call,
+                                               CrossEntropyGradOp op) {
+  const Tensor &logits = *call.get(op.getLogits());
+  const Tensor &targets = *call.get(op.getTargets());
+  const Tensor &lse = *call.get(op.getLse());
+  const Tensor &grad = *call.get(op.getGrad());
+  ArrayRef<int64_t> rows = ArrayRef(logits.shape).drop_back();
+  Tensor *result = call.allocate(0, logits.shape);
+  int64_t vocabulary = logits.columns();
+  if (!result || failed(call.expectShape(op.getTargets(), rows)) ||
+      failed(call.expectShape(op.getLse(), rows)) ||
+      failed(call.expectShape(op.getGrad(), rows)) ||
+      failed(checkTokens(call, targets, vocabulary, "the logits' columns")))
+    return failure();
+  for (int64_t i = 0; i < result->size(); ++i) {
+    int64_t row = i / vocabulary;
+    double onehot = i % vocabulary == targets.tokens[row] ? 1.0 : 0.0;
+    result->values[i] =
+        (std::exp(logits.values[i] - lse.values[row]) - onehot) *
+        grad.values[row];
+  }
+  return success();
+}
+
+static LogicalResult interpretMean(OpCall &call, MeanOp op) {
+  const Tensor &x = *call.get(op.getInput());
+  Tensor *y = call.allocate(0, {});
+  if (!y)
+    return failure();
+  for (double value : x.values)
+    y->values[0] += value;
+  y->values[0] /= static_cast<double>(x.size());
+  return success();
+}
+
+static LogicalResult interpretMeanGrad(OpCall &call, MeanGradOp op) {
+  Tensor *result = call.allocateByType(0);
+  if (!result)
+    return failure();
+  double grad = call.get(op.getGrad())->values[0];
+  for (double &value : result->values)
+    value = grad / static_cast<double>(result->size());
+  return success();
+}
+
+std::optional<LogicalResult> lns::interpret::interpretCompute(OpCall &call) {
+  using Outcome = std::optional<LogicalResult>;
+  return llvm::TypeSwitch<Operation *, Outcome>(call.op)
+      .Case([&](EmbeddingOp op) { return interpretEmbedding(call, op); })
+      .Case(
+          [&](EmbeddingGradOp op) { return interpretEmbeddingGrad(call, op); })
+      .Case([&](NormOp op) { return interpretNorm(call, op); })
+      .Case([&](LinearOp op) { return interpretLinear(call, op); })
+      .Case([&](RopeOp op) { return interpretRope(call, op); })
+      .Case([&](GatedActivationOp op) {
+        return interpretGatedActivation(call, op);
+      })
+      .Case([&](GatedActivationGradOp op) {
+        return interpretGatedActivationGrad(call, op);
+      })
+      .Case([&](ResidualOp op) { return interpretResidual(call, op); })
+      .Case([&](CrossEntropyOp op) { return interpretCrossEntropy(call, op); })
+      .Case([&](CrossEntropyGradOp op) {
+        return interpretCrossEntropyGrad(call, op);
+      })
+      .Case([&](MeanOp op) { return interpretMean(call, op); })
+      .Case([&](MeanGradOp op) { return interpretMeanGrad(call, op); })
+      .Default([](Operation *) { return std::nullopt; });
+}

@@ -1,0 +1,171 @@
+//===- InterpretGraph.cpp - Parameters, constants and the optimizer -------===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "runtime/kernel_abi.h"
+#include "tools/interpret/OpCall.h"
+#include "llvm/ADT/TypeSwitch.h"
+#include <cmath>
+
+using namespace mlir;
+using namespace lns;
+using namespace lns::interpret;
+
+/// The state of the parameter that `op` names; an error where the environment
+/// has none.
+static ParameterState *findParameter(OpCall &call, StringRef name) {
+  auto entry = call.environment.find(name.str());
+  if (entry != call.environment.end())
+    return &entry->second;
+  call.op->emitOpError("parameter '") << name << "' has no value";
+  return nullptr;
+}
+
+static LogicalResult interpretParam(OpCall &call, ParamOp op) {
+  ParameterState *state =
+      findParameter(call, replaceLayer(op.getName(), call.layer));
+  if (!state)
+    return failure();
+  call.results[0] = state->value;
+  return success();
+}
+
+static LogicalResult interpretGet(OpCall &call, GetOp op) {
+  ParameterState *state = findParameter(call, op.getSymbol());
+  if (!state)
+    return failure();
+  call.results[0] =
+      op.getStorage() == Storage::parameter ? state->value : state->gradient;
+  return success();
+}
+
+static LogicalResult interpretSet(OpCall &call, SetOp op) {
+  ParameterState *state = findParameter(call, op.getSymbol());
+  if (!state || failed(call.expectShape(op.getValue(), state->value->shape)))
+    return failure();
+  bool isParameter = op.getStorage() == Storage::parameter;
+  (isParameter ? state->value : state->gradient) = call.operands[0];
+  (isParameter ? state->updated : state->gradientStored) = true;
+  return success();
+}
+
+/// A literal: every element of a dense attribute.
+static LogicalResult interpretLiteral(OpCall &call, arith::ConstantOp op) {
+  auto elements = dyn_cast<DenseElementsAttr>(op.getValue());
+  if (!elements)
+    return op.emitOpError("cannot be interpreted: its value is not dense");
+  ArrayRef<int64_t> shape = elements.getType().getShape();
+  if (countElements(shape) < 0)
+    return op.emitOpError("has shape ")
+           << formatShape(shape) << ", but the interpreter holds at most "
+           << Tensor::maxElements << " elements in a tensor";
+  if (isa<FloatType>(elements.getElementType())) {
+    auto tensor = makeTensor(shape);
+    for (auto [to, from] :
+         llvm::zip_equal(tensor->values, elements.getValues<APFloat>())) {
+      APFloat number = from;
+      bool lossy;
+      number.convert(APFloat::IEEEdouble(), APFloat::rmNearestTiesToEven,
+                     &lossy);
+      to = number.convertToDouble();
+    }
+    call.results[0] = tensor;
+    return success();
+  }
+  auto tensor = makeTokens(shape);
+  for (auto [to, from] :
+       llvm::zip_equal(tensor->tokens, elements.getValues<APInt>()))
+    to = from.getSExtValue();
+  call.results[0] = tensor;
+  return success();
+}
+
+static LogicalResult interpretConstant(OpCall &call, ConstantOp op) {
+  Tensor *result = call.allocateByType(0);
+  if (!result)
+    return failure();
+  llvm::fill(result->values, op.getValue().convertToDouble());
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Optimizer
+//===----------------------------------------------------------------------===//
+
+static LogicalResult interpretClipFactor(OpCall &call, ClipFactorOp op) {
+  constexpr int64_t chunk = 65536;
+  Tensor *norm = call.allocate(0, {}), *factor = call.allocate(1, {});
+  Tensor *partials = call.allocateByType(2);
+  if (!norm || !factor || !partials ||
+      failed(call.expectShape(op.getOptimizer(), LNS_OPT_SLOTS)))
+    return failure();
+  double sum = 0;
+  int64_t next = 0;
+  for (const TensorRef &gradient : ArrayRef(call.operands).drop_front())
+    for (int64_t first = 0; first < gradient->size(); first += chunk) {
+      double partial = 0;
+      int64_t last = std::min(gradient->size(), first + chunk);
+      for (int64_t i = first; i < last; ++i)
+        partial += gradient->values[i] * gradient->values[i];
+      if (next == partials->size())
+        return op.emitOpError("partials has ")
+               << partials->size() << " elements, too few for the chunks";
+      partials->values[next++] = partial;
+      sum += partial;
+    }
+  norm->values[0] = std::sqrt(sum);
+  double clip = call.get(op.getOptimizer())->values[LNS_OPT_CLIP];
+  factor->values[0] =
+      clip > 0 && norm->values[0] > clip ? clip / norm->values[0] : 1.0;
+  return success();
+}
+
+static LogicalResult interpretAdamW(OpCall &call, AdamWOp op) {
+  ParameterState *state = findParameter(call, op.getSymbol());
+  if (!state ||
+      failed(call.expectShape(op.getGradient(), state->value->shape)) ||
+      failed(call.expectShape(op.getOptimizer(), LNS_OPT_SLOTS)))
+    return failure();
+  const Tensor &gradient = *call.get(op.getGradient());
+  double factor = call.get(op.getFactor())->values[0];
+  const std::vector<double> &slots = call.get(op.getOptimizer())->values;
+  double lr = slots[LNS_OPT_LR], eps = slots[LNS_OPT_EPS];
+  double beta1 = slots[LNS_OPT_BETA1], beta2 = slots[LNS_OPT_BETA2];
+  double decay = op.getDecay() ? slots[LNS_OPT_WEIGHT_DECAY] : 0.0;
+
+  auto value = std::make_shared<Tensor>(*state->value);
+  auto expAvg = std::make_shared<Tensor>(*state->expAvg);
+  auto expAvgSq = std::make_shared<Tensor>(*state->expAvgSq);
+  for (int64_t i = 0; i < value->size(); ++i) {
+    double g = factor * gradient.values[i];
+    double &p = value->values[i];
+    double &m = expAvg->values[i], &v = expAvgSq->values[i];
+    p -= lr * decay * p;
+    m = beta1 * m + (1 - beta1) * g;
+    v = beta2 * v + (1 - beta2) * g * g;
+    p -= lr * (m / slots[LNS_OPT_BIAS_CORRECTION1]) /
+         (std::sqrt(v / slots[LNS_OPT_BIAS_CORRECTION2]) + eps);
+  }
+  state->value = value;
+  state->expAvg = expAvg;
+  state->expAvgSq = expAvgSq;
+  state->updated = true;
+  return success();
+}
+
+std::optional<LogicalResult> lns::interpret::interpretGraph(OpCall &call) {
+  using Outcome = std::optional<LogicalResult>;
+  return llvm::TypeSwitch<Operation *, Outcome>(call.op)
+      .Case([&](ParamOp op) { return interpretParam(call, op); })
+      .Case([&](GetOp op) { return interpretGet(call, op); })
+      .Case([&](SetOp op) { return interpretSet(call, op); })
+      .Case([&](arith::ConstantOp op) { return interpretLiteral(call, op); })
+      .Case([&](ConstantOp op) { return interpretConstant(call, op); })
+      .Case([&](ClipFactorOp op) { return interpretClipFactor(call, op); })
+      .Case([&](AdamWOp op) { return interpretAdamW(call, op); })
+      .Default([](Operation *) { return std::nullopt; });
+}

@@ -1,0 +1,185 @@
+//===- Interpreter.cpp - Runs functions, blocks and ops -------------------===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#include "tools/interpret/Interpreter.h"
+#include "dialect/LnsShapes.h"
+#include "tools/interpret/OpCall.h"
+
+using namespace mlir;
+using namespace lns;
+using namespace lns::interpret;
+
+//===----------------------------------------------------------------------===//
+// OpCall
+//===----------------------------------------------------------------------===//
+
+const Tensor *OpCall::get(Value operand) const {
+  if (!operand)
+    return nullptr;
+  for (auto [value, tensor] : llvm::zip_equal(op->getOperands(), operands))
+    if (value == operand)
+      return tensor.get();
+  return nullptr;
+}
+
+Tensor *OpCall::allocate(unsigned index, ArrayRef<int64_t> shape) {
+  auto type = cast<RankedTensorType>(op->getResult(index).getType());
+  if (!shapesAgree(type.getShape(), shape)) {
+    op->emitOpError("result ")
+        << index << " would have shape " << formatShape(shape)
+        << ", but its type is " << type;
+    return nullptr;
+  }
+  if (countElements(shape) < 0) {
+    op->emitOpError("result ")
+        << index << " has shape " << formatShape(shape)
+        << ", but the interpreter holds at most " << Tensor::maxElements
+        << " elements in a tensor; use smaller sizes";
+    return nullptr;
+  }
+  std::shared_ptr<Tensor> tensor = makeTensor(shape);
+  results[index] = tensor;
+  return tensor.get();
+}
+
+Tensor *OpCall::allocateByType(unsigned index) {
+  auto type = cast<RankedTensorType>(op->getResult(index).getType());
+  if (type.hasStaticShape())
+    return allocate(index, type.getShape());
+  op->emitOpError("result ")
+      << index << " has type " << type << ", expected a static shape";
+  return nullptr;
+}
+
+LogicalResult OpCall::expectShape(Value operand,
+                                  ArrayRef<int64_t> shape) const {
+  const Tensor *tensor = get(operand);
+  if (ArrayRef(tensor->shape) == shape)
+    return success();
+  return op->emitOpError("operand of type ")
+         << operand.getType() << " has shape " << formatShape(tensor->shape)
+         << ", expected " << formatShape(shape);
+}
+
+//===----------------------------------------------------------------------===//
+// Blocks
+//===----------------------------------------------------------------------===//
+
+/// Binds `value` to a tensor that must have its type.
+LogicalResult Interpreter::bind(Value value, TensorRef tensor) {
+  auto type = cast<RankedTensorType>(value.getType());
+  bool isInteger = type.getElementType().isIntOrIndex();
+  if (isInteger != tensor->isTokens ||
+      !shapesAgree(type.getShape(), tensor->shape))
+    return emitError(value.getLoc())
+           << "value of type " << type << " cannot take "
+           << (tensor->isTokens ? "tokens" : "numbers") << " of shape "
+           << formatShape(tensor->shape);
+  values[value] = std::move(tensor);
+  return success();
+}
+
+/// For each op of `block` the values, defined in the block, that nothing reads
+/// after it.
+static DenseMap<Operation *, SmallVector<Value>> lastReaders(Block &block) {
+  DenseMap<Operation *, SmallVector<Value>> readers;
+  auto note = [&](Value value) {
+    Operation *last = value.getDefiningOp();
+    for (Operation *user : value.getUsers()) {
+      Operation *inBlock = block.findAncestorOpInBlock(*user);
+      if (!last || last->isBeforeInBlock(inBlock))
+        last = inBlock;
+    }
+    if (last)
+      readers[last].push_back(value);
+  };
+  llvm::for_each(block.getArguments(), note);
+  for (Operation &op : block)
+    llvm::for_each(op.getResults(), note);
+  return readers;
+}
+
+LogicalResult Interpreter::runBlock(Block &block, ArrayRef<TensorRef> arguments,
+                                    SmallVectorImpl<TensorRef> &yielded) {
+  for (auto [argument, tensor] :
+       llvm::zip_equal(block.getArguments(), arguments))
+    if (failed(bind(argument, tensor)))
+      return failure();
+  DenseMap<Operation *, SmallVector<Value>> dead = lastReaders(block);
+  for (Operation &op : block.without_terminator()) {
+    if (failed(runOp(&op)))
+      return failure();
+    for (Value value : dead.lookup(&op))
+      values.erase(value);
+  }
+  Operation *terminator = block.getTerminator();
+  if (!isa<func::ReturnOp, YieldOp, OutputOp>(terminator))
+    return terminator->emitOpError("cannot be interpreted");
+  yielded.clear();
+  for (Value value : terminator->getOperands())
+    yielded.push_back(values.lookup(value));
+  for (Value value : dead.lookup(terminator))
+    values.erase(value);
+  return success();
+}
+
+LogicalResult Interpreter::runOp(Operation *op) {
+  for (Type type : op->getResultTypes())
+    if (!isa<RankedTensorType>(type))
+      return op->emitOpError("cannot be interpreted: it has a result of type ")
+             << type << ", expected ranked tensors";
+  if (auto layers = dyn_cast<LayersOp>(op))
+    return runLayers(layers);
+
+  OpCall call{op, environment, layer, {}, {}};
+  for (Value operand : op->getOperands())
+    call.operands.push_back(values.lookup(operand));
+  if (auto cluster = dyn_cast<ClusterOp>(op)) {
+    if (failed(
+            runBlock(cluster.getBody().front(), call.operands, call.results)))
+      return failure();
+  } else {
+    call.results.resize(op->getNumResults());
+    std::optional<LogicalResult> outcome = interpretCompute(call);
+    for (auto family : {interpretAttention, interpretAdjoint, interpretGraph})
+      if (!outcome)
+        outcome = family(call);
+    if (!outcome)
+      return op->emitOpError("cannot be interpreted");
+    if (failed(*outcome))
+      return failure();
+  }
+  for (auto [value, tensor] : llvm::zip_equal(op->getResults(), call.results))
+    if (failed(bind(value, tensor)))
+      return failure();
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Functions
+//===----------------------------------------------------------------------===//
+
+LogicalResult Interpreter::run(func::FuncOp function,
+                               ArrayRef<TensorRef> arguments,
+                               SmallVectorImpl<TensorRef> &results) {
+  if (!function.getBody().hasOneBlock())
+    return function.emitOpError("cannot be interpreted: it has ")
+           << function.getBody().getBlocks().size() << " blocks, expected one";
+  Block &block = function.getBody().front();
+  if (arguments.size() != block.getNumArguments())
+    return function.emitOpError("takes ")
+           << block.getNumArguments() << " arguments, but got "
+           << arguments.size();
+  for (Value argument : block.getArguments())
+    if (!isa<RankedTensorType>(argument.getType()))
+      return emitError(argument.getLoc())
+             << "argument of type " << argument.getType()
+             << " cannot be interpreted, expected a ranked tensor";
+  values.clear();
+  layer = nextLayer = 0;
+  return runBlock(block, arguments, results);
+}

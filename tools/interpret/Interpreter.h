@@ -1,0 +1,83 @@
+//===- Interpreter.h - Executes lns in float64 ------------------*- C++ -*-===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+//
+// The interpreter is the definition of the language: every op is written once,
+// as its description says, in float64 and without any trick. Data that an op
+// cannot take (a token beyond the vocabulary) and ops that it does not know are
+// errors at the op.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LNS_TOOLS_INTERPRET_INTERPRETER_H
+#define LNS_TOOLS_INTERPRET_INTERPRETER_H
+
+#include "dialect/LnsOps.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "tools/interpret/Tensor.h"
+#include "llvm/ADT/DenseMap.h"
+#include "llvm/ADT/MapVector.h"
+#include <map>
+#include <string>
+
+namespace lns::interpret {
+
+/// A parameter and what belongs to it. All four tensors have one shape.
+struct ParameterState {
+  Role role = Role::matrix;
+  TensorRef value, gradient, expAvg, expAvgSq;
+  /// Whether the run stored a gradient, or changed the parameter.
+  bool gradientStored = false;
+  bool updated = false;
+};
+
+/// Parameters by their Hugging Face names, in the order of declaration. A copy
+/// is cheap: tensors are shared.
+using Environment = llvm::MapVector<std::string, ParameterState,
+                                    std::map<std::string, unsigned>>;
+
+/// Adds every parameter that `module` declares, in either form, with all its
+/// tensors zero. An error: a parameter of more than Tensor::maxElements.
+llvm::LogicalResult declareParameters(mlir::ModuleOp module,
+                                      Environment &environment);
+
+/// `name` with its `{layer}` replaced.
+std::string replaceLayer(llvm::StringRef name, int64_t layer);
+
+/// Executes functions and models against one environment.
+class Interpreter {
+public:
+  explicit Interpreter(Environment &environment) : environment(environment) {}
+
+  /// Runs a function of graph form. `arguments` has one tensor per argument,
+  /// of the argument's type up to dynamic extents; `results` is overwritten.
+  llvm::LogicalResult run(mlir::func::FuncOp function,
+                          llvm::ArrayRef<TensorRef> arguments,
+                          llvm::SmallVectorImpl<TensorRef> &results);
+
+  /// Runs a model on tokens [batch, time]; gives its logits.
+  llvm::LogicalResult run(ModelOp model, const TensorRef &tokens,
+                          TensorRef &logits);
+
+private:
+  llvm::LogicalResult runBlock(mlir::Block &block,
+                               llvm::ArrayRef<TensorRef> arguments,
+                               llvm::SmallVectorImpl<TensorRef> &yielded);
+  llvm::LogicalResult runOp(mlir::Operation *op);
+  llvm::LogicalResult runLayers(LayersOp layers);
+  llvm::LogicalResult bind(mlir::Value value, TensorRef tensor);
+
+  Environment &environment;
+  llvm::DenseMap<mlir::Value, TensorRef> values;
+  /// 0-based index of the block that runs, and of the next lns.layers' first
+  /// block, both counted over the whole model.
+  int64_t layer = 0, nextLayer = 0;
+};
+
+} // namespace lns::interpret
+
+#endif // LNS_TOOLS_INTERPRET_INTERPRETER_H

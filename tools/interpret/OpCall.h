@@ -1,0 +1,50 @@
+//===- OpCall.h - One op and its tensors ------------------------*- C++ -*-===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LNS_TOOLS_INTERPRET_OPCALL_H
+#define LNS_TOOLS_INTERPRET_OPCALL_H
+
+#include "tools/interpret/Interpreter.h"
+#include <optional>
+
+namespace lns::interpret {
+
+/// The execution of one op: what goes in, what comes out, and the state that
+/// ops with side effects change.
+struct OpCall {
+  mlir::Operation *op;
+  Environment &environment;
+  /// 0-based index of the block that runs; 0 outside of lns.layers.
+  int64_t layer;
+  llvm::SmallVector<TensorRef> operands;
+  llvm::SmallVector<TensorRef> results;
+
+  /// The tensor of an operand, null for an optional operand that is absent.
+  const Tensor *get(mlir::Value operand) const;
+
+  /// Makes result `index`, of zeros. Null, with an error emitted, when it is
+  /// too large or does not have the shape that the result's type says.
+  Tensor *allocate(unsigned index, llvm::ArrayRef<int64_t> shape);
+
+  /// Makes result `index` with the static shape of its type.
+  Tensor *allocateByType(unsigned index);
+
+  /// Fails unless `operand` has `shape`. Types may be dynamic, so that only
+  /// this check keeps every access within its tensor.
+  llvm::LogicalResult expectShape(mlir::Value operand,
+                                  llvm::ArrayRef<int64_t> shape) const;
+};
+
+/// Each family executes `call` if the op is one of its own, else gives nothing.
+std::optional<llvm::LogicalResult> interpretCompute(OpCall &call);
+std::optional<llvm::LogicalResult> interpretAttention(OpCall &call);
+std::optional<llvm::LogicalResult> interpretAdjoint(OpCall &call);
+std::optional<llvm::LogicalResult> interpretGraph(OpCall &call);
+
+} // namespace lns::interpret
+
+#endif // LNS_TOOLS_INTERPRET_OPCALL_H

@@ -1,0 +1,67 @@
+//===- Tensor.h - Tensors of the interpreter --------------------*- C++ -*-===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LNS_TOOLS_INTERPRET_TENSOR_H
+#define LNS_TOOLS_INTERPRET_TENSOR_H
+
+#include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/SmallVector.h"
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace lns::interpret {
+
+/// A dense row-major tensor of float64, or of tokens (any integer tensor).
+/// Exactly one of `values` and `tokens` has the shape's number of elements.
+struct Tensor {
+  /// Larger tensors are refused before they are allocated.
+  static constexpr int64_t maxElements = int64_t{1} << 28;
+
+  llvm::SmallVector<int64_t> shape;
+  std::vector<double> values;
+  std::vector<int64_t> tokens;
+  bool isTokens = false;
+
+  int64_t size() const {
+    return static_cast<int64_t>(isTokens ? tokens.size() : values.size());
+  }
+  /// The last dimension; rank >= 1.
+  int64_t columns() const { return shape.back(); }
+  /// All leading dimensions together; rank >= 1.
+  int64_t rows() const {
+    int64_t rows = 1;
+    for (int64_t extent : llvm::ArrayRef(shape).drop_back())
+      rows *= extent;
+    return rows;
+  }
+};
+
+/// Tensors are shared and never change once they are the value of something.
+using TensorRef = std::shared_ptr<const Tensor>;
+
+/// Product of the extents; -1 if one is negative or the product exceeds
+/// Tensor::maxElements.
+int64_t countElements(llvm::ArrayRef<int64_t> shape);
+
+/// A tensor of zeros; the caller has checked the shape with countElements.
+std::shared_ptr<Tensor> makeTensor(llvm::ArrayRef<int64_t> shape);
+std::shared_ptr<Tensor> makeTokens(llvm::ArrayRef<int64_t> shape);
+
+/// "[2, 8, 64]".
+std::string formatShape(llvm::ArrayRef<int64_t> shape);
+
+/// c += op(a) op(b) with op(a) [rows, inner], op(b) [inner, columns]; a
+/// transposed operand is stored [inner, rows] or [columns, inner]. Terms of one
+/// element are added in the order of `inner`.
+void multiplyAdd(int64_t rows, int64_t columns, int64_t inner, const double *a,
+                 bool transposeA, const double *b, bool transposeB, double *c);
+
+} // namespace lns::interpret
+
+#endif // LNS_TOOLS_INTERPRET_TENSOR_H
