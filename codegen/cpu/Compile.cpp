@@ -8,7 +8,10 @@
 #include "codegen/cpu/Compile.h"
 #include "codegen/cpu/CpuKernels.h"
 
+#include "mlir/IR/Threading.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/Bitcode/BitcodeReader.h"
+#include "llvm/Bitcode/BitcodeWriter.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
@@ -65,6 +68,8 @@ static void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
       continue;
     function.addFnAttr("target-cpu", machine.getTargetCPU());
     function.addFnAttr("target-features", machine.getTargetFeatureString());
+    // Loops that clear or copy must not become calls of memset or memcpy.
+    function.addFnAttr("no-builtins");
     function.setDoesNotThrow();
   }
   // Kernels are vectors already; what is scalar in them is not worth the time.
@@ -87,18 +92,22 @@ static void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
       .run(module, modules);
 }
 
-LogicalResult lns::cpu::compileKernels(ModuleOp kernels, const CodeLevel &level,
-                                       std::vector<char> &sharedObject,
-                                       std::string *llvmIr) {
+/// One level's machine code; the reason in `error` when it fails. Touches
+/// nothing but its arguments, so that levels compile side by side.
+static bool compileLevel(llvm::StringRef bitcode, const CodeLevel &level,
+                         std::vector<char> &sharedObject, std::string *llvmIr,
+                         std::string &error) {
   llvm::LLVMContext context;
-  std::unique_ptr<llvm::Module> module = translateKernels(kernels, context);
-  if (!module)
-    return kernels.emitError("cannot translate the kernels to LLVM IR");
-  std::string error;
+  auto parsed = llvm::parseBitcodeFile(
+      llvm::MemoryBufferRef(bitcode, "lns kernels"), context);
+  if (!parsed) {
+    error = llvm::toString(parsed.takeError());
+    return false;
+  }
+  std::unique_ptr<llvm::Module> module = std::move(*parsed);
   std::unique_ptr<llvm::TargetMachine> machine = createMachine(level, error);
   if (!machine)
-    return kernels.emitError()
-           << "cannot make code for '" << level.name << "': " << error;
+    return false;
   module->setTargetTriple(machine->getTargetTriple());
   module->setDataLayout(machine->createDataLayout());
   optimize(*module, *machine);
@@ -111,13 +120,40 @@ LogicalResult lns::cpu::compileKernels(ModuleOp kernels, const CodeLevel &level,
   llvm::raw_svector_ostream stream(object);
   llvm::legacy::PassManager passes;
   if (machine->addPassesToEmitFile(passes, stream, nullptr,
-                                   llvm::CodeGenFileType::ObjectFile))
-    return kernels.emitError()
-           << "the target of '" << level.name << "' writes no object files";
+                                   llvm::CodeGenFileType::ObjectFile)) {
+    error = "the target writes no object files";
+    return false;
+  }
   passes.run(*module);
-  if (!linkSharedObject(llvm::StringRef(object.data(), object.size()),
-                        sharedObject, error))
-    return kernels.emitError()
-           << "cannot link the kernels of '" << level.name << "': " << error;
+  return linkSharedObject(llvm::StringRef(object.data(), object.size()),
+                          sharedObject, error);
+}
+
+LogicalResult lns::cpu::compileKernels(ModuleOp kernels,
+                                       llvm::ArrayRef<CodeLevel> levels,
+                                       std::vector<std::vector<char>> &objects,
+                                       std::string *llvmIr) {
+  // To LLVM IR once; every level then has a context of its own.
+  llvm::SmallVector<char, 0> bitcode;
+  {
+    llvm::LLVMContext context;
+    std::unique_ptr<llvm::Module> module = translateKernels(kernels, context);
+    if (!module)
+      return kernels.emitError("cannot translate the kernels to LLVM IR");
+    llvm::raw_svector_ostream stream(bitcode);
+    llvm::WriteBitcodeToFile(*module, stream);
+  }
+  objects.assign(levels.size(), {});
+  std::vector<std::string> errors(levels.size());
+  std::vector<char> done(levels.size(), false);
+  parallelFor(kernels.getContext(), 0, levels.size(), [&](size_t i) {
+    done[i] =
+        compileLevel(llvm::StringRef(bitcode.data(), bitcode.size()), levels[i],
+                     objects[i], i == 0 ? llvmIr : nullptr, errors[i]);
+  });
+  for (size_t i = 0; i < levels.size(); ++i)
+    if (!done[i])
+      return kernels.emitError() << "cannot make code for '" << levels[i].name
+                                 << "': " << errors[i];
   return success();
 }

@@ -96,12 +96,13 @@ struct CodeLevel {
 /// Fails with a message in `error` that lists the known levels.
 bool parseCodeLevel(llvm::StringRef name, CodeLevel &level, std::string &error);
 
-/// Lowers a clone of `kernels` to LLVM IR and machine code and links a shared
-/// object. With `llvmIr`, also gives the optimized IR as text. Emits errors on
-/// the module.
+/// Lowers a clone of `kernels` to LLVM IR once, then to machine code for every
+/// level, side by side, and links one shared object for each into `objects`.
+/// With `llvmIr`, also gives the first level's optimized IR as text. Emits
+/// errors on the module.
 llvm::LogicalResult compileKernels(mlir::ModuleOp kernels,
-                                   const CodeLevel &level,
-                                   std::vector<char> &sharedObject,
+                                   llvm::ArrayRef<CodeLevel> levels,
+                                   std::vector<std::vector<char>> &objects,
                                    std::string *llvmIr = nullptr);
 
 } // namespace lns::cpu

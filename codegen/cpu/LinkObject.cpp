@@ -47,11 +47,16 @@ static std::string findLinker() {
   return std::string();
 }
 
-static std::string readFirstLine(llvm::StringRef path) {
+/// The line that says what is wrong: ld's first one only says where.
+static std::string readReason(llvm::StringRef path) {
   auto buffer = llvm::MemoryBuffer::getFile(path);
   if (!buffer)
     return std::string();
-  return (*buffer)->getBuffer().split('\n').first.str();
+  llvm::StringRef text = (*buffer)->getBuffer();
+  size_t undefined = text.find("undefined ");
+  if (undefined != llvm::StringRef::npos)
+    text = text.drop_front(undefined);
+  return text.split('\n').first.str();
 }
 
 bool lns::cpu::linkSharedObject(llvm::StringRef object,
@@ -98,7 +103,7 @@ bool lns::cpu::linkSharedObject(llvm::StringRef object,
                                          redirects, /*SecondsToWait=*/60,
                                          /*MemoryLimit=*/0, &why);
   if (status != 0) {
-    std::string message = readFirstLine(messages.path);
+    std::string message = readReason(messages.path);
     error = linker + " failed: " + (message.empty() ? why : message);
     return false;
   }

@@ -1,0 +1,137 @@
+//===- flat_kernel_test.cpp - Column, loss and optimizer kernels ----------===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#include "kernel_test.h"
+#include <cmath>
+#include <cstring>
+
+using namespace lns::test;
+
+namespace {
+
+class ColumnKernels : public KernelTest,
+                      public testing::WithParamInterface<int> {};
+
+INSTANTIATE_TEST_SUITE_P(Widths, ColumnKernels,
+                         testing::Values(1, 15, 16, 40, 64, 100, 256, 300, 512,
+                                         1000));
+
+TEST_P(ColumnKernels, SumsOverRows) {
+  std::string w = std::to_string(GetParam());
+  std::string x = "tensor<3x7x" + w + "xf32>", g = "tensor<" + w + "xf32>";
+  check("%a: " + x + ", %b: " + x,
+        "%0 = lns.column_dot %a, %b scale(0.5) : (" + x + ", " + x + ") -> " +
+            g + "\n%1 = lns.column_dot %a : (" + x + ") -> " + g);
+}
+
+TEST_P(ColumnKernels, Embeddings) {
+  std::string w = std::to_string(GetParam());
+  std::string table = "tensor<7x" + w + "xf32>",
+              x = "tensor<2x9x" + w + "xf32>";
+  check("%w: " + table + ", %t: tensor<2x9xi32>, %g: " + x,
+        "%0 = lns.embedding %w, %t : (" + table + ", tensor<2x9xi32>) -> " + x +
+            "\n%1 = lns.embedding_grad %g, %t : (" + x +
+            ", tensor<2x9xi32>) -> " + table);
+}
+
+class CrossEntropy : public KernelTest,
+                     public testing::WithParamInterface<int> {};
+
+INSTANTIATE_TEST_SUITE_P(Vocabularies, CrossEntropy,
+                         testing::Values(7, 16, 17, 64, 256, 1003));
+
+TEST_P(CrossEntropy, LossAndGradient) {
+  deviation = 3;
+  std::string x = "tensor<2x6x" + std::to_string(GetParam()) + "xf32>";
+  std::string r = "tensor<2x6xf32>", t = "tensor<2x6xi32>";
+  check("%x: " + x + ", %t: " + t + ", %d: " + r,
+        "%0:2 = lns.cross_entropy %x, %t : (" + x + ", " + t + ") -> (" + r +
+            ", " + r + ")\n%1 = lns.cross_entropy_grad %x, %t, %0#1, %d : (" +
+            x + ", " + t + ", " + r + ", " + r + ") -> " + x);
+}
+
+using FlatKernels = KernelTest;
+
+// The planner may put the gradient over the logits.
+TEST_F(FlatKernels, CrossEntropyGradInPlace) {
+  std::string x = "tensor<3x20xf32>", r = "tensor<3xf32>", t = "tensor<3xi32>";
+  parse("%x: " + x + ", %t: " + t + ", %l: " + r + ", %d: " + r,
+        "%0 = lns.cross_entropy_grad %x, %t, %l, %d : (" + x + ", " + t + ", " +
+            r + ", " + r + ") -> " + x);
+  makeInputs();
+  compile("native");
+  RunResult apart = makeBuffers();
+  launch(launches[0], Split::Whole, apart);
+  launches[0].buffers[4] = launches[0].buffers[0];
+  RunResult inPlace = makeBuffers();
+  launch(launches[0], Split::Whole, inPlace);
+  // The result is the only buffer that the first run has filled with other
+  // values than the second; the logits of the second must equal it.
+  bool found = false;
+  for (auto &[name, result] : apart)
+    for (auto &[other, logits] : inPlace)
+      found |= name != other && result->size() == logits->size() &&
+               std::memcmp(result->data(), logits->data(), result->size()) == 0;
+  EXPECT_TRUE(found);
+}
+
+TEST_F(FlatKernels, MeansAndConstants) {
+  check("%x: tensor<3x7xf32>, %y: tensor<4x16xf32>, %g: tensor<f32>",
+        "%0 = lns.mean %x : (tensor<3x7xf32>) -> tensor<f32>\n"
+        "%1 = lns.mean %y : (tensor<4x16xf32>) -> tensor<f32>\n"
+        "%2 = lns.mean_grad %g : (tensor<f32>) -> tensor<3x7xf32>\n"
+        "%3 = lns.mean_grad %g : (tensor<f32>) -> tensor<200x200xf32>\n"
+        "%4 = lns.constant 2.5 : tensor<3x5xf32>\n"
+        "%5 = lns.constant -1.0 : tensor<130x131xf32>");
+}
+
+TEST_F(FlatKernels, Optimizer) {
+  check("%o: tensor<8xf32>, %a: tensor<37x45xf32>, %b: tensor<300x300xf32>",
+        "%n, %f, %w = lns.clip_factor %o, %a, %b : (tensor<8xf32>, "
+        "tensor<37x45xf32>, tensor<300x300xf32>) -> (tensor<f32>, tensor<f32>, "
+        "tensor<3xf64>)\n"
+        "lns.adamw @p, %a, %f, %o decay(true) : tensor<37x45xf32>, "
+        "tensor<f32>, tensor<8xf32>\n"
+        "lns.adamw @q, %b, %f, %o decay(false) : tensor<300x300xf32>, "
+        "tensor<f32>, tensor<8xf32>");
+  // One kernel of each kind serves both parameters.
+  EXPECT_EQ(lowering->getKernels().size(), 3u);
+}
+
+// A NaN in the logits must reach the loss, a NaN gradient the norm.
+TEST_F(FlatKernels, NaNIsNotSwallowed) {
+  for (int place : {0, 5, 16, 39}) {
+    parse("%x: tensor<1x40xf32>, %t: tensor<1xi32>, %o: tensor<8xf32>",
+          "%0:2 = lns.cross_entropy %x, %t : (tensor<1x40xf32>, "
+          "tensor<1xi32>) -> (tensor<1xf32>, tensor<1xf32>)\n"
+          "%n, %f, %w = lns.clip_factor %o, %x : (tensor<8xf32>, "
+          "tensor<1x40xf32>) -> (tensor<f32>, tensor<f32>, tensor<1xf64>)");
+    makeInputs();
+    for (auto &[value, tensor] : inputs)
+      if (tensor.size() == 40)
+        tensor[place] = NAN;
+    compile("native");
+    RunResult buffers = makeBuffers();
+    // Results start as NaN; one that nobody writes must not pass.
+    for (auto &[name, buffer] : buffers)
+      if (buffer->size() == sizeof(float))
+        std::memset(buffer->data(), 0, buffer->size());
+    for (auto &one : launches)
+      launch(one, Split::Whole, buffers);
+    auto value = [&](const lns::cpu::KernelArgument &argument) {
+      std::string name = "v" + std::to_string(reinterpret_cast<uintptr_t>(
+                                   argument.value.getAsOpaquePointer()));
+      return *reinterpret_cast<float *>(buffers[name]->data());
+    };
+    EXPECT_TRUE(std::isnan(value(launches[0].buffers[2]))) << place;
+    EXPECT_TRUE(std::isnan(value(launches[0].buffers[3]))) << place;
+    EXPECT_TRUE(std::isnan(value(launches[2].buffers[2]))) << place;
+    EXPECT_EQ(value(launches[2].buffers[3]), 1.0f) << place;
+  }
+}
+
+} // namespace

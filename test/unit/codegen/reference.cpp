@@ -1,0 +1,341 @@
+//===- reference.cpp - Ops in double, written from their definitions ------===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#include "reference.h"
+
+#include "llvm/ADT/TypeSwitch.h"
+#include <cmath>
+
+using namespace mlir;
+using namespace lns;
+using namespace lns::test;
+
+namespace {
+
+RankedTensorType typeOf(Value value) {
+  return cast<RankedTensorType>(value.getType());
+}
+size_t widthOf(Value value) { return typeOf(value).getShape().back(); }
+
+class Evaluator {
+public:
+  Evaluator(Tensors &values,
+            llvm::MapVector<StringAttr, OptimizerState> &states)
+      : values(values), states(states) {}
+
+  bool run(Operation *op) {
+    return TypeSwitch<Operation *, bool>(op)
+        .Case<AddOp, ScaleOp, ResidualOp, RowScaleOp, ScaleColumnsOp, RowRstdOp,
+              RowRstdGradOp, RowDotOp, RopeOp, GatedActivationOp,
+              GatedActivationGradOp, ColumnDotOp, EmbeddingOp, EmbeddingGradOp,
+              CrossEntropyOp, CrossEntropyGradOp, MeanOp, MeanGradOp,
+              lns::ConstantOp, ClipFactorOp, AdamWOp, AttentionOp,
+              AttentionGradOp, ClusterOp>([&](auto op) {
+          eval(op);
+          return true;
+        })
+        .Default([](Operation *) { return false; });
+  }
+
+private:
+  const Tensor &in(Value value) { return values.at(value); }
+  Tensor &out(Value value) {
+    Tensor &tensor = values[value];
+    tensor.assign(typeOf(value).getNumElements(), 0.0);
+    return tensor;
+  }
+  /// result[i] = f(i).
+  template <typename F> void fill(Value result, F f) {
+    Tensor tensor(typeOf(result).getNumElements());
+    for (size_t i = 0; i < tensor.size(); ++i)
+      tensor[i] = f(i);
+    values[result] = std::move(tensor);
+  }
+  static double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
+
+  void eval(AddOp op) {
+    auto a = in(op.getA()), b = in(op.getB());
+    fill(op.getResult(), [&](size_t i) { return a[i] + b[i]; });
+  }
+  void eval(ScaleOp op) {
+    auto a = in(op.getInput());
+    double factor = op.getFactor().convertToDouble();
+    fill(op.getResult(), [&](size_t i) { return factor * a[i]; });
+  }
+  void eval(ResidualOp op) {
+    auto a = in(op.getSkip()), b = in(op.getBranch());
+    double s = op.getSkipScale().convertToDouble();
+    double t = op.getBranchScale().convertToDouble();
+    fill(op.getResult(), [&](size_t i) { return s * a[i] + t * b[i]; });
+  }
+  void eval(RowScaleOp op) {
+    auto a = in(op.getInput()), f = in(op.getFactors());
+    size_t width = widthOf(op.getInput());
+    fill(op.getResult(), [&](size_t i) { return a[i] * f[i / width]; });
+  }
+  void eval(ScaleColumnsOp op) {
+    auto a = in(op.getInput());
+    size_t width = widthOf(op.getInput());
+    Tensor g = op.getGain() ? in(op.getGain()) : Tensor(width, 1.0);
+    double s = op.getScale().convertToDouble();
+    fill(op.getResult(), [&](size_t i) { return s * g[i % width] * a[i]; });
+  }
+  void eval(RowRstdOp op) {
+    auto a = in(op.getInput());
+    size_t width = widthOf(op.getInput());
+    fill(op.getResult(), [&](size_t row) {
+      double sum = 0;
+      for (size_t k = 0; k < width; ++k)
+        sum += a[row * width + k] * a[row * width + k];
+      return 1 / std::sqrt(sum / width + op.getEps().convertToDouble());
+    });
+  }
+  void eval(RowRstdGradOp op) {
+    auto a = in(op.getInput()), r = in(op.getRstd()), g = in(op.getGrad());
+    size_t width = widthOf(op.getInput());
+    fill(op.getResult(), [&](size_t i) {
+      size_t row = i / width;
+      return -a[i] * r[row] * r[row] * r[row] / width * g[row];
+    });
+  }
+  void eval(RowDotOp op) {
+    auto a = in(op.getA()), b = in(op.getB());
+    size_t width = widthOf(op.getA());
+    fill(op.getResult(), [&](size_t row) {
+      double sum = 0;
+      for (size_t k = 0; k < width; ++k)
+        sum += a[row * width + k] * b[row * width + k];
+      return sum;
+    });
+  }
+  void eval(RopeOp op) {
+    auto a = in(op.getInput());
+    auto frequencies = op.getAngularFrequencies();
+    size_t width = widthOf(op.getInput()), d = op.getHeadDim();
+    size_t time = typeOf(op.getInput()).getDimSize(1);
+    double sign = op.getInverse() ? -1 : 1;
+    fill(op.getResult(), [&](size_t i) {
+      size_t row = i / width, j = i % width % d, half = d / 2;
+      double angle = double(row % time) * frequencies[j % half];
+      return j < half
+                 ? a[i] * std::cos(angle) - sign * a[i + half] * std::sin(angle)
+                 : a[i] * std::cos(angle) +
+                       sign * a[i - half] * std::sin(angle);
+    });
+  }
+  void eval(GatedActivationOp op) {
+    auto g = in(op.getGate()), u = in(op.getUp());
+    fill(op.getResult(), [&](size_t i) { return g[i] * sigmoid(g[i]) * u[i]; });
+  }
+  void eval(GatedActivationGradOp op) {
+    auto y = in(op.getGrad()), g = in(op.getGate()), u = in(op.getUp());
+    fill(op.getGateGrad(), [&](size_t i) {
+      double s = sigmoid(g[i]);
+      return y[i] * u[i] * (s + g[i] * s * (1 - s));
+    });
+    fill(op.getUpGrad(), [&](size_t i) { return y[i] * g[i] * sigmoid(g[i]); });
+  }
+  void eval(ColumnDotOp op) {
+    auto a = in(op.getA());
+    Tensor b = op.getB() ? in(op.getB()) : Tensor(a.size(), 1.0);
+    size_t width = widthOf(op.getA());
+    double s = op.getScale().convertToDouble();
+    fill(op.getResult(), [&](size_t k) {
+      double sum = 0;
+      for (size_t i = k; i < a.size(); i += width)
+        sum += a[i] * b[i];
+      return s * sum;
+    });
+  }
+  void eval(EmbeddingOp op) {
+    auto table = in(op.getTable()), tokens = in(op.getTokens());
+    size_t width = widthOf(op.getTable());
+    fill(op.getResult(), [&](size_t i) {
+      return table[size_t(tokens[i / width]) * width + i % width];
+    });
+  }
+  void eval(EmbeddingGradOp op) {
+    auto grad = in(op.getGrad()), tokens = in(op.getTokens());
+    size_t width = widthOf(op.getGrad());
+    Tensor &table = out(op.getResult());
+    for (size_t i = 0; i < grad.size(); ++i)
+      table[size_t(tokens[i / width]) * width + i % width] += grad[i];
+  }
+  void eval(CrossEntropyOp op) {
+    auto logits = in(op.getLogits()), targets = in(op.getTargets());
+    size_t width = widthOf(op.getLogits());
+    fill(op.getLse(), [&](size_t row) {
+      auto *x = logits.data() + row * width;
+      double most = *std::max_element(x, x + width), sum = 0;
+      for (size_t k = 0; k < width; ++k)
+        sum += std::exp(x[k] - most);
+      return most + std::log(sum);
+    });
+    auto lse = in(op.getLse());
+    fill(op.getLosses(), [&](size_t row) {
+      return lse[row] - logits[row * width + size_t(targets[row])];
+    });
+  }
+  void eval(CrossEntropyGradOp op) {
+    auto logits = in(op.getLogits()), targets = in(op.getTargets()),
+         lse = in(op.getLse()), grad = in(op.getGrad());
+    size_t width = widthOf(op.getLogits());
+    fill(op.getResult(), [&](size_t i) {
+      size_t row = i / width;
+      return (std::exp(logits[i] - lse[row]) -
+              (i % width == size_t(targets[row]))) *
+             grad[row];
+    });
+  }
+  void eval(MeanOp op) {
+    auto a = in(op.getInput());
+    double sum = 0;
+    for (double x : a)
+      sum += x;
+    out(op.getResult())[0] = sum / a.size();
+  }
+  void eval(MeanGradOp op) {
+    double grad = in(op.getGrad())[0];
+    size_t n = typeOf(op.getResult()).getNumElements();
+    fill(op.getResult(), [&](size_t) { return grad / n; });
+  }
+  void eval(lns::ConstantOp op) {
+    fill(op.getResult(),
+         [&](size_t) { return op.getValue().convertToDouble(); });
+  }
+  void eval(ClipFactorOp op) {
+    double sum = 0;
+    Tensor partials;
+    for (Value gradient : op.getGradients()) {
+      auto g = in(gradient);
+      for (size_t i = 0; i < g.size(); ++i) {
+        if (i % 65536 == 0)
+          partials.push_back(0);
+        partials.back() += g[i] * g[i];
+        sum += g[i] * g[i];
+      }
+    }
+    double clip = in(op.getOptimizer())[5], norm = std::sqrt(sum);
+    out(op.getNorm())[0] = norm;
+    out(op.getFactor())[0] = clip > 0 && norm > clip ? clip / norm : 1;
+    values[op.getPartials()] = partials;
+  }
+  void eval(AdamWOp op) {
+    OptimizerState &state = states[op.getSymbolAttr().getAttr()];
+    auto gradient = in(op.getGradient()), o = in(op.getOptimizer());
+    double factor = in(op.getFactor())[0];
+    for (size_t i = 0; i < gradient.size(); ++i) {
+      double g = factor * gradient[i], &p = state.parameter[i],
+             &m = state.expAvg[i], &v = state.expAvgSq[i];
+      if (op.getDecay())
+        p -= o[0] * o[4] * p;
+      m = o[1] * m + (1 - o[1]) * g;
+      v = o[2] * v + (1 - o[2]) * g * g;
+      p -= o[0] * (m / o[6]) / (std::sqrt(v / o[7]) + o[3]);
+    }
+  }
+  void eval(ClusterOp op) {
+    Block &body = op.getBody().front();
+    for (auto [argument, operand] :
+         llvm::zip(body.getArguments(), op->getOperands())) {
+      Tensor copy = in(operand);
+      values[argument] = copy;
+    }
+    for (Operation &inner : body.without_terminator())
+      run(&inner);
+    for (auto [result, yielded] :
+         llvm::zip(op->getResults(), body.getTerminator()->getOperands())) {
+      Tensor copy = in(yielded);
+      values[result] = copy;
+    }
+  }
+
+  /// Calls f(b, h, i, query offset, row of probabilities) for every query.
+  template <typename Op, typename F> void overQueries(Op op, F f) {
+    auto q = in(op.getQuery()), k = in(op.getKey());
+    size_t batch = typeOf(op.getQuery()).getDimSize(0),
+           time = typeOf(op.getQuery()).getDimSize(1);
+    size_t heads = op.getHeads(), kvHeads = op.getKvHeads(),
+           d = op.getHeadDim();
+    for (size_t b = 0; b < batch; ++b)
+      for (size_t h = 0; h < heads; ++h)
+        for (size_t i = 0; i < time; ++i) {
+          size_t query = ((b * time + i) * heads + h) * d;
+          auto key = [&](size_t j) {
+            return ((b * time + j) * kvHeads + h / (heads / kvHeads)) * d;
+          };
+          size_t seen = op.getCausal() ? i + 1 : time;
+          Tensor p(seen);
+          for (size_t j = 0; j < seen; ++j) {
+            for (size_t c = 0; c < d; ++c)
+              p[j] += q[query + c] * k[key(j) + c];
+            p[j] *= op.getEffectiveScale();
+          }
+          double most = *std::max_element(p.begin(), p.end()), sum = 0;
+          for (double x : p)
+            sum += std::exp(x - most);
+          double lse = most + std::log(sum);
+          for (double &x : p)
+            x = std::exp(x - lse);
+          f((b * heads + h) * time + i, query, key, p, lse);
+        }
+  }
+
+  void eval(AttentionOp op) {
+    auto v = in(op.getValue());
+    Tensor result(in(op.getQuery()).size());
+    Tensor lses(in(op.getQuery()).size() / op.getHeadDim());
+    overQueries(op, [&](size_t row, size_t query, auto key, const Tensor &p,
+                        double lse) {
+      lses[row] = lse;
+      for (size_t j = 0; j < p.size(); ++j)
+        for (int64_t c = 0; c < op.getHeadDim(); ++c)
+          result[query + c] += p[j] * v[key(j) + c];
+    });
+    values[op.getResult()] = result;
+    if (op.getLse())
+      values[op.getLse()] = lses;
+  }
+
+  void eval(AttentionGradOp op) {
+    auto q = in(op.getQuery()), k = in(op.getKey()), v = in(op.getValue()),
+         grad = in(op.getGrad()), o = in(op.getOutput());
+    Tensor dq(q.size()), dk(k.size()), dv(v.size());
+    double scale = op.getEffectiveScale();
+    int64_t d = op.getHeadDim();
+    overQueries(op,
+                [&](size_t, size_t query, auto key, const Tensor &p, double) {
+                  double mean = 0;
+                  for (int64_t c = 0; c < d; ++c)
+                    mean += grad[query + c] * o[query + c];
+                  for (size_t j = 0; j < p.size(); ++j) {
+                    double dp = 0;
+                    for (int64_t c = 0; c < d; ++c)
+                      dp += grad[query + c] * v[key(j) + c];
+                    double ds = p[j] * (dp - mean);
+                    for (int64_t c = 0; c < d; ++c) {
+                      dv[key(j) + c] += p[j] * grad[query + c];
+                      dq[query + c] += scale * ds * k[key(j) + c];
+                      dk[key(j) + c] += scale * ds * q[query + c];
+                    }
+                  }
+                });
+    values[op.getQueryGrad()] = dq;
+    values[op.getKeyGrad()] = dk;
+    values[op.getValueGrad()] = dv;
+  }
+
+  Tensors &values;
+  llvm::MapVector<StringAttr, OptimizerState> &states;
+};
+
+} // namespace
+
+bool lns::test::evaluate(Operation *op, Tensors &values,
+                         llvm::MapVector<StringAttr, OptimizerState> &states) {
+  return Evaluator(values, states).run(op);
+}

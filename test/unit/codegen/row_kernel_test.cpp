@@ -1,0 +1,163 @@
+//===- row_kernel_test.cpp - Row kernels against the reference ------------===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#include "kernel_test.h"
+
+using namespace lns::test;
+
+namespace {
+
+/// Widths around the vector width, its multiples and odd ones.
+class RowKernelWidths : public KernelTest,
+                        public testing::WithParamInterface<int> {
+protected:
+  std::string x(const std::string &shape = "") {
+    return "tensor<2x5x" + std::to_string(GetParam()) + "xf32>";
+  }
+  std::string g() { return "tensor<" + std::to_string(GetParam()) + "xf32>"; }
+  const std::string r = "tensor<2x5xf32>";
+};
+
+INSTANTIATE_TEST_SUITE_P(Widths, RowKernelWidths,
+                         testing::Values(1, 7, 15, 16, 17, 31, 48, 64, 90, 128,
+                                         341));
+
+// Every elementwise and reducing row op as a kernel of its own.
+TEST_P(RowKernelWidths, SingleOps) {
+  check("%a: " + x() + ", %b: " + x() + ", %g: " + g() + ", %r: " + r +
+            ", %d: " + r,
+        "%0 = lns.add %a, %b : " + x() +
+            "\n%1 = lns.scale %a factor(-0.3) : " + x() +
+            "\n%2 = lns.residual %a, %b {skip_scale = 0.5, branch_scale = "
+            "-2.0} : " +
+            x() + "\n%3 = lns.row_scale %a, %r : " + x() + ", " + r +
+            "\n%4 = lns.scale_columns %a, %g scale(0.25) : " + x() + ", " +
+            g() + "\n%5 = lns.scale_columns %a scale(3.0) : " + x() +
+            "\n%6 = lns.row_rstd %a eps(1.0e-5) : (" + x() + ") -> " + r +
+            "\n%7 = lns.row_rstd_grad %a, %r, %d : (" + x() + ", " + r + ", " +
+            r + ") -> " + x() + "\n%8 = lns.row_dot %a, %b : (" + x() + ", " +
+            x() + ") -> " + r + "\n%9 = lns.row_dot %a, %a : (" + x() + ", " +
+            x() + ") -> " + r);
+}
+
+TEST_P(RowKernelWidths, GatedActivation) {
+  deviation = 4;
+  check("%y: " + x() + ", %a: " + x() + ", %b: " + x(),
+        "%0 = lns.gated_activation silu %a, %b : " + x() +
+            "\n%1:2 = lns.gated_activation_grad silu %y, %a, %b : " + x());
+}
+
+// A residual that is stored, its norm's factor, and the norm itself: three
+// phases over one row.
+TEST_P(RowKernelWidths, NormCluster) {
+  check("%x: " + x() + ", %f: " + x() + ", %g: " + g(),
+        "%0:3 = lns.cluster(%a = %x, %b = %f, %w = %g) : (" + x() + ", " + x() +
+            ", " + g() + ") -> (" + x() + ", " + r + ", " + x() +
+            ") {\n%s = lns.residual %a, %b : " + x() +
+            "\n%t = lns.row_rstd %s eps(1.0e-6) : (" + x() + ") -> " + r +
+            "\n%u = lns.scale_columns %s, %w scale(0.5) : " + x() + ", " + g() +
+            "\n%v = lns.row_scale %u, %t : " + x() + ", " + r +
+            "\nlns.yield %s, %t, %v : " + x() + ", " + r + ", " + x() + "\n}");
+  EXPECT_TRUE(lowering->getKernels()[0].isNorm);
+}
+
+// A reduction of what depends on another reduction, sums of row scalars, and a
+// block argument that is yielded as it is.
+TEST_P(RowKernelWidths, ChainedReductions) {
+  check("%x: " + x() + ", %f: " + x() + ", %q: " + r,
+        "%0:4 = lns.cluster(%a = %x, %b = %f, %c = %q) : (" + x() + ", " + x() +
+            ", " + r + ") -> (" + x() + ", " + r + ", " + r + ", " + x() +
+            ") {\n%s = lns.row_dot %a, %b : (" + x() + ", " + x() + ") -> " +
+            r + "\n%t = lns.row_scale %a, %s : " + x() + ", " + r +
+            "\n%u = lns.row_dot %t, %b : (" + x() + ", " + x() + ") -> " + r +
+            "\n%v = lns.add %u, %c : " + r +
+            "\n%w = lns.row_rstd_grad %t, "
+            "%c, %v : (" +
+            x() + ", " + r + ", " + r + ") -> " + x() +
+            "\nlns.yield %w, %s, %v, %a : " + x() + ", " + r + ", " + r + ", " +
+            x() + "\n}");
+  EXPECT_FALSE(lowering->getKernels()[0].isNorm);
+}
+
+class Rotations : public KernelTest,
+                  public testing::WithParamInterface<std::pair<int, int>> {};
+
+INSTANTIATE_TEST_SUITE_P(Heads, Rotations,
+                         testing::Values(std::pair(1, 2), std::pair(3, 8),
+                                         std::pair(2, 24), std::pair(2, 32),
+                                         std::pair(3, 48), std::pair(1, 52),
+                                         std::pair(2, 64), std::pair(2, 80),
+                                         std::pair(1, 128)));
+
+// Alone, backwards, and in a cluster with a reduction over the rotated row.
+TEST_P(Rotations, AgreeWithTheReference) {
+  auto [heads, headDim] = GetParam();
+  std::string x = "tensor<2x5x" + std::to_string(heads * headDim) + "xf32>";
+  std::string r = "tensor<2x5xf32>", d = std::to_string(headDim);
+  check("%x: " + x + ", %f: " + r,
+        "%0 = lns.rope %x head_dim(" + d + ") : " + x +
+            "\n%1 = lns.rope %0 head_dim(" + d + ") inverse : " + x +
+            "\n%2:3 = lns.cluster(%a = %x, %b = %f) : (" + x + ", " + r +
+            ") -> (" + x + ", " + r + ", " + x +
+            ") {\n%s = lns.row_scale %a, %b : " + x + ", " + r +
+            "\n%t = lns.rope %s head_dim(" + d + ") : " + x +
+            "\n%u = lns.row_dot %t, %a : (" + x + ", " + x + ") -> " + r +
+            "\n%v = lns.row_scale %t, %u : " + x + ", " + r +
+            "\nlns.yield %s, %u, %v : " + x + ", " + r + ", " + x + "\n}");
+}
+
+using RowKernel = KernelTest;
+
+// A folded weight has the rank of a matrix, and vectors are one row.
+TEST_F(RowKernel, OtherRanks) {
+  check("%w: tensor<9x40xf32>, %g: tensor<40xf32>, %h: tensor<40xf32>, "
+        "%s: tensor<f32>",
+        "%0 = lns.scale_columns %w, %g scale(0.7) : tensor<9x40xf32>, "
+        "tensor<40xf32>\n"
+        "%1 = lns.add %g, %h : tensor<40xf32>\n"
+        "%2 = lns.add %s, %s : tensor<f32>\n"
+        "%3 = lns.scale_columns %h, %g scale(0.7) : tensor<40xf32>, "
+        "tensor<40xf32>\n"
+        "%4 = lns.scale_columns %g, %g : tensor<40xf32>, tensor<40xf32>");
+}
+
+// A gain of as many columns as there are rows is no row scalar.
+TEST_F(RowKernel, SquareWeight) {
+  check("%w: tensor<24x24xf32>, %g: tensor<24xf32>, %r: tensor<24xf32>",
+        "%0 = lns.cluster(%a = %w, %b = %g, %c = %r) : (tensor<24x24xf32>, "
+        "tensor<24xf32>, tensor<24xf32>) -> tensor<24x24xf32> {\n"
+        "%s = lns.scale_columns %a, %b : tensor<24x24xf32>, tensor<24xf32>\n"
+        "%t = lns.row_scale %s, %c : tensor<24x24xf32>, tensor<24xf32>\n"
+        "lns.yield %t : tensor<24x24xf32>\n}");
+}
+
+// Large and small arguments of the exponential.
+TEST_F(RowKernel, SaturatedSigmoid) {
+  deviation = 60;
+  check("%a: tensor<4x64xf32>, %b: tensor<4x64xf32>",
+        "%0 = lns.gated_activation silu %a, %b : tensor<4x64xf32>");
+}
+
+// Kernels do not depend on scales, on the number of rows or on names.
+TEST_F(RowKernel, AreSharedByStructure) {
+  parse("%a: tensor<4x32xf32>, %b: tensor<4x32xf32>, %c: tensor<9x32xf32>, "
+        "%d: tensor<4x33xf32>",
+        "%0 = lns.residual %a, %b {branch_scale = 0.5} : tensor<4x32xf32>\n"
+        "%1 = lns.residual %a, %0 {branch_scale = 0.7} : tensor<4x32xf32>\n"
+        "%2 = lns.residual %c, %c : tensor<9x32xf32>\n"
+        "%3 = lns.residual %c, %2 : tensor<9x32xf32>\n"
+        "%4 = lns.residual %d, %d : tensor<4x33xf32>");
+  ASSERT_EQ(launches.size(), 5u);
+  EXPECT_EQ(launches[0].kernel, launches[1].kernel);
+  EXPECT_EQ(launches[0].kernel, launches[3].kernel);
+  EXPECT_NE(launches[0].kernel, launches[2].kernel) << "one operand, not two";
+  EXPECT_NE(launches[2].kernel, launches[4].kernel) << "another width";
+  EXPECT_EQ(launches[1].floats[1], 0.7f);
+  EXPECT_EQ(launches[3].items, 9u);
+}
+
+} // namespace
