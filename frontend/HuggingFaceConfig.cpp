@@ -93,13 +93,11 @@ private:
     Value gain = blockParam("input_layernorm.weight", Role::gain,
                             {llama.hidden}, "hidden_size");
     Projection q = projection("self_attn.q_proj", width, llama.hidden,
-                              llama.attentionBias, "num_attention_heads");
-    Projection k = projection("self_attn.k_proj", kvWidth, llama.hidden,
-                              llama.attentionBias, kvKey);
-    Projection v = projection("self_attn.v_proj", kvWidth, llama.hidden,
-                              llama.attentionBias, kvKey);
+                              "num_attention_heads");
+    Projection k = projection("self_attn.k_proj", kvWidth, llama.hidden, kvKey);
+    Projection v = projection("self_attn.v_proj", kvWidth, llama.hidden, kvKey);
     Projection o = projection("self_attn.o_proj", llama.hidden, width,
-                              llama.attentionBias, "num_attention_heads");
+                              "num_attention_heads");
     Value x = norm(skip, gain, getDepthScale());
     Value query = apply(q, x), key = apply(k, x), value = apply(v, x);
     query = rope(query);
@@ -116,12 +114,12 @@ private:
     StringRef key = "intermediate_size";
     Value gain = blockParam("post_attention_layernorm.weight", Role::gain,
                             {llama.hidden}, "hidden_size");
-    Projection gate = projection("mlp.gate_proj", llama.intermediate,
-                                 llama.hidden, llama.mlpBias, key);
-    Projection up = projection("mlp.up_proj", llama.intermediate, llama.hidden,
-                               llama.mlpBias, key);
-    Projection down = projection("mlp.down_proj", llama.hidden,
-                                 llama.intermediate, llama.mlpBias, key);
+    Projection gate =
+        projection("mlp.gate_proj", llama.intermediate, llama.hidden, key);
+    Projection up =
+        projection("mlp.up_proj", llama.intermediate, llama.hidden, key);
+    Projection down =
+        projection("mlp.down_proj", llama.hidden, llama.intermediate, key);
     Value x = norm(skip, gain, getDepthScale());
     Value gated = apply(gate, x), inner = apply(up, x);
     inner = GatedActivationOp::create(builder, at(key), inner.getType(), gated,
@@ -130,25 +128,22 @@ private:
   }
 
   struct Projection {
-    Value weight, bias;
+    Value weight;
     Location location;
   };
 
-  Projection projection(StringRef name, int64_t out, int64_t in, bool hasBias,
+  Projection projection(StringRef name, int64_t out, int64_t in,
                         StringRef key) {
     Value weight =
         blockParam(name.str() + ".weight", Role::matrix, {out, in}, key);
-    Value bias;
-    if (hasBias)
-      bias = blockParam(name.str() + ".bias", Role::bias, {out}, key);
-    return {weight, bias, at(key)};
+    return {weight, at(key)};
   }
 
   Value apply(const Projection &projection, Value input) {
     auto weight = cast<RankedTensorType>(projection.weight.getType());
     return LinearOp::create(builder, projection.location,
                             open({weight.getDimSize(0)}), input,
-                            projection.weight, projection.bias);
+                            projection.weight);
   }
 
   Value norm(Value input, Value gain, DepthScale depthScale) {
@@ -187,13 +182,11 @@ private:
   }
 
   /// Hugging Face's initialization: matrices and embeddings are normal, gains
-  /// are ones, biases zeros.
+  /// are ones.
   Value param(StringRef name, Role role, ArrayRef<int64_t> shape,
               StringRef key) {
     bool isNormal = role == Role::matrix || role == Role::embedding;
-    InitKind init = isNormal             ? InitKind::normal
-                    : role == Role::gain ? InitKind::ones
-                                         : InitKind::zeros;
+    InitKind init = isNormal ? InitKind::normal : InitKind::ones;
     return ParamOp::create(
         builder, at(key), RankedTensorType::get(shape, builder.getF32Type()),
         name, role, init,

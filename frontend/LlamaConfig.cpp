@@ -15,7 +15,11 @@ using namespace lns;
 namespace {
 
 constexpr int64_t kMaxDepth = 10000;               // lns.layers, C1
-constexpr int64_t kMaxElements = int64_t(1) << 40; // of one tensor
+constexpr int64_t kMaxElements = int64_t(1) << 40; // of the whole model
+constexpr int64_t kMaxSize = std::numeric_limits<int32_t>::max(); // of a side
+/// RoPE's frequencies are written down one by one, so that a head of any size
+/// that fits 31 bits would cost gigabytes.
+constexpr int64_t kMaxHeadDim = int64_t(1) << 16;
 
 /// Tokens, storage, generation, and what only matters to other programs.
 constexpr llvm::StringRef kHarmlessKeys[] = {"_attn_implementation",
@@ -107,12 +111,11 @@ private:
     auto get = [&](StringRef key, int64_t max) {
       return root.requireInteger(key, 1, max).value_or(0);
     };
-    constexpr int64_t max = std::numeric_limits<int32_t>::max();
-    result.hidden = get("hidden_size", max);
-    result.intermediate = get("intermediate_size", max);
+    result.hidden = get("hidden_size", kMaxSize);
+    result.intermediate = get("intermediate_size", kMaxSize);
     result.layers = get("num_hidden_layers", kMaxDepth);
-    result.vocabulary = get("vocab_size", max);
-    result.heads = get("num_attention_heads", max);
+    result.vocabulary = get("vocab_size", kMaxSize);
+    result.heads = get("num_attention_heads", kMaxSize);
   }
 
   void readHeads() {
@@ -127,7 +130,7 @@ private:
           << "must divide num_attention_heads, which is " << heads;
 
     if (root.has("head_dim")) {
-      result.headDim = root.getInteger("head_dim", 1).value_or(0);
+      result.headDim = root.getInteger("head_dim", 1, kMaxHeadDim).value_or(0);
       if (result.headDim % 2) {
         root.mismatch("head_dim")
             << "must be even, because RoPE rotates pairs of columns";
@@ -152,6 +155,12 @@ private:
           << " columns, an odd number, and RoPE rotates pairs; give head_dim, "
              "or change one of them";
       result.headDim = 0;
+    } else if (result.headDim > kMaxHeadDim) {
+      root.mismatch("hidden_size")
+          << "with num_attention_heads " << heads << " a head has "
+          << result.headDim << " columns, more than " << kMaxHeadDim
+          << "; give head_dim, or change one of them";
+      result.headDim = 0;
     }
   }
 
@@ -167,12 +176,11 @@ private:
 
   void readFlags() {
     result.tiedHead = root.getBool("tie_word_embeddings").value_or(false);
-    result.attentionBias = root.getBool("attention_bias").value_or(false);
-    result.mlpBias = root.getBool("mlp_bias").value_or(false);
-    if (isMistral && (result.attentionBias || result.mlpBias))
-      root.mismatch(result.attentionBias ? "attention_bias" : "mlp_bias")
-          << "Mistral's linears have no bias; remove it, or set model_type to "
-             "\"llama\"";
+    for (StringRef key : {"attention_bias", "mlp_bias"})
+      if (root.getBool(key).value_or(false))
+        root.mismatch(key)
+            << "biases are not supported; set it to false, or write the model "
+               "as .mlir";
   }
 
   /// Keys that change what is computed unless they have one certain value.
@@ -213,22 +221,45 @@ private:
     return root.has(key) || config.contains(key);
   }
 
+  /// Bounds the model as a whole: whoever multiplies its sizes further, by
+  /// bytes or by copies for the optimizer, stays within 64 bits.
   void checkElements() {
-    auto check = [&](StringRef what, StringRef key, int64_t a, int64_t b) {
-      int64_t elements = 0;
-      if (!llvm::MulOverflow(a, b, elements) && elements <= kMaxElements)
-        return;
-      root.mismatch(key) << what << " would be " << a << " x " << b
-                         << ", and a tensor has at most 2^40 elements; make "
-                            "the model smaller";
+    int64_t width = result.heads * result.headDim; // < 2^31 * 2^16
+    if (width > kMaxSize) {
+      root.mismatch("num_attention_heads")
+          << "with heads of " << result.headDim << " columns the attention is "
+          << width << " wide, more than " << kMaxSize
+          << "; make one of them smaller";
+      return;
+    }
+    bool overflow = false;
+    auto multiply = [&](int64_t a, int64_t b) {
+      int64_t product = 0;
+      overflow |= llvm::MulOverflow(a, b, product) != 0;
+      return product;
     };
-    check("the embedding", "vocab_size", result.vocabulary, result.hidden);
-    check("mlp.gate_proj", "intermediate_size", result.intermediate,
-          result.hidden);
-    int64_t width = 0;
-    if (llvm::MulOverflow(result.heads, result.headDim, width))
-      width = std::numeric_limits<int64_t>::max();
-    check("self_attn.q_proj", "num_attention_heads", width, result.hidden);
+    auto add = [&](int64_t a, int64_t b) {
+      int64_t sum = 0;
+      overflow |= llvm::AddOverflow(a, b, sum) != 0;
+      return sum;
+    };
+    int64_t kvWidth = result.kvHeads * result.headDim; // <= width
+    int64_t columns =
+        add(multiply(2, add(width, kvWidth)), multiply(3, result.intermediate));
+    int64_t block = multiply(add(columns, 2), result.hidden);
+    int64_t tables = multiply(result.vocabulary, result.tiedHead ? 1 : 2);
+    int64_t outside = multiply(add(tables, 1), result.hidden);
+    int64_t elements = add(multiply(block, result.layers), outside);
+    if (!overflow && elements <= kMaxElements)
+      return;
+    InFlightDiagnostic diagnostic = config.error("hidden_size");
+    if (overflow)
+      diagnostic << "the model has more than 2^63";
+    else
+      diagnostic << "the model has " << elements;
+    diagnostic << " parameters, but at most 2^40 are supported; make "
+                  "hidden_size, intermediate_size, num_hidden_layers or "
+                  "vocab_size smaller";
   }
 
   JsonSection &root;

@@ -31,7 +31,7 @@ struct LlamaConfig {
   int64_t hidden = 0, intermediate = 0, layers = 0, vocabulary = 0;
   int64_t heads = 0, kvHeads = 0, headDim = 0;
   double normEps = 1e-6, initStd = 0.02;
-  bool tiedHead = false, attentionBias = false, mlpBias = false;
+  bool tiedHead = false;
   RopeConfig rope;
 };
 

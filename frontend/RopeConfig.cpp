@@ -104,8 +104,9 @@ RopeConfig lns::readRopeConfig(JsonSection &root, int64_t headDim) {
                  ? (parameters ? "rope_parameters" : "rope_scaling")
                  : "rope_theta";
   rope.base = inner ? *inner : outer.value_or(rope.base);
-  if (rope.base <= 0) {
-    (inner ? section : root).mismatch("rope_theta") << "must be greater than 0";
+  // Below 1 the frequencies grow from pair to pair, at last beyond all numbers.
+  if (rope.base < 1) {
+    (inner ? section : root).mismatch("rope_theta") << "must be at least 1";
     return rope;
   }
 
@@ -130,9 +131,12 @@ RopeConfig lns::readRopeConfig(JsonSection &root, int64_t headDim) {
       scaleLinearly(section, frequencies);
     else if (*type == "llama3")
       scaleAsLlama3(section, frequencies);
-    else
+    else {
+      // Its other keys are its own: errors about them would only confuse.
       section.mismatch(typeKey)
           << "only \"default\", \"linear\" and \"llama3\" are supported";
+      return rope;
+    }
     rope.frequencies = std::move(frequencies);
   }
   // Known only to the types that use them: elsewhere they would be without
