@@ -19,6 +19,19 @@
 
 namespace lns {
 
+/// One product of a register tile: c[height, width] = alpha * a b + beta * c.
+/// c is not read when beta is 0.
+struct GemmTile {
+  const float *a; ///< (i, p) is at a[i * rowsA + p * depthA]; one of them is 1
+  const float *b; ///< (p, j) is at b[p * depthB + j]; whole tiles are read
+  float *c;
+  int64_t rowsA, depthA;
+  int64_t depthB;
+  int64_t strideC;
+  int64_t height, width, depth;
+  float alpha, beta;
+};
+
 /// Packed operands: a in panels of up to `rows` rows, each k-major with a pitch
 /// of the panel's own height; b in panels of `columns` columns, k-major, the
 /// last one padded with zeros.
@@ -37,11 +50,8 @@ struct GemmKernels {
   void (*packB)(float *to, const float *from, int64_t stride, bool transposed,
                 int64_t width, int64_t depth);
 
-  /// c[height, width] = alpha * a b + beta * c for one panel of each; height is
-  /// a's pitch. c is not read when beta is 0.
-  void (*multiply)(const float *a, const float *b, float *c, int64_t stride,
-                   int64_t height, int64_t width, int64_t depth, float alpha,
-                   float beta);
+  /// height <= rows, width <= columns.
+  void (*multiply)(const GemmTile &tile);
 };
 
 #if defined(__x86_64__)

@@ -28,6 +28,11 @@ static constexpr int64_t kBlockRows = 512;
 static constexpr int64_t kBlockColumns = 1024;
 static constexpr int64_t kDepth = 512;
 
+/// Up to so many products for each element of an operand, packing does not pay.
+static constexpr int64_t kFewUses = 512;
+/// Rows so many floats apart share lines of the first-level cache.
+static constexpr int64_t kConflictStride = 1024;
+
 /// Room behind a panel of a for the register that packing writes too far.
 static constexpr int64_t kSpare = 16;
 
@@ -58,6 +63,17 @@ void lns::builtinMatmul(const GemmKernels &kernels, const MatmulShape &shape,
   float *packedB = workspace;
   float *packedA = packedB + ceilDiv(kBlockColumns, kernels.columns) * strideB;
 
+  // Packing costs about as much as a handful of products for each element. When
+  // an element takes part in few, operands that the register tile can read
+  // where they are stay there, unless their rows fall on the same lines of the
+  // cache.
+  auto inPlace = [](int64_t stride, int64_t uses) {
+    return uses <= kFewUses && stride % kConflictStride != 0;
+  };
+  const bool directA = inPlace(lda, n);
+  const bool directB =
+      !shape.transB && n % kernels.columns == 0 && inPlace(ldb, m);
+
   // Blocks of nearly the same extent: no thin one at the end.
   const int64_t blockRows = ceilDiv(m, ceilDiv(m, kBlockRows));
   const int64_t blockColumns =
@@ -86,16 +102,18 @@ void lns::builtinMatmul(const GemmKernels &kernels, const MatmulShape &shape,
 
       for (int64_t p0 = 0; p0 < k; p0 += blockDepth) {
         const int64_t depth = std::min(blockDepth, k - p0);
+        const int64_t packsA = directA ? 0 : panelsA;
+        const int64_t packsB = directB ? 0 : panelsB;
         auto pack = [&](int64_t begin, int64_t end, unsigned) {
           for (int64_t item = begin; item < end; ++item) {
-            if (item < panelsA) {
+            if (item < packsA) {
               int64_t i = i0 + item * height;
               kernels.packA(packedA + item * strideA,
                             shape.transA ? a + p0 * lda + i : a + i * lda + p0,
                             lda, shape.transA, std::min(height, i0 + rows - i),
                             depth);
             } else {
-              int64_t panel = item - panelsA;
+              int64_t panel = item - packsA;
               int64_t j = j0 + panel * kernels.columns;
               kernels.packB(packedB + panel * strideB,
                             shape.transB ? b + j * ldb + p0 : b + p0 * ldb + j,
@@ -104,7 +122,7 @@ void lns::builtinMatmul(const GemmKernels &kernels, const MatmulShape &shape,
             }
           }
         };
-        pool.run(panelsA + panelsB, 4, pack);
+        pool.run(packsA + packsB, 4, pack);
 
         const float beta = p0 == 0 ? shape.beta : 1.0f;
         auto multiply = [&](int64_t begin, int64_t end, unsigned) {
@@ -113,15 +131,28 @@ void lns::builtinMatmul(const GemmKernels &kernels, const MatmulShape &shape,
             const int64_t firstB = item / itemsA * groupB;
             const int64_t lastA = std::min(firstA + groupA, panelsA);
             const int64_t lastB = std::min(firstB + groupB, panelsB);
+            GemmTile tile;
+            tile.strideC = n;
+            tile.depth = depth;
+            tile.alpha = shape.alpha;
+            tile.beta = beta;
             for (int64_t panelB = firstB; panelB < lastB; ++panelB) {
               const int64_t j = j0 + panelB * kernels.columns;
-              const int64_t width = std::min(kernels.columns, j0 + columns - j);
+              tile.width = std::min(kernels.columns, j0 + columns - j);
+              tile.b = directB ? b + p0 * ldb + j : packedB + panelB * strideB;
+              tile.depthB = directB ? ldb : kernels.columns;
               for (int64_t panelA = firstA; panelA < lastA; ++panelA) {
                 const int64_t i = i0 + panelA * height;
-                kernels.multiply(packedA + panelA * strideA,
-                                 packedB + panelB * strideB, c + i * n + j, n,
-                                 std::min(height, i0 + rows - i), width, depth,
-                                 shape.alpha, beta);
+                tile.height = std::min(height, i0 + rows - i);
+                tile.a = packedA + panelA * strideA;
+                tile.rowsA = 1;
+                tile.depthA = tile.height;
+                if (directA) {
+                  tile.a = shape.transA ? a + p0 * lda + i : a + i * lda + p0;
+                  (shape.transA ? tile.depthA : tile.rowsA) = lda;
+                }
+                tile.c = c + i * n + j;
+                kernels.multiply(tile);
               }
             }
           }

@@ -194,8 +194,10 @@ LNSRT_API lnsrt_error *lnsrt_logits(lnsrt_session *session,
 typedef enum lnsrt_tensor_kind {
   LNSRT_PARAMETER = 0,
   LNSRT_GRADIENT = 1,
-  LNSRT_EXP_AVG = 2,   ///< AdamW's first moment
-  LNSRT_EXP_AVG_SQ = 3 ///< AdamW's second moment
+  LNSRT_EXP_AVG = 2,    ///< AdamW's first moment
+  LNSRT_EXP_AVG_SQ = 3, ///< AdamW's second moment
+  /// Not a kind: makes every 32-bit value a legal argument, to be refused.
+  LNSRT_TENSOR_KIND_LIMIT = 0x7fffffff
 } lnsrt_tensor_kind;
 
 typedef struct lnsrt_tensor_info {
