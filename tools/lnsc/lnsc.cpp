@@ -22,7 +22,6 @@
 
 #include "mlir/IR/AsmState.h"
 #include "mlir/IR/MLIRContext.h"
-#include "mlir/IR/Threading.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Support/FileUtilities.h"
@@ -155,19 +154,6 @@ bool parseLevels(std::vector<cpu::CodeLevel> &levels) {
   return true;
 }
 
-/// Machine code for every level, levels side by side.
-LogicalResult compileLevels(ModuleOp kernels,
-                            const std::vector<cpu::CodeLevel> &levels,
-                            Plan &plan) {
-  plan.code.resize(levels.size());
-  for (auto [unit, level] : llvm::zip(plan.code, levels))
-    unit.level = level;
-  return failableParallelForEach(
-      kernels.getContext(), plan.code, [&](PlanCode &unit) {
-        return cpu::compileKernels(kernels, unit.level, unit.sharedObject);
-      });
-}
-
 void printSummary(const Plan &plan, size_t bytes) {
   uint64_t elements = 0;
   for (const PlanParameter &parameter : plan.parameters)
@@ -259,17 +245,17 @@ int compileModel() {
     return 1;
   lowering.stop();
   TimingScope code = timing.nest("Machine code");
+  std::string llvmIr;
+  std::vector<std::vector<char>> objects;
+  if (failed(cpu::compileKernels(kernels.getModule(), levels, objects,
+                                 emit == Phase::Llvm ? &llvmIr : nullptr)))
+    return 1;
   if (emit == Phase::Llvm) {
-    std::vector<char> object;
-    std::string text;
-    if (failed(cpu::compileKernels(kernels.getModule(), levels.front(), object,
-                                   &text)))
-      return 1;
-    llvm::outs() << text;
+    llvm::outs() << llvmIr;
     return 0;
   }
-  if (failed(compileLevels(kernels.getModule(), levels, plan)))
-    return 1;
+  for (auto [level, object] : llvm::zip(levels, objects))
+    plan.code.push_back({level, std::move(object)});
   code.stop();
 
   TimingScope writing = timing.nest("Write");
