@@ -197,14 +197,17 @@ Status SafetensorsFile::parse() {
                 return a.bytes.size() < b.bytes.size();
               return a.name < b.name;
             });
+  // Overlaps first: moving a tensor onto another leaves a gap as well.
+  for (size_t i = 1; i < entries.size(); ++i) {
+    const SafetensorsEntry &before = entries[i - 1], &entry = entries[i];
+    if (entry.bytes.data() < before.bytes.data() + before.bytes.size())
+      return Status::failure(fmt::format("{}: tensors '{}' and '{}' overlap",
+                                         path, before.name, entry.name));
+  }
   const std::byte *covered = data.data();
   for (size_t i = 0; i < entries.size(); ++i) {
     const SafetensorsEntry &entry = entries[i];
-    if (entry.bytes.data() < covered)
-      return Status::failure(fmt::format("{}: tensors '{}' and '{}' overlap",
-                                         path, entries[i - 1].name,
-                                         entry.name));
-    if (entry.bytes.data() > covered)
+    if (entry.bytes.data() != covered)
       return Status::failure(
           fmt::format("{}: {} bytes before tensor '{}' belong to no tensor",
                       path, entry.bytes.data() - covered, entry.name));
