@@ -16,7 +16,9 @@
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Builders.h"
+#include "mlir/IR/IRMapping.h"
 #include "mlir/Pass/Pass.h"
+#include "llvm/ADT/StringMap.h"
 #include "llvm/Support/MathExtras.h"
 
 namespace lns {
@@ -41,18 +43,33 @@ struct AddOptimizerPass : lns::impl::AddOptimizerBase<AddOptimizerPass> {
                        "'lns-differentiate' first");
       return signalPassFailure();
     }
+    for (StringRef entry : {"apply", "train_step"})
+      if (Operation *other = module.lookupSymbol(entry)) {
+        other->emitError() << "'" << entry
+                           << "' exists already; it is made from 'grads'";
+        return signalPassFailure();
+      }
     auto parameters = llvm::to_vector(module.getOps<ParameterOp>());
+    if (parameters.empty()) {
+      grads.emitError("there is no lns.parameter to optimize");
+      return signalPassFailure();
+    }
+    SmallVector<Value> stored;
+    if (failed(findStoredGradients(grads, parameters, stored)))
+      return signalPassFailure();
+
     OpBuilder builder(module.getContext());
     Type element =
         cast<RankedTensorType>(parameters.front().getType()).getElementType();
     auto scalar = RankedTensorType::get({}, element);
-    auto slots = RankedTensorType::get({kOptimizerSlots}, element);
+    auto slots = RankedTensorType::get({kOptimizerSlots}, builder.getF32Type());
 
     builder.setInsertionPointAfter(grads);
     auto apply =
         func::FuncOp::create(builder, module.getLoc(), "apply",
                              builder.getFunctionType({slots}, {scalar}));
-    auto step = cast<func::FuncOp>(builder.clone(*grads));
+    IRMapping mapping;
+    auto step = cast<func::FuncOp>(builder.clone(*grads, mapping));
     step.setSymName("train_step");
 
     builder.setInsertionPointToStart(apply.addEntryBlock());
@@ -69,8 +86,8 @@ struct AddOptimizerPass : lns::impl::AddOptimizerBase<AddOptimizerPass> {
     Block &body = step.getBody().front();
     Value optimizer = body.addArgument(slots, module.getLoc());
     gradients.clear();
-    for (auto set : body.getOps<SetOp>())
-      gradients.push_back(set.getValue());
+    for (Value gradient : stored)
+      gradients.push_back(mapping.lookup(gradient));
     Operation *terminator = body.getTerminator();
     builder.setInsertionPoint(terminator);
     norm = addUpdates(builder, parameters, gradients, optimizer);
@@ -80,6 +97,24 @@ struct AddOptimizerPass : lns::impl::AddOptimizerBase<AddOptimizerPass> {
   }
 
 private:
+  /// The value that `grads` stores as the gradient of each parameter.
+  static LogicalResult findStoredGradients(func::FuncOp grads,
+                                           ArrayRef<ParameterOp> parameters,
+                                           SmallVectorImpl<Value> &stored) {
+    llvm::StringMap<Value> bySymbol;
+    for (auto set : grads.getBody().getOps<SetOp>())
+      if (set.getStorage() == Storage::gradient)
+        bySymbol[set.getSymbol()] = set.getValue();
+    for (ParameterOp parameter : parameters) {
+      stored.push_back(bySymbol.lookup(parameter.getSymName()));
+      if (!stored.back())
+        return parameter.emitOpError(
+            "has no gradient stored in 'grads', so it cannot be optimized; "
+            "make 'grads' with 'lns-differentiate'");
+    }
+    return success();
+  }
+
   /// Clip factor over all gradients, then one AdamW per parameter.
   static Value addUpdates(OpBuilder &builder, ArrayRef<ParameterOp> parameters,
                           ArrayRef<Value> gradients, Value optimizer) {

@@ -6,8 +6,11 @@
 //===----------------------------------------------------------------------===//
 //
 // norm(x) * s read by linears only: s moves into the `alpha` of each of them.
-// Exact, because a linear without bias in its alpha term is homogeneous:
-// (s h) W^T = s (h W^T).
+// Legal because s goes through the product, and the bias is added after it:
+// alpha (s h) W^T + b = (alpha s) h W^T + b.
+//
+// A reader of another kind needs s h itself, so the scale then stays for all
+// readers: the normalized value is written once, not twice.
 //
 //===----------------------------------------------------------------------===//
 
@@ -17,6 +20,7 @@
 
 #include "mlir/IR/Remarks.h"
 #include "mlir/Pass/Pass.h"
+#include <cmath>
 
 namespace lns {
 #define GEN_PASS_DEF_FOLDDEPTHSCALE
@@ -52,18 +56,25 @@ struct FoldDepthScalePass : lns::impl::FoldDepthScaleBase<FoldDepthScalePass> {
             << other->getName().getStringRef() << "', not lns.linear";
         return;
       }
-      unsigned readers = 0;
+      SmallVector<std::pair<LinearOp, double>> readers;
       for (Operation *user : norm.getResult().getUsers()) {
         auto linear = cast<LinearOp>(user);
-        linear.setAlphaAttr(
-            FloatAttr::get(linear.getAlphaAttr().getType(),
-                           linear.getAlpha().convertToDouble() * scale));
-        ++readers;
+        double alpha = linear.getAlpha().convertToDouble() * scale;
+        if (!std::isfinite(alpha)) {
+          remark::missed(norm.getLoc(), options)
+              << "depth scale stays: times the alpha of a reader, it is not "
+                 "finite";
+          return;
+        }
+        readers.push_back({linear, alpha});
       }
+      for (auto [linear, alpha] : readers)
+        linear.setAlphaAttr(
+            FloatAttr::get(linear.getAlphaAttr().getType(), alpha));
       norm.setScaleAttr(FloatAttr::get(norm.getScaleAttr().getType(), 1.0));
       remark::passed(norm.getLoc(), options)
           << "depth scale folded into readers"
-          << remark::metric("readers", readers);
+          << remark::metric("readers", readers.size());
     });
   }
 };

@@ -99,14 +99,17 @@ private:
       builder.setInsertionPoint(linear);
       Location location = linear.getLoc();
       Value weight = linear.getWeight();
-      double alpha = linear.getAlpha().convertToDouble();
-      if (norm.getGain() || alpha != 1.0)
+      FloatAttr alpha = linear.getAlphaAttr();
+      // A norm without gain needs no second weight: alpha stays where it is.
+      if (norm.getGain()) {
         weight = ScaleColumnsOp::create(builder, location, weight.getType(),
-                                        weight, norm.getGain(),
-                                        builder.getF64FloatAttr(alpha));
-      Value product = LinearOp::create(
-          builder, location, linear.getResult().getType(), norm.getInput(),
-          weight, /*bias=*/Value(), builder.getF64FloatAttr(1.0));
+                                        weight, norm.getGain(), alpha);
+        alpha = builder.getF64FloatAttr(1.0);
+      }
+      Value product =
+          LinearOp::create(builder, location, linear.getResult().getType(),
+                           norm.getInput(), weight,
+                           /*bias=*/Value(), alpha);
       Value scaled = RowScaleOp::create(builder, location, product.getType(),
                                         product, rstd);
       linear.getResult().replaceAllUsesWith(scaled);

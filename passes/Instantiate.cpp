@@ -19,6 +19,7 @@
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/Pass/Pass.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringMap.h"
 #include <cmath>
 
@@ -34,11 +35,15 @@ namespace {
 
 constexpr llvm::StringLiteral kLayerMark = "{layer}";
 
+/// Functions that this pass and those after it make.
+constexpr llvm::StringLiteral kEntryPoints[] = {"logits", "eval", "grads",
+                                                "apply", "train_step"};
+constexpr int64_t kMaxElements = int64_t(1) << 40;
+
 std::string replaceLayer(StringRef name, int64_t layer) {
-  auto [before, after] = name.split(kLayerMark);
-  if (before.size() == name.size())
-    return name.str();
-  return (before + llvm::Twine(layer) + after).str();
+  SmallVector<StringRef> pieces;
+  name.split(pieces, kLayerMark);
+  return llvm::join(pieces, llvm::itostr(layer));
 }
 
 /// What an op is called in profiles: from the parameter it uses, without the
@@ -71,7 +76,7 @@ public:
     auto logits =
         cast<RankedTensorType>(body.getTerminator()->getOperand(0).getType());
     vocabulary = logits.getShape().back();
-    if (failed(checkSizes()))
+    if (failed(checkShapes()))
       return failure();
     builder.setInsertionPoint(model);
     if (failed(declareParameters()))
@@ -111,27 +116,44 @@ private:
     return NameLoc::get(builder.getStringAttr(text), model.getLoc());
   }
 
-  LogicalResult checkSizes() {
+  /// Batch and time are open in the tokens, and in everything made of them;
+  /// no other dimension is. Sizes fit.
+  LogicalResult checkShapes() {
+    auto tokens =
+        cast<RankedTensorType>(model.getBody().getArgument(0).getType());
+    if (!tokens.isDynamicDim(0) || !tokens.isDynamicDim(1))
+      return model.emitOpError()
+             << "has tokens of type " << tokens
+             << ", but batch and time come from lns-instantiate; write "
+                "tensor<?x?xi32>";
     WalkResult result = model.walk([&](Operation *op) {
-      for (Type type : op->getResultTypes()) {
-        auto tensor = cast<RankedTensorType>(getStaticType(type));
-        int64_t elements = 1;
-        for (int64_t extent : tensor.getShape())
-          if (llvm::MulOverflow(elements, extent, elements) ||
-              elements > (int64_t(1) << 40)) {
-            op->emitOpError() << "has type " << tensor << " for batch " << batch
-                              << " and seq " << sequence
-                              << ", but a tensor has at most 2^40 elements; "
-                                 "use a smaller batch or seq";
-            return WalkResult::interrupt();
-          }
-      }
+      for (Type type : op->getResultTypes())
+        if (failed(checkShape(op, cast<RankedTensorType>(type))))
+          return WalkResult::interrupt();
       return WalkResult::advance();
     });
     return failure(result.wasInterrupted());
   }
 
-  /// Batch and time are the dynamic dimensions, in this order.
+  LogicalResult checkShape(Operation *op, RankedTensorType type) {
+    if (!type.hasStaticShape() && type.getNumDynamicDims() != 2)
+      return op->emitOpError()
+             << "has type " << type << " with " << type.getNumDynamicDims()
+             << " dynamic dimensions, but model form has two, batch and time";
+    auto tensor = cast<RankedTensorType>(getStaticType(type));
+    int64_t elements = 1;
+    for (int64_t extent : tensor.getShape())
+      if (llvm::MulOverflow(elements, extent, elements) ||
+          elements > kMaxElements)
+        return op->emitOpError()
+               << "has type " << tensor << " for batch " << batch << " and seq "
+               << sequence
+               << ", but a tensor has at most 2^40 elements; use a smaller "
+                  "batch, seq or model";
+    return success();
+  }
+
+  /// Batch and time are the dynamic dimensions, in this order: checkShapes.
   Type getStaticType(Type type) {
     auto tensor = dyn_cast<RankedTensorType>(type);
     if (!tensor || tensor.hasStaticShape())
@@ -179,21 +201,15 @@ private:
     bool decay = param.getDecay().value_or(param.getRole() == Role::matrix ||
                                            param.getRole() == Role::embedding);
     auto [it, isNew] = parameters.try_emplace(symbol);
-    if (!isNew) {
-      ParameterOp first = it->second;
-      if (first.getType() == param.getValue().getType() &&
-          first.getInit() == param.getInit() &&
-          first.getInitValueAttr() == param.getInitValueAttr())
-        return success(); // shared, as a tied head is
-      InFlightDiagnostic diagnostic =
-          param.emitOpError()
-          << "'" << symbol << "' is " << param.getValue().getType()
-          << " here, but another parameter has this name; "
-             "rename one of them, or make them agree";
-      diagnostic.attachNote(first.getLoc())
-          << "it is " << first.getType() << " here";
-      return diagnostic;
-    }
+    // Shared, as a tied head is. The model's verifier has seen to it that both
+    // declarations say the same.
+    if (!isNew)
+      return success();
+    if (llvm::is_contained(kEntryPoints, symbol) || module.lookupSymbol(symbol))
+      return param.emitOpError()
+             << "is called '" << symbol
+             << "', as is a function or another symbol of the module; rename "
+                "the parameter";
     it->second = ParameterOp::create(
         builder, NameLoc::get(builder.getStringAttr(symbol), param.getLoc()),
         symbol, param.getRole(), param.getInit(), param.getInitValueAttr(),

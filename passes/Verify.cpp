@@ -40,7 +40,11 @@ struct VerifyGraphPass : lns::impl::VerifyGraphBase<VerifyGraphPass> {
                         "graph form");
         failed = true;
       }
-      for (Type type : op->getResultTypes())
+      SmallVector<Type> types(op->getResultTypes());
+      for (Region &region : op->getRegions())
+        for (Block &block : region)
+          llvm::append_range(types, block.getArgumentTypes());
+      for (Type type : types)
         if (auto tensor = dyn_cast<RankedTensorType>(type);
             tensor && !tensor.hasStaticShape()) {
           op->emitOpError() << "has type " << tensor
