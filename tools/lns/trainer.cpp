@@ -276,13 +276,13 @@ Status Trainer::drawCurve() {
 }
 
 Status Trainer::finish() {
-  double loss = 0;
+  double trained = elapsed(), loss = 0;
   if (heldOut)
     LNS_RETURN_IF_ERROR(evaluate(0, loss));
   LNS_RETURN_IF_ERROR(save());
   LNS_RETURN_IF_ERROR(drawCurve());
   progress.line(fmt::format("{} steps in {}, loss curve in {}/loss.svg", step,
-                            formatDuration(elapsed()), options.runFolder));
+                            formatDuration(trained), options.runFolder));
   if (heldOut)
     progress.line(fmt::format("val_bpb={:.4f}", bitsPerToken(loss)));
   return Status::success();
