@@ -63,7 +63,8 @@ TEST_F(FlatKernels, CrossEntropyGradInPlace) {
         "%0 = lns.cross_entropy_grad %x, %t, %l, %d : (" + x + ", " + t + ", " +
             r + ", " + r + ") -> " + x);
   makeInputs();
-  compile("native");
+  compile({"native"});
+  code = codes[0].get();
   RunResult apart = makeBuffers();
   launch(launches[0], Split::Whole, apart);
   launches[0].buffers[4] = launches[0].buffers[0];
@@ -114,7 +115,8 @@ TEST_F(FlatKernels, NaNIsNotSwallowed) {
     for (auto &[value, tensor] : inputs)
       if (tensor.size() == 40)
         tensor[place] = NAN;
-    compile("native");
+    compile({"native"});
+    code = codes[0].get();
     RunResult buffers = makeBuffers();
     // Results start as NaN; one that nobody writes must not pass.
     for (auto &[name, buffer] : buffers)

@@ -132,22 +132,27 @@ void KernelTest::makeInputs() {
   }
 }
 
-void KernelTest::compile(const std::string &name) {
-  cpu::CodeLevel level;
+void KernelTest::compile(const std::vector<std::string> &names) {
+  std::vector<cpu::CodeLevel> levels(names.size());
   std::string error;
-  ASSERT_TRUE(cpu::parseCodeLevel(name, level, error)) << error;
-  std::vector<char> object;
+  for (auto [name, level] : llvm::zip(names, levels))
+    ASSERT_TRUE(cpu::parseCodeLevel(name, level, error)) << error;
+  std::vector<std::vector<char>> objects;
   ASSERT_TRUE(
-      succeeded(cpu::compileKernels(lowering->getModule(), level, object)))
+      succeeded(cpu::compileKernels(lowering->getModule(), levels, objects)))
       << errors;
-  // A kernel needs no library.
-  EXPECT_EQ(std::string(object.begin(), object.end()).find(".so."),
-            std::string::npos);
-  code = std::make_unique<LoadedCode>(object);
-  auto *version =
-      static_cast<uint32_t *>(code->find(LNS_KERNEL_ABI_VERSION_SYMBOL));
-  ASSERT_TRUE(version);
-  EXPECT_EQ(*version, uint32_t(LNS_KERNEL_ABI_VERSION));
+  ASSERT_EQ(objects.size(), levels.size());
+  codes.clear();
+  for (const std::vector<char> &object : objects) {
+    // A kernel needs no library.
+    EXPECT_EQ(std::string(object.begin(), object.end()).find(".so."),
+              std::string::npos);
+    codes.push_back(std::make_unique<LoadedCode>(object));
+    auto *version = static_cast<uint32_t *>(
+        codes.back()->find(LNS_KERNEL_ABI_VERSION_SYMBOL));
+    ASSERT_TRUE(version);
+    EXPECT_EQ(*version, uint32_t(LNS_KERNEL_ABI_VERSION));
+  }
 }
 
 static std::string nameOf(Value value) {
@@ -247,7 +252,7 @@ void KernelTest::launch(const cpu::KernelLaunch &launch, Split split,
   EXPECT_TRUE(scratch.guardIsIntact()) << kernel.symbol;
 }
 
-RunResult KernelTest::run(const std::string &, Split split) {
+RunResult KernelTest::run(Split split) {
   RunResult buffers = makeBuffers();
   for (const cpu::KernelLaunch &one : launches)
     launch(one, split, buffers);
@@ -294,12 +299,15 @@ void KernelTest::check(const std::string &arguments, const std::string &body,
     ASSERT_TRUE(evaluate(&op, expected, expectedStates))
         << op.getName().getStringRef().str();
 
-  for (const char *level : {"native", "x86-64-v3", "x86-64-v2"}) {
-    if (!hostHas(level))
-      continue;
+  std::vector<std::string> levels;
+  for (const char *level : {"native", "x86-64-v3", "x86-64-v2"})
+    if (hostHas(level))
+      levels.push_back(level);
+  ASSERT_NO_FATAL_FAILURE(compile(levels));
+  for (auto [level, loaded] : llvm::zip(levels, codes)) {
     SCOPED_TRACE(level);
-    ASSERT_NO_FATAL_FAILURE(compile(level));
-    RunResult whole = run(level, Split::Whole);
+    code = loaded.get();
+    RunResult whole = run(Split::Whole);
     for (Operation &op : block.without_terminator())
       for (OpResult result : op.getResults()) {
         Type element =
@@ -321,7 +329,7 @@ void KernelTest::check(const std::string &arguments, const std::string &body,
             << name << part;
     }
     for (Split split : {Split::EachBackwards, Split::Threes})
-      for (auto &[name, buffer] : run(level, split))
+      for (auto &[name, buffer] : run(split))
         EXPECT_EQ(
             std::memcmp(buffer->data(), whole[name]->data(), buffer->size()), 0)
             << "bits depend on how items are cut";

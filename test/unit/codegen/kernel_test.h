@@ -61,9 +61,11 @@ protected:
 
   /// Parses `func.func @f(arguments) { body return }` and lowers its ops.
   void parse(const std::string &arguments, const std::string &body);
-  /// Compiles for `level` and runs all ops on the inputs, with the items cut as
-  /// `split` says.
-  RunResult run(const std::string &level, Split split);
+  /// Compiles for all `levels` into `codes`.
+  void compile(const std::vector<std::string> &levels);
+  /// Runs all ops with `code` on the inputs, with the items cut as `split`
+  /// says.
+  RunResult run(Split split);
   /// Random inputs, all levels that this processor has and all splits: results
   /// are within `tolerance` of the reference, in relation to their norm, and
   /// have the same bits for all splits.
@@ -73,7 +75,6 @@ protected:
   double measure(size_t launch);
 
   void makeInputs();
-  void compile(const std::string &level);
   void launch(const cpu::KernelLaunch &launch, Split split, RunResult &buffers);
   RunResult makeBuffers();
 
@@ -85,7 +86,8 @@ protected:
   llvm::SmallVector<cpu::KernelLaunch> launches;
   Tensors inputs;
   llvm::MapVector<mlir::StringAttr, OptimizerState> states;
-  std::unique_ptr<LoadedCode> code;
+  std::vector<std::unique_ptr<LoadedCode>> codes;
+  LoadedCode *code = nullptr; ///< that runs now
   /// Tokens and targets are below this.
   int64_t tokenLimit = 7;
   /// Standard deviation of inputs.
