@@ -83,7 +83,7 @@ static LogicalResult interpretNorm(OpCall &call, NormOp op) {
   if (op.getDepthScale() == DepthScale::inv_sqrt_depth)
     scale = 1.0 / std::sqrt(static_cast<double>(call.layer + 1));
   for (int64_t row = 0; row < x.rows(); ++row) {
-    const double *in = &x.values[row * width];
+    const double *in = x.values.data() + row * width;
     double mean = 0, square = 0;
     if (op.getKind() == NormKind::layer) {
       for (int64_t k = 0; k < width; ++k)
@@ -209,7 +209,7 @@ static LogicalResult interpretCrossEntropy(OpCall &call, CrossEntropyOp op) {
       failed(checkTokens(call, targets, vocabulary, "the logits' columns")))
     return failure();
   for (int64_t row = 0; row < losses->size(); ++row) {
-    const double *in = &logits.values[row * vocabulary];
+    const double *in = logits.values.data() + row * vocabulary;
     double greatest = *std::max_element(in, in + vocabulary), sum = 0;
     for (int64_t k = 0; k < vocabulary; ++k)
       sum += std::exp(in[k] - greatest);

@@ -1,0 +1,260 @@
+// Every differentiable op's adjoint agrees with finite differences in float64,
+// for every element of every argument; each attribute that enters an adjoint
+// has a case.
+// RUN: lns-interpret %s --split-input-file --check-adjoints | FileCheck %s
+
+// CHECK: embedding{{.*}}agrees
+func.func @embedding(%table: tensor<5x3xf64>, %tokens: tensor<2x4xi32>) -> tensor<2x4x3xf64> {
+  %y = lns.embedding %table, %tokens : (tensor<5x3xf64>, tensor<2x4xi32>) -> tensor<2x4x3xf64>
+  return %y : tensor<2x4x3xf64>
+}
+
+// -----
+
+// CHECK: norm_gain{{.*}}argument 0 agrees
+// CHECK: norm_gain{{.*}}argument 1 agrees
+func.func @norm_gain(%x: tensor<2x3x4xf64>, %g: tensor<4xf64>) -> tensor<2x3x4xf64> {
+  %y = lns.norm rms %x, %g eps(1.0e-2) : tensor<2x3x4xf64>, tensor<4xf64>
+  return %y : tensor<2x3x4xf64>
+}
+
+// -----
+
+// CHECK: norm_scale{{.*}}argument 0 agrees
+// CHECK: norm_scale{{.*}}argument 1 agrees
+func.func @norm_scale(%x: tensor<2x3x4xf64>, %g: tensor<4xf64>) -> tensor<2x3x4xf64> {
+  %y = lns.norm rms %x, %g eps(1.0e-2) scale(0.25) : tensor<2x3x4xf64>, tensor<4xf64>
+  return %y : tensor<2x3x4xf64>
+}
+
+// -----
+
+// CHECK: norm_plain{{.*}}argument 0 agrees
+func.func @norm_plain(%x: tensor<2x3x4xf64>) -> tensor<2x3x4xf64> {
+  %y = lns.norm rms %x scale(0.5) : tensor<2x3x4xf64>
+  return %y : tensor<2x3x4xf64>
+}
+
+// -----
+
+// CHECK: linear{{.*}}argument 0 agrees
+// CHECK: linear{{.*}}argument 1 agrees
+func.func @linear(%x: tensor<2x3x4xf64>, %w: tensor<5x4xf64>) -> tensor<2x3x5xf64> {
+  %y = lns.linear %x, %w : (tensor<2x3x4xf64>, tensor<5x4xf64>) -> tensor<2x3x5xf64>
+  return %y : tensor<2x3x5xf64>
+}
+
+// -----
+
+// alpha multiplies the product only, not the bias.
+// CHECK: linear_alpha_bias{{.*}}argument 0 agrees
+// CHECK: linear_alpha_bias{{.*}}argument 1 agrees
+// CHECK: linear_alpha_bias{{.*}}argument 2 agrees
+func.func @linear_alpha_bias(%x: tensor<2x3x4xf64>, %w: tensor<5x4xf64>, %b: tensor<5xf64>) -> tensor<2x3x5xf64> {
+  %y = lns.linear %x, %w bias(%b) {alpha = 0.3 : f64}
+    : (tensor<2x3x4xf64>, tensor<5x4xf64>, tensor<5xf64>) -> tensor<2x3x5xf64>
+  return %y : tensor<2x3x5xf64>
+}
+
+// -----
+
+// CHECK: rope{{.*}}argument 0 agrees
+func.func @rope(%x: tensor<2x3x8xf64>) -> tensor<2x3x8xf64> {
+  %y = lns.rope %x head_dim(4) {base = 10.0 : f64} : tensor<2x3x8xf64>
+  return %y : tensor<2x3x8xf64>
+}
+
+// -----
+
+// CHECK: rope_inverse{{.*}}argument 0 agrees
+func.func @rope_inverse(%x: tensor<2x3x8xf64>) -> tensor<2x3x8xf64> {
+  %y = lns.rope %x head_dim(4) inverse : tensor<2x3x8xf64>
+  return %y : tensor<2x3x8xf64>
+}
+
+// -----
+
+// CHECK: rope_frequencies{{.*}}argument 0 agrees
+func.func @rope_frequencies(%x: tensor<2x3x8xf64>) -> tensor<2x3x8xf64> {
+  %y = lns.rope %x head_dim(4) {frequencies = array<f64: 1.0, 0.7>} : tensor<2x3x8xf64>
+  return %y : tensor<2x3x8xf64>
+}
+
+// -----
+
+// CHECK: attention{{.*}}argument 0 agrees
+// CHECK: attention{{.*}}argument 1 agrees
+// CHECK: attention{{.*}}argument 2 agrees
+func.func @attention(%q: tensor<2x4x6xf64>, %k: tensor<2x4x6xf64>, %v: tensor<2x4x6xf64>) -> tensor<2x4x6xf64> {
+  %y = lns.attention %q, %k, %v heads(2) kv_heads(2) causal
+    : (tensor<2x4x6xf64>, tensor<2x4x6xf64>, tensor<2x4x6xf64>) -> tensor<2x4x6xf64>
+  return %y : tensor<2x4x6xf64>
+}
+
+// -----
+
+// Without `causal`, every key counts.
+// CHECK: attention_full{{.*}}argument 0 agrees
+// CHECK: attention_full{{.*}}argument 1 agrees
+// CHECK: attention_full{{.*}}argument 2 agrees
+func.func @attention_full(%q: tensor<1x4x6xf64>, %k: tensor<1x4x6xf64>, %v: tensor<1x4x6xf64>) -> tensor<1x4x6xf64> {
+  %y = lns.attention %q, %k, %v heads(3) kv_heads(3)
+    : (tensor<1x4x6xf64>, tensor<1x4x6xf64>, tensor<1x4x6xf64>) -> tensor<1x4x6xf64>
+  return %y : tensor<1x4x6xf64>
+}
+
+// -----
+
+// A key head collects the gradients of all query heads that read it.
+// CHECK: attention_grouped{{.*}}argument 0 agrees
+// CHECK: attention_grouped{{.*}}argument 1 agrees
+// CHECK: attention_grouped{{.*}}argument 2 agrees
+func.func @attention_grouped(%q: tensor<2x3x8xf64>, %k: tensor<2x3x4xf64>, %v: tensor<2x3x4xf64>) -> tensor<2x3x8xf64> {
+  %y = lns.attention %q, %k, %v heads(4) kv_heads(2) causal
+    : (tensor<2x3x8xf64>, tensor<2x3x4xf64>, tensor<2x3x4xf64>) -> tensor<2x3x8xf64>
+  return %y : tensor<2x3x8xf64>
+}
+
+// -----
+
+// CHECK: attention_scale{{.*}}argument 0 agrees
+// CHECK: attention_scale{{.*}}argument 1 agrees
+// CHECK: attention_scale{{.*}}argument 2 agrees
+func.func @attention_scale(%q: tensor<1x3x4xf64>, %k: tensor<1x3x4xf64>, %v: tensor<1x3x4xf64>) -> tensor<1x3x4xf64> {
+  %y = lns.attention %q, %k, %v heads(2) kv_heads(2) causal {softmax_scale = 0.2 : f64}
+    : (tensor<1x3x4xf64>, tensor<1x3x4xf64>, tensor<1x3x4xf64>) -> tensor<1x3x4xf64>
+  return %y : tensor<1x3x4xf64>
+}
+
+// -----
+
+// CHECK: gated_activation{{.*}}argument 0 agrees
+// CHECK: gated_activation{{.*}}argument 1 agrees
+func.func @gated_activation(%g: tensor<2x3x4xf64>, %u: tensor<2x3x4xf64>) -> tensor<2x3x4xf64> {
+  %y = lns.gated_activation silu %g, %u : tensor<2x3x4xf64>
+  return %y : tensor<2x3x4xf64>
+}
+
+// -----
+
+// CHECK: residual{{.*}}argument 0 agrees
+// CHECK: residual{{.*}}argument 1 agrees
+func.func @residual(%x: tensor<2x3x4xf64>, %f: tensor<2x3x4xf64>) -> tensor<2x3x4xf64> {
+  %y = lns.residual %x, %f {skip_scale = 0.75 : f64, branch_scale = 0.25 : f64} : tensor<2x3x4xf64>
+  return %y : tensor<2x3x4xf64>
+}
+
+// -----
+
+// CHECK: cross_entropy{{.*}}argument 0 agrees
+func.func @cross_entropy(%logits: tensor<2x3x5xf64>, %targets: tensor<2x3xi32>) -> tensor<2x3xf64> {
+  %losses, %lse = lns.cross_entropy %logits, %targets : (tensor<2x3x5xf64>, tensor<2x3xi32>) -> (tensor<2x3xf64>, tensor<2x3xf64>)
+  return %losses : tensor<2x3xf64>
+}
+
+// -----
+
+// CHECK: mean{{.*}}argument 0 agrees
+func.func @mean(%x: tensor<2x3xf64>) -> tensor<f64> {
+  %y = lns.mean %x : (tensor<2x3xf64>) -> tensor<f64>
+  return %y : tensor<f64>
+}
+
+// -----
+
+// CHECK: matmul{{.*}}argument 0 agrees
+// CHECK: matmul{{.*}}argument 1 agrees
+func.func @matmul(%a: tensor<2x3x4xf64>, %b: tensor<4x5xf64>) -> tensor<2x3x5xf64> {
+  %c = lns.matmul %a, %b : (tensor<2x3x4xf64>, tensor<4x5xf64>) -> tensor<2x3x5xf64>
+  return %c : tensor<2x3x5xf64>
+}
+
+// -----
+
+// CHECK: matmul_ta{{.*}}argument 0 agrees
+// CHECK: matmul_ta{{.*}}argument 1 agrees
+func.func @matmul_ta(%a: tensor<2x3x4xf64>, %b: tensor<6x5xf64>) -> tensor<4x5xf64> {
+  %c = lns.matmul %a, %b transpose_a : (tensor<2x3x4xf64>, tensor<6x5xf64>) -> tensor<4x5xf64>
+  return %c : tensor<4x5xf64>
+}
+
+// -----
+
+// CHECK: matmul_tb{{.*}}argument 0 agrees
+// CHECK: matmul_tb{{.*}}argument 1 agrees
+func.func @matmul_tb(%a: tensor<2x3x4xf64>, %b: tensor<5x4xf64>) -> tensor<2x3x5xf64> {
+  %c = lns.matmul %a, %b transpose_b : (tensor<2x3x4xf64>, tensor<5x4xf64>) -> tensor<2x3x5xf64>
+  return %c : tensor<2x3x5xf64>
+}
+
+// -----
+
+// CHECK: matmul_tatb{{.*}}argument 0 agrees
+// CHECK: matmul_tatb{{.*}}argument 1 agrees
+func.func @matmul_tatb(%a: tensor<4x3xf64>, %b: tensor<5x4xf64>) -> tensor<3x5xf64> {
+  %c = lns.matmul %a, %b transpose_a transpose_b : (tensor<4x3xf64>, tensor<5x4xf64>) -> tensor<3x5xf64>
+  return %c : tensor<3x5xf64>
+}
+
+// -----
+
+// CHECK: row_rstd{{.*}}argument 0 agrees
+func.func @row_rstd(%x: tensor<2x3x4xf64>) -> tensor<2x3xf64> {
+  %r = lns.row_rstd %x eps(1.0e-2) : (tensor<2x3x4xf64>) -> tensor<2x3xf64>
+  return %r : tensor<2x3xf64>
+}
+
+// -----
+
+// CHECK: row_scale{{.*}}argument 0 agrees
+// CHECK: row_scale{{.*}}argument 1 agrees
+func.func @row_scale(%x: tensor<2x3x4xf64>, %r: tensor<2x3xf64>) -> tensor<2x3x4xf64> {
+  %y = lns.row_scale %x, %r : tensor<2x3x4xf64>, tensor<2x3xf64>
+  return %y : tensor<2x3x4xf64>
+}
+
+// -----
+
+// CHECK: scale_columns{{.*}}argument 0 agrees
+// CHECK: scale_columns{{.*}}argument 1 agrees
+func.func @scale_columns(%x: tensor<5x4xf64>, %g: tensor<4xf64>) -> tensor<5x4xf64> {
+  %y = lns.scale_columns %x, %g scale(0.5) : tensor<5x4xf64>, tensor<4xf64>
+  return %y : tensor<5x4xf64>
+}
+
+// -----
+
+// CHECK: scale_columns_plain{{.*}}argument 0 agrees
+func.func @scale_columns_plain(%x: tensor<5x4xf64>) -> tensor<5x4xf64> {
+  %y = lns.scale_columns %x scale(0.5) : tensor<5x4xf64>
+  return %y : tensor<5x4xf64>
+}
+
+// -----
+
+// CHECK: add{{.*}}argument 0 agrees
+// CHECK: add{{.*}}argument 1 agrees
+func.func @add(%a: tensor<2x3xf64>, %b: tensor<2x3xf64>) -> tensor<2x3xf64> {
+  %c = lns.add %a, %b : tensor<2x3xf64>
+  return %c : tensor<2x3xf64>
+}
+
+// -----
+
+// CHECK: scale{{.*}}argument 0 agrees
+func.func @scale(%x: tensor<2x3xf64>) -> tensor<2x3xf64> {
+  %y = lns.scale %x factor(-1.5) : tensor<2x3xf64>
+  return %y : tensor<2x3xf64>
+}
+
+// -----
+
+// A value with several readers sums their gradients.
+// CHECK: several_readers{{.*}}argument 0 agrees
+// CHECK: several_readers{{.*}}argument 1 agrees
+func.func @several_readers(%x: tensor<2x3x4xf64>, %w: tensor<4x4xf64>) -> tensor<2x3x4xf64> {
+  %a = lns.linear %x, %w : (tensor<2x3x4xf64>, tensor<4x4xf64>) -> tensor<2x3x4xf64>
+  %b = lns.gated_activation silu %a, %x : tensor<2x3x4xf64>
+  %y = lns.residual %b, %a : tensor<2x3x4xf64>
+  return %y : tensor<2x3x4xf64>
+}

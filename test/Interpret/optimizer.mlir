@@ -1,0 +1,80 @@
+// Parameters, clipping and AdamW, by numbers that can be checked by hand.
+// RUN: lns-interpret %s --split-input-file --print --print-gradients --print-parameters | FileCheck %s
+
+// The norm of (3, 4) is 5; above the limit 2.5 it is scaled to the limit, below
+// 10 and with limit 0 it is left alone.
+// CHECK-LABEL: clip: result.0: []
+// CHECK-NEXT:  = 5
+// CHECK-NEXT:  result.1: []
+// CHECK-NEXT:  = 0.5
+// CHECK-NEXT:  result.2: []
+// CHECK-NEXT:  = 1
+// CHECK-NEXT:  result.3: []
+// CHECK-NEXT:  = 1
+// CHECK-NEXT:  result.4: [2]
+// CHECK-NEXT:  = 9, 16
+func.func @clip() -> (tensor<f32>, tensor<f32>, tensor<f32>, tensor<f32>, tensor<2xf64>) {
+  %a = arith.constant dense<3.0> : tensor<1xf32>
+  %b = arith.constant dense<4.0> : tensor<1xf32>
+  %o = arith.constant dense<[0.0, 0.0, 0.0, 0.0, 0.0, 2.5, 0.0, 0.0]> : tensor<8xf32>
+  %high = arith.constant dense<[0.0, 0.0, 0.0, 0.0, 0.0, 10.0, 0.0, 0.0]> : tensor<8xf32>
+  %off = arith.constant dense<0.0> : tensor<8xf32>
+  %n, %f, %p = lns.clip_factor %o, %a, %b : (tensor<8xf32>, tensor<1xf32>, tensor<1xf32>) -> (tensor<f32>, tensor<f32>, tensor<2xf64>)
+  %n1, %f1, %p1 = lns.clip_factor %high, %a, %b : (tensor<8xf32>, tensor<1xf32>, tensor<1xf32>) -> (tensor<f32>, tensor<f32>, tensor<2xf64>)
+  %n2, %f2, %p2 = lns.clip_factor %off, %a, %b : (tensor<8xf32>, tensor<1xf32>, tensor<1xf32>) -> (tensor<f32>, tensor<f32>, tensor<2xf64>)
+  return %n, %f, %f1, %f2, %p : tensor<f32>, tensor<f32>, tensor<f32>, tensor<f32>, tensor<2xf64>
+}
+
+// -----
+
+// lr 0.5, beta1 0.5, beta2 0.75, eps 1, weight decay 0.25, bias corrections 0.5
+// and 0.25; g = 0.5 * 2 = 1. With decay p = 1 - 0.125, then m = 0.5, v = 0.25 and
+// p = 0.875 - 0.5 * 1/(1 + 1) = 0.625. Without: 1 - 0.25.
+// In the second step m = 0.75, v = 0.4375:
+//   p = 0.625 * 0.875 - 0.5 * 1.5/(sqrt(1.75) + 1) = 0.2239993445.
+// CHECK-LABEL: adamw: result.0: [1]
+// CHECK-NEXT:  = 0.625
+// CHECK-NEXT:  result.1: [1]
+// CHECK-NEXT:  = 0.75
+// CHECK-NEXT:  result.2: [1]
+// CHECK-NEXT:  = 0.2239993445
+// CHECK-NEXT:  parameter w: [1]
+// CHECK-NEXT:  = 0.2239993445
+// CHECK-NEXT:  parameter b: [1]
+// CHECK-NEXT:  = 0.75
+lns.parameter @w matrix init(zeros) decay(true) : tensor<1xf64>
+lns.parameter @b bias init(zeros) decay(false) : tensor<1xf64>
+func.func @adamw() -> (tensor<1xf64>, tensor<1xf64>, tensor<1xf64>) {
+  %o = arith.constant dense<[0.5, 0.5, 0.75, 1.0, 0.25, 0.0, 0.5, 0.25]> : tensor<8xf32>
+  %one = arith.constant dense<1.0> : tensor<1xf64>
+  %g = arith.constant dense<2.0> : tensor<1xf64>
+  %factor = arith.constant dense<0.5> : tensor<f64>
+  lns.set %one, parameter @w : tensor<1xf64>
+  lns.set %one, parameter @b : tensor<1xf64>
+  lns.adamw @w, %g, %factor, %o decay(true) : tensor<1xf64>, tensor<f64>, tensor<8xf32>
+  lns.adamw @b, %g, %factor, %o decay(false) : tensor<1xf64>, tensor<f64>, tensor<8xf32>
+  %w1 = lns.get parameter @w : tensor<1xf64>
+  %b1 = lns.get parameter @b : tensor<1xf64>
+  lns.adamw @w, %g, %factor, %o decay(true) : tensor<1xf64>, tensor<f64>, tensor<8xf32>
+  %w2 = lns.get parameter @w : tensor<1xf64>
+  return %w1, %b1, %w2 : tensor<1xf64>, tensor<1xf64>, tensor<1xf64>
+}
+
+// -----
+
+// A gradient is stored beside its parameter and leaves it alone.
+// CHECK-LABEL: store: result.0: [2]
+// CHECK-NEXT:  = 1, 2
+// CHECK-NEXT:  gradient w: [2]
+// CHECK-NEXT:  = 3, 4
+// CHECK-NEXT:  parameter w: [2]
+// CHECK-NEXT:  = 1, 2
+lns.parameter @w matrix init(zeros) decay(true) : tensor<2xf64>
+func.func @store() -> tensor<2xf64> {
+  %p = arith.constant dense<[1.0, 2.0]> : tensor<2xf64>
+  %g = arith.constant dense<[3.0, 4.0]> : tensor<2xf64>
+  lns.set %p, parameter @w : tensor<2xf64>
+  lns.set %g, gradient @w : tensor<2xf64>
+  %q = lns.get parameter @w : tensor<2xf64>
+  return %q : tensor<2xf64>
+}

@@ -1,0 +1,235 @@
+//===- EntryPoint.cpp - What a module can run, and its arguments ----------===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#include "tools/interpret/EntryPoint.h"
+#include "llvm/ADT/StringSwitch.h"
+
+using namespace mlir;
+using namespace lns;
+using namespace lns::interpret;
+
+std::string EntryPoint::resultName(unsigned index) const {
+  StringRef known = llvm::StringSwitch<StringRef>(name)
+                        .Case("logits", "logits")
+                        .Cases({"eval", "grads"}, "loss")
+                        .Case("apply", "norm")
+                        .Case("train_step", index == 0 ? "loss" : "norm")
+                        .Default("");
+  unsigned count = name == "train_step" ? 2 : 1;
+  if (!known.empty() && index < count)
+    return known.str();
+  return "result." + std::to_string(index);
+}
+
+SmallVector<EntryPoint> lns::interpret::entryPointsOf(ModuleOp module) {
+  SmallVector<EntryPoint> entries;
+  for (Operation &op : *module.getBody()) {
+    if (isa<ModelOp>(op)) {
+      entries.push_back({"logits", &op});
+      entries.push_back({"eval", &op});
+    }
+    if (auto function = dyn_cast<func::FuncOp>(op))
+      entries.push_back({function.getSymName().str(), &op});
+  }
+  return entries;
+}
+
+//===----------------------------------------------------------------------===//
+// Arguments
+//===----------------------------------------------------------------------===//
+
+SmallVector<int64_t>
+lns::interpret::concreteShape(Type type, const InputOptions &options) {
+  SmallVector<int64_t> shape(cast<RankedTensorType>(type).getShape());
+  int64_t next = options.batch;
+  for (int64_t &extent : shape)
+    if (ShapedType::isDynamic(extent)) {
+      extent = next;
+      next = options.sequence;
+    }
+  return shape;
+}
+
+bool lns::interpret::isOptimizer(Value argument) {
+  return llvm::any_of(argument.getUsers(), [&](Operation *user) {
+    if (auto clip = dyn_cast<ClipFactorOp>(user))
+      return clip.getOptimizer() == argument;
+    if (auto adamw = dyn_cast<AdamWOp>(user))
+      return adamw.getOptimizer() == argument;
+    return false;
+  });
+}
+
+/// The vocabulary of a tokens argument: the smallest that one of its readers
+/// takes; without a reader, what the module says of its model; else 256.
+static int64_t vocabularyOf(Value tokens) {
+  int64_t vocabulary = ShapedType::kDynamic;
+  auto limit = [&](int64_t extent) {
+    if (!ShapedType::isDynamic(extent) &&
+        (ShapedType::isDynamic(vocabulary) || extent < vocabulary))
+      vocabulary = extent;
+  };
+  for (Operation *user : tokens.getUsers()) {
+    if (auto op = dyn_cast<EmbeddingOp>(user))
+      limit(op.getTable().getType().getDimSize(0));
+    if (auto op = dyn_cast<EmbeddingGradOp>(user))
+      limit(op.getResult().getType().getDimSize(0));
+    if (auto op = dyn_cast<CrossEntropyOp>(user))
+      limit(op.getLogits().getType().getShape().back());
+    if (auto op = dyn_cast<CrossEntropyGradOp>(user))
+      limit(op.getLogits().getType().getShape().back());
+  }
+  if (!ShapedType::isDynamic(vocabulary))
+    return vocabulary;
+  Operation *owner = tokens.getParentBlock()->getParentOp();
+  if (auto module = owner->getParentOfType<ModuleOp>())
+    if (auto facts = module->getAttrOfType<DictionaryAttr>("lns.model"))
+      if (auto known = facts.getAs<IntegerAttr>("vocabulary"))
+        return known.getInt();
+  return 256;
+}
+
+/// Which of the files' tokens an integer argument takes: the first takes the
+/// tokens, the second the targets.
+static TensorRef givenTokens(const InputOptions &options, unsigned number) {
+  if (number == 0)
+    return options.tokens;
+  return number == 1 ? options.targets : nullptr;
+}
+
+/// Tokens, given or random, for an integer argument.
+static LogicalResult makeTokensArgument(Operation *op, ArrayRef<int64_t> shape,
+                                        int64_t vocabulary, unsigned index,
+                                        unsigned number,
+                                        const InputOptions &options,
+                                        TensorRef &tensor) {
+  if (countElements(shape) < 0)
+    return op->emitError("argument ")
+           << index << " has shape " << formatShape(shape)
+           << ", but the interpreter holds at most " << Tensor::maxElements
+           << " elements in a tensor; use smaller sizes";
+  if (vocabulary < 1)
+    return op->emitError("argument ")
+           << index << " has no token to take: the vocabulary is empty";
+  TensorRef given = givenTokens(options, number);
+  if (!given) {
+    tensor = makeRandomTokens(shape, vocabulary, options.seed, index);
+    return success();
+  }
+  if (given->size() != countElements(shape))
+    return op->emitError("argument ")
+           << index << " has shape " << formatShape(shape) << ", but "
+           << given->size() << " tokens are given";
+  auto copy = std::make_shared<Tensor>(*given);
+  copy->shape.assign(shape.begin(), shape.end());
+  tensor = copy;
+  return success();
+}
+
+LogicalResult
+lns::interpret::makeArguments(const EntryPoint &entry,
+                              const InputOptions &options,
+                              SmallVectorImpl<TensorRef> &arguments) {
+  Operation *op = entry.op;
+  arguments.clear();
+  if (auto model = dyn_cast<ModelOp>(op)) {
+    Block &body = model.getBody().front();
+    SmallVector<int64_t> shape =
+        concreteShape(body.getArgument(0).getType(), options);
+    int64_t columns =
+        cast<RankedTensorType>(body.getTerminator()->getOperand(0).getType())
+            .getShape()
+            .back();
+    int64_t vocabularies[] = {vocabularyOf(body.getArgument(0)),
+                              ShapedType::isDynamic(columns) ? 256 : columns};
+    for (unsigned i = 0; i < (entry.name == "eval" ? 2 : 1); ++i)
+      if (failed(makeTokensArgument(op, shape, vocabularies[i], i, i, options,
+                                    arguments.emplace_back())))
+        return failure();
+    return success();
+  }
+  auto function = cast<func::FuncOp>(op);
+  if (function.isDeclaration())
+    return function.emitError("cannot be interpreted: it has no body");
+  unsigned number = 0;
+  for (BlockArgument argument : function.getArguments()) {
+    unsigned index = argument.getArgNumber();
+    auto type = dyn_cast<RankedTensorType>(argument.getType());
+    if (!type || !type.getElementType().isIntOrFloat())
+      return function.emitError("argument ")
+             << index << " of type " << argument.getType()
+             << " cannot be interpreted, expected a ranked tensor of numbers";
+    SmallVector<int64_t> shape = concreteShape(type, options);
+    TensorRef &tensor = arguments.emplace_back();
+    if (type.getElementType().isInteger()) {
+      if (failed(makeTokensArgument(op, shape, vocabularyOf(argument), index,
+                                    number++, options, tensor)))
+        return failure();
+    } else if (isOptimizer(argument)) {
+      tensor = makeOptimizer(options.optimizer, 1);
+    } else if (countElements(shape) < 0) {
+      return function.emitError("argument ")
+             << index << " has shape " << formatShape(shape)
+             << ", but the interpreter holds at most " << Tensor::maxElements
+             << " elements in a tensor; use smaller sizes";
+    } else {
+      tensor = makeNormal(shape, options.seed, index);
+    }
+  }
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Execution
+//===----------------------------------------------------------------------===//
+
+/// The mean cross entropy, as the dialect's ops define it.
+static LogicalResult runLoss(Location loc, const TensorRef &logits,
+                             const TensorRef &targets, TensorRef &loss) {
+  // A file with nothing but a model has not loaded it.
+  loc.getContext()->loadDialect<func::FuncDialect>();
+  OpBuilder builder(loc.getContext());
+  Type f64 = builder.getF64Type();
+  auto logitsType = RankedTensorType::get(logits->shape, f64);
+  auto rows = RankedTensorType::get(ArrayRef(logits->shape).drop_back(), f64);
+  auto targetsType =
+      RankedTensorType::get(targets->shape, builder.getI32Type());
+  OwningOpRef<func::FuncOp> function = func::FuncOp::create(
+      builder, loc, "loss",
+      builder.getFunctionType({logitsType, targetsType}, {}));
+  builder.setInsertionPointToStart(function->addEntryBlock());
+  auto entropy = CrossEntropyOp::create(builder, loc, TypeRange{rows, rows},
+                                        function->getArgument(0),
+                                        function->getArgument(1));
+  Value mean = MeanOp::create(builder, loc, RankedTensorType::get({}, f64),
+                              entropy.getLosses());
+  func::ReturnOp::create(builder, loc, mean);
+
+  Environment none;
+  SmallVector<TensorRef> results;
+  if (failed(Interpreter(none).run(*function, {logits, targets}, results)))
+    return failure();
+  loss = results.front();
+  return success();
+}
+
+LogicalResult
+lns::interpret::runEntryPoint(const EntryPoint &entry, Environment &environment,
+                              ArrayRef<TensorRef> arguments,
+                              SmallVectorImpl<TensorRef> &results) {
+  Interpreter interpreter(environment);
+  auto model = dyn_cast<ModelOp>(entry.op);
+  if (!model)
+    return interpreter.run(cast<func::FuncOp>(entry.op), arguments, results);
+  results.resize(1);
+  if (failed(interpreter.run(model, arguments[0], results[0])))
+    return failure();
+  if (entry.name == "logits")
+    return success();
+  TensorRef logits = results[0];
+  return runLoss(model.getLoc(), logits, arguments[1], results[0]);
+}

@@ -1,0 +1,127 @@
+//===- Files.cpp - Parameters, tokens and results in files ----------------===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#include "tools/lns-interpret/Files.h"
+#include "tools/lns/checkpoint.h"
+#include "tools/lns/shard.h"
+
+using namespace lns;
+using namespace lns::interpret;
+using tool::Status;
+using tool::TensorKind;
+
+static std::vector<int64_t> shapeOf(const Tensor &tensor) {
+  return {tensor.shape.begin(), tensor.shape.end()};
+}
+
+static std::vector<float> toFloats(const Tensor &tensor) {
+  return {tensor.values.begin(), tensor.values.end()};
+}
+
+namespace {
+
+/// An environment as the trainer's checkpoint functions see it: the parameters
+/// that it is given.
+class EnvironmentStore : public tool::TensorStore {
+public:
+  void add(const std::string &name, ParameterState &state) {
+    const Tensor &value = *state.value;
+    described.push_back(
+        {name, shapeOf(value), static_cast<uint64_t>(value.size())});
+    states.push_back(&state);
+  }
+
+  const std::vector<tool::TensorDescription> &tensors() const override {
+    return described;
+  }
+  Status read(TensorKind kind, size_t index, std::span<float> out) override {
+    llvm::copy(select(kind, index)->values, out.begin());
+    return Status::success();
+  }
+  Status write(TensorKind kind, size_t index,
+               std::span<const float> data) override {
+    TensorRef &target = select(kind, index);
+    auto tensor = makeTensor(target->shape);
+    llvm::copy(data, tensor->values.begin());
+    target = tensor;
+    return Status::success();
+  }
+
+private:
+  TensorRef &select(TensorKind kind, size_t index) {
+    ParameterState &state = *states[index];
+    switch (kind) {
+    case TensorKind::Parameter:
+      return state.value;
+    case TensorKind::Gradient:
+      return state.gradient;
+    case TensorKind::ExpAvg:
+      return state.expAvg;
+    case TensorKind::ExpAvgSq:
+      break;
+    }
+    return state.expAvgSq;
+  }
+
+  std::vector<tool::TensorDescription> described;
+  std::vector<ParameterState *> states;
+};
+
+} // namespace
+
+Status lns::interpret::loadParameterFile(const std::string &path,
+                                         Environment &environment) {
+  EnvironmentStore store;
+  for (auto &[name, state] : environment)
+    store.add(name, state);
+  return tool::loadParameters(path, store);
+}
+
+Status lns::interpret::loadTokenFile(const std::string &path, int64_t count,
+                                     InputOptions &options) {
+  tool::Expected<tool::Shard> shard = tool::Shard::open(path);
+  if (!shard)
+    return shard.status();
+  std::span<const uint16_t> all = shard->tokens();
+  if (static_cast<uint64_t>(count) >= all.size())
+    return Status::failure(path + ": has " + std::to_string(all.size()) +
+                           " tokens, but a batch of " + std::to_string(count) +
+                           " needs one more than that; use a longer shard");
+  auto take = [&](size_t first) {
+    auto tensor = makeTokens(count);
+    llvm::copy(all.subspan(first, count), tensor->tokens.begin());
+    return tensor;
+  };
+  options.tokens = take(0);
+  options.targets = take(1);
+  return Status::success();
+}
+
+Status lns::interpret::writeResults(const std::string &path,
+                                    const Environment &state,
+                                    llvm::ArrayRef<TensorRef> results,
+                                    llvm::ArrayRef<std::string> resultNames) {
+  Environment copy = state;
+  EnvironmentStore gradients;
+  std::vector<tool::ExtraTensor> extras;
+  auto addExtra = [&](std::string name, const Tensor &tensor) {
+    extras.push_back({std::move(name), shapeOf(tensor), toFloats(tensor)});
+  };
+  for (auto [name, result] : llvm::zip_equal(resultNames, results))
+    if (!result->isTokens)
+      addExtra(name, *result);
+  for (auto &[name, parameter] : copy) {
+    if (parameter.gradientStored)
+      gradients.add(name, parameter);
+    if (!parameter.updated)
+      continue;
+    addExtra("parameter." + name, *parameter.value);
+    addExtra("exp_avg." + name, *parameter.expAvg);
+    addExtra("exp_avg_sq." + name, *parameter.expAvgSq);
+  }
+  return tool::saveTensors(path, gradients, TensorKind::Gradient, extras);
+}

@@ -1,0 +1,381 @@
+//===- lns-interpret.cpp - Runs lns modules in float64 --------------------===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#include "dialect/Register.h"
+#include "mlir/IR/AsmState.h"
+#include "mlir/IR/MLIRContext.h"
+#include "mlir/IR/OwningOpRef.h"
+#include "mlir/Parser/Parser.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Pass/PassRegistry.h"
+#include "mlir/Support/FileUtilities.h"
+#include "mlir/Support/ToolUtilities.h"
+#include "mlir/Transforms/Passes.h"
+#include "tools/interpret/CheckGradients.h"
+#include "tools/interpret/CheckPipeline.h"
+#include "tools/lns-interpret/Files.h"
+#include "tools/lns-interpret/Report.h"
+#include "llvm/Support/CommandLine.h"
+#include "llvm/Support/Format.h"
+#include "llvm/Support/InitLLVM.h"
+#include "llvm/Support/SourceMgr.h"
+#ifdef LNS_HAVE_PASSES
+#include "passes/Passes.h"
+#endif
+
+using namespace mlir;
+using namespace lns;
+using namespace lns::interpret;
+namespace cl = llvm::cl;
+
+namespace {
+
+cl::OptionCategory category("lns-interpret options");
+
+cl::opt<std::string> inputPath(cl::Positional, cl::init("-"),
+                               cl::desc("FILE.mlir"), cl::cat(category));
+cl::opt<std::string>
+    entryName("entry",
+              cl::desc("function to run, or 'logits' or 'eval' of a model; "
+                       "default: eval if there is one, else the first"),
+              cl::value_desc("NAME"), cl::cat(category));
+cl::opt<int64_t> batch("batch", cl::init(2), cl::value_desc("N"),
+                       cl::desc("batch where the module leaves it open"),
+                       cl::cat(category));
+cl::opt<int64_t> sequence("seq", cl::init(8), cl::value_desc("T"),
+                          cl::desc("sequence where the module leaves it open"),
+                          cl::cat(category));
+cl::opt<uint64_t> seed("seed", cl::init(0), cl::value_desc("N"),
+                       cl::desc("of all random inputs and parameters"),
+                       cl::cat(category));
+cl::opt<std::string>
+    paramsPath("params", cl::value_desc("FILE"),
+               cl::desc("safetensors file or checkpoint with the parameters"),
+               cl::cat(category));
+cl::opt<std::string>
+    tokensPath("tokens", cl::value_desc("SHARD"),
+               cl::desc("token shard whose first batch is the input"),
+               cl::cat(category));
+cl::opt<std::string>
+    outPath("out", cl::value_desc("FILE"),
+            cl::desc("safetensors file for results and gradients"),
+            cl::cat(category));
+cl::opt<int64_t> steps("steps", cl::init(1), cl::value_desc("N"),
+                       cl::desc("run train_step or apply N times"),
+                       cl::cat(category));
+cl::list<double> optimizer("optimizer", cl::CommaSeparated,
+                           cl::value_desc("LR,BETA1,BETA2,EPS,DECAY,CLIP"),
+                           cl::desc("AdamW's values, the rest by default: "
+                                    "1e-3,0.9,0.95,1e-8,0.1,1"),
+                           cl::cat(category));
+cl::opt<bool> printValues("print", cl::desc("print the results' elements"),
+                          cl::cat(category));
+cl::opt<bool> printGradients("print-gradients",
+                             cl::desc("print the gradients that were stored"),
+                             cl::cat(category));
+cl::opt<bool> printParameters("print-parameters",
+                              cl::desc("print the parameters that changed"),
+                              cl::cat(category));
+cl::opt<std::string>
+    checkPipeline("check-pipeline", cl::value_desc("PIPELINE"),
+                  cl::desc("run all entry points before and after the passes, "
+                           "and fail where they disagree"),
+                  cl::cat(category));
+cl::opt<bool> checkAdjoints(
+    "check-adjoints",
+    cl::desc("compare the adjoint of every function with finite differences"),
+    cl::cat(category));
+cl::opt<bool> checkStoredGradients(
+    "check-gradients",
+    cl::desc(
+        "compare the gradients of @grads with finite differences of @eval"),
+    cl::cat(category));
+cl::opt<double>
+    tolerance("tolerance", cl::value_desc("X"),
+              cl::desc("largest relative error of a check (default: pipeline "
+                       "1e-12, adjoint 1e-8, gradients 1e-7)"),
+              cl::cat(category));
+cl::opt<double> perturbation("perturb-adjoint", cl::Hidden, cl::init(0.0),
+                             cl::desc("make every checked adjoint wrong by "
+                                      "this much, to test the check"),
+                             cl::cat(category));
+cl::opt<bool> splitInput("split-input-file",
+                         cl::desc("treat the parts between '// -----' lines "
+                                  "as files of their own"),
+                         cl::cat(category));
+
+LogicalResult fail(const llvm::Twine &message) {
+  llvm::errs() << "lns-interpret: error: " << message << "\n";
+  return failure();
+}
+
+LogicalResult report(const tool::Status &status) {
+  return status.ok() ? success() : fail(status.message());
+}
+
+double toleranceOr(double usual) {
+  return tolerance.getNumOccurrences() ? tolerance : usual;
+}
+
+LogicalResult makeOptions(InputOptions &options) {
+  if (batch < 1 || sequence < 1 || steps < 1)
+    return fail("--batch, --seq and --steps must be at least 1");
+  options.seed = seed;
+  options.batch = batch;
+  options.sequence = sequence;
+  OptimizerValues &values = options.optimizer;
+  double *slots[] = {&values.lr,  &values.beta1,       &values.beta2,
+                     &values.eps, &values.weightDecay, &values.clip};
+  if (optimizer.size() > std::size(slots))
+    return fail("--optimizer takes at most 6 numbers, got " +
+                llvm::Twine(optimizer.size()));
+  for (size_t i = 0; i < optimizer.size(); ++i)
+    *slots[i] = optimizer[i];
+  return success();
+}
+
+/// Random parameters, or those of --params.
+LogicalResult fillEnvironment(Environment &environment, bool moments) {
+  randomizeParameters(environment, seed, moments);
+  if (paramsPath.empty())
+    return success();
+  return report(loadParameterFile(paramsPath, environment));
+}
+
+/// Reads --tokens: as many as the entry's first integer argument takes.
+LogicalResult fillTokens(const EntryPoint &entry, InputOptions &options) {
+  if (tokensPath.empty())
+    return success();
+  for (Value argument : entry.op->getRegion(0).getArguments()) {
+    auto type = dyn_cast<RankedTensorType>(argument.getType());
+    if (!type || !type.getElementType().isInteger())
+      continue;
+    int64_t count = countElements(concreteShape(type, options));
+    if (count < 0)
+      return fail("--tokens: the tokens of '" + entry.name +
+                  "' are too many to hold; use smaller sizes");
+    return report(loadTokenFile(tokensPath, count, options));
+  }
+  return fail("--tokens: '" + entry.name + "' takes no tokens");
+}
+
+//===----------------------------------------------------------------------===//
+// Modes
+//===----------------------------------------------------------------------===//
+
+LogicalResult findEntry(ModuleOp module, EntryPoint &entry) {
+  SmallVector<EntryPoint> entries = entryPointsOf(module);
+  std::string wanted = entryName, known;
+  if (wanted.empty() && !entries.empty())
+    wanted = entries.front().name;
+  for (const EntryPoint &candidate : entries) {
+    known += (known.empty() ? "" : ", ") + candidate.name;
+    if (candidate.name == wanted ||
+        (entryName.empty() && candidate.name == "eval"))
+      entry = candidate;
+  }
+  if (entry.op)
+    return success();
+  if (entries.empty())
+    return module.emitError("there is nothing to run: no function and no "
+                            "lns.model");
+  return module.emitError("there is no entry point '")
+         << wanted << "', only " << known;
+}
+
+LogicalResult runModule(ModuleOp module) {
+  EntryPoint entry{"", nullptr};
+  InputOptions options;
+  Environment environment;
+  SmallVector<TensorRef> arguments, results;
+  if (failed(findEntry(module, entry)) || failed(makeOptions(options)) ||
+      failed(declareParameters(module, environment)) ||
+      failed(fillEnvironment(environment, /*moments=*/false)) ||
+      failed(fillTokens(entry, options)) ||
+      failed(makeArguments(entry, options, arguments)))
+    return failure();
+
+  std::optional<unsigned> optimizerArgument;
+  if (!entry.isModel())
+    for (BlockArgument argument : entry.op->getRegion(0).getArguments())
+      if (isOptimizer(argument))
+        optimizerArgument = argument.getArgNumber();
+  if (steps > 1 && !optimizerArgument)
+    return fail("--steps: '" + entry.name +
+                "' takes no optimizer values; give --entry=train_step");
+  for (int64_t step = 1; step <= steps; ++step) {
+    if (optimizerArgument)
+      arguments[*optimizerArgument] = makeOptimizer(options.optimizer, step);
+    if (failed(runEntryPoint(entry, environment, arguments, results)))
+      return failure();
+    if (steps == 1)
+      continue;
+    llvm::outs() << "step " << step << ":";
+    for (auto [index, result] : llvm::enumerate(results))
+      if (result->shape.empty() && !result->isTokens)
+        llvm::outs() << " " << entry.resultName(index) << " "
+                     << llvm::format("%.10g", result->values[0]);
+    llvm::outs() << "\n";
+  }
+
+  std::vector<std::string> names;
+  for (auto [index, result] : llvm::enumerate(results)) {
+    names.push_back(entry.resultName(index));
+    printTensor(llvm::outs(), entry.name + ": " + names.back(), *result,
+                printValues);
+  }
+  for (const auto &[name, state] : environment) {
+    if (printGradients && state.gradientStored)
+      printTensor(llvm::outs(), "gradient " + name, *state.gradient,
+                  printValues);
+    if (printParameters && state.updated)
+      printTensor(llvm::outs(), "parameter " + name, *state.value, printValues);
+  }
+  if (outPath.empty())
+    return success();
+  return report(writeResults(outPath, environment, results, names));
+}
+
+/// Where passes instantiated a model, its form before takes the same sizes.
+void takeInstantiatedSizes(ModuleOp after, InputOptions &options) {
+  auto facts = after->getAttrOfType<DictionaryAttr>("lns.model");
+  if (!facts)
+    return;
+  if (auto size = facts.getAs<IntegerAttr>("batch"))
+    options.batch = size.getInt();
+  if (auto size = facts.getAs<IntegerAttr>("sequence"))
+    options.sequence = size.getInt();
+}
+
+LogicalResult checkModulePipeline(ModuleOp module) {
+  PassManager manager(module.getContext());
+  std::string message;
+  llvm::raw_string_ostream errors(message);
+  FailureOr<OpPassManager> parsed = parsePassPipeline(checkPipeline, errors);
+  if (failed(parsed))
+    return fail("--check-pipeline: " + StringRef(message).rtrim());
+  if (parsed->getOpAnchorName() != ModuleOp::getOperationName())
+    return fail("--check-pipeline: the pipeline runs on '" +
+                parsed->getOpAnchorName() +
+                "', expected 'builtin.module(...)'");
+  static_cast<OpPassManager &>(manager) = std::move(*parsed);
+  OwningOpRef<ModuleOp> after = module.clone();
+  if (failed(applyPassManagerCLOptions(manager)) || failed(manager.run(*after)))
+    return failure();
+
+  InputOptions options;
+  Environment environment;
+  if (failed(makeOptions(options)) ||
+      failed(declareParameters(module, environment)) ||
+      failed(declareParameters(*after, environment)) ||
+      failed(fillEnvironment(environment, /*moments=*/true)))
+    return failure();
+  takeInstantiatedSizes(*after, options);
+  return checkSameMeaning(module, *after, environment, options, entryName,
+                          toleranceOr(1e-12), llvm::outs());
+}
+
+LogicalResult makeAdjointOptions(ModuleOp module, double usualTolerance,
+                                 AdjointOptions &options,
+                                 Environment &environment) {
+  options.tolerance = toleranceOr(usualTolerance);
+  options.perturbation = perturbation;
+  if (failed(makeOptions(options.inputs)) ||
+      failed(declareParameters(module, environment)))
+    return failure();
+  return fillEnvironment(environment, /*moments=*/false);
+}
+
+LogicalResult checkModuleAdjoints(ModuleOp module) {
+  AdjointOptions options;
+  Environment environment;
+  if (failed(makeAdjointOptions(module, 1e-8, options, environment)))
+    return failure();
+  bool found = false;
+  for (auto function : llvm::to_vector(module.getOps<func::FuncOp>())) {
+    if (!entryName.empty() && function.getSymName() != entryName)
+      continue;
+    found = true;
+    if (failed(checkAdjoint(function, environment, options, llvm::outs())))
+      return failure();
+  }
+  if (found)
+    return success();
+  return module.emitError("there is no function ")
+         << (entryName.empty() ? "" : "'" + entryName + "' ")
+         << "whose adjoint could be checked";
+}
+
+LogicalResult checkModuleGradients(ModuleOp module) {
+  AdjointOptions options;
+  Environment environment;
+  if (failed(makeAdjointOptions(module, 1e-7, options, environment)))
+    return failure();
+  return checkGradients(module, environment, options, llvm::outs());
+}
+
+LogicalResult processModule(ModuleOp module) {
+  if (!checkPipeline.empty())
+    return checkModulePipeline(module);
+  if (checkAdjoints)
+    return checkModuleAdjoints(module);
+  if (checkStoredGradients)
+    return checkModuleGradients(module);
+  return runModule(module);
+}
+
+LogicalResult processBuffer(std::unique_ptr<llvm::MemoryBuffer> buffer,
+                            const DialectRegistry &registry) {
+  llvm::SourceMgr sourceMgr;
+  sourceMgr.AddNewSourceBuffer(std::move(buffer), llvm::SMLoc());
+  MLIRContext context(registry, MLIRContext::Threading::DISABLED);
+  SourceMgrDiagnosticHandler diagnostics(sourceMgr, &context);
+  OwningOpRef<ModuleOp> module =
+      parseSourceFile<ModuleOp>(sourceMgr, ParserConfig(&context));
+  if (!module)
+    return failure();
+  return processModule(*module);
+}
+
+LogicalResult processFile() {
+  std::string message;
+  std::unique_ptr<llvm::MemoryBuffer> file = openInputFile(inputPath, &message);
+  if (!file)
+    return fail(message);
+  if (checkAdjoints + checkStoredGradients + !checkPipeline.empty() > 1)
+    return fail("give one of --check-pipeline, --check-adjoints and "
+                "--check-gradients");
+  if (splitInput && !outPath.empty())
+    return fail("--out cannot hold the results of every part; leave out "
+                "--split-input-file");
+  DialectRegistry registry;
+  registerDialects(registry);
+  return splitAndProcessBuffer(
+      std::move(file),
+      [&](std::unique_ptr<llvm::MemoryBuffer> part, raw_ostream &) {
+        return processBuffer(std::move(part), registry);
+      },
+      llvm::outs(), splitInput ? kDefaultSplitMarker : "");
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+  llvm::InitLLVM initialization(argc, argv);
+  registerCanonicalizerPass();
+  registerCSEPass();
+  registerSymbolDCEPass();
+#ifdef LNS_HAVE_PASSES
+  registerLnsPasses();
+#endif
+  registerPassManagerCLOptions();
+  cl::HideUnrelatedOptions(category);
+  cl::ParseCommandLineOptions(argc, argv,
+                              "lns-interpret: runs lns modules in float64; the "
+                              "language's definition\n");
+  return failed(processFile());
+}
