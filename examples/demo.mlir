@@ -14,16 +14,16 @@
 !table  = tensor<256x128xf32>
 
 lns.model @demo(%tokens: !tokens) {
-  %embed = lns.param "model.embed_tokens.weight" embedding init(normal, 0.02) : !table
+  %embed = lns.param "model.embed_tokens.weight" embedding init(normal, 0.06) : !table
   %x0 = lns.embedding %embed, %tokens : (!table, !tokens) -> !hidden
 
   %x = lns.layers(%h = %x0) depth(12) : !hidden {
     // Attention. In block l, both norms' outputs are multiplied by 1/sqrt(l).
     %g1 = lns.param "model.layers.{layer}.input_layernorm.weight" gain init(ones) : !gain
-    %wq = lns.param "model.layers.{layer}.self_attn.q_proj.weight" matrix init(normal, 0.02) : !square
-    %wk = lns.param "model.layers.{layer}.self_attn.k_proj.weight" matrix init(normal, 0.02) : !square
-    %wv = lns.param "model.layers.{layer}.self_attn.v_proj.weight" matrix init(normal, 0.02) : !square
-    %wo = lns.param "model.layers.{layer}.self_attn.o_proj.weight" matrix init(normal, 0.02) : !square
+    %wq = lns.param "model.layers.{layer}.self_attn.q_proj.weight" matrix init(normal, 0.06) : !square
+    %wk = lns.param "model.layers.{layer}.self_attn.k_proj.weight" matrix init(normal, 0.06) : !square
+    %wv = lns.param "model.layers.{layer}.self_attn.v_proj.weight" matrix init(normal, 0.06) : !square
+    %wo = lns.param "model.layers.{layer}.self_attn.o_proj.weight" matrix init(normal, 0.06) : !square
     %n1 = lns.norm rms %h, %g1 depth_scale(inv_sqrt_depth) : !hidden, !gain
     %q0 = lns.linear %n1, %wq : (!hidden, !square) -> !hidden
     %k0 = lns.linear %n1, %wk : (!hidden, !square) -> !hidden
@@ -36,9 +36,9 @@ lns.model @demo(%tokens: !tokens) {
 
     // Feed-forward: down(silu(gate(x)) * up(x)).
     %g2 = lns.param "model.layers.{layer}.post_attention_layernorm.weight" gain init(ones) : !gain
-    %wg = lns.param "model.layers.{layer}.mlp.gate_proj.weight" matrix init(normal, 0.02) : !up
-    %wu = lns.param "model.layers.{layer}.mlp.up_proj.weight" matrix init(normal, 0.02) : !up
-    %wd = lns.param "model.layers.{layer}.mlp.down_proj.weight" matrix init(normal, 0.02) : !down
+    %wg = lns.param "model.layers.{layer}.mlp.gate_proj.weight" matrix init(normal, 0.06) : !up
+    %wu = lns.param "model.layers.{layer}.mlp.up_proj.weight" matrix init(normal, 0.06) : !up
+    %wd = lns.param "model.layers.{layer}.mlp.down_proj.weight" matrix init(normal, 0.06) : !down
     %n2 = lns.norm rms %h1, %g2 depth_scale(inv_sqrt_depth) : !hidden, !gain
     %g  = lns.linear %n2, %wg : (!hidden, !up) -> !inner
     %u  = lns.linear %n2, %wu : (!hidden, !up) -> !inner
@@ -50,7 +50,7 @@ lns.model @demo(%tokens: !tokens) {
 
   // The final norm has no depth scale.
   %gn = lns.param "model.norm.weight" gain init(ones) : !gain
-  %head = lns.param "lm_head.weight" matrix init(normal, 0.02) : !table
+  %head = lns.param "lm_head.weight" matrix init(normal, 0.06) : !table
   %n = lns.norm rms %x, %gn : !hidden, !gain
   %y = lns.linear %n, %head : (!hidden, !table) -> !logits
   lns.output %y : !logits

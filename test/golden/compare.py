@@ -215,6 +215,10 @@ def main():
                         help="our loss, where it is not in the file")
     parser.add_argument("--require", action="append", default=[],
                         choices=VALUES, help="must be in the file")
+    parser.add_argument("--plain", action="store_true",
+                        help="EXPECTED has plain names too: another of our own")
+    parser.add_argument("--loss-tol", type=float,
+                        help="a tolerance of its own for the loss")
     parser.add_argument("--self-check", action="store_true")
     args = parser.parse_args()
     if args.self_check:
@@ -229,13 +233,27 @@ def main():
     except BadFile as error:
         print(f"compare.py: {error}", file=sys.stderr)
         return 2
+    if args.plain:
+        expected = {name if name in VALUES else f"grad.{name}": pair
+                    for name, pair in expected.items()}
     if not any(name.startswith("grad.") for name in expected):
         print(f"compare.py: {args.expected}: no tensor named grad.*, not a "
               "golden file", file=sys.stderr)
         return 2
     if args.loss is not None:
         ours["loss"] = ([1], array.array("d", [args.loss]))
-    return 1 if compare(ours, expected, args.tol, args.require) else 0
+    failed = 0
+    if args.loss_tol is not None:
+        if "loss" not in ours or "loss" not in expected:
+            print("compare.py: --loss-tol needs a loss in both files",
+                  file=sys.stderr)
+            return 2
+        verdict, far = judge((expected["loss"][0], ours["loss"][1]),
+                             expected["loss"], args.loss_tol)
+        failed += verdict != "ok"
+        print(f"loss within {args.loss_tol:g}: {verdict}, {far}")
+    failed += compare(ours, expected, args.tol, args.require)
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":
