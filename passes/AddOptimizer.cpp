@@ -54,6 +54,11 @@ struct AddOptimizerPass : lns::impl::AddOptimizerBase<AddOptimizerPass> {
       grads.emitError("there is no lns.parameter to optimize");
       return signalPassFailure();
     }
+    if (!grads.getBody().hasOneBlock()) {
+      grads.emitError("must have a body of one block; make it with "
+                      "'lns-differentiate'");
+      return signalPassFailure();
+    }
     SmallVector<Value> stored;
     if (failed(findStoredGradients(grads, parameters, stored)))
       return signalPassFailure();
@@ -105,7 +110,15 @@ private:
     for (auto set : grads.getBody().getOps<SetOp>())
       if (set.getStorage() == Storage::gradient)
         bySymbol[set.getSymbol()] = set.getValue();
+    ParameterOp first = parameters.front();
+    Type element = getElementTypeOrSelf(first.getType());
     for (ParameterOp parameter : parameters) {
+      if (Type other = getElementTypeOrSelf(parameter.getType());
+          other != element)
+        return parameter.emitOpError()
+               << "has element type " << other << ", but '@"
+               << first.getSymName() << "' has " << element
+               << "; all parameters must have one";
       stored.push_back(bySymbol.lookup(parameter.getSymName()));
       if (!stored.back())
         return parameter.emitOpError(

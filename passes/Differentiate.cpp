@@ -19,6 +19,7 @@
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Builders.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "mlir/Pass/Pass.h"
 #include "llvm/ADT/MapVector.h"
 
@@ -54,8 +55,15 @@ public:
     prepare(forward);
     markActive();
     Operation *terminator = block.getTerminator();
-    if (terminator->getNumOperands() != 1 ||
-        !active.contains(terminator->getOperand(0)))
+    if (terminator->getNumOperands() != 1)
+      return function.emitError() << "returns " << terminator->getNumOperands()
+                                  << " values, but must return one, the loss";
+    auto type = dyn_cast<RankedTensorType>(terminator->getOperand(0).getType());
+    if (!type || type.getRank() != 0)
+      return function.emitError()
+             << "returns " << terminator->getOperand(0).getType()
+             << ", but a loss is a scalar, tensor<f32>";
+    if (!active.contains(terminator->getOperand(0)))
       return function.emitError("returns no value that depends on a parameter, "
                                 "so there is nothing to differentiate");
 
@@ -68,14 +76,25 @@ public:
       if (failed(differentiate(builder, op)))
         return failure();
     storeGradients(builder, module);
-    // What stands behind the loss is gradient; profiles and errors say so.
-    for (Operation *op = loss.getDefiningOp()->getNextNode(); op != terminator;
-         op = op->getNextNode())
-      op->setLoc(getGradientLocation(op->getLoc()));
+    finish(loss.getDefiningOp(), terminator);
     return success();
   }
 
 private:
+  /// Erases what adjoints made for operands that need no gradient, and names
+  /// the rest: what stands behind the loss is gradient, and profiles and errors
+  /// say so.
+  static void finish(Operation *loss, Operation *terminator) {
+    for (Operation *op = terminator->getPrevNode(); op != loss;) {
+      Operation *previous = op->getPrevNode();
+      if (isOpTriviallyDead(op))
+        op->erase();
+      else
+        op->setLoc(getGradientLocation(op->getLoc()));
+      op = previous;
+    }
+  }
+
   /// Active: depends on a parameter.
   void markActive() {
     for (Operation &op : block.without_terminator()) {
@@ -182,6 +201,10 @@ struct DifferentiatePass : lns::impl::DifferentiateBase<DifferentiatePass> {
     }
     if (Operation *other = module.lookupSymbol("grads")) {
       other->emitError("'grads' exists already; it is made from 'eval'");
+      return signalPassFailure();
+    }
+    if (!eval.getBody().hasOneBlock()) {
+      eval.emitError("must have a body of one block to be differentiated");
       return signalPassFailure();
     }
     OpBuilder builder(eval);

@@ -51,9 +51,12 @@ struct FoldDepthScalePass : lns::impl::FoldDepthScaleBase<FoldDepthScalePass> {
       auto options =
           remark::RemarkOpts::name("fold-depth-scale").category("lns-norm");
       if (Operation *other = findOtherReader(norm)) {
-        remark::missed(norm.getLoc(), options)
-            << "depth scale stays: a reader is '"
-            << other->getName().getStringRef() << "', not lns.linear";
+        // One string: a remark shows each piece as an argument of its own.
+        std::string reason =
+            ("depth scale stays: a reader is '" +
+             other->getName().getStringRef() + "', not the input of lns.linear")
+                .str();
+        remark::missed(norm.getLoc(), options) << reason;
         return;
       }
       SmallVector<std::pair<LinearOp, double>> readers;

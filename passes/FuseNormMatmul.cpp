@@ -68,7 +68,9 @@ private:
       auto linear = dyn_cast<LinearOp>(use.getOwner());
       if (!linear || use.getOperandNumber() != 0)
         return ("a reader is '" + use.getOwner()->getName().getStringRef() +
-                "', not lns.linear: the normalized value must exist for it")
+                "', not the input of lns.linear: the normalized value must "
+                "exist "
+                "for it")
             .str();
       if (linear.getBias())
         return "a reader has a bias, which comes after the row scale";

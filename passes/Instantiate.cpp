@@ -306,7 +306,9 @@ struct InstantiatePass : lns::impl::InstantiateBase<InstantiatePass> {
   void runOnOperation() override {
     ModuleOp module = getOperation();
     if (batch < 1 || seq < 1 || batch > INT32_MAX || seq > INT32_MAX) {
-      module.emitError() << "batch " << batch << " and seq " << seq
+      // Not `<< batch`: an option is not a number to a diagnostic.
+      module.emitError() << "batch " << int64_t(batch) << " and seq "
+                         << int64_t(seq)
                          << " must be at least 1 and fit 32 bits";
       return signalPassFailure();
     }

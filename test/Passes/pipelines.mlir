@@ -1,0 +1,45 @@
+// The phases by name, and all of them together keep the meaning of the model:
+// the elimination of norms keeps logits and loss, and the gradients that are
+// made after it are those of the loss before it.
+// RUN: lns-opt %s --lns-graph='batch=2 seq=4' --lns-eliminate-norms --lns-train -o %t.mlir
+// RUN: FileCheck %s --implicit-check-not=lns.norm < %t.mlir
+// RUN: lns-interpret %s --batch=2 --seq=4 --check-pipeline='builtin.module(lns-graph{batch=2 seq=4},lns-eliminate-norms,lns-train)'
+// RUN: lns-interpret %t.mlir --check-gradients
+
+// The same as one pipeline after the other; the optimizer is not touched by
+// fusion.
+// RUN: lns-interpret %t.mlir --check-pipeline='builtin.module(lns-fuse)'
+
+// One statistic serves the query and the key, and one x is read by both; the
+// head is as wide as the input allows, so the final norm is fused too.
+// CHECK-LABEL: func.func @logits
+// CHECK: lns.row_rstd
+// CHECK-NOT: lns.row_rstd
+// CHECK: lns.attention
+// CHECK: lns.row_rstd
+// CHECK: return
+// CHECK-LABEL: func.func @eval
+// CHECK-LABEL: func.func @grads
+// CHECK-LABEL: func.func @apply
+// CHECK-LABEL: func.func @train_step
+lns.model @small(%tokens: tensor<?x?xi32>) {
+  %e = lns.param "e" embedding init(normal, 1.0) : tensor<7x4xf32>
+  %x = lns.embedding %e, %tokens : (tensor<7x4xf32>, tensor<?x?xi32>) -> tensor<?x?x4xf32>
+  %y = lns.layers(%h = %x) depth(1) : tensor<?x?x4xf32> {
+    %g = lns.param "g.{layer}" gain init(ones) : tensor<4xf32>
+    %wq = lns.param "q.{layer}" matrix init(normal, 1.0) : tensor<4x4xf32>
+    %wk = lns.param "k.{layer}" matrix init(normal, 1.0) : tensor<4x4xf32>
+    %n = lns.norm rms %h, %g depth_scale(inv_sqrt_depth) : tensor<?x?x4xf32>, tensor<4xf32>
+    %q = lns.linear %n, %wq : (tensor<?x?x4xf32>, tensor<4x4xf32>) -> tensor<?x?x4xf32>
+    %k = lns.linear %n, %wk : (tensor<?x?x4xf32>, tensor<4x4xf32>) -> tensor<?x?x4xf32>
+    %qr = lns.rope %q head_dim(2) : tensor<?x?x4xf32>
+    %kr = lns.rope %k head_dim(2) : tensor<?x?x4xf32>
+    %a = lns.attention %qr, %kr, %k heads(2) kv_heads(2) causal : (tensor<?x?x4xf32>, tensor<?x?x4xf32>, tensor<?x?x4xf32>) -> tensor<?x?x4xf32>
+    %r = lns.residual %h, %a : tensor<?x?x4xf32>
+    lns.yield %r : tensor<?x?x4xf32>
+  }
+  %g = lns.param "g" gain init(ones) : tensor<4xf32>
+  %n = lns.norm rms %y, %g : tensor<?x?x4xf32>, tensor<4xf32>
+  %logits = lns.linear %n, %e : (tensor<?x?x4xf32>, tensor<7x4xf32>) -> tensor<?x?x7xf32>
+  lns.output %logits : tensor<?x?x7xf32>
+}
