@@ -14,7 +14,6 @@
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/Verifier.h"
 #include "llvm/Support/Path.h"
-#include <cmath>
 
 using namespace mlir;
 using namespace lns;
@@ -224,16 +223,6 @@ lns::importHuggingFaceConfig(StringRef json, StringRef path,
   FailureOr<LlamaConfig> llama = readLlamaConfig(root, config);
   if (failed(llama))
     return nullptr;
-  if (options.initStd) {
-    if (!std::isfinite(*options.initStd) || *options.initStd < 0) {
-      config.error("initializer_range")
-          << "the initialization's standard deviation is "
-          << std::to_string(*options.initStd)
-          << ", but must be finite and not negative";
-      return nullptr;
-    }
-    llama->initStd = *options.initStd;
-  }
   OwningOpRef<ModuleOp> module =
       ModelWriter(*llama, config, options.norm, context)
           .write(getModelName(path), json);

@@ -11,7 +11,6 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/OwningOpRef.h"
 #include "llvm/ADT/StringRef.h"
-#include <optional>
 
 namespace lns {
 
@@ -24,9 +23,6 @@ enum class NormScheme {
 /// What a config.json leaves open.
 struct HuggingFaceOptions {
   NormScheme norm = NormScheme::Lns;
-  /// Standard deviation of matrices and embeddings; the file's
-  /// `initializer_range` when absent. Finite, not negative.
-  std::optional<double> initStd;
 };
 
 /// Makes a module with one `lns.model`, as a person would write it, of the text

@@ -201,10 +201,10 @@ private:
     if (isMistral && !rootNames("sliding_window"))
       root.missing("sliding_window")
           << "; add it as null, because Mistral's default is a window of 4096";
-    bool windowIsUsed =
-        root.getBool("use_sliding_window").value_or(root.has("sliding_window"));
+    // Mistral's code does not read the flag: its window is used regardless.
+    bool flag = root.getBool("use_sliding_window").value_or(true);
     root.ignore({"sliding_window"});
-    if (windowIsUsed && root.has("sliding_window"))
+    if ((flag || isMistral) && root.has("sliding_window"))
       root.mismatch("sliding_window")
           << "only attention to all earlier tokens is supported; set it to "
              "null if no sequence is longer than the window";
