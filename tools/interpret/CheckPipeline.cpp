@@ -33,6 +33,13 @@ static std::string formatNumber(double number) {
   return text;
 }
 
+static double normOf(const Tensor &tensor) {
+  double sum = 0;
+  for (double value : tensor.values)
+    sum += value * value;
+  return std::sqrt(sum);
+}
+
 /// Where two tensors of one shape differ most: the first element that is not
 /// finite, else the one with the largest difference.
 static size_t worstElement(const Tensor &a, const Tensor &b) {
@@ -75,10 +82,12 @@ struct Comparison {
     if (before.isTokens || before.values.empty())
       return diagnostic << "other tokens after the passes";
     size_t at = worstElement(before, after);
-    return diagnostic << "element " << at << " is "
-                      << formatNumber(before.values[at]) << " before and "
+    return diagnostic << "norm " << formatNumber(normOf(before))
+                      << " before and " << formatNumber(normOf(after))
+                      << " after, element " << at << " is "
+                      << formatNumber(before.values[at]) << " and "
                       << formatNumber(after.values[at])
-                      << " after, relative distance " << formatNumber(far)
+                      << ", relative distance " << formatNumber(far)
                       << ", tolerance " << formatNumber(tolerance);
   }
 
@@ -106,22 +115,48 @@ struct Comparison {
 
 } // namespace
 
+/// Multiplies the last element by 1 + 1e-9.
+static void perturb(TensorRef &tensor) {
+  auto wrong = std::make_shared<Tensor>(*tensor);
+  if (!wrong->values.empty())
+    wrong->values.back() *= 1.0 + 1e-9;
+  tensor = wrong;
+}
+
+static void perturb(StringRef what, MutableArrayRef<TensorRef> results,
+                    Environment &state) {
+  if (what == "result" && !results.empty())
+    perturb(results.back());
+  if (state.empty())
+    return;
+  ParameterState &parameter = state.back().second;
+  if (what == "gradient")
+    perturb(parameter.gradient);
+  if (what == "parameter")
+    perturb(parameter.value);
+  if (what == "exp_avg")
+    perturb(parameter.expAvg);
+  if (what == "exp_avg_sq")
+    perturb(parameter.expAvgSq);
+}
+
 static LogicalResult checkEntry(const EntryPoint &before,
                                 const EntryPoint &after,
                                 const Environment &environment,
-                                const InputOptions &options, double tolerance,
+                                const PipelineOptions &options,
                                 llvm::raw_ostream &report) {
   Environment beforeState = environment, afterState = environment;
   SmallVector<TensorRef> arguments, beforeResults, afterResults;
-  if (failed(makeArguments(before, options, arguments)) ||
+  if (failed(makeArguments(before, options.inputs, arguments)) ||
       failed(runEntryPoint(before, beforeState, arguments, beforeResults)) ||
       failed(runEntryPoint(after, afterState, arguments, afterResults)))
     return failure();
+  perturb(options.perturbed, afterResults, afterState);
   if (beforeResults.size() != afterResults.size())
     return after.op->emitError("'")
            << after.name << "': " << beforeResults.size()
            << " results before the passes, " << afterResults.size() << " after";
-  Comparison comparison{after, tolerance};
+  Comparison comparison{after, options.tolerance};
   for (size_t i = 0; i < beforeResults.size(); ++i)
     if (failed(comparison.compare("result " + llvm::Twine(i), *beforeResults[i],
                                   *afterResults[i])))
@@ -142,14 +177,12 @@ static LogicalResult checkEntry(const EntryPoint &before,
 
 LogicalResult lns::interpret::checkSameMeaning(ModuleOp before, ModuleOp after,
                                                const Environment &environment,
-                                               const InputOptions &options,
-                                               StringRef entry,
-                                               double tolerance,
+                                               const PipelineOptions &options,
                                                llvm::raw_ostream &report) {
   SmallVector<EntryPoint> afterEntries = entryPointsOf(after);
   bool found = false;
   for (const EntryPoint &from : entryPointsOf(before)) {
-    if (!entry.empty() && from.name != entry)
+    if (!options.entry.empty() && from.name != options.entry)
       continue;
     auto to = llvm::find_if(afterEntries, [&](const EntryPoint &candidate) {
       return candidate.name == from.name;
@@ -157,14 +190,14 @@ LogicalResult lns::interpret::checkSameMeaning(ModuleOp before, ModuleOp after,
     if (to == afterEntries.end())
       continue;
     found = true;
-    if (failed(checkEntry(from, *to, environment, options, tolerance, report)))
+    if (failed(checkEntry(from, *to, environment, options, report)))
       return failure();
   }
   if (found)
     return success();
   InFlightDiagnostic diagnostic = after.emitError("no entry point ");
-  if (!entry.empty())
-    diagnostic << "'" << entry << "' ";
+  if (!options.entry.empty())
+    diagnostic << "'" << options.entry << "' ";
   return diagnostic << "is there before and after the passes, so nothing can "
                        "be compared";
 }

@@ -21,17 +21,27 @@ double distance(const Tensor &a, const Tensor &b);
 /// Whether `measured` is within `limit`; NaN never is.
 inline bool agrees(double measured, double limit) { return measured <= limit; }
 
-/// Runs every entry point that both modules have (only `entry` unless it is
-/// empty) on the same inputs and parameters, and compares results, gradients,
-/// parameters and moments. Says on `report` what was compared. Emits an error
-/// that names the first difference, with both values, and fails if a distance
-/// exceeds `tolerance`, if a run fails or if there is nothing to compare.
-/// `environment` has the parameters of both modules.
+struct PipelineOptions {
+  InputOptions inputs;
+  /// The one entry point to compare, empty for all.
+  std::string entry;
+  double tolerance = 1e-12;
+  /// For tests of the check: what to make wrong by 1e-9 after the passes, in
+  /// its last element: "result", "gradient", "parameter", "exp_avg" or
+  /// "exp_avg_sq".
+  std::string perturbed;
+};
+
+/// Runs every entry point that both modules have on the same inputs and
+/// parameters, and compares results, gradients, parameters and moments. Says
+/// on `report` what was compared. Emits an error that names the first
+/// difference, with both norms, and fails if a distance exceeds the tolerance,
+/// if a run fails or if there is nothing to compare. `environment` has the
+/// parameters of both modules.
 llvm::LogicalResult checkSameMeaning(mlir::ModuleOp before,
                                      mlir::ModuleOp after,
                                      const Environment &environment,
-                                     const InputOptions &options,
-                                     llvm::StringRef entry, double tolerance,
+                                     const PipelineOptions &options,
                                      llvm::raw_ostream &report);
 
 } // namespace lns::interpret

@@ -103,6 +103,11 @@ cl::opt<double> perturbation("perturb-adjoint", cl::Hidden, cl::init(0.0),
                              cl::desc("make every checked adjoint wrong by "
                                       "this much, to test the check"),
                              cl::cat(category));
+cl::opt<std::string> perturbedAfter(
+    "perturb-after", cl::Hidden, cl::value_desc("WHAT"),
+    cl::desc("make the last result, gradient, parameter, exp_avg or "
+             "exp_avg_sq wrong after the passes, to test --check-pipeline"),
+    cl::cat(category));
 cl::opt<bool> splitInput("split-input-file",
                          cl::desc("treat the parts between '// -----' lines "
                                   "as files of their own"),
@@ -267,16 +272,18 @@ LogicalResult checkModulePipeline(ModuleOp module) {
   if (failed(applyPassManagerCLOptions(manager)) || failed(manager.run(*after)))
     return failure();
 
-  InputOptions options;
+  PipelineOptions options;
   Environment environment;
-  if (failed(makeOptions(options)) ||
+  if (failed(makeOptions(options.inputs)) ||
       failed(declareParameters(module, environment)) ||
       failed(declareParameters(*after, environment)) ||
       failed(fillEnvironment(environment, /*moments=*/true)))
     return failure();
-  takeInstantiatedSizes(*after, options);
-  return checkSameMeaning(module, *after, environment, options, entryName,
-                          toleranceOr(1e-12), llvm::outs());
+  takeInstantiatedSizes(*after, options.inputs);
+  options.entry = entryName;
+  options.tolerance = toleranceOr(1e-12);
+  options.perturbed = perturbedAfter;
+  return checkSameMeaning(module, *after, environment, options, llvm::outs());
 }
 
 LogicalResult makeAdjointOptions(ModuleOp module, double usualTolerance,
