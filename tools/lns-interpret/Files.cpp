@@ -109,7 +109,10 @@ Status lns::interpret::writeResults(const std::string &path,
   EnvironmentStore gradients;
   std::vector<tool::ExtraTensor> extras;
   auto addExtra = [&](std::string name, const Tensor &tensor) {
-    extras.push_back({std::move(name), shapeOf(tensor), toFloats(tensor)});
+    std::vector<int64_t> shape = shapeOf(tensor);
+    if (shape.empty()) // as `lns grads` writes a loss
+      shape.push_back(1);
+    extras.push_back({std::move(name), std::move(shape), toFloats(tensor)});
   };
   for (auto [name, result] : llvm::zip_equal(resultNames, results))
     if (!result->isTokens)
