@@ -62,7 +62,8 @@ cl::opt<std::string>
                cl::cat(category));
 cl::opt<std::string>
     outPath("out", cl::value_desc("FILE"),
-            cl::desc("safetensors file for results and gradients"),
+            cl::desc("safetensors file for results and gradients; for "
+                     "@grads the logits as well"),
             cl::cat(category));
 cl::opt<int64_t> steps("steps", cl::init(1), cl::value_desc("N"),
                        cl::desc("run train_step or apply N times"),
@@ -192,6 +193,25 @@ LogicalResult findEntry(ModuleOp module, EntryPoint &entry) {
          << wanted << "', only " << known;
 }
 
+/// What `lns grads --logits` writes as well: the logits for the same tokens.
+LogicalResult addLogits(ModuleOp module, Environment &environment,
+                        ArrayRef<TensorRef> arguments,
+                        SmallVectorImpl<TensorRef> &results,
+                        std::vector<std::string> &names) {
+  auto function = module.lookupSymbol<func::FuncOp>("logits");
+  if (!function || function.getNumArguments() != 1 || arguments.empty())
+    return success();
+  SmallVector<TensorRef> logits;
+  EntryPoint entry{"logits", function};
+  if (failed(runEntryPoint(entry, environment, arguments.take_front(), logits)))
+    return failure();
+  for (auto [index, tensor] : llvm::enumerate(logits)) {
+    results.push_back(tensor);
+    names.push_back(entry.resultName(index));
+  }
+  return success();
+}
+
 LogicalResult runModule(ModuleOp module) {
   EntryPoint entry{"", nullptr};
   InputOptions options;
@@ -242,6 +262,9 @@ LogicalResult runModule(ModuleOp module) {
   }
   if (outPath.empty())
     return success();
+  if (entry.name == "grads" &&
+      failed(addLogits(module, environment, arguments, results, names)))
+    return failure();
   return report(writeResults(outPath, environment, results, names));
 }
 
