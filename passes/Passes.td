@@ -21,6 +21,10 @@ def Instantiate : Pass<"lns-instantiate", "::mlir::ModuleOp"> {
     `layers.3.mlp.gate_proj`. The module attribute `lns.model` keeps the model's
     name, sizes and norm scheme.
 
+    Errors: a module without exactly one model; tokens whose batch or time is
+    fixed already; other dynamic dimensions than these two; a tensor of more
+    than 2^40 elements; a parameter called as another symbol.
+
     ```mlir
     %n = lns.norm rms %h, %g depth_scale(inv_sqrt_depth) : tensor<?x?x64xf32>, tensor<64xf32>
     // in block 4:
@@ -45,8 +49,12 @@ def VerifyGraph : Pass<"lns-verify-graph", "::mlir::ModuleOp"> {
 def FoldDepthScale : Pass<"lns-fold-depth-scale"> {
   let summary = "Move a norm's depth scale into the linears that read it";
   let description = [{
+    A linear's alpha is multiplied by the scale; its bias is added after and
+    stays.
+
     Does not fire when the normalized value has a reader that is no linear: the
-    scale then stays on the norm.
+    scale then stays on the norm. Nor when the product is not finite. Remarks in
+    category `lns-norm` say which norms were folded, and why not.
 
     ```mlir
     %n = lns.norm rms %x, %g scale(5.000000e-01) : tensor<2x8x64xf32>, tensor<64xf32>
@@ -63,7 +71,19 @@ def FuseNormMatmul : Pass<"lns-fuse-norm-matmul"> {
   let description = [{
     linear(norm(x, g), W) with alpha s becomes row_scale(linear(x, W'), r), r =
     row_rstd(x), W' = scale_columns(W, g, s). The matmul reads the raw residual
-    stream; the normalized activation is never written.
+    stream; the normalized activation is never written. All readers share one
+    row_rstd; each has a W' of its own, so a weight may have other readers.
+    Without a gain, W' is W and alpha stays at the linear.
+
+    ```mlir
+    %n = lns.norm rms %x, %g : tensor<2x8x64xf32>, tensor<64xf32>
+    %y = lns.linear %n, %w {alpha = 5.000000e-01 : f64} : (tensor<2x8x64xf32>, tensor<64x64xf32>) -> tensor<2x8x64xf32>
+    // becomes
+    %r = lns.row_rstd %x eps(1.000000e-06) : (tensor<2x8x64xf32>) -> tensor<2x8xf32>
+    %w2 = lns.scale_columns %w, %g scale(5.000000e-01) : tensor<64x64xf32>, tensor<64xf32>
+    %p = lns.linear %x, %w2 : (tensor<2x8x64xf32>, tensor<64x64xf32>) -> tensor<2x8x64xf32>
+    %y = lns.row_scale %p, %r : tensor<2x8x64xf32>, tensor<2x8xf32>
+    ```
 
     Does not fire for norms that are not rms, whose scale is not folded, with a
     reader that is no linear or that has a bias, and for a reader whose result
@@ -80,6 +100,14 @@ def DecomposeNorms : Pass<"lns-decompose-norms"> {
   let description = [{
     norm(x, g) * s = row_scale(scale_columns(x, g, s), row_rstd(x)). A norm of
     another kind than rms is an error.
+
+    ```mlir
+    %n = lns.norm rms %x, %g : tensor<2x8x64xf32>, tensor<64xf32>
+    // becomes
+    %r = lns.row_rstd %x eps(1.000000e-06) : (tensor<2x8x64xf32>) -> tensor<2x8xf32>
+    %s = lns.scale_columns %x, %g : tensor<2x8x64xf32>, tensor<64xf32>
+    %n = lns.row_scale %s, %r : tensor<2x8x64xf32>, tensor<2x8xf32>
+    ```
   }];
 }
 
@@ -89,7 +117,28 @@ def Differentiate : Pass<"lns-differentiate", "::mlir::ModuleOp"> {
     `@grads(tokens, targets)` returns the loss and stores every parameter's
     gradient with `lns.set gradient`, zero for one that the loss does not
     depend on. Each op builds its own adjoint; an op on the way that has none is
-    an error.
+    an error. Gradients of a value with several readers are summed in a fixed
+    order. An adjoint is called after its op, as in `layers.3.mlp.up_proj.grad`.
+
+    ```mlir
+    func.func @eval(%x: tensor<8x64xf32>) -> tensor<f32> {
+      %g = lns.get parameter @g : tensor<64xf32>
+      %y = lns.scale_columns %x, %g : tensor<8x64xf32>, tensor<64xf32>
+      %loss = lns.mean %y : (tensor<8x64xf32>) -> tensor<f32>
+      return %loss : tensor<f32>
+    }
+    // gives
+    func.func @grads(%x: tensor<8x64xf32>) -> tensor<f32> {
+      %g = lns.get parameter @g : tensor<64xf32>
+      %y = lns.scale_columns %x, %g : tensor<8x64xf32>, tensor<64xf32>
+      %loss = lns.mean %y : (tensor<8x64xf32>) -> tensor<f32>
+      %one = lns.constant 1.000000e+00 : tensor<f32>
+      %dy = lns.mean_grad %one : (tensor<f32>) -> tensor<8x64xf32>
+      %dg = lns.column_dot %dy, %x : (tensor<8x64xf32>, tensor<8x64xf32>) -> tensor<64xf32>
+      lns.set %dg, gradient @g : tensor<64xf32>
+      return %loss : tensor<f32>
+    }
+    ```
   }];
   let dependentDialects = ["::lns::LnsDialect"];
 }
@@ -100,7 +149,20 @@ def AddOptimizer : Pass<"lns-add-optimizer", "::mlir::ModuleOp"> {
     `@apply(optimizer)` takes the stored gradients, `@train_step(tokens,
     targets, optimizer)` is `@grads` followed by the same updates, so both ways
     give the same bits. `optimizer` holds the 8 values of
-    runtime/kernel_abi.h.
+    runtime/kernel_abi.h. Both return the global norm of the gradients, and
+    train_step the loss before it.
+
+    ```mlir
+    func.func @apply(%optimizer: tensor<8xf32>) -> tensor<f32> {
+      %dg = lns.get gradient @g : tensor<64xf32>
+      %norm, %factor, %partials = lns.clip_factor %optimizer, %dg : (tensor<8xf32>, tensor<64xf32>) -> (tensor<f32>, tensor<f32>, tensor<1xf64>)
+      lns.adamw @g, %dg, %factor, %optimizer decay(false) : tensor<64xf32>, tensor<f32>, tensor<8xf32>
+      return %norm : tensor<f32>
+    }
+    ```
+
+    Every parameter's gradient must be stored in `@grads`, and all parameters
+    must have one element type.
   }];
   let dependentDialects = ["::mlir::func::FuncDialect", "::lns::LnsDialect"];
 }
