@@ -15,6 +15,7 @@
 #include "mlir/Support/FileUtilities.h"
 #include "mlir/Support/ToolUtilities.h"
 #include "mlir/Transforms/Passes.h"
+#include "passes/Passes.h"
 #include "tools/interpret/CheckGradients.h"
 #include "tools/interpret/CheckPipeline.h"
 #include "tools/lns-interpret/Files.h"
@@ -23,9 +24,6 @@
 #include "llvm/Support/Format.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/SourceMgr.h"
-#ifdef LNS_HAVE_PASSES
-#include "passes/Passes.h"
-#endif
 
 using namespace mlir;
 using namespace lns;
@@ -363,6 +361,8 @@ LogicalResult processBuffer(std::unique_ptr<llvm::MemoryBuffer> buffer,
   llvm::SourceMgr sourceMgr;
   sourceMgr.AddNewSourceBuffer(std::move(buffer), llvm::SMLoc());
   MLIRContext context(registry, MLIRContext::Threading::DISABLED);
+  // The place says which op it is; the whole op would bury the message.
+  context.printOpOnDiagnostic(false);
   SourceMgrDiagnosticHandler diagnostics(sourceMgr, &context);
   OwningOpRef<ModuleOp> module =
       parseSourceFile<ModuleOp>(sourceMgr, ParserConfig(&context));
@@ -399,9 +399,7 @@ int main(int argc, char **argv) {
   registerCanonicalizerPass();
   registerCSEPass();
   registerSymbolDCEPass();
-#ifdef LNS_HAVE_PASSES
   registerLnsPasses();
-#endif
   registerPassManagerCLOptions();
   cl::HideUnrelatedOptions(category);
   cl::ParseCommandLineOptions(argc, argv,
