@@ -30,6 +30,9 @@ static double now(bool ownTime) {
   return double(time.tv_sec) + 1e-9 * double(time.tv_nsec);
 }
 
+/// Buffers start on multiples of 64 bytes.
+static int64_t roundUp(int64_t floats) { return (floats + 15) / 16 * 16; }
+
 namespace {
 struct Layer {
   int64_t in, out;
@@ -64,16 +67,25 @@ int main(int argc, char **argv) {
         {"dy^T x", {layer.out, layer.in, kRows, true, false}},
     };
     for (auto &[name, shape] : products) {
-      std::vector<float> a(size_t(shape.m * shape.k), 0.5f);
-      std::vector<float> b(size_t(shape.k * shape.n), 0.25f);
-      std::vector<float> c(size_t(shape.m * shape.n));
+      // In one allocation of huge pages, as in a session.
+      int64_t sizeA = roundUp(shape.m * shape.k);
+      int64_t sizeB = roundUp(shape.k * shape.n);
+      int64_t sizeC = roundUp(shape.m * shape.n);
+      PageMemory memory;
+      if (PageMemory::allocate(uint64_t(sizeA + sizeB + sizeC) * sizeof(float),
+                               "operands", memory))
+        return 1;
+      auto *a = reinterpret_cast<float *>(memory.data());
+      float *b = a + sizeA, *c = b + sizeB;
+      std::fill_n(a, sizeA, 0.5f);
+      std::fill_n(b, sizeB, 0.25f);
       double flops = 2.0 * double(shape.m) * double(shape.n) * double(shape.k);
       int turns = int(std::clamp(4e10 / flops, 5.0, 500.0));
       std::vector<double> seconds[2];
       for (int turn = -1; turn < turns; ++turn)
         for (int backend = 0; backend < 2; ++backend) {
           double start = now(threads == 1);
-          if (backends[backend].run(shape, a.data(), b.data(), c.data()))
+          if (backends[backend].run(shape, a, b, c))
             return 1;
           if (turn >= 0)
             seconds[backend].push_back(now(threads == 1) - start);

@@ -29,7 +29,7 @@ static constexpr int64_t kBlockColumns = 1024;
 static constexpr int64_t kDepth = 512;
 
 /// Up to so many products for each element of an operand, packing does not pay.
-static constexpr int64_t kFewUses = 512;
+static constexpr int64_t kFewUses = 1024;
 /// Rows so many floats apart share lines of the first-level cache.
 static constexpr int64_t kConflictStride = 1024;
 
@@ -70,7 +70,8 @@ void lns::builtinMatmul(const GemmKernels &kernels, const MatmulShape &shape,
   auto inPlace = [](int64_t stride, int64_t uses) {
     return uses <= kFewUses && stride % kConflictStride != 0;
   };
-  const bool directA = inPlace(lda, n);
+  // A transposed a is read across its rows: that pays half as long.
+  const bool directA = inPlace(lda, shape.transA ? 2 * n : n);
   const bool directB =
       !shape.transB && n % kernels.columns == 0 && inPlace(ldb, m);
 

@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "runtime/cpu_matmul.h"
 #include "test_plan.h"
 
 #include <atomic>
@@ -82,4 +83,24 @@ TEST(Allocation, NoneFromTheSecondStep) {
       FAIL() << "step " << step;
   }
   EXPECT_EQ(allocations - first, 0);
+}
+
+// The toy plan's products are small; these have several blocks, packed operands
+// and work for all threads.
+TEST(Allocation, NoneInLargeProducts) {
+  lns::ThreadPool pool;
+  lns::CpuMatmul matmul;
+  ASSERT_EQ(pool.start(3), nullptr);
+  ASSERT_EQ(matmul.create("builtin", "", pool), nullptr);
+  std::vector<float> a(1100 * 700, 1.0f), b(700 * 1300, 1.0f), c(1100 * 1300);
+  bool good = true;
+  long before = allocations;
+  for (int round = 0; round < 3; ++round)
+    for (bool transposed : {false, true})
+      good &= !matmul.run({1100, 1300, 700, transposed, transposed}, a.data(),
+                          b.data(), c.data());
+  EXPECT_EQ(allocations - before, 0);
+  EXPECT_TRUE(good);
+  EXPECT_EQ(c.front(), 700.0f);
+  EXPECT_EQ(c.back(), 700.0f);
 }
