@@ -18,9 +18,11 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/IRMapping.h"
+#include "mlir/IR/SymbolTable.h"
 #include "mlir/Pass/Pass.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringMap.h"
+#include "llvm/ADT/StringSet.h"
 #include <cmath>
 
 namespace lns {
@@ -177,6 +179,9 @@ private:
   }
 
   LogicalResult declareParameters() {
+    taken.insert_range(kEntryPoints);
+    for (auto other : module.getOps<SymbolOpInterface>())
+      taken.insert(other.getName());
     WalkResult result = model.walk<WalkOrder::PreOrder>([&](Operation *op) {
       if (auto param = dyn_cast<ParamOp>(op);
           param && isa<ModelOp>(op->getParentOp()))
@@ -205,7 +210,7 @@ private:
     // declarations say the same.
     if (!isNew)
       return success();
-    if (llvm::is_contained(kEntryPoints, symbol) || module.lookupSymbol(symbol))
+    if (taken.contains(symbol))
       return param.emitOpError()
              << "is called '" << symbol
              << "', as is a function or another symbol of the module; rename "
@@ -297,6 +302,7 @@ private:
   OpBuilder builder;
   int64_t vocabulary = 0, layerCount = 0;
   bool isLns = false;
+  llvm::StringSet<> taken; // symbols that are not parameters
   llvm::StringMap<ParameterOp> parameters;
   llvm::DenseMap<Operation *, int64_t> firstLayer;
 };
