@@ -63,16 +63,38 @@ private:
     emitCopyRows(b, {frame->buffers[0], start, shape.queryRow(), shape.headDim,
                      scratch, b.index(queries), block.rows,
                      b.mulI(block.rowTiles, kTileRows), frame->floats[0]});
-    emitTileGemm(b, {scratch, b.index(queries), shape.columns(), 1, scratch,
-                     b.index(keys), shape.depth() * kLanes, scratch,
-                     b.index(scores), shape.scoreRow(), block.rowTiles,
-                     block.keyPanels, b.index(shape.depth())});
+    TileGemm product{scratch,
+                     b.index(queries),
+                     shape.columns(),
+                     1,
+                     scratch,
+                     b.index(keys),
+                     shape.depth() * kLanes,
+                     scratch,
+                     b.index(scores),
+                     shape.scoreRow(),
+                     block.rowTiles,
+                     block.keyPanels,
+                     b.index(shape.depth())};
+    skipScores(b, shape, block, product);
+    emitTileGemm(b, product);
     b.loop(b.index(0), block.rows, 1,
            [&](Value row) { emitSoftmax(b, block, row); });
-    emitTileGemm(b, {scratch, b.index(scores), shape.scoreRow(), 1, scratch,
-                     b.index(values), shape.paddedTime() * kLanes, scratch,
-                     b.index(outputs), shape.columns(), block.rowTiles,
-                     b.index(shape.columns() / kLanes), block.keys});
+    TileGemm average{scratch,
+                     b.index(scores),
+                     shape.scoreRow(),
+                     1,
+                     scratch,
+                     b.index(values),
+                     shape.paddedTime() * kLanes,
+                     scratch,
+                     b.index(outputs),
+                     shape.columns(),
+                     block.rowTiles,
+                     b.index(shape.columns() / kLanes),
+                     block.keys};
+    skipKeys(b, shape, block, average);
+    emitTileGemm(b, average);
     b.loop(b.index(0), block.rows, 1, [&](Value row) {
       Value inverse = b.load(scratch, b.addI(row, inverseSums));
       Value source = b.addI(b.mulI(row, shape.columns()), outputs);

@@ -120,11 +120,23 @@ private:
     // S = q' k^T and dout v^T.
     for (auto [a, panels, c] :
          {std::tuple(queries, keysTransposed, scores),
-          std::tuple(grads, valuesTransposed, scoreGrads)})
-      emitTileGemm(b, {scratch, b.index(a), shape.columns(), 1, scratch,
-                       b.index(panels), shape.depth() * kLanes, scratch,
-                       b.index(c), shape.scoreRow(), block.rowTiles,
-                       block.keyPanels, b.index(shape.depth())});
+          std::tuple(grads, valuesTransposed, scoreGrads)}) {
+      TileGemm gemm{scratch,
+                    b.index(a),
+                    shape.columns(),
+                    1,
+                    scratch,
+                    b.index(panels),
+                    shape.depth() * kLanes,
+                    scratch,
+                    b.index(c),
+                    shape.scoreRow(),
+                    block.rowTiles,
+                    block.keyPanels,
+                    b.index(shape.depth())};
+      skipScores(b, shape, block, gemm);
+      emitTileGemm(b, gemm);
+    }
     b.loop(b.index(0), block.rows, 1,
            [&](Value row) { emitScoreGrads(b, block, start, row); });
     b.loop(block.rows, depthRows, 1, [&](Value row) {
@@ -136,18 +148,42 @@ private:
 
     // dv += P^T dout and dk += dS^T q'.
     Value keyTiles = b.ceilDivI(block.keys, kTileRows);
-    for (auto [a, panels, c] : {std::tuple(scores, gradPanels, valueGrads),
-                                std::tuple(scoreGrads, queryPanels, keyGrads)})
-      emitTileGemm(b, {scratch, b.index(a), 1, shape.scoreRow(), scratch,
-                       b.index(panels), kQueryBlock * kLanes, scratch,
-                       b.index(c), shape.columns(), keyTiles,
-                       b.index(shape.columns() / kLanes), depthRows,
-                       /*accumulate=*/true});
+    for (auto [a, panels, c] :
+         {std::tuple(scores, gradPanels, valueGrads),
+          std::tuple(scoreGrads, queryPanels, keyGrads)}) {
+      TileGemm gemm{scratch,
+                    b.index(a),
+                    1,
+                    shape.scoreRow(),
+                    scratch,
+                    b.index(panels),
+                    kQueryBlock * kLanes,
+                    scratch,
+                    b.index(c),
+                    shape.columns(),
+                    keyTiles,
+                    b.index(shape.columns() / kLanes),
+                    depthRows,
+                    /*accumulate=*/true};
+      skipQueries(b, shape, block, gemm);
+      emitTileGemm(b, gemm);
+    }
     // dq = scale * (dS k).
-    emitTileGemm(b, {scratch, b.index(scoreGrads), shape.scoreRow(), 1, scratch,
-                     b.index(keys), shape.paddedTime() * kLanes, scratch,
-                     b.index(queryGrads), shape.columns(), block.rowTiles,
-                     b.index(shape.columns() / kLanes), block.keys});
+    TileGemm gemm{scratch,
+                  b.index(scoreGrads),
+                  shape.scoreRow(),
+                  1,
+                  scratch,
+                  b.index(keys),
+                  shape.paddedTime() * kLanes,
+                  scratch,
+                  b.index(queryGrads),
+                  shape.columns(),
+                  block.rowTiles,
+                  b.index(shape.columns() / kLanes),
+                  block.keys};
+    skipKeys(b, shape, block, gemm);
+    emitTileGemm(b, gemm);
     storeRows(b, queryGrads, block.rows, QueryGrad, start, shape.queryRow(),
               scale);
   }

@@ -33,6 +33,38 @@ void lns::cpu::forQueryBlocks(
   });
 }
 
+void lns::cpu::skipScores(CodeBuilder &b, const AttentionShape &shape,
+                          const QueryBlock &block, TileGemm &gemm) {
+  if (!shape.causal)
+    return;
+  gemm.firstTile = [&b, start = block.start](Value panel) {
+    Value key = b.mulI(panel, kLanes);
+    return b.divI(b.subI(b.maxI(key, start), start), kTileRows);
+  };
+}
+
+void lns::cpu::skipKeys(CodeBuilder &b, const AttentionShape &shape,
+                        const QueryBlock &block, TileGemm &gemm) {
+  if (!shape.causal)
+    return;
+  gemm.depthTo = [&b, block](Value tile) {
+    Value seen =
+        b.addI(b.addI(block.start, b.mulI(tile, kTileRows)), kTileRows);
+    return b.minI(block.keys, b.mulI(b.ceilDivI(seen, kTileDepth), kTileDepth));
+  };
+}
+
+void lns::cpu::skipQueries(CodeBuilder &b, const AttentionShape &shape,
+                           const QueryBlock &block, TileGemm &gemm) {
+  if (!shape.causal)
+    return;
+  gemm.depthFrom = [&b, start = block.start](Value tile) {
+    Value key = b.mulI(tile, kTileRows);
+    Value row = b.subI(b.maxI(key, start), start);
+    return b.mulI(b.divI(row, kTileDepth), kTileDepth);
+  };
+}
+
 SmallVector<Value> lns::cpu::overSeenKeys(
     CodeBuilder &b, const AttentionShape &shape, const QueryBlock &block,
     Value row, ValueRange inits,

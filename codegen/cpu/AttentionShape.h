@@ -62,6 +62,16 @@ struct QueryBlock {
   mlir::Value keys;        ///< keyPanels * kLanes
 };
 
+/// Bounds that leave out what no query of a causal head sees; none for a full
+/// one. `skipScores`: C is the block's scores. `skipKeys`: the depth goes over
+/// keys, tiles over queries. `skipQueries`: the other way round.
+void skipScores(CodeBuilder &b, const AttentionShape &shape,
+                const QueryBlock &block, TileGemm &gemm);
+void skipKeys(CodeBuilder &b, const AttentionShape &shape,
+              const QueryBlock &block, TileGemm &gemm);
+void skipQueries(CodeBuilder &b, const AttentionShape &shape,
+                 const QueryBlock &block, TileGemm &gemm);
+
 /// Emits the loop over query blocks of one head.
 void forQueryBlocks(CodeBuilder &b, const AttentionShape &shape,
                     llvm::function_ref<void(const QueryBlock &)> body);

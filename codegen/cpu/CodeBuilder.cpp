@@ -61,6 +61,9 @@ Value CodeBuilder::remI(Value a, int64_t b) {
 Value CodeBuilder::minI(Value a, Value b) {
   return createOrFold<arith::MinUIOp>(loc, a, b);
 }
+Value CodeBuilder::maxI(Value a, Value b) {
+  return createOrFold<arith::MaxUIOp>(loc, a, b);
+}
 Value CodeBuilder::ceilDivI(Value a, int64_t b) {
   return divI(addI(a, b - 1), b);
 }

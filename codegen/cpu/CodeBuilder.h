@@ -51,6 +51,7 @@ public:
   Value divI(Value a, int64_t b);
   Value remI(Value a, int64_t b);
   Value minI(Value a, Value b);
+  Value maxI(Value a, Value b);
   /// a divided by b, rounded up.
   Value ceilDivI(Value a, int64_t b);
 

@@ -15,7 +15,8 @@ void lns::cpu::emitTileGemm(CodeBuilder &b, const TileGemm &gemm) {
   b.loop(zero, gemm.panels, 1, [&](Value panel) {
     Value bStart = b.addI(gemm.bOffset, b.mulI(panel, gemm.bPanel));
     Value cColumn = b.addI(gemm.cOffset, b.mulI(panel, kLanes));
-    b.loop(zero, gemm.rowTiles, 1, [&](Value tile) {
+    Value first = gemm.firstTile ? gemm.firstTile(panel) : zero;
+    b.loop(first, gemm.rowTiles, 1, [&](Value tile) {
       Value aStart = b.addI(gemm.aOffset, b.mulI(tile, kTileRows * gemm.aRow));
       Value cStart = b.addI(cColumn, b.mulI(tile, kTileRows * gemm.cRow));
       SmallVector<Value> accs;
@@ -24,7 +25,9 @@ void lns::cpu::emitTileGemm(CodeBuilder &b, const TileGemm &gemm) {
                            ? b.loadVector(gemm.c, b.addI(cStart, i * gemm.cRow))
                            : b.splat(0.0));
       accs = b.loop(
-          zero, gemm.depth, kTileDepth, accs, [&](Value k, ValueRange carried) {
+          gemm.depthFrom ? gemm.depthFrom(tile) : zero,
+          gemm.depthTo ? gemm.depthTo(tile) : gemm.depth, kTileDepth, accs,
+          [&](Value k, ValueRange carried) {
             SmallVector<Value> next(carried);
             Value aK = b.addI(aStart, b.mulI(k, gemm.aColumn));
             Value bK = b.addI(bStart, b.mulI(k, kLanes));

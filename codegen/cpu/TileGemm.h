@@ -20,6 +20,7 @@
 #define LNS_CODEGEN_CPU_TILEGEMM_H
 
 #include "codegen/cpu/CodeBuilder.h"
+#include <functional>
 
 namespace lns::cpu {
 
@@ -39,6 +40,12 @@ struct TileGemm {
   mlir::Value panels;   ///< N / kLanes
   mlir::Value depth;    ///< K
   bool accumulate = false;
+
+  /// What a triangular operand leaves out, where given: row tiles before
+  /// `firstTile(panel)`, and depth outside [depthFrom(tile), depthTo(tile)),
+  /// in multiples of kTileDepth. C keeps its contents where tiles are left out.
+  using Bound = std::function<mlir::Value(mlir::Value)>;
+  Bound firstTile = nullptr, depthFrom = nullptr, depthTo = nullptr;
 };
 
 void emitTileGemm(CodeBuilder &b, const TileGemm &gemm);
