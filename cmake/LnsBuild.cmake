@@ -36,10 +36,3 @@ if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
     add_link_options("--ld-path=${LNS_LLD}")
   endif()
 endif()
-
-# Adds one directory of the tree.
-function(lns_add_subdirectory dir)
-  if(EXISTS "${CMAKE_CURRENT_SOURCE_DIR}/${dir}/CMakeLists.txt")
-    add_subdirectory(${dir})
-  endif()
-endfunction()
