@@ -154,17 +154,25 @@ private:
     SmallVector<Value> accs;
     if (!reduced.empty())
       accs.assign(unroll * reduced.size(), b.splat(0.0));
-    auto visit = [&](Column &column, MutableArrayRef<Value> group) {
-      for (auto &[value, buffer] : stored)
-        b.storeVector(this->column(value, column), buffer, {row, column.index});
-      for (auto [op, acc] : llvm::zip(reduced, group))
-        acc = accumulate(op, column, acc);
+    // Everything is computed before anything is stored: a store might, for
+    // all that the compiler knows, change what is loaded after it.
+    auto visit = [&](ArrayRef<Column *> columns, MutableArrayRef<Value> group) {
+      SmallVector<Value> values;
+      for (Column *column : columns) {
+        for (auto &[value, buffer] : stored)
+          values.push_back(this->column(value, *column));
+        for (auto [op, acc] : llvm::zip(reduced, group))
+          acc = accumulate(op, *column, acc);
+      }
+      for (auto [i, value] : llvm::enumerate(values))
+        b.storeVector(value, stored[i % stored.size()].second,
+                      {row, columns[i / stored.size()]->index});
     };
     if (program.headDim == 0) {
       emitRange(Value(), program.width, unroll, accs, reduced.size(),
                 [&](Value index, int64_t lanes, MutableArrayRef<Value> group) {
                   Column column(index, lanes);
-                  visit(column, group);
+                  visit(&column, group);
                 });
     } else {
       int64_t half = program.headDim / 2;
@@ -181,8 +189,7 @@ private:
                                first.partner = &second;
                                second.partner = &first;
                                second.secondHalf = true;
-                               visit(first, group);
-                               visit(second, group);
+                               visit({&first, &second}, group);
                              });
                    return inner;
                  });
