@@ -9,8 +9,12 @@
 #include "test_plan.h"
 
 #include <atomic>
+#include <cstdio>
 #include <cstdlib>
 #include <gtest/gtest.h>
+#include <string>
+#include <unistd.h>
+#include <vector>
 
 using namespace lns::test;
 
@@ -83,6 +87,40 @@ TEST(Allocation, NoneFromTheSecondStep) {
       FAIL() << "step " << step;
   }
   EXPECT_EQ(allocations - first, 0);
+}
+
+// A whole training step as lnsc compiles it. Without the compiler there is no
+// such plan; the toy plan above still checks the session.
+TEST(Allocation, NoneFromTheSecondStepOfACompiledPlan) {
+  std::string compiler = LNS_BIN_DIR "/lnsc";
+  if (access(compiler.c_str(), X_OK) != 0)
+    GTEST_SKIP() << "the compiler was not built";
+  std::string path =
+      testing::TempDir() + "/allocation-" + std::to_string(getpid()) + ".plan";
+  std::string command = compiler +
+                        " " LNS_TEST_DIR
+                        "/golden/untied-lns/config.json --batch=2 "
+                        "--seq=12 -o " +
+                        path + " > /dev/null";
+  ASSERT_EQ(std::system(command.c_str()), 0) << command;
+  auto plan = lnsrt::Plan::open(path.c_str());
+  std::remove(path.c_str());
+  ASSERT_TRUE(plan) << plan.status().message();
+  lnsrt::SessionOptions options;
+  options.threads = 2;
+  auto session = lnsrt::Session::create(*plan, options);
+  ASSERT_TRUE(session) << session.status().message();
+  ASSERT_TRUE(session->init(1));
+  std::vector<int32_t> tokens(2 * 12);
+  for (size_t i = 0; i < tokens.size(); ++i)
+    tokens[i] = static_cast<int32_t>(i * 7 % 96);
+  ASSERT_TRUE(session->trainStep(tokens.data(), tokens.data(), {}).ok());
+  long before = allocations;
+  bool good = true;
+  for (int step = 0; step < 10; ++step)
+    good &= session->trainStep(tokens.data(), tokens.data(), {}).ok();
+  EXPECT_EQ(allocations - before, 0);
+  EXPECT_TRUE(good);
 }
 
 // The toy plan's products are small; these have several blocks, packed operands
