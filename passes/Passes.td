@@ -198,6 +198,14 @@ def Cluster : Pass<"lns-cluster", "::mlir::func::FuncOp"> {
   let dependentDialects = ["::lns::LnsDialect"];
 }
 
+def VerifyFused : Pass<"lns-verify-fused", "::mlir::func::FuncOp"> {
+  let summary = "Check that every row op is part of a kernel";
+  let description = [{
+    Ends the fusing phase: lists every row op that stands outside of an
+    `lns.cluster`.
+  }];
+}
+
 def PlanMemory : Pass<"lns-plan-memory", "::mlir::func::FuncOp"> {
   let summary = "Give every value an offset in one arena";
   let description = [{
@@ -207,6 +215,16 @@ def PlanMemory : Pass<"lns-plan-memory", "::mlir::func::FuncOp"> {
     arguments, `lns.get`, and what `lns.set` stores). The function gets
     `lns.arena_bytes` and `lns.activation_bytes`. An op with
     InPlaceOpInterface writes over its operand when nobody reads that later.
+  }];
+}
+
+def VerifyPlan : Pass<"lns-verify-plan", "::mlir::func::FuncOp"> {
+  let summary = "Check that no value loses its memory before its last reader";
+  let description = [{
+    Ends the memory phase. Replays the block and watches who owns which bytes
+    of the arena: offsets are multiples of 64 inside the arena, an op reads only
+    what is still there, and a result stands on no operand of its op but the one
+    that InPlaceOpInterface allows.
   }];
 }
 

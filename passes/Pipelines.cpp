@@ -56,11 +56,13 @@ void lns::buildTrainPipeline(OpPassManager &manager) {
 
 void lns::buildFusePipeline(OpPassManager &manager) {
   manager.addNestedPass<func::FuncOp>(createCluster());
+  manager.addNestedPass<func::FuncOp>(createVerifyFused());
 }
 
 void lns::buildMemoryPipeline(OpPassManager &manager) {
   // Last: it fixes the order of ops that every later step must keep.
   manager.addNestedPass<func::FuncOp>(createPlanMemory());
+  manager.addNestedPass<func::FuncOp>(createVerifyPlan());
 }
 
 namespace {
