@@ -110,3 +110,25 @@ function(lns_add_compiler_tool name)
   target_link_libraries(${name} PRIVATE ${ARG_LINK_LIBS} ${LNS_LLVM_LIBS})
   install(TARGETS ${name} RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
 endfunction()
+
+# lns_host_pass_plugins(tool): the tool can load pass plugins. A plugin links
+# neither MLIR nor the dialect but takes both from the program that loads it: a
+# second MLIR in one process would have other type ids and a registry of its
+# own. So the program keeps and exports all of what passes are written with,
+# whether or not it calls it itself.
+function(lns_host_pass_plugins tool)
+  set(whole LnsDialect MLIRIR MLIRPass MLIRTransformUtils MLIRFuncDialect
+      MLIRArithDialect)
+  target_link_libraries(${tool} PRIVATE ${whole} MLIRPluginsLib)
+  # Once, and before everything else: archives that depend on each other in
+  # circles are named repeatedly, and twice whole is defined twice.
+  list(TRANSFORM whole REPLACE "(.+)" "$<TARGET_FILE:\\1>" OUTPUT_VARIABLE files)
+  list(JOIN files "," files)
+  target_link_options(${tool} BEFORE PRIVATE
+    "LINKER:--whole-archive,${files},--no-whole-archive")
+  set_target_properties(${tool} PROPERTIES ENABLE_EXPORTS ON)
+endfunction()
+
+# find_package(lnsc) against the build tree gives lnsc_add_pass_plugin.
+configure_file("${CMAKE_CURRENT_LIST_DIR}/lnscConfig.cmake.in"
+               "${CMAKE_BINARY_DIR}/cmake/lnsc/lnscConfig.cmake" @ONLY)

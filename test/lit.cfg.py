@@ -25,6 +25,7 @@ config.test_exec_root = os.path.join(config.lns_obj_root, "test")
 
 if not config.lns_compiler:
     config.excludes += ["Dialect", "Passes", "Frontend", "Codegen", "Integration"]
+    config.excludes += ["Plugin"]
 
 # Our own tools first, then FileCheck and friends from the LLVM we build with.
 config.environment["PATH"] = os.pathsep.join(

@@ -14,6 +14,7 @@
 #include "mlir/Pass/PassRegistry.h"
 #include "mlir/Support/FileUtilities.h"
 #include "mlir/Support/ToolUtilities.h"
+#include "mlir/Tools/Plugins/PassPlugin.h"
 #include "mlir/Transforms/Passes.h"
 #include "passes/Passes.h"
 #include "tools/interpret/CheckGradients.h"
@@ -84,6 +85,10 @@ cl::opt<std::string>
                   cl::desc("run all entry points before and after the passes, "
                            "and fail where they disagree"),
                   cl::cat(category));
+cl::list<std::string>
+    passPlugins("load-pass-plugin", cl::value_desc("FILE.so"),
+                cl::desc("shared object with passes for --check-pipeline"),
+                cl::cat(category));
 cl::opt<bool> checkAdjoints(
     "check-adjoints",
     cl::desc("compare the adjoint of every function with finite differences"),
@@ -371,6 +376,17 @@ LogicalResult processBuffer(std::unique_ptr<llvm::MemoryBuffer> buffer,
   return processModule(*module);
 }
 
+LogicalResult loadPassPlugins() {
+  for (const std::string &path : passPlugins) {
+    llvm::Expected<PassPlugin> plugin = PassPlugin::load(path);
+    if (!plugin)
+      return fail("--load-pass-plugin: " +
+                  llvm::StringRef(llvm::toString(plugin.takeError())).rtrim());
+    plugin->registerPassRegistryCallbacks();
+  }
+  return success();
+}
+
 LogicalResult processFile() {
   std::string message;
   std::unique_ptr<llvm::MemoryBuffer> file = openInputFile(inputPath, &message);
@@ -405,5 +421,5 @@ int main(int argc, char **argv) {
   cl::ParseCommandLineOptions(argc, argv,
                               "lns-interpret: runs lns modules in float64; the "
                               "language's definition\n");
-  return failed(processFile());
+  return failed(loadPassPlugins()) || failed(processFile());
 }
