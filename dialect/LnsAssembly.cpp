@@ -12,6 +12,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "dialect/LnsOps.h"
+#include "llvm/ADT/StringExtras.h"
 
 using namespace mlir;
 using namespace lns;
