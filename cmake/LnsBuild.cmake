@@ -20,6 +20,13 @@ include(GNUInstallDirs)
 # Colour is useful in a terminal even though Ninja pipes the compiler's output.
 add_compile_options(-Wall -Wextra -Werror -fdiagnostics-color=always)
 add_compile_options(-ffunction-sections -fdata-sections)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND
+   CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+  # g++ 12 sees overlaps and frees in std::string and std::vector that are not
+  # there (GCC bug 105651 and its like).
+  add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-Wno-restrict>
+                      -Wno-free-nonheap-object)
+endif()
 # As-needed matters: lld keeps every shared library named by an LLVM archive
 # unless told otherwise, and the tools would load libraries they never call.
 add_link_options(-Wl,--gc-sections -Wl,--as-needed)

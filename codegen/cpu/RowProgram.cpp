@@ -194,8 +194,8 @@ LogicalResult cpu::lowerRowOps(Operation *op, KernelSet &set,
   for (auto [i, inner] : llvm::enumerate(program.ops)) {
     StringRef name = inner->getName().stripDialect();
     if (i < 3)
-      spec.hint += (i ? "_" : "") + name.str();
-    spec.source += (i ? ", " : "") + name.str();
+      (spec.hint += i ? "_" : "") += name;
+    (spec.source += i ? ", " : "") += name;
   }
   if (program.ops.size() > 3)
     spec.hint += "_etc";
