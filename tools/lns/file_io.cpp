@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <filesystem>
 #include <fmt/format.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -243,6 +244,29 @@ Status AtomicFolder::commit() {
                                        describeErrno(errno)));
   temporary.clear();
   return syncFolder(parentOf(target));
+}
+
+Expected<FolderLock> FolderLock::acquire(const std::string &path) {
+  FolderLock lock;
+  lock.fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (lock.fd < 0)
+    return Status::failure(fmt::format("{}: cannot open the folder: {}", path,
+                                       describeErrno(errno)));
+  // File systems without locks say something else; they cannot protect a run.
+  if (::flock(lock.fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+    return Status::failure(fmt::format(
+        "{}: another process is writing to this folder; wait for its end or "
+        "choose another --out",
+        path));
+  return lock;
+}
+
+FolderLock::FolderLock(FolderLock &&other) noexcept
+    : fd(std::exchange(other.fd, -1)) {}
+
+FolderLock::~FolderLock() {
+  if (fd >= 0)
+    ::close(fd);
 }
 
 Status makeFolder(const std::string &path, bool *created) {

@@ -91,6 +91,22 @@ private:
   std::string temporary;
 };
 
+/// Keeps other processes out of a folder while it lives; leaves no file behind,
+/// and ends with its process however that ends.
+class FolderLock {
+public:
+  /// An error if another process holds the lock of the folder `path`.
+  static Expected<FolderLock> acquire(const std::string &path);
+
+  FolderLock(FolderLock &&other) noexcept;
+  FolderLock &operator=(FolderLock &&) = delete;
+  ~FolderLock();
+
+private:
+  FolderLock() = default;
+  int fd = -1;
+};
+
 /// Creates `path` and its parents. `*created` tells whether the last folder
 /// was not there before.
 Status makeFolder(const std::string &path, bool *created = nullptr);

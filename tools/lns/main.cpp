@@ -43,6 +43,14 @@ static std::string usage() {
   return text + "\n'lns COMMAND --help' tells more.\n";
 }
 
+/// "data", "plan": a first word of commands of two.
+static bool isGroup(const std::string &word) {
+  for (const Command &command : commands)
+    if (std::string(command.name).starts_with(word + " "))
+      return true;
+  return false;
+}
+
 static Status dispatch(std::span<const std::string> arguments) {
   if (arguments.empty())
     return Status::usage("no command; see 'lns --help'");
@@ -55,6 +63,11 @@ static Status dispatch(std::span<const std::string> arguments) {
     std::puts("lns " LNS_VERSION);
     return Status::success();
   }
+  if (isGroup(arguments[0]) && arguments.size() > 1 &&
+      (arguments[1] == "--help" || arguments[1] == "-h")) {
+    std::fputs(usage().c_str(), stdout);
+    return Status::success();
+  }
   std::string two = arguments[0];
   if (arguments.size() > 1)
     two += " " + arguments[1];
@@ -65,11 +78,9 @@ static Status dispatch(std::span<const std::string> arguments) {
       return command.run(arguments.subspan(2));
   }
   std::vector<std::string> names;
-  bool group = false;
-  for (const Command &command : commands) {
+  for (const Command &command : commands)
     names.push_back(command.name);
-    group |= names.back().starts_with(arguments[0] + " ");
-  }
+  bool group = isGroup(arguments[0]);
   std::string near = nearestName(group ? two : arguments[0], names);
   return Status::usage(
       fmt::format("unknown command '{}'; {}", group ? two : arguments[0],

@@ -113,6 +113,10 @@ double Trainer::secondsLeft() const {
 
 Status Trainer::start() {
   LNS_RETURN_IF_ERROR(makeFolder(options.runFolder));
+  Expected<FolderLock> acquired = FolderLock::acquire(options.runFolder);
+  if (!acquired)
+    return acquired.status();
+  lock.emplace(std::move(*acquired));
   std::optional<std::string> from;
   if (options.resume == "none") {
     if (std::optional<std::string> found = latestCheckpoint(options.runFolder))

@@ -9,6 +9,7 @@
 #define LNS_TOOLS_LNS_TRAINER_H
 
 #include "data_loader.h"
+#include "file_io.h"
 #include "lr_schedule.h"
 #include "metrics.h"
 #include "plan_session.h"
@@ -78,6 +79,9 @@ private:
   TrainerOptions options;
   Progress progress;
   MetricsHistory history;
+  /// Two trainers would mix their metrics and remove each other's checkpoints
+  /// in the making.
+  std::optional<FolderLock> lock;
   std::optional<MetricsWriter> metrics;
   std::vector<int32_t> tokens, targets;
   uint64_t step = 0;
