@@ -204,6 +204,15 @@ bool lns::writeFileAtomically(llvm::StringRef path, llvm::ArrayRef<char> bytes,
       llvm::sys::fs::remove(temporary);
     return false;
   };
+  // The rename would replace a device or a pipe by a plain file.
+  llvm::sys::fs::file_status status;
+  if (!llvm::sys::fs::status(path, status) &&
+      status.type() != llvm::sys::fs::file_type::regular_file) {
+    error = ("cannot write '" + path +
+             "': it is not a regular file; give the name of a file")
+                .str();
+    return false;
+  }
   std::error_code code = llvm::sys::fs::createUniqueFile(
       path + ".%%%%%%.tmp", descriptor, temporary, llvm::sys::fs::OF_None,
       llvm::sys::fs::all_read | llvm::sys::fs::all_write);

@@ -125,7 +125,9 @@ LogicalResult runPhase(ModuleOp module, TimingScope &timing,
   return manager.run(module);
 }
 
-int printModule(ModuleOp module) {
+/// Opens what -o names, standard output without it, and has `write` fill it.
+/// A full disk is an error here, not an abort when the stream closes.
+int printTo(llvm::function_ref<void(llvm::raw_ostream &)> write) {
   std::string message;
   std::string path = outputPath.empty() ? "-" : outputPath.getValue();
   std::unique_ptr<llvm::ToolOutputFile> output = openOutputFile(path, &message);
@@ -133,9 +135,21 @@ int printModule(ModuleOp module) {
     llvm::errs() << "lnsc: error: " << message << "\n";
     return 1;
   }
-  module->print(output->os());
+  write(output->os());
+  output->os().flush();
+  if (std::error_code code = output->os().error()) {
+    llvm::errs() << "lnsc: error: cannot write '" << path
+                 << "': " << code.message()
+                 << "; free some space or choose another -o\n";
+    output->os().clear_error();
+    return 1;
+  }
   output->keep();
   return 0;
+}
+
+int printModule(ModuleOp module) {
+  return printTo([&](llvm::raw_ostream &os) { module->print(os); });
 }
 
 bool parseLevels(std::vector<cpu::CodeLevel> &levels) {
@@ -250,10 +264,8 @@ int compileModel() {
   if (failed(cpu::compileKernels(kernels.getModule(), levels, objects,
                                  emit == Phase::Llvm ? &llvmIr : nullptr)))
     return 1;
-  if (emit == Phase::Llvm) {
-    llvm::outs() << llvmIr;
-    return 0;
-  }
+  if (emit == Phase::Llvm)
+    return printTo([&](llvm::raw_ostream &os) { os << llvmIr; });
   for (auto [level, object] : llvm::zip(levels, objects))
     plan.code.push_back({level, std::move(object)});
   code.stop();
@@ -267,6 +279,13 @@ int compileModel() {
     return 1;
   }
   printSummary(plan, bytes.size());
+  llvm::outs().flush();
+  if (std::error_code code = llvm::outs().error()) {
+    llvm::errs() << "lnsc: error: cannot write to standard output: "
+                 << code.message() << "; '" << outputPath << "' is written\n";
+    llvm::outs().clear_error();
+    return 1;
+  }
   return 0;
 }
 

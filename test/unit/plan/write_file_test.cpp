@@ -12,6 +12,7 @@
 #include <csignal>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 namespace {
 
@@ -62,6 +63,17 @@ TEST_F(WriteFile, AFullDiskLeavesTheOldFile) {
   EXPECT_FALSE(good);
   EXPECT_EQ(error.find("cannot write '" + path + "': "), 0u) << error;
   EXPECT_EQ(read(), "old");
+  EXPECT_EQ(countFiles(), 1);
+}
+
+TEST_F(WriteFile, APipeIsNotReplaced) {
+  ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
+  EXPECT_FALSE(lns::writeFileAtomically(path, {'a'}, error));
+  EXPECT_EQ(error, "cannot write '" + path +
+                       "': it is not a regular file; give the name of a file");
+  struct stat info;
+  ASSERT_EQ(lstat(path.c_str(), &info), 0);
+  EXPECT_TRUE(S_ISFIFO(info.st_mode));
   EXPECT_EQ(countFiles(), 1);
 }
 
