@@ -19,7 +19,12 @@ if command -v ccache >/dev/null; then
 fi
 
 cd "$root"
-cmake --preset release -B "$build" "${launcher[@]}"
+if [[ -f $build/CMakeCache.txt ]]; then
+  # Not the preset again: naming compilers anew makes CMake drop its cache.
+  cmake -B "$build" "${launcher[@]}"
+else
+  cmake --preset release -B "$build" "${launcher[@]}"
+fi
 targets=()
 [[ $# -eq 0 ]] || targets=(--target "$@")
 cmake --build "$build" --parallel "$jobs" "${targets[@]}"

@@ -24,7 +24,7 @@ config.test_source_root = os.path.dirname(__file__)
 config.test_exec_root = os.path.join(config.lns_obj_root, "test")
 
 if not config.lns_compiler:
-    config.excludes += ["Dialect", "Passes", "Frontend", "Codegen", "Integration"]
+    config.excludes += ["Dialect", "Passes", "Interpret", "Frontend", "Codegen", "Integration"]
     config.excludes += ["Plugin"]
 
 # Our own tools first, then FileCheck and friends from the LLVM we build with.

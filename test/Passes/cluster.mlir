@@ -77,3 +77,25 @@ func.func @matmul_stays(%x: tensor<2x4x8xf32>, %w: tensor<8x8xf32>) -> tensor<2x
   %a = lns.linear %x, %w : (tensor<2x4x8xf32>, tensor<8x8xf32>) -> tensor<2x4x8xf32>
   return %a : tensor<2x4x8xf32>
 }
+
+// -----
+
+// A gradient is overwritten after its last reader, also when that reader joins
+// a later kernel.
+lns.parameter @w matrix init(ones) decay(true) : tensor<4x64xf32>
+// CHECK-LABEL: func.func @set_after_readers
+// CHECK: lns.cluster
+// CHECK: %[[NEW:.*]] = lns.linear
+// CHECK-NOT: lns.set
+// CHECK: lns.yield
+// CHECK: lns.set %{{.*}}, gradient @w
+func.func @set_after_readers(%x: tensor<4x64xf32>, %y: tensor<4x64xf32>, %m: tensor<64x64xf32>)
+    -> tensor<4x64xf32> {
+  %old = lns.get gradient @w : tensor<4x64xf32>
+  %a = lns.add %x, %old : tensor<4x64xf32>
+  %new = lns.linear %y, %m : (tensor<4x64xf32>, tensor<64x64xf32>) -> tensor<4x64xf32>
+  lns.set %new, gradient @w : tensor<4x64xf32>
+  %z = lns.linear %x, %m : (tensor<4x64xf32>, tensor<64x64xf32>) -> tensor<4x64xf32>
+  %b = lns.add %a, %z : tensor<4x64xf32>
+  return %b : tensor<4x64xf32>
+}

@@ -79,3 +79,34 @@ func.func @not_in_place(%x: tensor<1x4x256xf32>, %targets: tensor<1x4xi32>)
     : (tensor<1x4x256xf32>, tensor<1x4xi32>, tensor<1x4xf32>, tensor<1x4xf32>) -> tensor<1x4x256xf32>
   return %g, %logits : tensor<1x4x256xf32>, tensor<1x4x256xf32>
 }
+
+// -----
+
+// A new parameter is not computed where it is stored: the old one has a reader
+// after that.
+lns.parameter @w matrix init(ones) decay(true) : tensor<4x64xf32>
+// CHECK-LABEL: func.func @stored_parameter
+// CHECK: lns.scale {{.*}} {lns.offsets = array<i64: 0>}
+// CHECK: lns.add {{.*}} {lns.offsets = array<i64: 1024>}
+func.func @stored_parameter() -> tensor<4x64xf32> {
+  %old = lns.get parameter @w : tensor<4x64xf32>
+  %new = lns.scale %old factor(2.0) : tensor<4x64xf32>
+  %sum = lns.add %old, %new : tensor<4x64xf32>
+  lns.set %new, parameter @w : tensor<4x64xf32>
+  return %sum : tensor<4x64xf32>
+}
+
+// -----
+
+// Nor is a gradient that is added to the one before, which is read again.
+lns.parameter @w matrix init(ones) decay(true) : tensor<4x64xf32>
+// CHECK-LABEL: func.func @accumulated
+// CHECK: lns.add {{.*}} {lns.offsets = array<i64: 0>}
+// CHECK: lns.add {{.*}} {lns.offsets = array<i64: 1024>}
+func.func @accumulated(%x: tensor<4x64xf32>) -> tensor<4x64xf32> {
+  %old = lns.get gradient @w : tensor<4x64xf32>
+  %new = lns.add %old, %x : tensor<4x64xf32>
+  %sum = lns.add %old, %new : tensor<4x64xf32>
+  lns.set %new, gradient @w : tensor<4x64xf32>
+  return %sum : tensor<4x64xf32>
+}

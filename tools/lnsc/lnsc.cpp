@@ -89,6 +89,15 @@ cl::opt<Phase> emit(
 OwningOpRef<ModuleOp> readModel(MLIRContext &context,
                                 llvm::SourceMgr &sourceMgr,
                                 uint64_t &sourceHash) {
+  // A device may have no end.
+  llvm::sys::fs::file_status status;
+  if (inputPath != "-" && !llvm::sys::fs::status(inputPath, status) &&
+      status.type() != llvm::sys::fs::file_type::regular_file &&
+      status.type() != llvm::sys::fs::file_type::fifo_file) {
+    llvm::errs() << "lnsc: error: '" << inputPath
+                 << "' is not a file; give a model (.mlir) or a config.json\n";
+    return nullptr;
+  }
   std::string message;
   std::unique_ptr<llvm::MemoryBuffer> file = openInputFile(inputPath, &message);
   if (!file) {
@@ -163,6 +172,12 @@ bool parseLevels(std::vector<cpu::CodeLevel> &levels) {
       llvm::errs() << "lnsc: error: --cpu: " << error << "\n";
       return false;
     }
+    for (const cpu::CodeLevel &other : levels)
+      if (other.name == level.name) {
+        llvm::errs() << "lnsc: error: --cpu: level '" << name
+                     << "' is given twice; name each level once\n";
+        return false;
+      }
     levels.push_back(level);
   }
   return true;
@@ -298,6 +313,9 @@ int main(int argc, char **argv) {
   registerMLIRContextCLOptions();
   registerPassManagerCLOptions();
   registerDefaultTimingManagerCLOptions();
+  cl::AddExtraVersionPrinter([](llvm::raw_ostream &stream) {
+    stream << "lnsc " << LNS_VERSION << "\n";
+  });
   cl::ParseCommandLineOptions(
       argc, argv,
       "lnsc: compiles a normalized transformer into a training plan\n");
