@@ -127,21 +127,31 @@ public:
     successors.resize(ops.size());
     producers.resize(ops.size());
     std::optional<unsigned> lastWrite;
-    llvm::DenseMap<StringAttr, SmallVector<unsigned>> parameterReaders;
+    // By what `lns.get` names: readers of the memory of a parameter or of its
+    // gradient.
+    llvm::DenseMap<std::pair<StringAttr, unsigned>, SmallVector<unsigned>>
+        readers;
+    auto getKey = [](FlatSymbolRefAttr symbol, Storage storage) {
+      return std::make_pair(symbol.getAttr(), static_cast<unsigned>(storage));
+    };
     for (unsigned i = 0; i < ops.size(); ++i) {
       for (Value operand : ops[i]->getOperands())
         if (Operation *producer = operand.getDefiningOp()) {
           producers[i].push_back(index.lookup(producer));
           successors[producers[i].back()].push_back(i);
           if (auto get = dyn_cast<GetOp>(producer))
-            parameterReaders[get.getSymbolAttr().getAttr()].push_back(i);
+            readers[getKey(get.getSymbolAttr(), get.getStorage())].push_back(i);
         }
-      // A parameter is updated in place, after its last reader.
+      // What is there is overwritten after its last reader.
+      SmallVector<unsigned> before;
       if (auto adamw = dyn_cast<AdamWOp>(ops[i]))
-        for (unsigned reader :
-             parameterReaders.lookup(adamw.getSymbolAttr().getAttr()))
-          if (reader != i)
-            successors[reader].push_back(i);
+        before =
+            readers.lookup(getKey(adamw.getSymbolAttr(), Storage::parameter));
+      else if (auto set = dyn_cast<SetOp>(ops[i]))
+        before = readers.lookup(getKey(set.getSymbolAttr(), set.getStorage()));
+      for (unsigned reader : before)
+        if (reader != i)
+          successors[reader].push_back(i);
       // Writes of parameters keep their order.
       if (isa<SetOp, AdamWOp>(ops[i])) {
         if (lastWrite)

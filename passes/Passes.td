@@ -212,7 +212,8 @@ def PlanMemory : Pass<"lns-plan-memory", "::mlir::func::FuncOp"> {
     A value lives from its op to its last reader; values that live at the same
     time never overlap. Offsets are multiples of 64 bytes, in the attribute
     `lns.offsets` (one per result, -1 for a value that lives elsewhere: function
-    arguments, `lns.get`, and what `lns.set` stores). The function gets
+    arguments, `lns.get`, and a gradient that `lns.set` stores where nothing else
+    of the function reads or writes). The function gets
     `lns.arena_bytes` and `lns.activation_bytes`. An op with
     InPlaceOpInterface writes over its operand when nobody reads that later.
   }];

@@ -95,6 +95,7 @@ public:
     unsigned position = 0;
     for (Operation &op : block)
       positions[&op] = position++;
+    countGradientUses();
     for (Operation &op : block.without_terminator())
       for (OpResult result : op.getResults())
         if (failed(placeResult(result)))
@@ -132,15 +133,35 @@ private:
     return last;
   }
 
-  /// Stored by lns.set: it is written straight into the parameter's gradient.
-  static bool isStored(Value value) {
-    return llvm::any_of(value.getUsers(),
-                        [](Operation *user) { return isa<SetOp>(user); });
+  /// Whether the value can be computed where lns.set stores it (the first one,
+  /// in the block's order): in the home of a gradient that nothing else in the
+  /// function reads or writes. A parameter's home never qualifies, since it has
+  /// readers of the old value.
+  bool isComputedWhereStored(Value value) {
+    SetOp first;
+    for (Operation *user : value.getUsers())
+      if (auto set = dyn_cast<SetOp>(user))
+        if (!first || set->isBeforeInBlock(first))
+          first = set;
+    return first && first.getStorage() == Storage::gradient &&
+           gradientUses.lookup(first.getSymbolAttr().getAttr()) == 1;
+  }
+
+  /// Counts the reads and writes of each gradient's home.
+  void countGradientUses() {
+    for (Operation &op : block) {
+      if (auto get = dyn_cast<GetOp>(op);
+          get && get.getStorage() == Storage::gradient)
+        ++gradientUses[get.getSymbolAttr().getAttr()];
+      if (auto set = dyn_cast<SetOp>(op);
+          set && set.getStorage() == Storage::gradient)
+        ++gradientUses[set.getSymbolAttr().getAttr()];
+    }
   }
 
   LogicalResult placeResult(OpResult result) {
     Operation *op = result.getOwner();
-    if (isa<GetOp>(op) || isStored(result))
+    if (isa<GetOp>(op) || isComputedWhereStored(result))
       return success();
     std::optional<uint64_t> bytes = getTensorBytes(result.getType());
     if (!bytes)
@@ -201,6 +222,7 @@ private:
   Block &block;
   func::FuncOp function;
   llvm::DenseMap<Operation *, unsigned> positions;
+  llvm::DenseMap<StringAttr, unsigned> gradientUses;
   llvm::DenseMap<Value, unsigned> places; // value to interval
   SmallVector<MemoryInterval> intervals;
   uint64_t arenaBytes = 0;

@@ -68,6 +68,7 @@ struct VerifyPlanPass : lns::impl::VerifyPlanBase<VerifyPlanPass> {
       return signalPassFailure();
     }
     owners.clear();
+    placed.clear();
     for (Operation &op : function.getBody().front()) {
       if (failed(checkReads(&op)) ||
           failed(takeResults(&op, arena.getValue().getZExtValue())))

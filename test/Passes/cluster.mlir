@@ -84,11 +84,11 @@ func.func @matmul_stays(%x: tensor<2x4x8xf32>, %w: tensor<8x8xf32>) -> tensor<2x
 // a later kernel.
 lns.parameter @w matrix init(ones) decay(true) : tensor<4x64xf32>
 // CHECK-LABEL: func.func @set_after_readers
-// CHECK: lns.cluster
-// CHECK: %[[NEW:.*]] = lns.linear
+// CHECK-SAME: %[[Y:[a-z0-9]+]]: tensor<4x64xf32>, %[[M:[a-z0-9]+]]: tensor<64x64xf32>)
+// CHECK: %[[NEW:.*]] = lns.linear %[[Y]], %[[M]]
 // CHECK-NOT: lns.set
-// CHECK: lns.yield
-// CHECK: lns.set %{{.*}}, gradient @w
+// CHECK: lns.cluster(
+// CHECK: lns.set %[[NEW]], gradient @w
 func.func @set_after_readers(%x: tensor<4x64xf32>, %y: tensor<4x64xf32>, %m: tensor<64x64xf32>)
     -> tensor<4x64xf32> {
   %old = lns.get gradient @w : tensor<4x64xf32>
