@@ -135,7 +135,7 @@ private:
     for (Value gradient : gradients)
       chunks += llvm::divideCeil(
           cast<RankedTensorType>(gradient.getType()).getNumElements(), kChunk);
-    Type element = cast<RankedTensorType>(optimizer.getType()).getElementType();
+    Type element = getElementTypeOrSelf(gradients.front().getType());
     auto scalar = RankedTensorType::get({}, element);
     Location location = NameLoc::get(builder.getStringAttr("optimizer.clip"));
     auto clip = ClipFactorOp::create(

@@ -152,6 +152,12 @@ private:
   LogicalResult buildEntryPoint(func::FuncOp function) {
     PlanEntryPoint entry;
     entry.name = function.getSymName().str();
+    if (!llvm::is_contained({"logits", "eval", "grads", "apply", "train_step"},
+                            llvm::StringRef(entry.name)))
+      return function.emitError()
+             << "function '" << entry.name
+             << "' is no entry point of a plan (logits, eval, grads, apply, "
+                "train_step); remove it";
     auto integer = [&](StringRef key) -> uint64_t {
       auto attr = function->getAttrOfType<IntegerAttr>(key);
       return attr ? attr.getInt() : 0;
