@@ -263,7 +263,7 @@ ParseResult LayersOp::parse(OpAsmParser &parser, OperationState &state) {
   SmallVector<OpAsmParser::Argument> arguments;
   SmallVector<OpAsmParser::UnresolvedOperand> operands;
   SmallVector<Type> types;
-  int64_t depth;
+  int64_t depth = 0;
   SMLoc loc = parser.getCurrentLocation();
   if (parser.parseAssignmentList(arguments, operands) ||
       parser.parseKeyword("depth") || parser.parseLParen() ||
@@ -328,7 +328,7 @@ void ClusterOp::print(OpAsmPrinter &printer) {
 ParseResult NormOp::parse(OpAsmParser &parser, OperationState &state) {
   MLIRContext *context = parser.getContext();
   auto &properties = state.getOrAddProperties<Properties>();
-  NormKind kind;
+  NormKind kind = NormKind::rms;
   OpAsmParser::UnresolvedOperand input, gain, bias;
   bool hasGain = false, hasBias = false;
   if (parseWord(parser, "norm kind", symbolizeNormKind, kind) ||
@@ -353,7 +353,7 @@ ParseResult NormOp::parse(OpAsmParser &parser, OperationState &state) {
       parseNumber(parser, properties.scale))
     return failure();
   if (succeeded(parser.parseOptionalKeyword("depth_scale"))) {
-    DepthScale depthScale;
+    DepthScale depthScale = DepthScale::none;
     if (parser.parseLParen() ||
         parseWord(parser, "depth scale", symbolizeDepthScale, depthScale) ||
         parser.parseRParen())
