@@ -10,8 +10,8 @@
 // of the block, so a value lives from its op to its last reader.
 //
 // No memory in the arena is needed for function arguments (the caller's), for
-// `lns.get` (the parameter's own) and for a value that `lns.set` stores: it is
-// written where it is stored.
+// `lns.get` (the parameter's own) and for a gradient whose home nothing else in
+// the function reads or writes: it is computed where `lns.set` stores it.
 //
 // The packing is greedy by size: largest first, each at the lowest offset that
 // is free for its whole life (Pisarchyk and Lee, arXiv 2001.03288).
