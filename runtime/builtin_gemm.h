@@ -46,9 +46,10 @@ struct GemmKernels {
                 int64_t height, int64_t depth);
 
   /// Packs depth x width of op(b) into `to`. Element (p, j) of op(b) is at
-  /// from[p * stride + j], or from[j * stride + p] when `transposed`.
+  /// from[p * stride + j], or from[j * stride + p] when `transposed`. `gain`
+  /// multiplies the stored columns, j or when `transposed` p; null: none.
   void (*packB)(float *to, const float *from, int64_t stride, bool transposed,
-                int64_t width, int64_t depth);
+                const float *gain, int64_t width, int64_t depth);
 
   /// height <= rows, width <= columns.
   void (*multiply)(const GemmTile &tile);

@@ -54,7 +54,7 @@ uint64_t lns::builtinWorkspaceBytes(const GemmKernels &kernels) {
 
 void lns::builtinMatmul(const GemmKernels &kernels, const MatmulShape &shape,
                         const float *a, const float *b, float *c,
-                        float *workspace, ThreadPool &pool) {
+                        const float *gain, float *workspace, ThreadPool &pool) {
   const int64_t m = shape.m, n = shape.n, k = shape.k;
   const int64_t lda = shape.transA ? m : k;
   const int64_t ldb = shape.transB ? k : n;
@@ -70,10 +70,11 @@ void lns::builtinMatmul(const GemmKernels &kernels, const MatmulShape &shape,
   auto inPlace = [](int64_t stride, int64_t uses) {
     return uses <= kFewUses && stride % kConflictStride != 0;
   };
-  // A transposed a is read across its rows: that pays half as long.
+  // A transposed a is read across its rows: that pays half as long. Packing is
+  // where b gets its gain.
   const bool directA = inPlace(lda, shape.transA ? 2 * n : n);
   const bool directB =
-      !shape.transB && n % kernels.columns == 0 && inPlace(ldb, m);
+      !shape.transB && !gain && n % kernels.columns == 0 && inPlace(ldb, m);
 
   // Blocks of nearly the same extent: no thin one at the end.
   const int64_t blockRows = ceilDiv(m, ceilDiv(m, kBlockRows));
@@ -119,6 +120,7 @@ void lns::builtinMatmul(const GemmKernels &kernels, const MatmulShape &shape,
               kernels.packB(packedB + panel * strideB,
                             shape.transB ? b + j * ldb + p0 : b + p0 * ldb + j,
                             ldb, shape.transB,
+                            gain ? gain + (shape.transB ? p0 : j) : nullptr,
                             std::min(kernels.columns, j0 + columns - j), depth);
             }
           }

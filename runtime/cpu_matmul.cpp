@@ -45,22 +45,22 @@ Error CpuMatmul::create(const char *backend, const char *cpuLevel,
   else
     return makeError(LNSRT_INVALID_ARGUMENT, place, "unknown matmul '", backend,
                      "', expected 'builtin' or 'onednn'");
-  if (kind == MatmulBackend::OneDnn)
-    return nullptr;
   kernels = chooseKernels(cpuLevel);
+  title = kernels->name;
+  if (kind == MatmulBackend::OneDnn)
+    title = "onednn (gain: " + title + ")";
   return PageMemory::allocate(builtinWorkspaceBytes(*kernels), "matmul",
                               workspace);
 }
 
-const char *CpuMatmul::name() const {
-  return kind == MatmulBackend::OneDnn ? "onednn" : kernels->name;
-}
-
-Error CpuMatmul::run(const MatmulShape &shape, const float *a, const float *b,
-                     float *c) {
-  if (kind == MatmulBackend::OneDnn)
-    return oneDnnMatmul(shape, a, b, c, *pool);
-  builtinMatmul(*kernels, shape, a, b, c,
+Error CpuMatmul::run(const MatmulShape &shape, const void *a, const void *b,
+                     void *c, const float *gain) {
+  const auto *left = static_cast<const float *>(a);
+  const auto *right = static_cast<const float *>(b);
+  auto *result = static_cast<float *>(c);
+  if (kind == MatmulBackend::OneDnn && !gain)
+    return oneDnnMatmul(shape, left, right, result, *pool);
+  builtinMatmul(*kernels, shape, left, right, result, gain,
                 reinterpret_cast<float *>(workspace.data()), *pool);
   return nullptr;
 }

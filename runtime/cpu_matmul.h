@@ -20,10 +20,12 @@
 #include "runtime/thread_pool.h"
 
 #include <cstdint>
+#include <string>
 
 namespace lns {
 
-/// c[m,n] = alpha * op(a) op(b) + beta * c, as plan.fbs defines it.
+/// c[m,n] = alpha * op(a) op(b diag(gain)) + beta * c, as plan.fbs defines it.
+/// gain is an operand of `run`.
 struct MatmulShape {
   int64_t m = 0;
   int64_t n = 0;
@@ -43,16 +45,22 @@ public:
   /// of the builtin one: a session on x86-64-v3 is the same everywhere.
   Error create(const char *backend, const char *cpuLevel, ThreadPool &pool);
 
-  /// Computes one product. Operands are dense; c does not overlap a or b.
-  Error run(const MatmulShape &shape, const float *a, const float *b, float *c);
+  /// Computes one product. Operands are dense; c does not overlap a, b or gain.
+  /// oneDNN knows no gain: the builtin code computes the products with one.
+  Error run(const MatmulShape &shape, const void *a, const void *b, void *c,
+            const float *gain = nullptr);
 
   MatmulBackend backend() const { return kind; }
-  /// What computes the products: "onednn", "builtin avx512", ...
-  const char *name() const;
+  /// What computes the products: "builtin avx512",
+  /// "onednn (gain: builtin avx512)", ...
+  const char *name() const { return title.c_str(); }
+  /// Memory that `create` allocated.
+  uint64_t workspaceBytes() const { return workspace.size(); }
 
 private:
   MatmulBackend kind = MatmulBackend::Builtin;
   const GemmKernels *kernels = nullptr;
+  std::string title;
   PageMemory workspace;
   ThreadPool *pool = nullptr;
 };
@@ -62,11 +70,11 @@ private:
 Error oneDnnMatmul(const MatmulShape &shape, const float *a, const float *b,
                    float *c, ThreadPool &pool);
 
-/// The builtin backend. `workspace` has at least
+/// The builtin backend. `gain` may be null. `workspace` has at least
 /// builtinWorkspaceBytes(kernels).
 void builtinMatmul(const GemmKernels &kernels, const MatmulShape &shape,
-                   const float *a, const float *b, float *c, float *workspace,
-                   ThreadPool &pool);
+                   const float *a, const float *b, float *c, const float *gain,
+                   float *workspace, ThreadPool &pool);
 uint64_t builtinWorkspaceBytes(const GemmKernels &kernels);
 
 } // namespace lns

@@ -118,8 +118,10 @@ typedef struct lnsrt_session_options {
   const char *cpu_level; ///< NULL: the best level in the plan that the
                          ///< processor has; else exactly this one, e.g.
                          ///< "x86-64-v3"
-  const char *matmul;    ///< "builtin" or "onednn"; NULL: what the environment
-                         ///< variable LNSRT_MATMUL says, else "builtin"
+  const char *matmul;    ///< "builtin" or "onednn" (which leaves products with
+                         ///< a gain to the builtin code); NULL: what the
+                         ///< environment variable LNSRT_MATMUL says, else
+                         ///< "builtin"
 } lnsrt_session_options;
 
 /// Allocates everything that the session will ever need (exactly
@@ -134,7 +136,8 @@ LNSRT_API void lnsrt_session_release(lnsrt_session *session);
 /// Name of the instruction-set level in use, e.g. "x86-64-v4".
 LNSRT_API const char *lnsrt_session_cpu_level(const lnsrt_session *session);
 LNSRT_API uint32_t lnsrt_session_threads(const lnsrt_session *session);
-/// What computes the matrix products, e.g. "builtin avx512" or "onednn".
+/// What computes the matrix products, e.g. "builtin avx512" or "onednn
+/// (gain: builtin avx512)".
 LNSRT_API const char *lnsrt_session_matmul(const lnsrt_session *session);
 
 /// Fills every parameter from its initializer with Philox4x32-10 keyed by

@@ -138,6 +138,25 @@ static std::vector<uint64_t> launchesPerStep(const lnsrt_plan &plan) {
   return launches;
 }
 
+namespace {
+/// Matrix products of an entry point; bf16 are those with a bf16 operand.
+struct MatmulCounts {
+  uint64_t all = 0, bf16 = 0, gain = 0;
+};
+} // namespace
+
+static MatmulCounts countMatmuls(const plan::EntryPoint &entry) {
+  MatmulCounts counts;
+  for (const plan::Command *command : *entry.commands())
+    if (const plan::Matmul *matmul = command->body_as_Matmul()) {
+      ++counts.all;
+      counts.bf16 += matmul->dtype_a() == plan::DType::bf16 ||
+                     matmul->dtype_b() == plan::DType::bf16;
+      counts.gain += matmul->gain() != nullptr;
+    }
+  return counts;
+}
+
 std::string lns::planJson(const lnsrt_plan &plan) {
   const plan::Plan &table = *plan.table;
   lnsrt_plan_info info = {};
@@ -171,6 +190,10 @@ std::string lns::planJson(const lnsrt_plan &plan) {
     json.key(entry->name()->string_view());
     json.open('{');
     json.field("commands", entry->commands()->size());
+    MatmulCounts matmuls = countMatmuls(*entry);
+    json.field("matmuls", matmuls.all);
+    json.field("bf16_matmuls", matmuls.bf16);
+    json.field("gain_matmuls", matmuls.gain);
     json.field("flops", entry->flops());
     json.field("arena_bytes", entry->arena_bytes());
     json.close('}');

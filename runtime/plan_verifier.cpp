@@ -331,23 +331,54 @@ Error PlanVerifier::checkMatmul(const plan::Matmul &matmul,
   if (!std::isfinite(matmul.alpha()) || !std::isfinite(matmul.beta()))
     return bad("'", name, "' in '", entry,
                "' has an alpha or beta that is not finite");
+  using plan::DType;
   struct Operand {
     const char *name;
     const plan::BufferRef *buffer;
+    DType type;
     uint64_t rows, columns;
   };
-  for (const Operand &operand :
-       {Operand{"a", matmul.a(), m, k}, Operand{"b", matmul.b(), k, n},
-        Operand{"c", matmul.c(), m, n}}) {
-    auto bytes = checkedProduct({operand.rows, operand.columns, sizeof(float)});
+  const Operand operands[] = {
+      {"a", matmul.a(), matmul.dtype_a(), m, k},
+      {"b", matmul.b(), matmul.dtype_b(), k, n},
+      {"c", matmul.c(), matmul.dtype_c(), m, n},
+      {"gain", matmul.gain(), DType::f32, 1, matmul.trans_b() ? k : n}};
+  for (const Operand &operand : operands) {
+    if (!operand.buffer)
+      continue;
+    if (operand.type != DType::f32 && operand.type != DType::bf16)
+      return bad("'", name, "' in '", entry, "': ", operand.name,
+                 " has element type ", int(operand.type),
+                 ", expected f32 or bf16");
+    auto bytes = checkedProduct(
+        {operand.rows, operand.columns, operand.type == DType::f32 ? 4u : 2u});
     if (!bytes || *bytes > uint64_t(INT64_MAX))
       return bad("'", name, "' in '", entry, "': ", operand.name, " of ",
                  operand.rows, " x ", operand.columns, " elements overflows");
     if (operand.buffer->size() != *bytes)
       return bad("'", name, "' in '", entry, "': ", operand.name, " has ",
                  operand.buffer->size(), " bytes, ", operand.rows, " x ",
-                 operand.columns, " f32 need ", *bytes);
+                 operand.columns, " ", plan::EnumNameDType(operand.type),
+                 " need ", *bytes);
   }
+  if (matmul.dtype_c() == DType::bf16) {
+    if (matmul.dtype_a() == DType::f32 && matmul.dtype_b() == DType::f32)
+      return bad("'", name, "' in '", entry,
+                 "' rounds a product of f32 operands to bf16; one of them must "
+                 "be bf16");
+    if (matmul.beta() != 0.0f)
+      return bad("'", name, "' in '", entry, "' adds to a bf16 c; with beta ",
+                 matmul.beta(), " it must be f32");
+  }
+  if (matmul.gain()) {
+    if (Error error = checkBuffer(*matmul.gain(), name, entry))
+      return error;
+    if (overlap(*matmul.c(), *matmul.gain()))
+      return bad("'", name, "' in '", entry, "' writes over its own gain");
+  }
+  if (matmul.dtype_a() != DType::f32 || matmul.dtype_b() != DType::f32)
+    return bad("'", name, "' in '", entry,
+               "' has bf16 operands, which this runtime cannot multiply");
   if (Error error = checkBuffer(*matmul.a(), name, entry))
     return error;
   if (Error error = checkBuffer(*matmul.b(), name, entry))

@@ -93,17 +93,19 @@ void lnsrt_session::resolve(Entry which, const plan::EntryPoint &entry) {
                    int64_t(matmul->k()), matmul->trans_a(),
                    matmul->trans_b(),    matmul->alpha(),
                    matmul->beta()};
-      out.a = static_cast<const float *>(address(*matmul->a()));
-      out.b = static_cast<const float *>(address(*matmul->b()));
-      out.c = static_cast<float *>(address(*matmul->c()));
+      out.a = address(*matmul->a());
+      out.b = address(*matmul->b());
+      out.c = address(*matmul->c());
+      if (matmul->gain())
+        out.gain = static_cast<const float *>(address(*matmul->gain()));
     } else if (const plan::Fill *fill = command->body_as_Fill()) {
       out.group = "fill";
-      out.c = static_cast<float *>(address(*fill->target()));
+      out.c = address(*fill->target());
       out.bytes = fill->target()->size();
     } else if (const plan::Copy *copy = command->body_as_Copy()) {
       out.group = "copy";
-      out.a = static_cast<const float *>(address(*copy->source()));
-      out.c = static_cast<float *>(address(*copy->target()));
+      out.a = address(*copy->source());
+      out.c = address(*copy->target());
       out.bytes = copy->target()->size();
     }
     resolved.commands.push_back(out);

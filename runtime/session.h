@@ -38,9 +38,10 @@ struct ResolvedCommand {
   int64_t items = 0;
   // Matmul; Fill and Copy use c (target), a (source) and bytes
   MatmulShape shape;
-  const float *a = nullptr;
-  const float *b = nullptr;
-  float *c = nullptr;
+  const void *a = nullptr;
+  const void *b = nullptr;
+  void *c = nullptr;
+  const float *gain = nullptr;
   uint64_t bytes = 0;
 };
 

@@ -41,11 +41,12 @@ Error lnsrt_session::execute(const ResolvedCommand &command) {
     return nullptr;
   }
   case plan::CommandBody::Matmul:
-    return matmul.run(command.shape, command.a, command.b, command.c);
+    return matmul.run(command.shape, command.a, command.b, command.c,
+                      command.gain);
   case plan::CommandBody::Fill:
   case plan::CommandBody::Copy: {
-    auto *to = reinterpret_cast<unsigned char *>(command.c);
-    auto *from = reinterpret_cast<const unsigned char *>(command.a);
+    auto *to = static_cast<unsigned char *>(command.c);
+    auto *from = static_cast<const unsigned char *>(command.a);
     pool.run(int64_t(command.bytes), kMemoryRange,
              [&](int64_t begin, int64_t end, unsigned) {
                if (from)

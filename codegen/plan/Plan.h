@@ -18,6 +18,7 @@
 
 #include "mlir/IR/BuiltinOps.h"
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -33,6 +34,9 @@ enum class PlanSegment {
   Constants,
   Io
 };
+
+/// Same numbers in the file.
+enum class PlanDType { F32 = 0, I32 = 1, Bf16 = 2 };
 
 struct PlanBuffer {
   PlanSegment segment = PlanSegment::Arena;
@@ -51,8 +55,11 @@ struct PlanLaunch {
 struct PlanMatmul {
   uint64_t m = 0, n = 0, k = 0;
   bool transA = false, transB = false;
-  double alpha = 1;
+  double alpha = 1, beta = 0;
   PlanBuffer a, b, c;
+  PlanDType typeA = PlanDType::F32, typeB = PlanDType::F32,
+            typeC = PlanDType::F32;
+  std::optional<PlanBuffer> gain;
 };
 
 struct PlanCopy {

@@ -66,10 +66,16 @@ serializeCommand(flatbuffers::FlatBufferBuilder &builder,
   } else if (const auto *matmul = std::get_if<PlanMatmul>(&command.body)) {
     fb::BufferRef a = toRef(matmul->a), b = toRef(matmul->b),
                   c = toRef(matmul->c);
+    fb::BufferRef gain = toRef(matmul->gain.value_or(PlanBuffer()));
     kind = fb::CommandBody::Matmul;
     body = fb::CreateMatmul(builder, matmul->m, matmul->n, matmul->k,
                             matmul->transA, matmul->transB,
-                            static_cast<float>(matmul->alpha), 0.0f, &a, &b, &c)
+                            static_cast<float>(matmul->alpha),
+                            static_cast<float>(matmul->beta), &a, &b, &c,
+                            static_cast<fb::DType>(matmul->typeA),
+                            static_cast<fb::DType>(matmul->typeB),
+                            static_cast<fb::DType>(matmul->typeC),
+                            matmul->gain ? &gain : nullptr)
                .Union();
   } else {
     const auto &copy = std::get<PlanCopy>(command.body);

@@ -58,8 +58,13 @@ static void printPlan(const PlanFile &plan, const ordered_json &json) {
     return;
   std::string entries;
   if (auto it = json.find("entry_points"); it != json.end() && it->is_object())
-    for (const auto &[name, entry] : it->items())
+    for (const auto &[name, entry] : it->items()) {
       entries += " " + name;
+      if (name == "train_step")
+        fmt::print("matmuls per step    {} ({} in bf16, {} with a gain)\n",
+                   cell(entry, "matmuls"), cell(entry, "bf16_matmuls"),
+                   cell(entry, "gain_matmuls"));
+    }
   fmt::print("entry points       {}\n", entries);
   if (auto it = json.find("kernels"); it != json.end() && it->is_array()) {
     fmt::print("norm kernels        {}\n\n{:16} {:>10}  kernel\n",

@@ -128,7 +128,7 @@ TEST(PlanFile, HeaderFields) {
   expectHeader([](PlanHeader &header) { header.magic[0] = 'X'; },
                "not a plan: the file does not start with 'LNSPLAN'");
   expectHeader([](PlanHeader &header) { header.version = 7; },
-               "plan format version 7, this runtime reads 1");
+               "plan format version 7, this runtime reads 2");
   expectHeader([](PlanHeader &header) { header.header_size = 65; },
                "plan header of 65 bytes, expected 64");
   expectHeader([](PlanHeader &header) { header.feature_bits = 4; },
@@ -221,6 +221,8 @@ TEST(PlanFile, Json) {
   TestPlan source;
   // A name that is not UTF-8, and one that needs escapes.
   source.table.model_name = "a\xff\"\n\xc3\xa9";
+  source.matmul("head").gain =
+      std::make_unique<plan::BufferRef>(0, 16, plan::Segment::parameters);
   auto plan = open(source.serialize());
   ASSERT_TRUE(plan) << plan.status().message();
   std::string json = *plan->json();
@@ -231,7 +233,8 @@ TEST(PlanFile, Json) {
         R"("vocabulary":5,"layers":1,"parameters":40,"arena_bytes":576,)"
         R"("activation_bytes":96,"session_bytes":1920,"flops_per_step":100,)"
         R"("cpu_levels":["x86-64"],)",
-        R"("train_step":{"commands":9,"flops":100,"arena_bytes":576})",
+        R"("train_step":{"commands":9,"matmuls":3,"bf16_matmuls":0,)"
+        R"("gain_matmuls":1,"flops":100,"arena_bytes":576})",
         R"({"symbol":"test_loss","kind":"loss","source":"by \"hand\"",)"
         R"("launches_per_step":1,"is_norm":true})",
         R"("norm_kernels":1,)",

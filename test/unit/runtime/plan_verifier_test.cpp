@@ -63,6 +63,14 @@ TEST_P(PlanVerifierTest, Refuses) {
                 "; the plan is damaged: compile the model again");
 }
 
+TEST(PlanVerifier, AcceptsAGain) {
+  TestPlan source;
+  source.matmul("head").gain =
+      std::make_unique<BufferRef>(0, 16, Segment::parameters);
+  auto plan = open(source.serialize());
+  EXPECT_TRUE(plan) << plan.status().message();
+}
+
 static const Case kSizes[] = {
     {"ZeroBatch", [](TestPlan &p) { p.table.batch = 0; },
      "batch 0, sequence 3, vocabulary 5: each must be at least 1"},
@@ -278,6 +286,64 @@ static const Case kMatmuls[] = {
        *p.matmul("head").c = BufferRef(128, 4, Segment::arena);
      },
      "'head' in 'train_step': c has 4 bytes, 6 x 5 f32 need 120"},
+    {"MatmulTypeA", [](TestPlan &p) { p.matmul("head").dtype_a = DType::i32; },
+     "'head' in 'train_step': a has element type 1, expected f32 or bf16"},
+    {"MatmulTypeB", [](TestPlan &p) { p.matmul("head").dtype_b = DType(3); },
+     "'head' in 'train_step': b has element type 3, expected f32 or bf16"},
+    {"MatmulTypeC", [](TestPlan &p) { p.matmul("head").dtype_c = DType(-1); },
+     "'head' in 'train_step': c has element type -1, expected f32 or bf16"},
+    {"MatmulBytesOfBf16",
+     [](TestPlan &p) { p.matmul("head").dtype_a = DType::bf16; },
+     "'head' in 'train_step': a has 96 bytes, 6 x 4 bf16 need 48"},
+    {"MatmulRoundsF32",
+     [](TestPlan &p) {
+       p.matmul("head").dtype_c = DType::bf16;
+       *p.matmul("head").c = BufferRef(128, 60, Segment::arena);
+     },
+     "'head' in 'train_step' rounds a product of f32 operands to bf16; one of "
+     "them must be bf16"},
+    {"MatmulAddsToBf16",
+     [](TestPlan &p) {
+       p.matmul("head").dtype_a = DType::bf16;
+       *p.matmul("head").a = BufferRef(0, 48, Segment::arena);
+       p.matmul("head").dtype_c = DType::bf16;
+       *p.matmul("head").c = BufferRef(128, 60, Segment::arena);
+       p.matmul("head").beta = 1;
+     },
+     "'head' in 'train_step' adds to a bf16 c; with beta 1 it must be f32"},
+    {"MatmulOfBf16",
+     [](TestPlan &p) {
+       p.matmul("head").dtype_a = DType::bf16;
+       *p.matmul("head").a = BufferRef(0, 48, Segment::arena);
+     },
+     "'head' in 'train_step' has bf16 operands, which this runtime cannot "
+     "multiply"},
+    {"MatmulGainOfRows",
+     [](TestPlan &p) {
+       p.matmul("head").gain =
+           std::make_unique<BufferRef>(0, 20, Segment::parameters);
+     },
+     "'head' in 'train_step': gain has 20 bytes, 1 x 4 f32 need 16"},
+    {"MatmulGainOfColumns",
+     [](TestPlan &p) {
+       p.matmul("hidden.backward").gain =
+           std::make_unique<BufferRef>(0, 20, Segment::parameters);
+     },
+     "'hidden.backward' in 'train_step': gain has 20 bytes, 1 x 4 f32 need "
+     "16"},
+    {"MatmulGainOutside",
+     [](TestPlan &p) {
+       p.matmul("head").gain =
+           std::make_unique<BufferRef>(256, 16, Segment::parameters);
+     },
+     "'head' in 'train_step' uses 16 bytes at offset 256 of segment "
+     "'parameters', which has 256"},
+    {"MatmulOntoGain",
+     [](TestPlan &p) {
+       p.matmul("head").gain =
+           std::make_unique<BufferRef>(192, 16, Segment::arena);
+     },
+     "'head' in 'train_step' writes over its own gain"},
     {"MatmulOverflow",
      [](TestPlan &p) { p.matmul("head").m = uint64_t(1) << 62; },
      "'head' in 'train_step': a of 4611686018427387904 x 4 elements "

@@ -110,6 +110,34 @@ TEST(Session, GradientsAndLogitsAreRight) {
   }
 }
 
+// logits = 2 h (head diag(g))^T, added to what is there: two runs give twice as
+// much. The gain is the first row of the table.
+TEST(Session, ProductsScaleAndAccumulate) {
+  for (const char *matmul : {"builtin", "onednn"}) {
+    TestPlan source;
+    plan::MatmulT &head = *source.entry("logits").commands[1]->body.AsMatmul();
+    head.alpha = 2;
+    head.beta = 1;
+    head.gain = std::make_unique<plan::BufferRef>(kTableOffset, kWidth * 4,
+                                                  plan::Segment::parameters);
+    Running run = start(2, matmul, source);
+    ASSERT_TRUE(run.session.init(3));
+    std::vector<float> table = run.read(LNSRT_PARAMETER, 0);
+    std::vector<float> weight = run.read(LNSRT_PARAMETER, 1);
+    for (uint32_t i = 0; i < kElements; ++i)
+      weight[i] *= table[i % kWidth];
+    Reference reference(table, weight);
+    for (int round = 1; round <= 2; ++round) {
+      std::vector<float> logits(kRows * kVocabulary);
+      ASSERT_TRUE(run.session.logits(kTokens, logits.data()));
+      std::vector<double> want = reference.logits;
+      for (double &value : want)
+        value *= 2 * round;
+      expectNear(logits, want);
+    }
+  }
+}
+
 TEST(Session, TrainStepIsGradsThenApply) {
   Running one = start(), two = start();
   ASSERT_TRUE(one.session.init(3));

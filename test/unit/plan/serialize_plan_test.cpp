@@ -1,0 +1,63 @@
+//===- serialize_plan_test.cpp - Commands as the file has them ------------===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#include "codegen/plan/Plan.h"
+#include "runtime/plan_format.h"
+#include "runtime/plan_generated.h"
+
+#include <gtest/gtest.h>
+
+using namespace lns;
+
+static PlanMatmul someMatmul() {
+  PlanMatmul matmul;
+  matmul.m = 3, matmul.n = 4, matmul.k = 5;
+  matmul.transB = true;
+  matmul.alpha = 0.5, matmul.beta = 1;
+  matmul.a = {PlanSegment::Arena, 64, 30};
+  matmul.b = {PlanSegment::Parameters, 128, 80};
+  matmul.c = {PlanSegment::Gradients, 192, 48};
+  matmul.typeA = PlanDType::Bf16;
+  return matmul;
+}
+
+TEST(SerializePlan, Matmul) {
+  PlanMatmul scaled = someMatmul();
+  scaled.gain = PlanBuffer{PlanSegment::Parameters, 256, 20};
+  scaled.beta = 0, scaled.typeC = PlanDType::Bf16;
+  Plan plan;
+  plan.entryPoints.emplace_back();
+  plan.entryPoints[0].commands = {{"plain", someMatmul()}, {"scaled", scaled}};
+  std::vector<char> bytes;
+  std::string error;
+  ASSERT_TRUE(serializePlan(plan, bytes, error)) << error;
+
+  const plan::Plan *table = plan::GetPlan(bytes.data() + sizeof(PlanHeader));
+  const auto &commands = *table->entry_points()->Get(0)->commands();
+  ASSERT_EQ(commands.size(), 2u);
+  const plan::Matmul &first = *commands.Get(0)->body_as_Matmul();
+  EXPECT_EQ(first.m(), 3u);
+  EXPECT_EQ(first.n(), 4u);
+  EXPECT_EQ(first.k(), 5u);
+  EXPECT_FALSE(first.trans_a());
+  EXPECT_TRUE(first.trans_b());
+  EXPECT_EQ(first.alpha(), 0.5f);
+  EXPECT_EQ(first.beta(), 1.0f);
+  EXPECT_EQ(first.b()->segment(), plan::Segment::parameters);
+  EXPECT_EQ(first.b()->offset(), 128u);
+  EXPECT_EQ(first.dtype_a(), plan::DType::bf16);
+  EXPECT_EQ(first.dtype_b(), plan::DType::f32);
+  EXPECT_EQ(first.dtype_c(), plan::DType::f32);
+  EXPECT_EQ(first.gain(), nullptr);
+  const plan::Matmul &second = *commands.Get(1)->body_as_Matmul();
+  EXPECT_EQ(second.beta(), 0.0f);
+  EXPECT_EQ(second.dtype_c(), plan::DType::bf16);
+  ASSERT_NE(second.gain(), nullptr);
+  EXPECT_EQ(second.gain()->segment(), plan::Segment::parameters);
+  EXPECT_EQ(second.gain()->offset(), 256u);
+  EXPECT_EQ(second.gain()->size(), 20u);
+}
