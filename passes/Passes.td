@@ -213,9 +213,26 @@ def PlanMemory : Pass<"lns-plan-memory", "::mlir::func::FuncOp"> {
     time never overlap. Offsets are multiples of 64 bytes, in the attribute
     `lns.offsets` (one per result, -1 for a value that lives elsewhere: function
     arguments, `lns.get`, and a gradient that `lns.set` stores where nothing else
-    of the function reads or writes). The function gets
-    `lns.arena_bytes` and `lns.activation_bytes`. An op with
-    InPlaceOpInterface writes over its operand when nobody reads that later.
+    of the function reads or writes). The function gets `lns.arena_bytes`,
+    `lns.live_bytes` (most bytes in use at one time: what the arena exceeds them
+    by is waste) and `lns.activation_bytes`. An op with InPlaceOpInterface
+    writes over its operand when nobody reads that later.
+  }];
+}
+
+def Pack : Pass<"lns-pack"> {
+  let summary = "Solve packing problems";
+  let description = [{
+    Gives every `lns.pack` offsets and a total, with the algorithm of
+    `lns-plan-memory`: each interval at the lowest offset that is free for its
+    whole life, in the better one of two orders, largest first and longest
+    first.
+
+    ```mlir
+    lns.pack [0, 1] 1024, [1, 2] 100, [2, 3] 1024
+    // becomes
+    lns.pack [0, 1] 1024 at 0, [1, 2] 100 at 1024, [2, 3] 1024 at 0 total 1152
+    ```
   }];
 }
 

@@ -13,15 +13,13 @@
 // `lns.get` (the parameter's own) and for a gradient whose home nothing else in
 // the function reads or writes: it is computed where `lns.set` stores it.
 //
-// The packing is greedy by size: largest first, each at the lowest offset that
-// is free for its whole life (Pisarchyk and Lee, arXiv 2001.03288).
-//
 //===----------------------------------------------------------------------===//
 
 #include "passes/PlanMemory.h"
 #include "dialect/LnsDialect.h"
 #include "dialect/LnsInterfaces.h"
 #include "dialect/LnsOps.h"
+#include "passes/Packing.h"
 #include "passes/Passes.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -52,39 +50,7 @@ std::optional<uint64_t> lns::getTensorBytes(Type type) {
   return bytes;
 }
 
-uint64_t lns::packIntervals(MutableArrayRef<MemoryInterval> intervals) {
-  SmallVector<MemoryInterval *> bySize;
-  for (MemoryInterval &interval : intervals)
-    bySize.push_back(&interval);
-  // Among equals, in the order given, so that plans are reproducible.
-  llvm::sort(bySize, [](const MemoryInterval *a, const MemoryInterval *b) {
-    return a->size != b->size ? a->size > b->size : a < b;
-  });
-  uint64_t total = 0;
-  SmallVector<MemoryInterval *> placed; // by ascending offset
-  for (MemoryInterval *interval : bySize) {
-    uint64_t offset = 0;
-    for (MemoryInterval *other : placed) {
-      if (other->last < interval->first || interval->last < other->first)
-        continue;
-      if (offset + interval->size <= other->offset)
-        break;
-      offset = std::max(offset, other->offset + other->size);
-    }
-    interval->offset = offset;
-    total = std::max(total, offset + interval->size);
-    placed.insert(llvm::upper_bound(placed, interval,
-                                    [](const auto *a, const auto *b) {
-                                      return a->offset < b->offset;
-                                    }),
-                  interval);
-  }
-  return total;
-}
-
 namespace {
-
-constexpr uint64_t kAlignment = 64;
 
 class FunctionPlanner {
 public:
@@ -119,6 +85,8 @@ public:
         op.setAttr(kOffsetsAttr, builder.getDenseI64ArrayAttr(offsets));
     }
     function->setAttr(kArenaBytesAttr, builder.getI64IntegerAttr(arenaBytes));
+    function->setAttr(kLiveBytesAttr,
+                      builder.getI64IntegerAttr(getLiveBytes(intervals)));
     function->setAttr(kActivationBytesAttr,
                       builder.getI64IntegerAttr(getActivationBytes()));
   }
@@ -187,9 +155,8 @@ private:
       }
     }
     places[result] = intervals.size();
-    intervals.push_back(
-        {first, last, llvm::alignTo(std::max<uint64_t>(*bytes, 1), kAlignment),
-         0});
+    // Also a tensor without elements gets an address of its own.
+    intervals.push_back({first, last, std::max<uint64_t>(*bytes, 1)});
     return success();
   }
 

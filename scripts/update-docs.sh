@@ -36,7 +36,7 @@ tablegen() {
 pages=(dialect)
 {
   echo "<!-- Written by scripts/update-docs.sh from dialect/*.td. -->"
-  tablegen dialect-doc dialect/LnsGraphOps.td -dialect=lns
+  tablegen dialect-doc dialect/LnsMemoryOps.td -dialect=lns
   tablegen op-interface-docs dialect/LnsInterfaces.td
 } | cat -s >"$temporary/dialect.md"
 if [[ -f $root/passes/Passes.td ]]; then

@@ -4,6 +4,7 @@
 // values of 1024 bytes in a chain need two places.
 // CHECK-LABEL: func.func @chain
 // CHECK-SAME: lns.arena_bytes = 2048
+// CHECK-SAME: lns.live_bytes = 2048
 // CHECK: lns.scale {{.*}} {lns.offsets = array<i64: 0>}
 // CHECK: lns.scale {{.*}} {lns.offsets = array<i64: 1024>}
 // CHECK: lns.scale {{.*}} {lns.offsets = array<i64: 0>}

@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "passes/PlanMemory.h"
+#include "passes/Packing.h"
 
 #include <gtest/gtest.h>
 #include <random>

@@ -1,0 +1,23 @@
+"""Prints how many bytes of every function's arena there are for each byte that
+is alive at its busiest moment. Fails when there are more than 1.05."""
+
+import os
+import re
+import sys
+
+FUNCTION = re.compile(
+    r"func\.func @(\w+)\(.*lns\.arena_bytes = (\d+).*lns\.live_bytes = (\d+)"
+)
+
+wasteful = False
+for path in sys.argv[1:]:
+    functions = [m for m in map(FUNCTION.search, open(path)) if m]
+    if not functions:
+        sys.exit(f"{path}: no function with a planned arena")
+    for match in functions:
+        name, arena, live = match[1], int(match[2]), int(match[3])
+        ratio = arena / live
+        verdict = "" if ratio <= 1.05 else ", more than 1.05"
+        wasteful |= ratio > 1.05
+        print(f"{os.path.basename(path)} {name}: {arena} / {live} = {ratio:.4f}{verdict}")
+sys.exit(wasteful)
