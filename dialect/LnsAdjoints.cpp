@@ -27,9 +27,19 @@ static Value scaled(OpBuilder &builder, Location loc, Value value,
                          builder.getF64FloatAttr(factor.convertToDouble()));
 }
 
+/// A product of two wide operands is wide: one that is to be narrow, because
+/// the primal value is, is rounded after.
 static Value matmul(OpBuilder &builder, Location loc, Type type, Value a,
                     bool transposeA, Value b, bool transposeB) {
-  return MatmulOp::create(builder, loc, type, a, b, transposeA, transposeB);
+  auto narrow = cast<RankedTensorType>(type);
+  bool hasNarrowOperand = tensorOf(a).getElementType().isBF16() ||
+                          tensorOf(b).getElementType().isBF16();
+  if (hasNarrowOperand || !narrow.getElementType().isBF16())
+    return MatmulOp::create(builder, loc, type, a, b, transposeA, transposeB);
+  Value wide =
+      MatmulOp::create(builder, loc, narrow.clone(builder.getF32Type()), a, b,
+                       transposeA, transposeB);
+  return CastOp::create(builder, loc, type, wide);
 }
 
 /// The gradient of the only differentiable result; an error when the gradient
@@ -121,7 +131,7 @@ Operation *AttentionOp::prepareForward(OpBuilder &builder) {
   auto lse = RankedTensorType::get({query.getDimSize(0),
                                     static_cast<int64_t>(getHeads()),
                                     query.getDimSize(1)},
-                                   query.getElementType());
+                                   wideElement(query.getElementType()));
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPoint(*this);
   auto prepared = AttentionOp::create(builder, getLoc(),
@@ -187,6 +197,14 @@ LogicalResult MeanOp::buildAdjoint(OpBuilder &builder, ValueRange resultGrads,
                                    SmallVectorImpl<Value> &operandGrads) {
   operandGrads.push_back(MeanGradOp::create(
       builder, getLoc(), getInput().getType(), resultGrads[0]));
+  return success();
+}
+
+/// A cast is linear: its adjoint casts back.
+LogicalResult CastOp::buildAdjoint(OpBuilder &builder, ValueRange resultGrads,
+                                   SmallVectorImpl<Value> &operandGrads) {
+  operandGrads.push_back(
+      CastOp::create(builder, getLoc(), getInput().getType(), resultGrads[0]));
   return success();
 }
 

@@ -32,6 +32,11 @@ def Lns_Dialect : Dialect {
     A tensor is `[batch, time, features]`. Its *rows* are all leading
     dimensions together, its *columns* (features) the last one. Weights have
     Hugging Face's layout `[out, in]`.
+
+    Element types are bf16, f32 and f64. What belongs to a tensor but is not as
+    large (gains, biases, one number per row, losses, parameters' gradients) has
+    its *wide* type: f32 for bf16, else the element type itself. Kernels compute
+    in the wide type and round to bf16, to nearest even, where they store.
   }];
   let useDefaultAttributePrinterParser = 1;
   let hasConstantMaterializer = 1;
@@ -86,11 +91,14 @@ def LNS_Storage : LNS_Enum<"Storage", "which tensor of a parameter", [
 ]>;
 def LNS_StorageAttr : LNS_EnumAttr<LNS_Storage, "storage">;
 
-// Types. f32 in this version of the dialect's training form; f64 for tests.
-def LNS_Tensor : RankedTensorOf<[F32, F64]>;
+// Types. Activations and compute weights are bf16 or f32; f64 is for tests. What
+// is summed or kept over steps (parameters, gains, losses) is never bf16.
+def LNS_Tensor : RankedTensorOf<[BF16, F32, F64]>;
+def LNS_Matrix : 2DTensorOf<[BF16, F32, F64]>;
+def LNS_WideTensor : RankedTensorOf<[F32, F64]>;
+def LNS_WideMatrix : 2DTensorOf<[F32, F64]>;
 def LNS_Scalar : 0DTensorOf<[F32, F64]>;
 def LNS_Vector : 1DTensorOf<[F32, F64]>;
-def LNS_Matrix : 2DTensorOf<[F32, F64]>;
 def LNS_Tokens : RankedTensorOf<[I32]>;
 
 #endif // LNS_BASE_TD

@@ -24,14 +24,14 @@ def LNS_EmbeddingOp : LNS_ComputeOp<"embedding", [LNS_Diff]> {
         y[b, t, :] = table[tokens[b, t], :]
 
     - (C1) result = tokens' shape followed by the table's width.
-    - (C2) result and table have one element type.
+    - (C2) result has the table's element type, or bf16 for a table of f32.
 
     ```mlir
     %x = lns.embedding %table, %tokens
       : (tensor<256x64xf32>, tensor<?x?xi32>) -> tensor<?x?x64xf32>
     ```
   }];
-  let arguments = (ins LNS_Matrix:$table, LNS_Tokens:$tokens);
+  let arguments = (ins LNS_WideMatrix:$table, LNS_Tokens:$tokens);
   let results = (outs LNS_Tensor:$result);
   let assemblyFormat = "$table `,` $tokens attr-dict `:` functional-type(operands, results)";
   let hasVerifier = 1;
@@ -47,7 +47,7 @@ def LNS_NormOp : LNS_ComputeOp<"norm", [LNS_Diff, AttrSizedOperandSegments, AllT
     the whole model) instantiation turns it into scale(1/sqrt(l)), LayerNorm
     Scaling (arXiv 2502.05795). Both norms of a block have the same l.
 
-    - (C1) gain and bias have the row's width and the input's element type.
+    - (C1) gain and bias have the row's width and the input's wide type.
     - (C2) eps > 0 and finite; scale is finite.
     - (C3) A bias needs kind `layer`.
     - (C4) depth_scale other than `none` only inside `lns.layers`, with scale 1.
@@ -77,8 +77,11 @@ def LNS_LinearOp : LNS_ComputeOp<"linear", [LNS_Diff]> {
 
     - (C1) the last dimension of x is W's `in`; result is x's shape with `out`
          for its last dimension.
-    - (C2) bias has `out` elements.
-    - (C3) one element type; alpha is finite.
+    - (C2) bias has `out` elements of the result's wide type.
+    - (C3) x, W and result have one element type, or bf16 and f32 if x or W is
+         bf16. Then x and W are rounded to bf16 where they are not, products are
+         summed in f32, and a bf16 result is rounded once, at the end.
+    - (C4) alpha is finite.
 
     ```mlir
     %q = lns.linear %x, %wq : (tensor<?x?x64xf32>, tensor<32x64xf32>) -> tensor<?x?x32xf32>
@@ -138,7 +141,7 @@ def LNS_AttentionOp : LNS_ComputeOp<"attention", [LNS_DiffPrepare]> {
 
     - (C1) heads, kv_heads >= 1; kv_heads divides heads.
     - (C2) heads divides q's width, which is static; k and v are [B, T, kv_heads * d].
-    - (C3) result has q's type; lse is [B, heads, T].
+    - (C3) result has q's type; lse is [B, heads, T] in its wide type.
     - (C4) softmax_scale is finite.
 
     ```mlir
@@ -203,7 +206,7 @@ def LNS_CrossEntropyOp : LNS_ComputeOp<"cross_entropy", [LNS_Diff]> {
     The loss is the `lns.mean` of the losses.
 
     - (C1) targets have the logits' leading dimensions; so have losses and lse.
-    - (C2) one float element type.
+    - (C2) losses and lse have the logits' wide type.
 
     ```mlir
     %losses, %lse = lns.cross_entropy %logits, %targets
@@ -221,7 +224,7 @@ def LNS_MeanOp : LNS_ComputeOp<"mean", [LNS_Diff]> {
   let description = [{
     The sum over all elements divided by their number.
 
-    - (C1) one element type.
+    - (C1) the result has the input's wide type.
 
     ```mlir
     %loss = lns.mean %losses : (tensor<2x8xf32>) -> tensor<f32>
@@ -231,6 +234,28 @@ def LNS_MeanOp : LNS_ComputeOp<"mean", [LNS_Diff]> {
   let results = (outs LNS_Scalar:$result);
   let assemblyFormat = "$input attr-dict `:` functional-type(operands, results)";
   let hasVerifier = 1;
+}
+
+def LNS_CastOp : LNS_ComputeOp<"cast", [LNS_Diff, LNS_RowOp]> {
+  let summary = "the same numbers in another element type";
+  let description = [{
+    Rounds to nearest even where the result's type is narrower. Folds: a cast to
+    the input's own type, a cast of a cast that lost nothing, exact constants.
+    Canonicalization gives a product the f32 result that its only reader, a
+    cast, would make of the rounded bf16 one.
+
+    - (C1) input and result have one shape.
+
+    ```mlir
+    %y = lns.cast %x : tensor<2x8x64xf32> to tensor<2x8x64xbf16>
+    ```
+  }];
+  let arguments = (ins LNS_Tensor:$input);
+  let results = (outs LNS_Tensor:$result);
+  let assemblyFormat = "$input attr-dict `:` type($input) `to` type($result)";
+  let hasVerifier = 1;
+  let hasFolder = 1;
+  let hasCanonicalizer = 1;
 }
 
 #endif // LNS_COMPUTE_OPS_TD

@@ -24,21 +24,30 @@ static RankedTensorType withColumns(ArrayRef<int64_t> leading, int64_t columns,
   return RankedTensorType::get(shape, element);
 }
 
+/// The type of the rows of `table` that `tokens` name, as `actual` may have it:
+/// with the table's element type, or bf16 for f32.
+static RankedTensorType rowsOfTable(RankedTensorType table,
+                                    RankedTensorType tokens,
+                                    RankedTensorType actual) {
+  Type element = actual.getElementType();
+  if (wideElement(element) != table.getElementType())
+    element = table.getElementType();
+  return withColumns(tokens.getShape(), columnsOf(table), element);
+}
+
 LogicalResult EmbeddingOp::verify() {
   RankedTensorType table = tensorOf(getTable()), result = tensorOf(getResult());
   // (C1), (C2)
   return verifyType(*this, "result", result,
-                    withColumns(tensorOf(getTokens()).getShape(),
-                                columnsOf(table), table.getElementType()),
+                    rowsOfTable(table, tensorOf(getTokens()), result),
                     "tokens and table");
 }
 
 LogicalResult EmbeddingGradOp::verify() {
-  RankedTensorType table = tensorOf(getResult());
+  RankedTensorType table = tensorOf(getResult()), grad = tensorOf(getGrad());
   // (C1)
-  return verifyType(*this, "grad", tensorOf(getGrad()),
-                    withColumns(tensorOf(getTokens()).getShape(),
-                                columnsOf(table), table.getElementType()),
+  return verifyType(*this, "grad", grad,
+                    rowsOfTable(table, tensorOf(getTokens()), grad),
                     "tokens and result");
 }
 
@@ -47,7 +56,7 @@ LogicalResult NormOp::verify() {
   if (failed(verifyHasColumns(*this, "input", input)))
     return failure();
   // (C1)
-  auto row = withColumns({}, columnsOf(input), input.getElementType());
+  RankedTensorType row = columnVectorType(input);
   if (getGain() &&
       failed(verifyType(*this, "gain", tensorOf(getGain()), row, "input")))
     return failure();
@@ -78,25 +87,31 @@ LogicalResult NormOp::verify() {
 
 LogicalResult LinearOp::verify() {
   RankedTensorType input = tensorOf(getInput()), weight = tensorOf(getWeight());
-  Type element = input.getElementType();
+  RankedTensorType result = tensorOf(getResult());
   if (failed(verifyHasColumns(*this, "input", input)))
     return failure();
   // (C1), (C3)
-  if (failed(verifySameElement(*this, "input", input, "weight", weight)))
+  if (failed(verifyProductTypes(*this, "input", input, "weight", weight,
+                                "result", result)))
     return failure();
   if (!extentsAgree(columnsOf(input), columnsOf(weight)))
     return emitOpError("input has ")
            << columnsOf(input) << " columns, but weight of type " << weight
            << " takes " << columnsOf(weight);
   int64_t out = weight.getDimSize(0);
-  if (failed(verifyType(*this, "result", tensorOf(getResult()),
-                        withColumns(leadingShape(input), out, element),
-                        "input and weight")))
+  if (failed(verifyType(
+          *this, "result", result,
+          withColumns(leadingShape(input), out, result.getElementType()),
+          "input and weight")))
     return failure();
-  // (C2), (C3)
-  if (getBias() && failed(verifyType(*this, "bias", tensorOf(getBias()),
-                                     withColumns({}, out, element), "weight")))
+  // (C2)
+  if (getBias() &&
+      failed(
+          verifyType(*this, "bias", tensorOf(getBias()),
+                     withColumns({}, out, wideElement(result.getElementType())),
+                     "weight and result")))
     return failure();
+  // (C4)
   return verifyFinite(*this, "alpha", getAlpha());
 }
 
@@ -170,7 +185,7 @@ template <typename Op> static RankedTensorType lseType(Op op) {
   return RankedTensorType::get({query.getDimSize(0),
                                 static_cast<int64_t>(op.getHeads()),
                                 query.getDimSize(1)},
-                               query.getElementType());
+                               wideElement(query.getElementType()));
 }
 
 LogicalResult AttentionOp::verify() {
@@ -252,18 +267,25 @@ LogicalResult CrossEntropyGradOp::verify() {
 
 LogicalResult MeanOp::verify() {
   // (C1)
-  return verifySameElement(*this, "result", tensorOf(getResult()), "input",
+  return verifyWideElement(*this, "result", tensorOf(getResult()), "input",
                            tensorOf(getInput()));
 }
 
 LogicalResult MeanGradOp::verify() {
   RankedTensorType result = tensorOf(getResult());
   // (C1)
-  if (failed(verifySameElement(*this, "result", result, "grad",
-                               tensorOf(getGrad()))))
+  if (failed(verifyWideElement(*this, "grad", tensorOf(getGrad()), "result",
+                               result)))
     return failure();
   if (countOf(result) == 0)
     return emitOpError("result has type ")
            << result << ", expected a static shape with at least one element";
   return success();
+}
+
+LogicalResult CastOp::verify() {
+  RankedTensorType input = tensorOf(getInput()), result = tensorOf(getResult());
+  // (C1)
+  return verifyType(*this, "result", result,
+                    input.clone(result.getElementType()), "input");
 }

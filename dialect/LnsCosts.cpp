@@ -97,6 +97,7 @@ int64_t ScaleColumnsOp::getFlops() {
 }
 int64_t ColumnDotOp::getFlops() { return perElement(getB() ? 2 : 1, getA()); }
 int64_t ConstantOp::getFlops() { return 0; }
+int64_t CastOp::getFlops() { return 0; }
 int64_t AddOp::getFlops() { return perElement(1, getResult()); }
 int64_t ScaleOp::getFlops() { return perElement(1, getResult()); }
 int64_t ClipFactorOp::getFlops() {

@@ -14,6 +14,7 @@
 #include "dialect/LnsOps.h"
 #include "dialect/LnsShapes.h"
 #include "mlir/IR/Builders.h"
+#include "mlir/IR/PatternMatch.h"
 #include <cmath>
 
 using namespace mlir;
@@ -57,4 +58,73 @@ OpFoldResult MeanGradOp::fold(FoldAdaptor adaptor) {
     return {};
   return constantResult(getContext(), value.getValueAsDouble() /
                                           static_cast<double>(elements));
+}
+
+/// Whether every number of type `from` is one of type `to`.
+static bool isWidening(Type from, Type to) {
+  return from.getIntOrFloatBitWidth() < to.getIntOrFloatBitWidth();
+}
+
+/// Whether `value` is a number of the floating-point type `type`.
+static bool isExactIn(const APFloat &value, Type type) {
+  APFloat converted = value;
+  bool lossy = false;
+  converted.convert(cast<FloatType>(type).getFloatSemantics(),
+                    APFloat::rmNearestTiesToEven, &lossy);
+  return !lossy;
+}
+
+/// cast(x) to x's type = x; cast(cast(x)) = cast(x) where the inner one lost
+/// nothing; cast(constant c) = constant c where c is a number of both types.
+OpFoldResult CastOp::fold(FoldAdaptor adaptor) {
+  auto input = cast<RankedTensorType>(getInput().getType());
+  auto result = cast<RankedTensorType>(getType());
+  if (input == result)
+    return getInput();
+  if (auto value = dyn_cast_if_present<FloatAttr>(adaptor.getInput()))
+    if (isExactIn(value.getValue(), input.getElementType()) &&
+        isExactIn(value.getValue(), result.getElementType()))
+      return value;
+  auto inner = getInput().getDefiningOp<CastOp>();
+  if (!inner || inner == *this)
+    return {};
+  auto source = cast<RankedTensorType>(inner.getInput().getType());
+  if (!isWidening(source.getElementType(), input.getElementType()) ||
+      !shapesAgree(source.getShape(), result.getShape()))
+    return {};
+  if (source == result)
+    return inner.getInput();
+  getInputMutable().assign(inner.getInput());
+  return getResult();
+}
+
+namespace {
+
+/// cast(product -> bf16) to f32 = product -> f32: the sum is f32 already, and
+/// nobody else wants it rounded.
+template <typename Product> struct GiveWideResult : OpRewritePattern<CastOp> {
+  using OpRewritePattern<CastOp>::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(CastOp op,
+                                PatternRewriter &rewriter) const override {
+    auto product = op.getInput().getDefiningOp<Product>();
+    auto element =
+        cast<RankedTensorType>(op.getInput().getType()).getElementType();
+    if (!product || !element.isBF16() ||
+        !cast<RankedTensorType>(op.getType()).getElementType().isF32())
+      return failure();
+    if (!product.getResult().hasOneUse())
+      return rewriter.notifyMatchFailure(op, "the bf16 product has a reader");
+    rewriter.modifyOpInPlace(
+        product, [&] { product.getResult().setType(op.getType()); });
+    rewriter.replaceOp(op, product.getResult());
+    return success();
+  }
+};
+
+} // namespace
+
+void CastOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
+                                         MLIRContext *context) {
+  patterns.add<GiveWideResult<LinearOp>, GiveWideResult<MatmulOp>>(context);
 }

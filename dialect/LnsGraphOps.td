@@ -28,7 +28,7 @@ def LNS_ParameterOp : LNS_Op<"parameter", [Symbol, HasParent<"::mlir::ModuleOp">
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, LNS_RoleAttr:$role,
                        LNS_InitKindAttr:$init, OptionalAttr<F64Attr>:$init_value,
-                       BoolAttr:$decay, TypeAttrOf<LNS_Tensor>:$type);
+                       BoolAttr:$decay, TypeAttrOf<LNS_WideTensor>:$type);
   let hasCustomAssemblyFormat = 1;
   let hasVerifier = 1;
 }
@@ -46,7 +46,7 @@ def LNS_GetOp : LNS_Op<"get", [DeclareOpInterfaceMethods<SymbolUserOpInterface>,
     ```
   }];
   let arguments = (ins LNS_StorageAttr:$storage, FlatSymbolRefAttr:$symbol);
-  let results = (outs LNS_Tensor:$value);
+  let results = (outs LNS_WideTensor:$value);
   let assemblyFormat = "$storage $symbol attr-dict `:` type($value)";
 }
 
@@ -62,7 +62,7 @@ def LNS_SetOp : LNS_Op<"set", [DeclareOpInterfaceMethods<SymbolUserOpInterface>,
     lns.set %dw, gradient @lm_head.weight : tensor<256x64xf32>
     ```
   }];
-  let arguments = (ins LNS_Tensor:$value, LNS_StorageAttr:$storage, FlatSymbolRefAttr:$symbol);
+  let arguments = (ins LNS_WideTensor:$value, LNS_StorageAttr:$storage, FlatSymbolRefAttr:$symbol);
   let assemblyFormat = "$value `,` $storage $symbol attr-dict `:` type($value)";
 }
 
@@ -77,7 +77,9 @@ def LNS_MatmulOp : LNS_ComputeOp<"matmul", [LNS_Diff]> {
 
     - (C1) a, b have rank >= 2, the result has rank >= 2; the views' inner extents
          agree; the result's view is [rows, columns] of the product.
-    - (C2) one element type.
+    - (C2) a, b and the result have one element type, or bf16 and f32 if a or b
+         is bf16. Then a and b are rounded to bf16 where they are not, products
+         are summed in f32, and a bf16 result is rounded once, at the end.
 
     ```mlir
     %dw = lns.matmul %dy, %x transpose_a
@@ -102,7 +104,8 @@ def LNS_MatmulOp : LNS_ComputeOp<"matmul", [LNS_Diff]> {
 def LNS_RowRstdOp : LNS_ComputeOp<"row_rstd", [LNS_Diff, LNS_RowOp]> {
   let summary = "r = 1 / sqrt(mean(x^2) + eps) for every row";
   let description = [{
-    - (C1) result is the input's shape without its last dimension, same type.
+    - (C1) result is the input's shape without its last dimension, in the input's
+         wide type.
     - (C2) eps > 0 and finite.
 
     ```mlir
@@ -121,7 +124,8 @@ def LNS_RowRstdGradOp : LNS_ComputeOp<"row_rstd_grad", [LNS_RowOp]> {
     The adjoint of `lns.row_rstd`, from its input, its result r and the gradient
     dr that arrives at it.
 
-    - (C1) result has the input's type, rstd and grad its leading dimensions.
+    - (C1) result has the input's type, rstd and grad its leading dimensions and
+         wide type.
 
     ```mlir
     %dx = lns.row_rstd_grad %x, %r, %dr
@@ -139,7 +143,7 @@ def LNS_RowScaleOp : LNS_ComputeOp<"row_scale", [LNS_Diff, LNS_RowOp, AllTypesMa
   let description = [{
     y[b, t, k] = factors[b, t] * x[b, t, k].
 
-    - (C1) factors have the input's leading dimensions and element type.
+    - (C1) factors have the input's leading dimensions and wide type.
 
     ```mlir
     %y = lns.row_scale %x, %r : tensor<2x8x64xf32>, tensor<2x8xf32>
@@ -156,7 +160,8 @@ def LNS_RowDotOp : LNS_ComputeOp<"row_dot", [LNS_RowOp]> {
   let description = [{
     The adjoint of `lns.row_scale` for its factors.
 
-    - (C1) a and b have one type; result is its shape without the last dimension.
+    - (C1) a and b have one type; result is its shape without the last dimension,
+         in its wide type.
 
     ```mlir
     %d = lns.row_dot %a, %b : (tensor<2x8x64xf32>, tensor<2x8x64xf32>) -> tensor<2x8xf32>
@@ -175,7 +180,7 @@ def LNS_ScaleColumnsOp : LNS_ComputeOp<"scale_columns", [LNS_Diff, LNS_RowOp, Al
     activation it is what is left of a norm that could not be folded. The scale
     becomes a scalar argument of the kernel, never a part of its text.
 
-    - (C1) gain has the input's last dimension and element type; scale is finite.
+    - (C1) gain has the input's last dimension and wide type; scale is finite.
 
     ```mlir
     %w2 = lns.scale_columns %w, %g scale(5.0e-01) : tensor<32x64xf32>, tensor<64xf32>
@@ -194,7 +199,7 @@ def LNS_ColumnDotOp : LNS_ComputeOp<"column_dot", []> {
     The adjoint of `scale_columns` for its gain. Without b, the sum of a (the
     adjoint of a bias).
 
-    - (C1) a and b have one type; the result has its last dimension.
+    - (C1) a and b have one type; the result has its last dimension and wide type.
 
     ```mlir
     %dg = lns.column_dot %dy, %x : (tensor<2x8x64xf32>, tensor<2x8x64xf32>) -> tensor<64xf32>
@@ -272,7 +277,8 @@ def LNS_EmbeddingGradOp : LNS_ComputeOp<"embedding_grad", []> {
     Rows of tokens that do not occur are zero. Terms are added in the order of
     the tokens.
 
-    - (C1) grad is tokens' shape followed by the table's width.
+    - (C1) grad is tokens' shape followed by the table's width, of the result's
+         element type, or bf16 for a result of f32.
 
     ```mlir
     %dt = lns.embedding_grad %dy, %tokens
@@ -280,7 +286,7 @@ def LNS_EmbeddingGradOp : LNS_ComputeOp<"embedding_grad", []> {
     ```
   }];
   let arguments = (ins LNS_Tensor:$grad, LNS_Tokens:$tokens);
-  let results = (outs LNS_Matrix:$result);
+  let results = (outs LNS_WideMatrix:$result);
   let assemblyFormat = "$grad `,` $tokens attr-dict `:` functional-type(operands, results)";
   let hasVerifier = 1;
 }
@@ -343,7 +349,8 @@ def LNS_CrossEntropyGradOp : LNS_ComputeOp<"cross_entropy_grad", [
     The logits are the largest tensor of a step: where nothing reads them later,
     the memory planner puts the result over them.
 
-    - (C1) targets, lse and grad have the logits' leading dimensions.
+    - (C1) targets, lse and grad have the logits' leading dimensions; lse and grad
+         have their wide type.
 
     ```mlir
     %dlogits = lns.cross_entropy_grad %logits, %targets, %lse, %dlosses
@@ -362,7 +369,7 @@ def LNS_MeanGradOp : LNS_ComputeOp<"mean_grad", []> {
   let description = [{
     The adjoint of `lns.mean`; of a constant it folds to a constant.
 
-    - (C1) one element type; the result is static and not empty.
+    - (C1) grad has the result's wide type; the result is static and not empty.
 
     ```mlir
     %dlosses = lns.mean_grad %dloss : (tensor<f32>) -> tensor<2x8xf32>
@@ -400,7 +407,7 @@ def LNS_ClipFactorOp : LNS_ComputeOp<"clip_factor", []> {
       -> (tensor<f32>, tensor<f32>, tensor<2xf64>)
     ```
   }];
-  let arguments = (ins LNS_Vector:$optimizer, Variadic<LNS_Tensor>:$gradients);
+  let arguments = (ins LNS_Vector:$optimizer, Variadic<LNS_WideTensor>:$gradients);
   let results = (outs LNS_Scalar:$norm, LNS_Scalar:$factor, LNS_Vector:$partials);
   let assemblyFormat = "$optimizer `,` $gradients attr-dict `:` functional-type(operands, results)";
   let hasVerifier = 1;
@@ -428,7 +435,7 @@ def LNS_AdamWOp : LNS_Op<"adamw", [DeclareOpInterfaceMethods<SymbolUserOpInterfa
       : tensor<256x64xf32>, tensor<f32>, tensor<8xf32>
     ```
   }];
-  let arguments = (ins FlatSymbolRefAttr:$symbol, LNS_Tensor:$gradient,
+  let arguments = (ins FlatSymbolRefAttr:$symbol, LNS_WideTensor:$gradient,
                        LNS_Scalar:$factor, LNS_Vector:$optimizer, BoolAttr:$decay);
   let assemblyFormat = [{
     $symbol `,` $gradient `,` $factor `,` $optimizer `decay` `(` $decay `)` attr-dict

@@ -50,10 +50,7 @@ LogicalResult MatmulOp::verify() {
            << result << " does not hold a product of " << extentText(rows)
            << " x " << extentText(columns);
   // (C2)
-  if (failed(verifySameElement(*this, "a", a, "b", b)) ||
-      failed(verifySameElement(*this, "result", result, "a", a)))
-    return failure();
-  return success();
+  return verifyProductTypes(*this, "a", a, "b", b, "result", result);
 }
 
 //===----------------------------------------------------------------------===//
@@ -109,11 +106,8 @@ LogicalResult ScaleColumnsOp::verify() {
   // (C1)
   if (failed(verifyHasColumns(*this, "input", input)))
     return failure();
-  if (getGain() &&
-      failed(verifyType(
-          *this, "gain", tensorOf(getGain()),
-          RankedTensorType::get({columnsOf(input)}, input.getElementType()),
-          "input")))
+  if (getGain() && failed(verifyType(*this, "gain", tensorOf(getGain()),
+                                     columnVectorType(input), "input")))
     return failure();
   return verifyFinite(*this, "scale", getScale());
 }
@@ -125,9 +119,8 @@ LogicalResult ColumnDotOp::verify() {
     return failure();
   if (getB() && failed(verifyType(*this, "b", tensorOf(getB()), a, "a")))
     return failure();
-  if (failed(verifyType(
-          *this, "result", tensorOf(getResult()),
-          RankedTensorType::get({columnsOf(a)}, a.getElementType()), "a")))
+  if (failed(verifyType(*this, "result", tensorOf(getResult()),
+                        columnVectorType(a), "a")))
     return failure();
   return verifyFinite(*this, "scale", getScale());
 }
@@ -265,7 +258,7 @@ LogicalResult ClusterOp::verify() {
 /// A tensor with whole rows among the operands of a row op, or null where the
 /// op may as well work on one value per row (elementwise ops).
 static Value fullRows(Operation *op) {
-  if (isa<AddOp, ScaleOp, ResidualOp>(op))
+  if (isa<AddOp, ScaleOp, ResidualOp, CastOp>(op))
     return Value();
   return op->getOperand(0);
 }

@@ -82,7 +82,7 @@ def LNS_ParamOp : LNS_Op<"param", [Pure, ParentOneOf<["ModelOp", "LayersOp"]>]> 
   let arguments = (ins StrAttr:$name, LNS_RoleAttr:$role, LNS_InitKindAttr:$init,
                        OptionalAttr<F64Attr>:$init_value,
                        OptionalAttr<BoolAttr>:$decay);
-  let results = (outs LNS_Tensor:$value);
+  let results = (outs LNS_WideTensor:$value);
   let hasCustomAssemblyFormat = 1;
   let hasVerifier = 1;
 }

@@ -8,6 +8,7 @@
 //
 // A tensor's rows are all leading dimensions together, its columns the last
 // one. Extents may be dynamic (model form); a dynamic extent agrees with all.
+// The wide type of an element type is what it is summed in.
 //
 //===----------------------------------------------------------------------===//
 
@@ -75,9 +76,23 @@ inline int64_t columnsOf(mlir::RankedTensorType type) {
   return type.getShape().back();
 }
 
-/// `type` without its last dimension: one value per row.
+/// The element type of what belongs to a tensor of `element` without being as
+/// large: f32 for bf16, which is too narrow to sum in; else `element`.
+inline mlir::Type wideElement(mlir::Type element) {
+  return element.isBF16() ? mlir::Float32Type::get(element.getContext())
+                          : element;
+}
+
+/// `type` without its last dimension, in its wide type: one value per row.
 inline mlir::RankedTensorType rowVectorType(mlir::RankedTensorType type) {
-  return mlir::RankedTensorType::get(leadingShape(type), type.getElementType());
+  return mlir::RankedTensorType::get(leadingShape(type),
+                                     wideElement(type.getElementType()));
+}
+
+/// A vector over the columns of `type`, in its wide type: a gain or a bias.
+inline mlir::RankedTensorType columnVectorType(mlir::RankedTensorType type) {
+  return mlir::RankedTensorType::get({columnsOf(type)},
+                                     wideElement(type.getElementType()));
 }
 
 /// Elements of a static tensor, saturating; 0 for a dynamic one and for

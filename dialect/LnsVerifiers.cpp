@@ -29,6 +29,39 @@ LogicalResult lns::verifySameElement(Operation *op, StringRef what,
                            << " has element type " << other.getElementType();
 }
 
+LogicalResult lns::verifyWideElement(Operation *op, StringRef what,
+                                     RankedTensorType type, StringRef otherWhat,
+                                     RankedTensorType other) {
+  Type expected = wideElement(other.getElementType());
+  if (type.getElementType() == expected)
+    return success();
+  return op->emitOpError() << what << " has element type "
+                           << type.getElementType() << ", but " << otherWhat
+                           << " of element type " << other.getElementType()
+                           << " needs " << expected;
+}
+
+LogicalResult lns::verifyProductTypes(Operation *op, StringRef aName,
+                                      RankedTensorType a, StringRef bName,
+                                      RankedTensorType b, StringRef resultName,
+                                      RankedTensorType result) {
+  // Without bf16 among the operands, one type for all.
+  if (!a.getElementType().isBF16() && !b.getElementType().isBF16()) {
+    if (failed(verifySameElement(op, aName, a, bName, b)) ||
+        failed(verifySameElement(op, resultName, result, aName, a)))
+      return failure();
+    return success();
+  }
+  for (auto [name, type] :
+       {std::pair(aName, a), {bName, b}, {resultName, result}})
+    if (!type.getElementType().isBF16() && !type.getElementType().isF32())
+      return op->emitOpError()
+             << name << " has element type " << type.getElementType()
+             << ", but a product with a bf16 operand takes and gives bf16 or "
+                "f32";
+  return success();
+}
+
 LogicalResult lns::verifyType(Operation *op, StringRef what,
                               RankedTensorType type, RankedTensorType expected,
                               StringRef why) {

@@ -28,6 +28,20 @@ llvm::LogicalResult verifySameElement(mlir::Operation *op, llvm::StringRef what,
                                       llvm::StringRef otherWhat,
                                       mlir::RankedTensorType other);
 
+/// Fails unless `type` has the wide element type of `other`.
+llvm::LogicalResult verifyWideElement(mlir::Operation *op, llvm::StringRef what,
+                                      mlir::RankedTensorType type,
+                                      llvm::StringRef otherWhat,
+                                      mlir::RankedTensorType other);
+
+/// Fails unless a matrix product may have these element types: all the same, or
+/// bf16 and f32 with a bf16 operand.
+llvm::LogicalResult
+verifyProductTypes(mlir::Operation *op, llvm::StringRef aName,
+                   mlir::RankedTensorType a, llvm::StringRef bName,
+                   mlir::RankedTensorType b, llvm::StringRef resultName,
+                   mlir::RankedTensorType result);
+
 /// Fails unless `type`, the type of `what`, has (up to dynamic extents) the
 /// shape of `expected`, and its element type; `why` says where `expected`
 /// comes from.

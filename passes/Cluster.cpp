@@ -209,7 +209,7 @@ private:
       shape.push_back(spaces[scalars]->width);
       return shape == spaces[full]->rows &&
              llvm::all_of(members[scalars], [&](unsigned member) {
-               return isa<AddOp, ScaleOp, ResidualOp>(ops[member]);
+               return isa<AddOp, ScaleOp, ResidualOp, CastOp>(ops[member]);
              });
     };
     if (holdsScalarsOf(a, b))

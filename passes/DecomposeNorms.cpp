@@ -12,6 +12,7 @@
 
 #include "dialect/LnsDialect.h"
 #include "dialect/LnsOps.h"
+#include "dialect/LnsShapes.h"
 #include "passes/Passes.h"
 
 #include "mlir/IR/Builders.h"
@@ -46,9 +47,7 @@ private:
   static void decompose(NormOp norm) {
     OpBuilder builder(norm);
     auto type = cast<RankedTensorType>(norm.getInput().getType());
-    auto rows = RankedTensorType::get(type.getShape().drop_back(),
-                                      type.getElementType());
-    Value rstd = RowRstdOp::create(builder, norm.getLoc(), rows,
+    Value rstd = RowRstdOp::create(builder, norm.getLoc(), rowVectorType(type),
                                    norm.getInput(), norm.getEpsAttr());
     Value value = norm.getInput();
     if (norm.getGain() || norm.getScale().convertToDouble() != 1.0)

@@ -17,6 +17,7 @@
 
 #include "dialect/LnsDialect.h"
 #include "dialect/LnsOps.h"
+#include "dialect/LnsShapes.h"
 #include "passes/Passes.h"
 
 #include "mlir/IR/Builders.h"
@@ -89,9 +90,8 @@ private:
 
   unsigned fuse(NormOp norm) {
     OpBuilder builder(norm);
-    auto type = cast<RankedTensorType>(norm.getInput().getType());
-    auto rows = RankedTensorType::get(type.getShape().drop_back(),
-                                      type.getElementType());
+    auto rows =
+        rowVectorType(cast<RankedTensorType>(norm.getInput().getType()));
     Value rstd = RowRstdOp::create(builder, norm.getLoc(), rows,
                                    norm.getInput(), norm.getEpsAttr());
     unsigned readers = 0;

@@ -73,3 +73,80 @@ func.func @effects(%x: tensor<4x8xf32>, %f: tensor<f32>, %o: tensor<8xf32>) {
   lns.adamw @a, %x, %f, %o decay(true) : tensor<4x8xf32>, tensor<f32>, tensor<8xf32>
   return
 }
+
+// A cast to the type that is there does nothing, and one that only took back a
+// widening vanishes with it.
+// CHECK-LABEL: func.func @casts_that_cancel
+// CHECK-SAME:    (%[[X:.*]]: tensor<4xf32>, %[[Y:.*]]: tensor<4xbf16>)
+// CHECK-NEXT:  return %[[X]], %[[Y]]
+func.func @casts_that_cancel(%x: tensor<4xf32>, %y: tensor<4xbf16>) -> (tensor<4xf32>, tensor<4xbf16>) {
+  %a = lns.cast %x : tensor<4xf32> to tensor<4xf32>
+  %b = lns.cast %y : tensor<4xbf16> to tensor<4xf32>
+  %c = lns.cast %b : tensor<4xf32> to tensor<4xbf16>
+  return %a, %c : tensor<4xf32>, tensor<4xbf16>
+}
+
+// A cast of a widening cast reads what that read.
+// CHECK-LABEL: func.func @cast_of_widening
+// CHECK-NEXT:  %[[C:.*]] = lns.cast %{{.*}} : tensor<4xbf16> to tensor<4xf64>
+// CHECK-NEXT:  return %[[C]]
+func.func @cast_of_widening(%y: tensor<4xbf16>) -> tensor<4xf64> {
+  %b = lns.cast %y : tensor<4xbf16> to tensor<4xf32>
+  %c = lns.cast %b : tensor<4xf32> to tensor<4xf64>
+  return %c : tensor<4xf64>
+}
+
+// Rounding stays: it is not undone by widening, and twice is not once.
+// CHECK-LABEL: func.func @rounding_stays
+// CHECK-NEXT:  lns.cast %{{.*}} : tensor<4xf32> to tensor<4xbf16>
+// CHECK-NEXT:  lns.cast %{{.*}} : tensor<4xbf16> to tensor<4xf32>
+// CHECK-NEXT:  lns.cast %{{.*}} : tensor<4xf64> to tensor<4xf32>
+// CHECK-NEXT:  lns.cast %{{.*}} : tensor<4xf32> to tensor<4xbf16>
+func.func @rounding_stays(%x: tensor<4xf32>, %z: tensor<4xf64>) -> (tensor<4xf32>, tensor<4xbf16>) {
+  %a = lns.cast %x : tensor<4xf32> to tensor<4xbf16>
+  %b = lns.cast %a : tensor<4xbf16> to tensor<4xf32>
+  %c = lns.cast %z : tensor<4xf64> to tensor<4xf32>
+  %d = lns.cast %c : tensor<4xf32> to tensor<4xbf16>
+  return %b, %d : tensor<4xf32>, tensor<4xbf16>
+}
+
+// A constant takes the other type where it is a number of both.
+// CHECK-LABEL: func.func @cast_constants
+// CHECK-DAG: %[[A:.*]] = lns.constant 5.000000e-01 : tensor<4xbf16>
+// CHECK-DAG: %[[B:.*]] = lns.constant 1.000000e-01 : tensor<4xf32>
+// CHECK:     %[[C:.*]] = lns.cast %[[B]] : tensor<4xf32> to tensor<4xbf16>
+// CHECK:     return %[[A]], %[[C]]
+func.func @cast_constants() -> (tensor<4xbf16>, tensor<4xbf16>) {
+  %half = lns.constant 0.5 : tensor<4xf32>
+  %tenth = lns.constant 0.1 : tensor<4xf32>
+  %a = lns.cast %half : tensor<4xf32> to tensor<4xbf16>
+  %b = lns.cast %tenth : tensor<4xf32> to tensor<4xbf16>
+  return %a, %b : tensor<4xbf16>, tensor<4xbf16>
+}
+
+// The f32 sum of a product is not rounded for a reader that widens it.
+// CHECK-LABEL: func.func @wide_products
+// CHECK-NEXT:  %[[P:.*]] = lns.matmul %{{.*}} : (tensor<4x8xbf16>, tensor<8x6xbf16>) -> tensor<4x6xf32>
+// CHECK-NEXT:  %[[L:.*]] = lns.linear %{{.*}} : (tensor<4x8xbf16>, tensor<8x8xf32>) -> tensor<4x8xf32>
+// CHECK-NEXT:  return %[[P]], %[[L]]
+func.func @wide_products(%a: tensor<4x8xbf16>, %b: tensor<8x6xbf16>, %w: tensor<8x8xf32>) -> (tensor<4x6xf32>, tensor<4x8xf32>) {
+  %p = lns.matmul %a, %b : (tensor<4x8xbf16>, tensor<8x6xbf16>) -> tensor<4x6xbf16>
+  %q = lns.cast %p : tensor<4x6xbf16> to tensor<4x6xf32>
+  %l = lns.linear %a, %w : (tensor<4x8xbf16>, tensor<8x8xf32>) -> tensor<4x8xbf16>
+  %m = lns.cast %l : tensor<4x8xbf16> to tensor<4x8xf32>
+  return %q, %m : tensor<4x6xf32>, tensor<4x8xf32>
+}
+
+// It is where somebody else reads the rounded product, or it becomes f64.
+// CHECK-LABEL: func.func @narrow_products
+// CHECK-NEXT:  lns.matmul %{{.*}} -> tensor<4x6xbf16>
+// CHECK-NEXT:  lns.cast %{{.*}} to tensor<4x6xf32>
+// CHECK-NEXT:  lns.matmul %{{.*}} -> tensor<6x6xbf16>
+// CHECK-NEXT:  lns.cast %{{.*}} to tensor<6x6xf64>
+func.func @narrow_products(%a: tensor<4x8xbf16>, %b: tensor<8x6xbf16>) -> (tensor<4x6xbf16>, tensor<4x6xf32>, tensor<6x6xf64>) {
+  %p = lns.matmul %a, %b : (tensor<4x8xbf16>, tensor<8x6xbf16>) -> tensor<4x6xbf16>
+  %q = lns.cast %p : tensor<4x6xbf16> to tensor<4x6xf32>
+  %r = lns.matmul %b, %b transpose_a : (tensor<8x6xbf16>, tensor<8x6xbf16>) -> tensor<6x6xbf16>
+  %s = lns.cast %r : tensor<6x6xbf16> to tensor<6x6xf64>
+  return %p, %q, %s : tensor<4x6xbf16>, tensor<4x6xf32>, tensor<6x6xf64>
+}

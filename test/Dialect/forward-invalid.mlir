@@ -367,7 +367,7 @@ func.func @cross_entropy(%x: tensor<2x4x8xf32>, %t: tensor<2x4xi32>) {
 
 // lns.mean (C1)
 func.func @mean(%x: tensor<2x4xf32>) {
-  // expected-error @below {{result has element type 'f64', but input has element type 'f32'}}
+  // expected-error @below {{result has element type 'f64', but input of element type 'f32' needs 'f32'}}
   %y = lns.mean %x : (tensor<2x4xf32>) -> tensor<f64>
   return
 }

@@ -301,7 +301,7 @@ func.func @scale(%x: tensor<4x8xf32>) {
 
 // lns.mean_grad (C1): the element type.
 func.func @mean_grad(%x: tensor<f32>) {
-  // expected-error @below {{result has element type 'f64', but grad has element type 'f32'}}
+  // expected-error @below {{grad has element type 'f32', but result of element type 'f64' needs 'f64'}}
   %y = lns.mean_grad %x : (tensor<f32>) -> tensor<4xf64>
   return
 }

@@ -95,7 +95,7 @@ func.func @activation(%x: tensor<2x8xf32>) {
 // -----
 
 func.func @element_type(%x: tensor<2x8xi32>) {
-  // expected-error @below {{operand #0 must be ranked tensor of 32-bit float or 64-bit float values, but got 'tensor<2x8xi32>'}}
+  // expected-error @below {{operand #0 must be ranked tensor of bfloat16 type or 32-bit float or 64-bit float values, but got 'tensor<2x8xi32>'}}
   %y = lns.scale %x factor(2.0) : tensor<2x8xi32>
 }
 

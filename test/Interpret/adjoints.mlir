@@ -258,3 +258,53 @@ func.func @several_readers(%x: tensor<2x3x4xf64>, %w: tensor<4x4xf64>) -> tensor
   %y = lns.residual %b, %a : tensor<2x3x4xf64>
   return %y : tensor<2x3x4xf64>
 }
+
+// -----
+
+// Element types do not round here, so bf16 adjoints agree as f64 ones do.
+// CHECK: cast{{.*}}agrees
+func.func @cast(%x: tensor<2x3xf32>) -> tensor<2x3xbf16> {
+  %y = lns.cast %x : tensor<2x3xf32> to tensor<2x3xbf16>
+  return %y : tensor<2x3xbf16>
+}
+
+// -----
+
+// The gradient of a bf16 operand from two f32 operands is a cast product.
+// CHECK: linear_bf16{{.*}}argument 0 agrees
+// CHECK: linear_bf16{{.*}}argument 1 agrees
+// CHECK: linear_bf16{{.*}}argument 2 agrees
+func.func @linear_bf16(%x: tensor<2x3x4xbf16>, %w: tensor<5x4xf32>, %b: tensor<5xf32>) -> tensor<2x3x5xf32> {
+  %y = lns.linear %x, %w bias(%b) {alpha = 0.5 : f64} : (tensor<2x3x4xbf16>, tensor<5x4xf32>, tensor<5xf32>) -> tensor<2x3x5xf32>
+  return %y : tensor<2x3x5xf32>
+}
+
+// -----
+
+// CHECK: attention_bf16{{.*}}argument 0 agrees
+// CHECK: attention_bf16{{.*}}argument 1 agrees
+// CHECK: attention_bf16{{.*}}argument 2 agrees
+func.func @attention_bf16(%q: tensor<2x4x8xbf16>, %k: tensor<2x4x4xbf16>, %v: tensor<2x4x4xbf16>) -> tensor<2x4x8xbf16> {
+  %a = lns.attention %q, %k, %v heads(2) kv_heads(1) causal : (tensor<2x4x8xbf16>, tensor<2x4x4xbf16>, tensor<2x4x4xbf16>) -> tensor<2x4x8xbf16>
+  return %a : tensor<2x4x8xbf16>
+}
+
+// -----
+
+// Numbers per row and gains are f32 where rows are bf16, in adjoints too.
+// CHECK: norm_bf16{{.*}}argument 0 agrees
+// CHECK: norm_bf16{{.*}}argument 1 agrees
+func.func @norm_bf16(%x: tensor<2x3x4xbf16>, %g: tensor<4xf32>) -> tensor<2x3x4xbf16> {
+  %y = lns.norm rms %x, %g eps(1.0e-2) : tensor<2x3x4xbf16>, tensor<4xf32>
+  return %y : tensor<2x3x4xbf16>
+}
+
+// -----
+
+// CHECK: loss_bf16{{.*}}argument 0 agrees
+func.func @loss_bf16(%e: tensor<16x4xf32>, %t: tensor<2x3xi32>, %u: tensor<2x3xi32>) -> tensor<f32> {
+  %x = lns.embedding %e, %t : (tensor<16x4xf32>, tensor<2x3xi32>) -> tensor<2x3x4xbf16>
+  %l:2 = lns.cross_entropy %x, %u : (tensor<2x3x4xbf16>, tensor<2x3xi32>) -> (tensor<2x3xf32>, tensor<2x3xf32>)
+  %m = lns.mean %l#0 : (tensor<2x3xf32>) -> tensor<f32>
+  return %m : tensor<f32>
+}

@@ -217,11 +217,12 @@ static LogicalResult runLoss(Location loc, const TensorRef &logits,
   return success();
 }
 
-LogicalResult
-lns::interpret::runEntryPoint(const EntryPoint &entry, Environment &environment,
-                              ArrayRef<TensorRef> arguments,
-                              SmallVectorImpl<TensorRef> &results) {
-  Interpreter interpreter(environment);
+LogicalResult lns::interpret::runEntryPoint(const EntryPoint &entry,
+                                            Environment &environment,
+                                            ArrayRef<TensorRef> arguments,
+                                            SmallVectorImpl<TensorRef> &results,
+                                            Rounding rounding) {
+  Interpreter interpreter(environment, rounding);
   auto model = dyn_cast<ModelOp>(entry.op);
   if (!model)
     return interpreter.run(cast<func::FuncOp>(entry.op), arguments, results);

@@ -55,7 +55,8 @@ llvm::LogicalResult makeArguments(const EntryPoint &entry,
 llvm::LogicalResult runEntryPoint(const EntryPoint &entry,
                                   Environment &environment,
                                   llvm::ArrayRef<TensorRef> arguments,
-                                  llvm::SmallVectorImpl<TensorRef> &results);
+                                  llvm::SmallVectorImpl<TensorRef> &results,
+                                  Rounding rounding = Rounding::None);
 
 } // namespace lns::interpret
 

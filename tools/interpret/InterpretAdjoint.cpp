@@ -19,7 +19,9 @@ static ArrayRef<int64_t> rowShape(const Tensor &tensor) {
 }
 
 static LogicalResult interpretMatmul(OpCall &call, MatmulOp op) {
-  const Tensor &a = *call.get(op.getA()), &b = *call.get(op.getB());
+  TensorRef left = call.getFactor(op.getA(), op.getB());
+  TensorRef right = call.getFactor(op.getB(), op.getA());
+  const Tensor &a = *left, &b = *right;
   bool ta = op.getTransposeA(), tb = op.getTransposeB();
   int64_t rows = ta ? a.columns() : a.rows();
   int64_t inner = ta ? a.rows() : a.columns();

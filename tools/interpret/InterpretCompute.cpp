@@ -106,8 +106,9 @@ static LogicalResult interpretNorm(OpCall &call, NormOp op) {
 }
 
 static LogicalResult interpretLinear(OpCall &call, LinearOp op) {
-  const Tensor &x = *call.get(op.getInput());
-  const Tensor &weight = *call.get(op.getWeight());
+  TensorRef input = call.getFactor(op.getInput(), op.getWeight());
+  TensorRef weightValue = call.getFactor(op.getWeight(), op.getInput());
+  const Tensor &x = *input, &weight = *weightValue;
   const Tensor *bias = call.get(op.getBias());
   int64_t in = weight.columns(), out = weight.rows();
   SmallVector<int64_t> inputShape(x.shape), shape(x.shape);
@@ -264,6 +265,11 @@ static LogicalResult interpretMeanGrad(OpCall &call, MeanGradOp op) {
   return success();
 }
 
+static LogicalResult interpretCast(OpCall &call, CastOp) {
+  call.results[0] = call.operands[0];
+  return success();
+}
+
 std::optional<LogicalResult> lns::interpret::interpretCompute(OpCall &call) {
   using Outcome = std::optional<LogicalResult>;
   return llvm::TypeSwitch<Operation *, Outcome>(call.op)
@@ -286,5 +292,6 @@ std::optional<LogicalResult> lns::interpret::interpretCompute(OpCall &call) {
       })
       .Case([&](MeanOp op) { return interpretMean(call, op); })
       .Case([&](MeanGradOp op) { return interpretMeanGrad(call, op); })
+      .Case([&](CastOp op) { return interpretCast(call, op); })
       .Default([](Operation *) { return std::nullopt; });
 }

@@ -55,6 +55,18 @@ Tensor *OpCall::allocateByType(unsigned index) {
   return nullptr;
 }
 
+TensorRef OpCall::getFactor(Value operand, Value other) const {
+  auto isBf16 = [](Value value) {
+    return cast<RankedTensorType>(value.getType()).getElementType().isBF16();
+  };
+  for (auto [value, tensor] : llvm::zip_equal(op->getOperands(), operands))
+    if (value == operand)
+      return rounding == Rounding::Bf16 && isBf16(other) && !isBf16(operand)
+                 ? roundToBf16(tensor)
+                 : tensor;
+  return nullptr;
+}
+
 LogicalResult OpCall::expectShape(Value operand,
                                   ArrayRef<int64_t> shape) const {
   const Tensor *tensor = get(operand);
@@ -79,6 +91,8 @@ LogicalResult Interpreter::bind(Value value, TensorRef tensor) {
            << "value of type " << type << " cannot take "
            << (tensor->isTokens ? "tokens" : "numbers") << " of shape "
            << formatShape(tensor->shape);
+  if (rounding == Rounding::Bf16 && type.getElementType().isBF16())
+    tensor = roundToBf16(tensor);
   values[value] = std::move(tensor);
   return success();
 }
@@ -135,7 +149,7 @@ LogicalResult Interpreter::runOp(Operation *op) {
   if (auto layers = dyn_cast<LayersOp>(op))
     return runLayers(layers);
 
-  OpCall call{op, environment, layer, {}, {}};
+  OpCall call{op, environment, rounding, layer, {}, {}};
   for (Value operand : op->getOperands())
     call.operands.push_back(values.lookup(operand));
   if (auto cluster = dyn_cast<ClusterOp>(op)) {

@@ -11,6 +11,11 @@
 // cannot take (a token beyond the vocabulary) and ops that it does not know are
 // errors at the op.
 //
+// Element types do not round: a module before and after a pass that makes
+// tensors bf16 means the same numbers, and tests can compare them to 1e-12.
+// Rounding::Bf16 asks for what narrow types do to the numbers: every bf16 value
+// is rounded, and so are both operands of a product with a bf16 operand.
+//
 //===----------------------------------------------------------------------===//
 
 #ifndef LNS_TOOLS_INTERPRET_INTERPRETER_H
@@ -48,10 +53,14 @@ llvm::LogicalResult declareParameters(mlir::ModuleOp module,
 /// `name` with its `{layer}` replaced.
 std::string replaceLayer(llvm::StringRef name, int64_t layer);
 
+enum class Rounding { None, Bf16 };
+
 /// Executes functions and models against one environment.
 class Interpreter {
 public:
-  explicit Interpreter(Environment &environment) : environment(environment) {}
+  explicit Interpreter(Environment &environment,
+                       Rounding rounding = Rounding::None)
+      : environment(environment), rounding(rounding) {}
 
   /// Runs a function of graph form. `arguments` has one tensor per argument,
   /// of the argument's type up to dynamic extents; `results` is overwritten.
@@ -72,6 +81,7 @@ private:
   llvm::LogicalResult bind(mlir::Value value, TensorRef tensor);
 
   Environment &environment;
+  Rounding rounding;
   llvm::DenseMap<mlir::Value, TensorRef> values;
   /// 0-based index of the block that runs, and of the next lns.layers' first
   /// block, both counted over the whole model.

@@ -18,6 +18,7 @@ namespace lns::interpret {
 struct OpCall {
   mlir::Operation *op;
   Environment &environment;
+  Rounding rounding;
   /// 0-based index of the block that runs; 0 outside of lns.layers.
   int64_t layer;
   llvm::SmallVector<TensorRef> operands;
@@ -25,6 +26,9 @@ struct OpCall {
 
   /// The tensor of an operand, null for an optional operand that is absent.
   const Tensor *get(mlir::Value operand) const;
+
+  /// An operand of a product with `other`, as that rounds it.
+  TensorRef getFactor(mlir::Value operand, mlir::Value other) const;
 
   /// Makes result `index`, of zeros. Null, with an error emitted, when it is
   /// too large or does not have the shape that the result's type says.

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "tools/interpret/Tensor.h"
+#include "llvm/ADT/APFloat.h"
 #include "llvm/Support/MathExtras.h"
 #include <algorithm>
 
@@ -35,6 +36,21 @@ lns::interpret::makeTokens(llvm::ArrayRef<int64_t> shape) {
   tensor->isTokens = true;
   tensor->tokens.resize(countElements(shape));
   return tensor;
+}
+
+double lns::interpret::roundToBf16(double value) {
+  llvm::APFloat number(value);
+  bool lossy;
+  number.convert(llvm::APFloat::BFloat(), llvm::APFloat::rmNearestTiesToEven,
+                 &lossy);
+  return number.convertToDouble();
+}
+
+TensorRef lns::interpret::roundToBf16(const TensorRef &tensor) {
+  auto rounded = std::make_shared<Tensor>(*tensor);
+  for (double &value : rounded->values)
+    value = roundToBf16(value);
+  return rounded;
 }
 
 std::string lns::interpret::formatShape(llvm::ArrayRef<int64_t> shape) {

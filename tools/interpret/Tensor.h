@@ -53,6 +53,10 @@ int64_t countElements(llvm::ArrayRef<int64_t> shape);
 std::shared_ptr<Tensor> makeTensor(llvm::ArrayRef<int64_t> shape);
 std::shared_ptr<Tensor> makeTokens(llvm::ArrayRef<int64_t> shape);
 
+/// The nearest bf16 number, the even one of two; what is not finite stays.
+double roundToBf16(double value);
+TensorRef roundToBf16(const TensorRef &tensor);
+
 /// "[2, 8, 64]".
 std::string formatShape(llvm::ArrayRef<int64_t> shape);
 

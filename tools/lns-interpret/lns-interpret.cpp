@@ -72,6 +72,10 @@ cl::list<double> optimizer("optimizer", cl::CommaSeparated,
                            cl::desc("AdamW's values, the rest by default: "
                                     "1e-3,0.9,0.95,1e-8,0.1,1"),
                            cl::cat(category));
+cl::opt<bool> roundBf16("round-bf16",
+                        cl::desc("round every bf16 value when running a "
+                                 "function (else element types do not round)"),
+                        cl::cat(category));
 cl::opt<bool> printValues("print", cl::desc("print the results' elements"),
                           cl::cat(category));
 cl::opt<bool> printGradients("print-gradients",
@@ -124,6 +128,10 @@ LogicalResult fail(const llvm::Twine &message) {
 
 LogicalResult report(const tool::Status &status) {
   return status.ok() ? success() : fail(status.message());
+}
+
+Rounding roundingOfRuns() {
+  return roundBf16 ? Rounding::Bf16 : Rounding::None;
 }
 
 double toleranceOr(double usual) {
@@ -206,7 +214,8 @@ LogicalResult addLogits(ModuleOp module, Environment &environment,
     return success();
   SmallVector<TensorRef> logits;
   EntryPoint entry{"logits", function};
-  if (failed(runEntryPoint(entry, environment, arguments.take_front(), logits)))
+  if (failed(runEntryPoint(entry, environment, arguments.take_front(), logits,
+                           roundingOfRuns())))
     return failure();
   for (auto [index, tensor] : llvm::enumerate(logits)) {
     results.push_back(tensor);
@@ -238,7 +247,8 @@ LogicalResult runModule(ModuleOp module) {
   for (int64_t step = 1; step <= steps; ++step) {
     if (optimizerArgument)
       arguments[*optimizerArgument] = makeOptimizer(options.optimizer, step);
-    if (failed(runEntryPoint(entry, environment, arguments, results)))
+    if (failed(runEntryPoint(entry, environment, arguments, results,
+                             roundingOfRuns())))
       return failure();
     if (steps == 1)
       continue;
@@ -395,6 +405,9 @@ LogicalResult processFile() {
   if (checkAdjoints + checkStoredGradients + !checkPipeline.empty() > 1)
     return fail("give one of --check-pipeline, --check-adjoints and "
                 "--check-gradients");
+  if (roundBf16 &&
+      (checkAdjoints || checkStoredGradients || !checkPipeline.empty()))
+    return fail("--round-bf16: checks compare exact numbers; leave it out");
   if (splitInput && !outPath.empty())
     return fail("--out cannot hold the results of every part; leave out "
                 "--split-input-file");
