@@ -44,6 +44,12 @@ void lns::buildEliminationPipeline(OpPassManager &manager) {
   manager.addPass(createCSEPass());
 }
 
+void lns::buildMixedPrecisionPipeline(OpPassManager &manager) {
+  // After elimination, which leaves row ops that say what is summed; before
+  // differentiation, which then makes gradients of the same types.
+  manager.addPass(createMixedPrecision());
+}
+
 void lns::buildTrainPipeline(OpPassManager &manager) {
   manager.addPass(createDifferentiate());
   // Adjoints leave sums with zero and values that nobody wants. Before the
@@ -84,6 +90,9 @@ void lns::registerLnsPasses() {
   PassPipelineRegistration<>("lns-eliminate-norms",
                              "Fold depth scales and norms into matmuls",
                              buildEliminationPipeline);
+  PassPipelineRegistration<>("lns-bf16",
+                             "Graph form without norms to bf16 activations",
+                             buildMixedPrecisionPipeline);
   PassPipelineRegistration<>("lns-train", "Graph form to training form",
                              buildTrainPipeline);
   PassPipelineRegistration<>("lns-fuse", "Training form to fused form",

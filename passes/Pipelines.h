@@ -21,6 +21,8 @@ void buildGraphPipeline(mlir::OpPassManager &manager, int64_t batch,
                         int64_t sequence);
 /// Graph form with norms to graph form without.
 void buildEliminationPipeline(mlir::OpPassManager &manager);
+/// Graph form without norms to one with bf16 activations.
+void buildMixedPrecisionPipeline(mlir::OpPassManager &manager);
 /// Graph form to training form.
 void buildTrainPipeline(mlir::OpPassManager &manager);
 /// Training form to fused form.

@@ -10,6 +10,17 @@
 // fusion.
 // RUN: lns-interpret %t.mlir --check-pipeline='builtin.module(lns-fuse)'
 
+// With bf16 activations too: the numbers are the same where nothing rounds. A
+// weight's gradient is the f32 sum of a product, never rounded on its way.
+// RUN: lns-opt %s --lns-graph='batch=2 seq=4' --lns-eliminate-norms --lns-bf16 --lns-train -o %t.bf16.mlir
+// RUN: FileCheck %s --check-prefix=BF16 < %t.bf16.mlir
+// RUN: lns-interpret %s --batch=2 --seq=4 --check-pipeline='builtin.module(lns-graph{batch=2 seq=4},lns-eliminate-norms,lns-bf16,lns-train)'
+// RUN: lns-interpret %t.bf16.mlir --check-gradients
+// RUN: lns-interpret %t.bf16.mlir --check-pipeline='builtin.module(lns-fuse)'
+// BF16-LABEL: func.func @grads
+// BF16: lns.embedding_grad %{{.*}} : (tensor<2x4x4xbf16>, tensor<2x4xi32>) -> tensor<7x4xf32>
+// BF16-NOT: tensor<4x4xbf16> to tensor<4x4xf32>
+
 // One statistic serves the query and the key, and one x is read by both; the
 // head is as wide as the input allows, so the final norm is fused too.
 // CHECK-LABEL: func.func @logits
