@@ -66,14 +66,13 @@ LogicalResult EmbeddingOp::buildAdjoint(OpBuilder &builder,
   return success();
 }
 
-/// With r = row_rstd(x) and u = s * g * x, y = r * u, so
-///   du = r * dy, dr = row_dot(dy, u), dg = s * column_dot(du, x),
-///   dx = s * g * du + row_rstd_grad(x, r, dr).
+/// With c = x (kind rms) or center(x) (kind layer), r = row_rstd(c) and
+/// u = s * g * c, y = r * u + s * b, so
+///   du = r * dy, dr = row_dot(dy, u), dg = s * column_dot(du, c),
+///   db = s * column sums of dy, dc = s * g * du + row_rstd_grad(c, r, dr),
+///   dx = dc or center(dc).
 LogicalResult NormOp::buildAdjoint(OpBuilder &builder, ValueRange resultGrads,
                                    SmallVectorImpl<Value> &operandGrads) {
-  if (getKind() != NormKind::rms)
-    return emitError("a norm of kind '")
-           << stringifyEnum(getKind()) << "' has no adjoint, only kind 'rms'";
   if (getDepthScale() != DepthScale::none)
     return emitError("depth scale '")
            << stringifyEnum(getDepthScale())
@@ -83,6 +82,9 @@ LogicalResult NormOp::buildAdjoint(OpBuilder &builder, ValueRange resultGrads,
   RankedTensorType type = tensorOf(x), rows = rowVectorType(type);
   FloatAttr scale = builder.getF64FloatAttr(getScale().convertToDouble());
   FloatAttr eps = builder.getF64FloatAttr(getEps().convertToDouble());
+  bool isLayer = getKind() == NormKind::layer;
+  if (isLayer)
+    x = CenterRowsOp::create(builder, loc, x);
 
   Value r = RowRstdOp::create(builder, loc, rows, x, eps);
   Value u = ScaleColumnsOp::create(builder, loc, type, x, gain, scale);
@@ -90,10 +92,14 @@ LogicalResult NormOp::buildAdjoint(OpBuilder &builder, ValueRange resultGrads,
   Value dr = RowDotOp::create(builder, loc, rows, dy, u);
   Value direct = ScaleColumnsOp::create(builder, loc, type, du, gain, scale);
   Value throughR = RowRstdGradOp::create(builder, loc, type, x, r, dr);
-  operandGrads.push_back(AddOp::create(builder, loc, type, direct, throughR));
+  Value dx = AddOp::create(builder, loc, type, direct, throughR);
+  operandGrads.push_back(isLayer ? CenterRowsOp::create(builder, loc, dx) : dx);
   if (gain)
     operandGrads.push_back(
         ColumnDotOp::create(builder, loc, gain.getType(), du, x, scale));
+  if (Value bias = getBias())
+    operandGrads.push_back(
+        ColumnDotOp::create(builder, loc, bias.getType(), dy, Value(), scale));
   return success();
 }
 
@@ -167,6 +173,24 @@ GatedActivationOp::buildAdjoint(OpBuilder &builder, ValueRange resultGrads,
       builder, getLoc(), getGate().getType(), getUp().getType(), resultGrads[0],
       getGate(), getUp(), getActivationAttr());
   llvm::append_range(operandGrads, adjoint.getResults());
+  return success();
+}
+
+LogicalResult ActivationOp::buildAdjoint(OpBuilder &builder,
+                                         ValueRange resultGrads,
+                                         SmallVectorImpl<Value> &operandGrads) {
+  operandGrads.push_back(ActivationGradOp::create(
+      builder, getLoc(), resultGrads[0], getInput(), getActivation()));
+  return success();
+}
+
+/// dx = dy, dtable = add_positions_grad(dy).
+LogicalResult
+AddPositionsOp::buildAdjoint(OpBuilder &builder, ValueRange resultGrads,
+                             SmallVectorImpl<Value> &operandGrads) {
+  operandGrads.push_back(resultGrads[0]);
+  operandGrads.push_back(AddPositionsGradOp::create(
+      builder, getLoc(), getTable().getType(), resultGrads[0]));
   return success();
 }
 
@@ -259,6 +283,26 @@ ScaleColumnsOp::buildAdjoint(OpBuilder &builder, ValueRange resultGrads,
   if (Value gain = getGain())
     operandGrads.push_back(ColumnDotOp::create(
         builder, getLoc(), gain.getType(), dy, getInput(), getScaleAttr()));
+  return success();
+}
+
+/// dx = dy, db = s * column sums of dy.
+LogicalResult AddBiasOp::buildAdjoint(OpBuilder &builder,
+                                      ValueRange resultGrads,
+                                      SmallVectorImpl<Value> &operandGrads) {
+  operandGrads.push_back(resultGrads[0]);
+  operandGrads.push_back(
+      ColumnDotOp::create(builder, getLoc(), getBias().getType(),
+                          resultGrads[0], Value(), getScaleAttr()));
+  return success();
+}
+
+/// The projection is symmetric: dx = center(dy).
+LogicalResult CenterRowsOp::buildAdjoint(OpBuilder &builder,
+                                         ValueRange resultGrads,
+                                         SmallVectorImpl<Value> &operandGrads) {
+  operandGrads.push_back(
+      CenterRowsOp::create(builder, getLoc(), resultGrads[0]));
   return success();
 }
 

@@ -164,11 +164,55 @@ def LNS_AttentionOp : LNS_ComputeOp<"attention", [LNS_DiffPrepare]> {
   }];
 }
 
+def LNS_ActivationOp : LNS_ComputeOp<"activation", [
+    LNS_Diff, LNS_RowOp, AllTypesMatch<["input", "result"]>]> {
+  let summary = "y = act(x)";
+  let description = [{
+        silu:      x * sigmoid(x)
+        gelu_tanh: x/2 * (1 + tanh(sqrt(2/pi) * (x + 0.044715 x^3)))
+        relu:      max(x, 0)
+
+    `gelu_tanh` is GPT-2's GELU (Hendrycks and Gimpel, arXiv 1606.08415),
+    `gelu_new` at Hugging Face and `approximate="tanh"` in PyTorch; the GELU of
+    the error function is another one. relu's derivative at 0 is 0.
+
+    ```mlir
+    %m = lns.activation gelu_tanh %x : tensor<?x?x256xf32>
+    ```
+  }];
+  let arguments = (ins LNS_Tensor:$input, LNS_ActivationAttr:$activation);
+  let results = (outs LNS_Tensor:$result);
+  let assemblyFormat = "$activation $input attr-dict `:` type($result)";
+}
+
+def LNS_AddPositionsOp : LNS_ComputeOp<"add_positions", [
+    LNS_Diff, LNS_RowOp, AllTypesMatch<["input", "result"]>]> {
+  let summary = "adds a learned vector to every position in time";
+  let description = [{
+        y[b, t, :] = x[b, t, :] + table[t, :]
+
+    The table may have rows for more positions than the sequence is long.
+
+    - (C1) x is [batch, time, features]; the table has as many columns.
+    - (C2) the table has at least `time` rows.
+    - (C3) the table has the input's wide type.
+
+    ```mlir
+    %y = lns.add_positions %x, %table : tensor<?x?x64xf32>, tensor<1024x64xf32>
+    ```
+  }];
+  let arguments = (ins LNS_Tensor:$input, LNS_WideMatrix:$table);
+  let results = (outs LNS_Tensor:$result);
+  let assemblyFormat = "$input `,` $table attr-dict `:` type($input) `,` type($table)";
+  let hasVerifier = 1;
+}
+
 def LNS_GatedActivationOp : LNS_ComputeOp<"gated_activation", [
     LNS_Diff, LNS_RowOp, AllTypesMatch<["gate", "up", "result"]>]> {
   let summary = "y = act(gate) * up";
   let description = [{
-    SwiGLU and its kin: `silu(x) = x * sigmoid(x)`. All tensors have one type.
+    SwiGLU (silu), GeGLU (gelu_tanh) and ReGLU (relu), Shazeer, arXiv 2002.05202;
+    `lns.activation` has the formulas. All tensors have one type.
 
     ```mlir
     %m = lns.gated_activation silu %gate, %up : tensor<?x?x176xf32>

@@ -230,6 +230,40 @@ LogicalResult ResidualOp::verify() {
   return success();
 }
 
+/// (C1), (C2) and (C3) of learned positions, for their gradient too.
+static LogicalResult verifyPositions(Operation *op, StringRef rowsName,
+                                     RankedTensorType rows, StringRef tableName,
+                                     RankedTensorType table) {
+  // (C1)
+  if (rows.getRank() != 3)
+    return op->emitOpError() << rowsName << " has type " << rows
+                             << ", expected [batch, time, features]";
+  if (!extentsAgree(columnsOf(rows), columnsOf(table)))
+    return op->emitOpError()
+           << rowsName << " has " << columnsOf(rows) << " columns, but "
+           << tableName << " of type " << table << " has " << columnsOf(table);
+  // (C2)
+  int64_t time = rows.getDimSize(1), positions = table.getDimSize(0);
+  if (!ShapedType::isDynamic(time) && !ShapedType::isDynamic(positions) &&
+      time > positions)
+    return op->emitOpError()
+           << rowsName << " has " << time << " positions, but " << tableName
+           << " has rows for " << positions
+           << "; use shorter sequences or a longer table";
+  // (C3)
+  return verifyWideElement(op, tableName, table, rowsName, rows);
+}
+
+LogicalResult AddPositionsOp::verify() {
+  return verifyPositions(*this, "input", tensorOf(getInput()), "table",
+                         tensorOf(getTable()));
+}
+
+LogicalResult AddPositionsGradOp::verify() {
+  return verifyPositions(*this, "grad", tensorOf(getGrad()), "result",
+                         tensorOf(getResult()));
+}
+
 /// `tokens` has the leading dimensions of `logits`, which has columns.
 static LogicalResult verifyTargets(Operation *op, RankedTensorType logits,
                                    RankedTensorType targets) {

@@ -73,9 +73,54 @@ int64_t AttentionOp::getFlops() {
 int64_t AttentionGradOp::getFlops() {
   return saturatingMul(10, attentionWork(*this));
 }
-// exp, 1 +, /, two products.
-int64_t GatedActivationOp::getFlops() { return perElement(5, getResult()); }
-int64_t GatedActivationGradOp::getFlops() { return perElement(11, getGrad()); }
+/// Of act(x). silu: exp, 1 +, /, product. gelu_tanh: x^3, 3 for the sum, tanh,
+/// 1 +, two products. relu: the maximum.
+static int64_t activationFlops(Activation activation) {
+  switch (activation) {
+  case Activation::silu:
+    return 4;
+  case Activation::gelu_tanh:
+    return 9;
+  case Activation::relu:
+    return 1;
+  }
+  llvm_unreachable("covered switch");
+}
+/// Of act'(x), with the function's value at hand. silu: s + x s (1 - s), that
+/// is four. gelu_tanh: as silu, times the polynomial's derivative. relu: a
+/// comparison.
+static int64_t slopeFlops(Activation activation) {
+  switch (activation) {
+  case Activation::silu:
+    return 4;
+  case Activation::gelu_tanh:
+    return 8;
+  case Activation::relu:
+    return 1;
+  }
+  llvm_unreachable("covered switch");
+}
+int64_t ActivationOp::getFlops() {
+  return perElement(activationFlops(getActivation()), getResult());
+}
+int64_t ActivationGradOp::getFlops() {
+  return perElement(activationFlops(getActivation()) +
+                        slopeFlops(getActivation()) + 1,
+                    getResult());
+}
+int64_t GatedActivationOp::getFlops() {
+  return perElement(activationFlops(getActivation()) + 1, getResult());
+}
+int64_t GatedActivationGradOp::getFlops() {
+  return perElement(activationFlops(getActivation()) +
+                        slopeFlops(getActivation()) + 3,
+                    getGrad());
+}
+int64_t AddPositionsOp::getFlops() { return perElement(1, getResult()); }
+int64_t AddPositionsGradOp::getFlops() { return perElement(1, getGrad()); }
+// The scale of a bias is taken once per column.
+int64_t AddBiasOp::getFlops() { return perElement(1, getResult()); }
+int64_t CenterRowsOp::getFlops() { return perElement(2, getResult()); }
 int64_t ResidualOp::getFlops() {
   int64_t scales = (getSkipScale().convertToDouble() != 1.0) +
                    (getBranchScale().convertToDouble() != 1.0);

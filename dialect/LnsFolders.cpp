@@ -128,3 +128,24 @@ void CastOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
                                          MLIRContext *context) {
   patterns.add<GiveWideResult<LinearOp>, GiveWideResult<MatmulOp>>(context);
 }
+
+/// Whether the mean of every row is zero because of the op that makes it:
+/// centering, and what multiplies a centered row by a number.
+static bool isCentered(Value value) {
+  Operation *op = value.getDefiningOp();
+  if (!op)
+    return false;
+  if (isa<CenterRowsOp>(op))
+    return true;
+  if (isa<ScaleOp, RowScaleOp, RowRstdGradOp>(op))
+    return isCentered(op->getOperand(0));
+  if (auto columns = dyn_cast<ScaleColumnsOp>(op))
+    return !columns.getGain() && isCentered(columns.getInput());
+  return false;
+}
+
+/// center_rows(x) = x where the rows of x are centered. The adjoint of a
+/// LayerNorm's statistic ends in such an op.
+OpFoldResult CenterRowsOp::fold(FoldAdaptor) {
+  return isCentered(getInput()) ? getInput() : Value();
+}

@@ -75,8 +75,10 @@ def LNS_MatmulOp : LNS_ComputeOp<"matmul", [LNS_Diff]> {
   let description = [{
     `transpose_a` and `transpose_b` transpose the 2-D views.
 
-    - (C1) a, b have rank >= 2, the result has rank >= 2; the views' inner extents
-         agree; the result's view is [rows, columns] of the product.
+    A vector is one row.
+
+    - (C1) a, b and the result have rank >= 1; the views' inner extents agree; the
+         result's view is [rows, columns] of the product.
     - (C2) a, b and the result have one element type, or bf16 and f32 if a or b
          is bf16. Then a and b are rounded to bf16 where they are not, products
          are summed in f32, and a bf16 result is rounded once, at the end.
@@ -99,6 +101,7 @@ def LNS_MatmulOp : LNS_ComputeOp<"matmul", [LNS_Diff]> {
 // What a norm becomes. With r = row_rstd(x):
 //   norm(x, g, s) = row_scale(scale_columns(x, g, s), r)
 //   linear(norm(x, g, s), W) = row_scale(linear(x, scale_columns(W, g, s)), r)
+// A LayerNorm is the same of centered rows, plus its bias.
 //===----------------------------------------------------------------------===//
 
 def LNS_RowRstdOp : LNS_ComputeOp<"row_rstd", [LNS_Diff, LNS_RowOp]> {
@@ -191,6 +194,48 @@ def LNS_ScaleColumnsOp : LNS_ComputeOp<"scale_columns", [LNS_Diff, LNS_RowOp, Al
   let results = (outs LNS_Tensor:$result);
   let assemblyFormat = "$input (`,` $gain^)? (`scale` `(` $scale^ `)`)? attr-dict `:` type($input) (`,` type($gain)^)?";
   let hasVerifier = 1;
+}
+
+def LNS_AddBiasOp : LNS_ComputeOp<"add_bias", [LNS_Diff, LNS_RowOp, AllTypesMatch<["input", "result"]>]> {
+  let summary = "y = x[.., k] + scale * bias[k]";
+  let description = [{
+    The bias of a linear or of a LayerNorm, added to every row. Its adjoint is
+    the `column_dot` of one operand.
+
+    - (C1) bias has the input's last dimension and wide type; scale is finite.
+
+    ```mlir
+    %y = lns.add_bias %x, %b : tensor<2x8x64xf32>, tensor<64xf32>
+    ```
+  }];
+  let arguments = (ins LNS_Tensor:$input, LNS_Vector:$bias,
+                       DefaultValuedAttr<F64Attr, "1.0">:$scale);
+  let results = (outs LNS_Tensor:$result);
+  let assemblyFormat = "$input `,` $bias (`scale` `(` $scale^ `)`)? attr-dict `:` type($input) `,` type($bias)";
+  let hasVerifier = 1;
+}
+
+def LNS_CenterRowsOp : LNS_ComputeOp<"center_rows", [LNS_Diff, LNS_RowOp, SameOperandsAndResultType]> {
+  let summary = "y = x - mean(x) for every row";
+  let description = [{
+    The mean is over the row's columns. Linear and symmetric, so that it is its
+    own adjoint, and a projection: centering twice is centering once. On a
+    weight [out, in] it takes from x W^T what the mean of x would add:
+    center(x) W^T = x center(W)^T.
+
+    Folds: the input when its rows are centered already.
+
+    - (C1) the input has a last dimension.
+
+    ```mlir
+    %c = lns.center_rows %x : tensor<2x8x64xf32>
+    ```
+  }];
+  let arguments = (ins LNS_Tensor:$input);
+  let results = (outs LNS_Tensor:$result);
+  let assemblyFormat = "$input attr-dict `:` type($input)";
+  let hasVerifier = 1;
+  let hasFolder = 1;
 }
 
 def LNS_ColumnDotOp : LNS_ComputeOp<"column_dot", []> {
@@ -289,6 +334,42 @@ def LNS_EmbeddingGradOp : LNS_ComputeOp<"embedding_grad", []> {
   let results = (outs LNS_WideMatrix:$result);
   let assemblyFormat = "$grad `,` $tokens attr-dict `:` functional-type(operands, results)";
   let hasVerifier = 1;
+}
+
+def LNS_AddPositionsGradOp : LNS_ComputeOp<"add_positions_grad", []> {
+  let summary = "adds up the gradients of every position over the batch";
+  let description = [{
+        dtable[t, :] = sum over b of dy[b, t, :], in the order of b
+
+    Rows of the table beyond the sequence are zero.
+
+    - (C1) grad is [batch, time, features]; the result has as many columns.
+    - (C2) the result has at least `time` rows.
+    - (C3) the result has the gradient's wide type.
+
+    ```mlir
+    %dt = lns.add_positions_grad %dy : (tensor<2x8x64xf32>) -> tensor<1024x64xf32>
+    ```
+  }];
+  let arguments = (ins LNS_Tensor:$grad);
+  let results = (outs LNS_WideMatrix:$result);
+  let assemblyFormat = "$grad attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+
+def LNS_ActivationGradOp : LNS_ComputeOp<"activation_grad", [
+    LNS_RowOp, AllTypesMatch<["grad", "input", "result"]>]> {
+  let summary = "dx = dy * act'(x)";
+  let description = [{
+    The adjoint of `lns.activation`, from its input.
+
+    ```mlir
+    %dx = lns.activation_grad gelu_tanh %dy, %x : tensor<2x8x256xf32>
+    ```
+  }];
+  let arguments = (ins LNS_Tensor:$grad, LNS_Tensor:$input, LNS_ActivationAttr:$activation);
+  let results = (outs LNS_Tensor:$result);
+  let assemblyFormat = "$activation $grad `,` $input attr-dict `:` type($result)";
 }
 
 def LNS_AttentionGradOp : LNS_ComputeOp<"attention_grad", []> {
@@ -454,11 +535,14 @@ def LNS_ClusterOp : LNS_Op<"cluster", [IsolatedFromAbove, Pure, LNS_Cost,
   let description = [{
     Made by `lns-cluster`, consumed by code generation. The body holds row ops
     only (trait RowOp); all full-row tensors have the same rows and, within the
-    cluster, the same width.
+    cluster, the same width. What all rows share (gains, biases, tables of
+    positions) comes from outside.
 
     - (C1) block arguments and operands agree in types; yielded values and
          results agree in types.
     - (C2) the body's ops are row ops over one number of rows and one width.
+    - (C3) gains, biases and tables of positions are block arguments; a table has
+         no other reader inside than `lns.add_positions`, and is not yielded.
 
     ```mlir
     %y, %r = lns.cluster(%a = %x, %b = %f)

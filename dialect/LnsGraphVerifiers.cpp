@@ -32,9 +32,8 @@ LogicalResult MatmulOp::verify() {
   for (auto [name, type] : {std::pair<StringRef, RankedTensorType>("a", a),
                             {"b", b},
                             {"result", result}})
-    if (type.getRank() < 2)
-      return emitOpError() << name << " has type " << type
-                           << ", expected at least two dimensions";
+    if (failed(verifyHasColumns(*this, name, type)))
+      return failure();
   int64_t rows = rowsOf(a), innerA = columnsOf(a);
   int64_t innerB = rowsOf(b), columns = columnsOf(b);
   if (getTransposeA())
@@ -110,6 +109,21 @@ LogicalResult ScaleColumnsOp::verify() {
                                      columnVectorType(input), "input")))
     return failure();
   return verifyFinite(*this, "scale", getScale());
+}
+
+LogicalResult AddBiasOp::verify() {
+  RankedTensorType input = tensorOf(getInput());
+  // (C1)
+  if (failed(verifyHasColumns(*this, "input", input)) ||
+      failed(verifyType(*this, "bias", tensorOf(getBias()),
+                        columnVectorType(input), "input")))
+    return failure();
+  return verifyFinite(*this, "scale", getScale());
+}
+
+LogicalResult CenterRowsOp::verify() {
+  // (C1)
+  return verifyHasColumns(*this, "input", tensorOf(getInput()));
 }
 
 LogicalResult ColumnDotOp::verify() {
@@ -263,6 +277,29 @@ static Value fullRows(Operation *op) {
   return op->getOperand(0);
 }
 
+/// (C3) of clusters.
+static LogicalResult verifyShared(ClusterOp cluster, OpOperand &operand) {
+  auto refuse = [&](const llvm::Twine &what, Location place,
+                    StringRef note) -> LogicalResult {
+    InFlightDiagnostic diagnostic = cluster.emitOpError(what);
+    diagnostic.attachNote(place) << note;
+    return diagnostic;
+  };
+  if (Operation *producer = operand.get().getDefiningOp())
+    return refuse("computes what '" +
+                      operand.getOwner()->getName().getStringRef() +
+                      "' reads the same for all rows, which must come from "
+                      "outside",
+                  producer->getLoc(), "it is computed here");
+  if (!isa<AddPositionsOp>(operand.getOwner()))
+    return success();
+  for (OpOperand &use : operand.get().getUses())
+    if (!isa<AddPositionsOp>(use.getOwner()) || !isSharedByRows(use))
+      return refuse("reads a table of positions in another way, too",
+                    use.getOwner()->getLoc(), "the other reader is here");
+  return success();
+}
+
 LogicalResult ClusterOp::verifyRegions() {
   Block &block = getBody().front();
   // (C1)
@@ -306,5 +343,11 @@ LogicalResult ClusterOp::verifyRegions() {
     diagnostic.attachNote(op.getLoc()) << "the second is in this op";
     return diagnostic;
   }
+
+  // (C3)
+  for (Operation &op : block.without_terminator())
+    for (OpOperand &operand : op.getOpOperands())
+      if (isSharedByRows(operand) && failed(verifyShared(*this, operand)))
+        return failure();
   return success();
 }

@@ -60,3 +60,27 @@ int64_t AttentionGradOp::getHeadDim() { return headDim(*this); }
 double AttentionGradOp::getEffectiveScale() { return effectiveScale(*this); }
 
 int64_t CrossEntropyGradOp::getInPlaceOperand(unsigned) { return 0; }
+
+//===----------------------------------------------------------------------===//
+// Row ops
+//===----------------------------------------------------------------------===//
+
+bool lns::isSharedByRows(OpOperand &operand) {
+  return operand.getOperandNumber() == 1 &&
+         isa<ScaleColumnsOp, AddBiasOp, AddPositionsOp>(operand.getOwner());
+}
+
+RankedTensorType lns::wholeRowsType(Operation *op) {
+  RankedTensorType whole;
+  auto consider = [&](Type type) {
+    auto tensor = dyn_cast<RankedTensorType>(type);
+    if (tensor && (!whole || tensor.getRank() > whole.getRank()))
+      whole = tensor;
+  };
+  for (OpOperand &operand : op->getOpOperands())
+    if (!isSharedByRows(operand))
+      consider(operand.get().getType());
+  for (Type type : op->getResultTypes())
+    consider(type);
+  return whole;
+}

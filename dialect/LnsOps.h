@@ -25,4 +25,16 @@
 #define GET_OP_CLASSES
 #include "dialect/LnsOps.h.inc"
 
+namespace lns {
+
+/// Whether a row op reads this operand by column (a gain, a bias) or by time (a
+/// table of positions), the same for all rows, rather than row by row.
+bool isSharedByRows(mlir::OpOperand &operand);
+
+/// The type of whole rows of a row op: that of the highest rank among what it
+/// reads or writes row by row.
+mlir::RankedTensorType wholeRowsType(mlir::Operation *op);
+
+} // namespace lns
+
 #endif // LNS_DIALECT_LNSOPS_H

@@ -48,24 +48,8 @@ struct RowSpace {
 
 bool isRowOp(Operation *op) { return op->hasTrait<lns::OpTrait::RowOp>(); }
 
-/// The operand or result that spans whole rows is the one of the highest rank:
-/// row scalars have the same shape without the last dimension.
 std::optional<RowSpace> getRowSpace(Operation *op) {
-  RankedTensorType full;
-  auto consider = [&](Type type) {
-    auto tensor = dyn_cast<RankedTensorType>(type);
-    if (tensor && (!full || tensor.getRank() > full.getRank()))
-      full = tensor;
-  };
-  // A gain is a vector over columns; the input alone tells the rows.
-  if (auto scaleColumns = dyn_cast<ScaleColumnsOp>(op)) {
-    consider(scaleColumns.getInput().getType());
-  } else {
-    for (Type type : op->getOperandTypes())
-      consider(type);
-    for (Type type : op->getResultTypes())
-      consider(type);
-  }
+  RankedTensorType full = wholeRowsType(op);
   if (!full || full.getRank() < 1 || !full.hasStaticShape())
     return std::nullopt;
   return RowSpace{llvm::to_vector(full.getShape().drop_back()),
@@ -73,9 +57,9 @@ std::optional<RowSpace> getRowSpace(Operation *op) {
 }
 
 /// Computing these again is cheaper than writing and reading the result: each
-/// costs one multiplication per element.
+/// costs one multiplication or addition per element.
 bool isCheap(Operation *op) {
-  return isa<RowScaleOp, ScaleColumnsOp, ScaleOp>(op);
+  return isa<RowScaleOp, ScaleColumnsOp, ScaleOp, AddBiasOp>(op);
 }
 
 /// Gives every row op that reads a cheap op a clone of its own; readers that
@@ -88,7 +72,7 @@ void cloneCheapOps(Block &block) {
     SmallVector<OpOperand *> rowUses;
     bool otherUses = false;
     for (OpOperand &use : op.getUses()) {
-      if (isRowOp(use.getOwner()) &&
+      if (isRowOp(use.getOwner()) && !isSharedByRows(use) &&
           getRowSpace(use.getOwner()) == getRowSpace(&op))
         rowUses.push_back(&use);
       else
@@ -135,10 +119,12 @@ public:
       return std::make_pair(symbol.getAttr(), static_cast<unsigned>(storage));
     };
     for (unsigned i = 0; i < ops.size(); ++i) {
-      for (Value operand : ops[i]->getOperands())
-        if (Operation *producer = operand.getDefiningOp()) {
+      for (OpOperand &operand : ops[i]->getOpOperands())
+        if (Operation *producer = operand.get().getDefiningOp()) {
           producers[i].push_back(index.lookup(producer));
           successors[producers[i].back()].push_back(i);
+          if (isRowOp(ops[i]) && isSharedByRows(operand))
+            shared.push_back({producers[i].back(), i});
           if (auto get = dyn_cast<GetOp>(producer))
             readers[getKey(get.getSymbolAttr(), get.getStorage())].push_back(i);
         }
@@ -175,7 +161,8 @@ public:
         if (a == b)
           continue;
         std::optional<RowSpace> space = unify(a, b);
-        if (!space || reachesThroughOthers(a, b) || reachesThroughOthers(b, a))
+        if (!space || sharesAcross(a, b) || reachesThroughOthers(a, b) ||
+            reachesThroughOthers(b, a))
           continue;
         merge(a, b);
         spaces[b] = space;
@@ -217,6 +204,15 @@ private:
     if (holdsScalarsOf(b, a))
       return spaces[a];
     return std::nullopt;
+  }
+
+  /// Whether one group makes what all rows of the other read: it must then be
+  /// complete before the other's first row.
+  bool sharesAcross(unsigned a, unsigned b) {
+    return llvm::any_of(shared, [&](std::pair<unsigned, unsigned> edge) {
+      unsigned from = group[edge.first], to = group[edge.second];
+      return (from == a && to == b) || (from == b && to == a);
+    });
   }
 
   /// Kahn's algorithm; of the groups that are ready, the one whose last member
@@ -286,6 +282,8 @@ private:
   SmallVector<std::optional<RowSpace>> spaces;  // group of row ops to rows
   SmallVector<SmallVector<unsigned>> producers; // op to ops
   SmallVector<SmallVector<unsigned>> successors;
+  /// From an op to one whose rows all read its result.
+  SmallVector<std::pair<unsigned, unsigned>> shared;
   SmallVector<unsigned> group;                // op to group
   SmallVector<SmallVector<unsigned>> members; // ascending; empty: merged away
   SmallVector<unsigned> order;                // groups, topologically

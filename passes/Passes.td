@@ -212,9 +212,10 @@ def Cluster : Pass<"lns-cluster", "::mlir::func::FuncOp"> {
   let summary = "Group row ops that feed each other into one kernel";
   let description = [{
     Row ops over the same rows and width become one `lns.cluster` when no path
-    through another op lies between them. Ops that cost one multiplication per
-    element (`row_scale`, `scale_columns`, `scale`) are first cloned for each
-    row op that reads them, so that their results never reach memory.
+    through another op lies between them, and neither makes what all rows of the
+    other read (a gain, a bias). Ops that cost one multiplication or addition per
+    element (`row_scale`, `scale_columns`, `scale`, `add_bias`) are first cloned
+    for each row op that reads them, so that their results never reach memory.
 
     ```mlir
     %y = lns.residual %x, %f : tensor<2x8x64xf32>

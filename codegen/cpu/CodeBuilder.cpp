@@ -98,9 +98,11 @@ Value CodeBuilder::fma(Value a, Value b, Value c) {
 
 Value CodeBuilder::max(Value a, Value b) {
   // Exactly the maximum instruction of the processor, NaN included.
-  Value greater =
-      arith::CmpFOp::create(*this, loc, arith::CmpFPredicate::OGT, a, b);
-  return select(greater, a, b);
+  return select(greater(a, b), a, b);
+}
+
+Value CodeBuilder::greater(Value a, Value b) {
+  return arith::CmpFOp::create(*this, loc, arith::CmpFPredicate::OGT, a, b);
 }
 
 Value CodeBuilder::select(Value condition, Value a, Value b) {

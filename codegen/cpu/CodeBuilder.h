@@ -66,6 +66,8 @@ public:
   Value fma(Value a, Value b, Value c);
   /// The greater one; `b` when `a` is not a number.
   Value max(Value a, Value b);
+  /// Whether a > b, for `select`; not when one is not a number.
+  Value greater(Value a, Value b);
   Value select(Value condition, Value a, Value b);
   /// e^x in f32 to about 1 ulp; 0 below -88, the greatest finite powers above
   /// 88.4, NaN for NaN.

@@ -5,9 +5,9 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Sums over rows (column_dot, embedding_grad) give each work item a block of
-// columns and go through the rows in order: no atomics, and the same bits for
-// any number of threads.
+// Sums over rows (column_dot, embedding_grad, add_positions_grad) give each
+// work item a block of columns and go through the rows in order: no atomics,
+// and the same bits for any number of threads.
 //
 //===----------------------------------------------------------------------===//
 
@@ -175,6 +175,55 @@ LogicalResult cpu::lowerEmbeddingGrad(EmbeddingGradOp op, KernelSet &set,
       cast<RankedTensorType>(op.getTokens().getType()).getNumElements(),
       type.getDimSize(0)};
   launch.launch.items = blocks.items();
+  launches.push_back(std::move(launch.launch));
+  return success();
+}
+
+LogicalResult cpu::lowerAddPositionsGrad(AddPositionsGradOp op, KernelSet &set,
+                                         Launches &launches) {
+  auto grad = cast<RankedTensorType>(op.getGrad().getType());
+  auto table = cast<RankedTensorType>(op.getResult().getType());
+  int64_t width = table.getShape().back();
+  Builder builder(op.getContext());
+  MemRefType rows = rowBuffer(builder.getF32Type(), width);
+  int64_t time = grad.getDimSize(1);
+  KernelSpec spec;
+  spec.kind = "positions_grad";
+  spec.key = std::to_string(width) + " t" + std::to_string(time);
+  spec.source = "add_positions_grad";
+  spec.buffers = {rows, rows};
+  spec.ints = 1; // sequences
+  LaunchBuilder launch;
+  // One item a position, whose rows are `time` apart; a position beyond the
+  // sequence has none.
+  launch.launch.kernel =
+      set.getKernel(spec, op.getLoc(), [&](CodeBuilder &b, KernelFrame &frame) {
+        auto store = [&](Value sum, Value position, Value column) {
+          b.storeVector(sum, frame.buffers[1], {position, column});
+        };
+        b.loop(frame.begin, frame.end, 1, [&](Value position) {
+          b.chunks(width, 1, [&](Value column, int64_t lanes) {
+            Value zero = b.splat(0.0, lanes);
+            b.ifLess(
+                position, b.index(time),
+                [&] {
+                  auto addRow = [&](Value sequence, ValueRange sum) {
+                    Value row = b.addI(b.mulI(sequence, time), position);
+                    Value x =
+                        b.loadVector(frame.buffers[0], {row, column}, lanes);
+                    return SmallVector<Value>{b.add(sum[0], x)};
+                  };
+                  SmallVector<Value> sum =
+                      b.loop(b.index(0), frame.ints[0], 1, zero, addRow);
+                  store(sum[0], position, column);
+                },
+                [&] { store(zero, position, column); });
+          });
+        });
+      });
+  launch.value(op.getGrad()).value(op.getResult());
+  launch.launch.ints = {grad.getDimSize(0)};
+  launch.launch.items = table.getDimSize(0);
   launches.push_back(std::move(launch.launch));
   return success();
 }

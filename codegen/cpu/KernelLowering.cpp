@@ -26,8 +26,9 @@ KernelLowering::~KernelLowering() = default;
 bool KernelLowering::isKernelOp(Operation *op) {
   return op->hasTrait<lns::OpTrait::RowOp>() ||
          isa<ClusterOp, AttentionOp, AttentionGradOp, ColumnDotOp, EmbeddingOp,
-             EmbeddingGradOp, CrossEntropyOp, CrossEntropyGradOp, MeanOp,
-             MeanGradOp, lns::ConstantOp, ClipFactorOp, AdamWOp>(op);
+             EmbeddingGradOp, AddPositionsGradOp, CrossEntropyOp,
+             CrossEntropyGradOp, MeanOp, MeanGradOp, lns::ConstantOp,
+             ClipFactorOp, AdamWOp>(op);
 }
 
 /// Kernels compute in f32 over static shapes. `partials` of a clip factor is
@@ -75,6 +76,8 @@ LogicalResult KernelLowering::lower(Operation *op,
               [&](auto op) { return lowerEmbedding(op, set, launches); })
           .Case<EmbeddingGradOp>(
               [&](auto op) { return lowerEmbeddingGrad(op, set, launches); })
+          .Case<AddPositionsGradOp>(
+              [&](auto op) { return lowerAddPositionsGrad(op, set, launches); })
           .Case<CrossEntropyOp>(
               [&](auto op) { return lowerCrossEntropy(op, set, launches); })
           .Case<CrossEntropyGradOp>(

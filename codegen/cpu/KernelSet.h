@@ -97,6 +97,8 @@ llvm::LogicalResult lowerEmbedding(EmbeddingOp op, KernelSet &set,
                                    Launches &launches);
 llvm::LogicalResult lowerEmbeddingGrad(EmbeddingGradOp op, KernelSet &set,
                                        Launches &launches);
+llvm::LogicalResult lowerAddPositionsGrad(AddPositionsGradOp op, KernelSet &set,
+                                          Launches &launches);
 llvm::LogicalResult lowerCrossEntropy(CrossEntropyOp op, KernelSet &set,
                                       Launches &launches);
 llvm::LogicalResult lowerCrossEntropyGrad(CrossEntropyGradOp op, KernelSet &set,

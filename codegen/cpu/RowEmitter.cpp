@@ -12,7 +12,8 @@
 // are outputs.
 //
 // A row reduction needs all columns before anything that depends on it can
-// start, so it ends a phase. Each phase is one loop over the columns; an output
+// start, so it ends a phase. (Centering is the reduction to a mean, and an
+// elementwise op after it.) Each phase is one loop over the columns; an output
 // is stored in the first phase that has what it needs, and later phases read it
 // back.
 //
@@ -29,6 +30,8 @@ using namespace lns;
 using namespace lns::cpu;
 
 namespace {
+
+constexpr double kGelu = 2 * 0.79788456080286536; // 2 sqrt(2/pi)
 
 /// Columns [index, index + lanes) of the current row and what is known there.
 struct Column {
@@ -62,7 +65,7 @@ public:
   void emit() {
     b.loop(frame.begin, frame.end, 1, [&](Value item) {
       row = item;
-      time = program.headDim != 0 ? b.remI(row, program.time) : Value();
+      time = program.needsTime ? b.remI(row, program.time) : Value();
       for (Value input : program.inputs)
         if (isScalarInput(input))
           rowScalars[input] = b.load(inputBuffers[input], row);
@@ -75,18 +78,19 @@ private:
   //===--- Phases ---------------------------------------------------------===//
 
   static bool isReduction(Operation *op) {
-    return isa<RowRstdOp, RowDotOp>(op);
+    return isa<RowRstdOp, RowDotOp, CenterRowsOp>(op);
   }
 
   /// Read as one number per row by some op. (A gain has the same rank when
-  /// rows are rank 2.)
+  /// rows are rank 2, a table of positions when they are rank 3.)
   bool isScalarInput(Value input) {
     if (!program.isRowScalar(input))
       return false;
     return llvm::is_contained(program.outputs, input) ||
            llvm::any_of(program.ops, [&](Operation *op) {
-             return !isa<ScaleColumnsOp>(op) &&
-                    llvm::is_contained(op->getOperands(), input);
+             return llvm::any_of(op->getOpOperands(), [&](OpOperand &operand) {
+               return operand.get() == input && !isSharedByRows(operand);
+             });
            });
   }
 
@@ -142,8 +146,9 @@ private:
   /// latency of additions, while exponentials have work enough.
   int64_t getUnroll(bool reduces) {
     for (Operation *op : program.ops)
-      if (isa<GatedActivationOp, GatedActivationGradOp>(op))
-        return 1;
+      if (std::optional<Activation> activation = getActivation(op))
+        if (*activation != Activation::relu)
+          return 1;
     return reduces ? 4 : 2;
   }
 
@@ -234,6 +239,8 @@ private:
 
   Value accumulate(Operation *op, Column &c, Value acc) {
     Value x = column(op->getOperand(0), c);
+    if (isa<CenterRowsOp>(op))
+      return b.add(acc, c.lanes == kLanes ? x : b.padWithZeros(x));
     Value y = isa<RowDotOp>(op) ? column(op->getOperand(1), c) : x;
     if (c.lanes == kLanes)
       return b.fma(x, y, acc);
@@ -244,6 +251,8 @@ private:
     if (isa<RowDotOp>(op))
       return sum;
     Value mean = b.mul(sum, b.real(1.0 / program.width));
+    if (isa<CenterRowsOp>(op))
+      return mean;
     return b.div(b.real(1.0), b.sqrt(b.add(mean, floatOf(op, 0))));
   }
 
@@ -289,7 +298,8 @@ private:
     return b.broadcast(floatOf(op, i), c.lanes);
   }
 
-  Value gain(Value value, Column &c) {
+  /// A gain or bias.
+  Value shared(Value value, Column &c) {
     // A vector that spans whole rows too (rank 1) has a row buffer.
     Value buffer = inputBuffers.lookup(value);
     if (cast<MemRefType>(buffer.getType()).getRank() == 2)
@@ -312,8 +322,18 @@ private:
         .Case<ScaleColumnsOp>([&](ScaleColumnsOp op) {
           Value scale = factor(op, 0, c);
           if (op.getGain())
-            scale = b.mul(scale, gain(op.getGain(), c));
+            scale = b.mul(scale, shared(op.getGain(), c));
           return b.mul(scale, at(0));
+        })
+        .Case<AddBiasOp>([&](AddBiasOp op) {
+          return b.fma(factor(op, 0, c), shared(op.getBias(), c), at(0));
+        })
+        .Case<AddPositionsOp>([&](AddPositionsOp op) {
+          return b.add(at(0), b.loadVector(inputBuffers.lookup(op.getTable()),
+                                           {time, c.index}, c.lanes));
+        })
+        .Case<CenterRowsOp>([&](CenterRowsOp op) {
+          return b.sub(at(0), factor(op.getResult(), c)); // the row's mean
         })
         .Case<RowRstdGradOp>([&](RowRstdGradOp op) {
           Value r = rowScalars[op.getRstd()];
@@ -323,9 +343,14 @@ private:
           return b.mul(b.broadcast(scale, c.lanes), at(0));
         })
         .Case<RopeOp>([&](RopeOp op) { return rotate(op, c); })
-        .Case<GatedActivationOp>([&](auto) {
-          Value gate = at(0);
-          return b.mul(b.mul(gate, b.sigmoid(gate)), at(1));
+        .Case<ActivationOp>([&](ActivationOp op) {
+          return activate(op.getActivation(), at(0), c).value;
+        })
+        .Case<ActivationGradOp>([&](ActivationGradOp op) {
+          return b.mul(at(0), slope(activate(op.getActivation(), at(1), c), c));
+        })
+        .Case<GatedActivationOp>([&](GatedActivationOp op) {
+          return b.mul(activate(op.getActivation(), at(0), c).value, at(1));
         })
         .Case<GatedActivationGradOp>(
             [&](auto grad) { return gatedGrad(grad, result, c); })
@@ -345,16 +370,46 @@ private:
     return b.fma(negative ? b.neg(other) : other, sin, b.mul(own, cos));
   }
 
-  /// With s = sigmoid(gate): d silu = s (1 + gate (1 - s)). Both results share
-  /// the sigmoid.
+  /// act(x), and what its derivative is made of.
+  struct Activated {
+    Activation activation;
+    Value x, value;
+    Value gate; // what multiplies x; relu has none
+  };
+
+  /// All but relu are x * sigmoid(v) with v = x (silu) or, as
+  /// (1 + tanh(u)) / 2 = sigmoid(2u), v = 2 sqrt(2/pi) (x + 0.044715 x^3).
+  Activated activate(Activation activation, Value x, Column &c) {
+    auto splat = [&](double value) { return b.splat(value, c.lanes); };
+    // Not a number stays so: it is the second operand.
+    if (activation == Activation::relu)
+      return {activation, x, b.max(splat(0), x), Value()};
+    Value v = x;
+    if (activation == Activation::gelu_tanh)
+      v = b.mul(x, b.fma(b.mul(x, x), splat(0.044715 * kGelu), splat(kGelu)));
+    Value gate = b.sigmoid(v);
+    return {activation, x, b.mul(x, gate), gate};
+  }
+
+  /// With s = sigmoid(v(x)): d (x s) = s (1 + x (1 - s) v').
+  Value slope(const Activated &a, Column &c) {
+    auto splat = [&](double value) { return b.splat(value, c.lanes); };
+    if (a.activation == Activation::relu)
+      return b.select(b.greater(a.x, splat(0)), splat(1), splat(0));
+    Value rise = a.x;
+    if (a.activation == Activation::gelu_tanh)
+      rise = b.mul(rise, b.fma(b.mul(a.x, a.x), splat(3 * 0.044715 * kGelu),
+                               splat(kGelu)));
+    return b.mul(a.gate, b.fma(rise, b.sub(splat(1), a.gate), splat(1)));
+  }
+
+  /// Both results share the activation.
   Value gatedGrad(GatedActivationGradOp op, OpResult wanted, Column &c) {
     Value grad = column(op.getGrad(), c), gate = column(op.getGate(), c),
           up = column(op.getUp(), c);
-    Value one = b.splat(1.0, c.lanes);
-    Value s = b.sigmoid(gate);
-    Value slope = b.mul(s, b.fma(gate, b.sub(one, s), one));
-    c.known[op.getGateGrad()] = b.mul(b.mul(grad, up), slope);
-    c.known[op.getUpGrad()] = b.mul(grad, b.mul(gate, s));
+    Activated a = activate(op.getActivation(), gate, c);
+    c.known[op.getGateGrad()] = b.mul(b.mul(grad, up), slope(a, c));
+    c.known[op.getUpGrad()] = b.mul(grad, a.value);
     return c.known[wanted];
   }
 

@@ -26,7 +26,7 @@ static SmallVector<double> getScales(Operation *op) {
       })
       .Case<ScaleOp>(
           [](auto op) { return Scales{op.getFactor().convertToDouble()}; })
-      .Case<ScaleColumnsOp>(
+      .Case<ScaleColumnsOp, AddBiasOp>(
           [](auto op) { return Scales{op.getScale().convertToDouble()}; })
       .Case<RowRstdOp>(
           [](auto op) { return Scales{op.getEps().convertToDouble()}; })
@@ -34,21 +34,13 @@ static SmallVector<double> getScales(Operation *op) {
 }
 
 /// Finds the rank, width and rows that the program works on: those of its
-/// values of the highest rank. The gain of scale_columns does not count.
+/// values of the highest rank.
 static void findRowSpace(RowProgram &program) {
   RankedTensorType full;
-  auto consider = [&](Value value) {
-    auto type = cast<RankedTensorType>(value.getType());
+  for (Operation *op : program.ops) {
+    RankedTensorType type = wholeRowsType(op);
     if (!full || type.getRank() > full.getRank())
       full = type;
-  };
-  for (Operation *op : program.ops) {
-    if (auto scaleColumns = dyn_cast<ScaleColumnsOp>(op)) {
-      consider(scaleColumns.getInput());
-      continue;
-    }
-    llvm::for_each(op->getOperands(), consider);
-    llvm::for_each(op->getResults(), consider);
   }
   program.rank = full.getRank();
   program.rows = getRows(full);
@@ -81,9 +73,11 @@ static std::pair<unsigned, unsigned> getTables(RopeOp op, int64_t time,
 
 /// Whether the emitter knows the op, in the place that it has.
 static LogicalResult checkRowOp(Operation *op, const RowProgram &program) {
-  bool known = isa<AddOp, ScaleOp, ResidualOp, RowScaleOp, ScaleColumnsOp,
-                   RowRstdOp, RowRstdGradOp, RowDotOp, RopeOp,
-                   GatedActivationOp, GatedActivationGradOp>(op);
+  bool known =
+      isa<AddOp, ScaleOp, ResidualOp, RowScaleOp, ScaleColumnsOp, AddBiasOp,
+          AddPositionsOp, CenterRowsOp, RowRstdOp, RowRstdGradOp, RowDotOp,
+          RopeOp, ActivationOp, ActivationGradOp, GatedActivationOp,
+          GatedActivationGradOp>(op);
   if (known && !isa<RowRstdOp, RowDotOp>(op) &&
       program.isRowScalar(op->getResult(0)))
     known = isa<AddOp, ScaleOp, ResidualOp>(op);
@@ -121,6 +115,7 @@ FailureOr<RowProgram> cpu::buildRowProgram(Operation *op, KernelSet &set) {
     program.firstFloat[inner] = program.floats.size();
     for (double scale : getScales(inner))
       program.floats.push_back(scale);
+    program.needsTime |= isa<RopeOp, AddPositionsOp>(inner);
     auto rope = dyn_cast<RopeOp>(inner);
     if (!rope)
       continue;
@@ -136,11 +131,18 @@ FailureOr<RowProgram> cpu::buildRowProgram(Operation *op, KernelSet &set) {
   return program;
 }
 
+std::optional<Activation> cpu::getActivation(Operation *op) {
+  return TypeSwitch<Operation *, std::optional<Activation>>(op)
+      .Case<ActivationOp, ActivationGradOp, GatedActivationOp,
+            GatedActivationGradOp>([](auto op) { return op.getActivation(); })
+      .Default([](Operation *) { return std::nullopt; });
+}
+
 std::string cpu::getStructuralKey(const RowProgram &program) {
   std::string key;
   llvm::raw_string_ostream stream(key);
   stream << "w" << program.width << " r" << program.rank;
-  if (program.headDim != 0)
+  if (program.needsTime)
     stream << " t" << program.time;
   llvm::DenseMap<Value, unsigned> numbers;
   auto number = [&](Value value) {
@@ -157,10 +159,8 @@ std::string cpu::getStructuralKey(const RowProgram &program) {
       stream << number(operand) << ",";
     if (auto rope = dyn_cast<RopeOp>(op))
       stream << rope.getHeadDim() << (rope.getInverse() ? " inverse" : "");
-    if (auto gated = dyn_cast<GatedActivationOp>(op))
-      stream << stringifyActivation(gated.getActivation());
-    if (auto gated = dyn_cast<GatedActivationGradOp>(op))
-      stream << stringifyActivation(gated.getActivation());
+    if (std::optional<Activation> activation = getActivation(op))
+      stream << stringifyActivation(*activation);
     stream << ")";
     for (Value result : op->getResults())
       stream << number(result) << ",";
@@ -168,6 +168,13 @@ std::string cpu::getStructuralKey(const RowProgram &program) {
   for (Value output : program.outputs)
     stream << " o" << number(output);
   return key;
+}
+
+bool RowProgram::isTable(Value value) const {
+  return llvm::any_of(ops, [&](Operation *op) {
+    auto positions = dyn_cast<AddPositionsOp>(op);
+    return positions && positions.getTable() == value;
+  });
 }
 
 bool cpu::computesNorm(const RowProgram &program) {
@@ -202,8 +209,8 @@ LogicalResult cpu::lowerRowOps(Operation *op, KernelSet &set,
   Type f32 = Float32Type::get(op->getContext());
   auto bufferOf = [&](Value value) {
     auto type = cast<RankedTensorType>(value.getType());
-    return type.getRank() == program.rank ? rowBuffer(f32, program.width)
-                                          : flatBuffer(f32);
+    bool hasColumns = type.getRank() == program.rank || program.isTable(value);
+    return hasColumns ? rowBuffer(f32, program.width) : flatBuffer(f32);
   };
   LaunchBuilder launch;
   for (auto [inner, outer] : llvm::zip(program.inputs, program.outerInputs)) {

@@ -25,6 +25,8 @@ struct RowProgram {
   llvm::SmallVector<mlir::Value> outerInputs, outerOutputs;
   /// Of full rows. `time` is the last but one extent, 1 if there is none.
   int64_t rank = 0, rows = 1, width = 1, time = 1;
+  /// Whether an op asks which time a row is at.
+  bool needsTime = false;
   /// Head size of the rotations inside, 0 if there are none.
   int64_t headDim = 0;
   /// Scale factors of the ops, in the ops' order: launch arguments.
@@ -37,7 +39,13 @@ struct RowProgram {
     return mlir::cast<mlir::RankedTensorType>(value.getType()).getRank() ==
            rank - 1;
   }
+  /// Whether a value is a table of positions: [positions, width].
+  bool isTable(mlir::Value value) const;
 };
+
+/// The function that an op applies, if it is an activation or the gradient of
+/// one.
+std::optional<Activation> getActivation(mlir::Operation *op);
 
 /// Fails with an error at `op` when there is no kernel for this combination.
 llvm::FailureOr<RowProgram> buildRowProgram(mlir::Operation *op,

@@ -11,6 +11,10 @@ func.func @rows(%x: tensor<2x4x8xbf16>, %g: tensor<8xf32>, %d: tensor<2x4xf32>) 
   %q = lns.row_dot %x, %s : (tensor<2x4x8xbf16>, tensor<2x4x8xbf16>) -> tensor<2x4xf32>
   // CHECK: lns.row_rstd_grad {{.*}} : (tensor<2x4x8xbf16>, tensor<2x4xf32>, tensor<2x4xf32>) -> tensor<2x4x8xbf16>
   %dx = lns.row_rstd_grad %x, %r, %d : (tensor<2x4x8xbf16>, tensor<2x4xf32>, tensor<2x4xf32>) -> tensor<2x4x8xbf16>
+  // CHECK: lns.add_bias {{.*}} : tensor<2x4x8xbf16>, tensor<8xf32>
+  %bias = lns.add_bias %x, %g : tensor<2x4x8xbf16>, tensor<8xf32>
+  // CHECK: lns.center_rows {{.*}} : tensor<2x4x8xbf16>
+  %center = lns.center_rows %x : tensor<2x4x8xbf16>
   // CHECK: lns.scale_columns {{.*}} : tensor<2x4x8xbf16>, tensor<8xf32>
   %c = lns.scale_columns %x, %g : tensor<2x4x8xbf16>, tensor<8xf32>
   // CHECK: lns.column_dot {{.*}} : (tensor<2x4x8xbf16>, tensor<2x4x8xbf16>) -> tensor<8xf32>
@@ -46,7 +50,11 @@ func.func @products(%x: tensor<4x8xbf16>, %w: tensor<6x8xbf16>, %v: tensor<6x8xf
 
 // Tables and their gradients are f32, rows of them bf16; the loss is f32.
 // CHECK-LABEL: func.func @ends
-func.func @ends(%e: tensor<16x8xf32>, %t: tensor<2x4xi32>, %x: tensor<2x4x16xbf16>, %d: tensor<2x4xf32>) {
+func.func @ends(%e: tensor<16x8xf32>, %t: tensor<2x4xi32>, %x: tensor<2x4x16xbf16>, %d: tensor<2x4xf32>, %p: tensor<5x16xf32>) {
+  // CHECK: lns.add_positions {{.*}} : tensor<2x4x16xbf16>, tensor<5x16xf32>
+  %positions = lns.add_positions %x, %p : tensor<2x4x16xbf16>, tensor<5x16xf32>
+  // CHECK: lns.add_positions_grad {{.*}} : (tensor<2x4x16xbf16>) -> tensor<5x16xf32>
+  %dp = lns.add_positions_grad %x : (tensor<2x4x16xbf16>) -> tensor<5x16xf32>
   // CHECK: lns.embedding {{.*}} : (tensor<16x8xf32>, tensor<2x4xi32>) -> tensor<2x4x8xbf16>
   %y = lns.embedding %e, %t : (tensor<16x8xf32>, tensor<2x4xi32>) -> tensor<2x4x8xbf16>
   // CHECK: lns.embedding_grad {{.*}} : (tensor<2x4x8xbf16>, tensor<2x4xi32>) -> tensor<16x8xf32>

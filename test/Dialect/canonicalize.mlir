@@ -61,6 +61,41 @@ func.func @unknown_seed(%s: tensor<f32>, %x: tensor<4xf32>) -> (tensor<2x3xf32>,
   return %d, %y : tensor<2x3xf32>, tensor<4xf32>
 }
 
+// Centering rows that are centered changes nothing: after another centering, or
+// where each centered row was only multiplied by a number.
+// CHECK-LABEL: func.func @centered
+// CHECK-SAME:  %[[X:[a-z0-9]+]]: tensor<4x8xf32>, %[[R:[a-z0-9]+]]: tensor<4xf32>
+// CHECK-NEXT:  %[[C:.*]] = lns.center_rows %[[X]]
+// CHECK-NEXT:  %[[A:.*]] = lns.scale_columns %[[C]] scale(5.000000e-01)
+// CHECK-NEXT:  %[[B:.*]] = lns.row_scale %[[A]], %[[R]]
+// CHECK-NEXT:  %[[D:.*]] = lns.row_rstd_grad %[[B]], %[[R]], %[[R]]
+// CHECK-NEXT:  %[[E:.*]] = lns.scale %[[D]] factor(3.000000e+00)
+// CHECK-NEXT:  return %[[C]], %[[E]]
+func.func @centered(%x: tensor<4x8xf32>, %r: tensor<4xf32>) -> (tensor<4x8xf32>, tensor<4x8xf32>) {
+  %c = lns.center_rows %x : tensor<4x8xf32>
+  %twice = lns.center_rows %c : tensor<4x8xf32>
+  %a = lns.scale_columns %c scale(0.5) : tensor<4x8xf32>
+  %b = lns.row_scale %a, %r : tensor<4x8xf32>, tensor<4xf32>
+  %d = lns.row_rstd_grad %b, %r, %r : (tensor<4x8xf32>, tensor<4xf32>, tensor<4xf32>) -> tensor<4x8xf32>
+  %e = lns.scale %d factor(3.0) : tensor<4x8xf32>
+  %z = lns.center_rows %e : tensor<4x8xf32>
+  return %twice, %z : tensor<4x8xf32>, tensor<4x8xf32>
+}
+
+// A gain moves the mean, and so do a bias and what is not known.
+// CHECK-LABEL: func.func @not_centered
+// CHECK-COUNT-4: lns.center_rows
+func.func @not_centered(%x: tensor<4x8xf32>, %g: tensor<8xf32>) -> (tensor<4x8xf32>, tensor<4x8xf32>, tensor<4x8xf32>) {
+  %c = lns.center_rows %x : tensor<4x8xf32>
+  %a = lns.scale_columns %c, %g : tensor<4x8xf32>, tensor<8xf32>
+  %b = lns.add_bias %c, %g : tensor<4x8xf32>, tensor<8xf32>
+  %s = lns.scale %x factor(2.0) : tensor<4x8xf32>
+  %ca = lns.center_rows %a : tensor<4x8xf32>
+  %cb = lns.center_rows %b : tensor<4x8xf32>
+  %cs = lns.center_rows %s : tensor<4x8xf32>
+  return %ca, %cb, %cs : tensor<4x8xf32>, tensor<4x8xf32>, tensor<4x8xf32>
+}
+
 // Unused ops vanish, but those that write parameters do not.
 // CHECK-LABEL: func.func @effects
 // CHECK-NOT:   lns.row_rstd

@@ -311,6 +311,42 @@ func.func @attention(%q: tensor<2x4x8xf32>) {
 
 // -----
 
+// lns.add_positions (C1): the rank.
+func.func @add_positions(%x: tensor<4x8xf32>, %t: tensor<4x8xf32>) {
+  // expected-error @below {{input has type 'tensor<4x8xf32>', expected [batch, time, features]}}
+  %y = lns.add_positions %x, %t : tensor<4x8xf32>, tensor<4x8xf32>
+  return
+}
+
+// -----
+
+// lns.add_positions (C1): columns.
+func.func @add_positions(%x: tensor<?x?x8xf32>, %t: tensor<4x6xf32>) {
+  // expected-error @below {{input has 8 columns, but table of type 'tensor<4x6xf32>' has 6}}
+  %y = lns.add_positions %x, %t : tensor<?x?x8xf32>, tensor<4x6xf32>
+  return
+}
+
+// -----
+
+// lns.add_positions (C2)
+func.func @add_positions(%x: tensor<2x4x8xf32>, %t: tensor<3x8xf32>) {
+  // expected-error @below {{input has 4 positions, but table has rows for 3; use shorter sequences or a longer table}}
+  %y = lns.add_positions %x, %t : tensor<2x4x8xf32>, tensor<3x8xf32>
+  return
+}
+
+// -----
+
+// lns.add_positions (C3)
+func.func @add_positions(%x: tensor<2x4x8xf32>, %t: tensor<4x8xf64>) {
+  // expected-error @below {{table has element type 'f64', but input of element type 'f32' needs 'f32'}}
+  %y = lns.add_positions %x, %t : tensor<2x4x8xf32>, tensor<4x8xf64>
+  return
+}
+
+// -----
+
 // lns.residual (C1)
 func.func @residual(%x: tensor<2x4x8xf32>) {
   // expected-error @below {{skip_scale must be finite, got nan}}

@@ -53,10 +53,28 @@ func.func @attention(%q: tensor<2x4x8xf32>, %k: tensor<2x4x4xf32>) {
   return
 }
 
+// The sequence may be shorter than the table, or not known.
+// CHECK-LABEL: func.func @positions
+func.func @positions(%x: tensor<2x4x8xf32>, %y: tensor<?x?x8xf32>, %t: tensor<16x8xf32>) {
+  // CHECK: lns.add_positions %{{.*}}, %{{.*}} : tensor<2x4x8xf32>, tensor<16x8xf32>
+  %0 = lns.add_positions %x, %t : tensor<2x4x8xf32>, tensor<16x8xf32>
+  // CHECK: lns.add_positions %{{.*}}, %{{.*}} : tensor<?x?x8xf32>, tensor<16x8xf32>
+  %1 = lns.add_positions %y, %t : tensor<?x?x8xf32>, tensor<16x8xf32>
+  return
+}
+
 // CHECK-LABEL: func.func @elementwise
 func.func @elementwise(%x: tensor<2x4x8xf32>) {
   // CHECK: lns.gated_activation silu %{{.*}}, %{{.*}} : tensor<2x4x8xf32>
   %g = lns.gated_activation silu %x, %x : tensor<2x4x8xf32>
+  // CHECK: lns.gated_activation gelu_tanh %{{.*}}, %{{.*}} : tensor<2x4x8xf32>
+  %h = lns.gated_activation gelu_tanh %x, %x : tensor<2x4x8xf32>
+  // CHECK: lns.activation gelu_tanh %{{.*}} : tensor<2x4x8xf32>
+  %0 = lns.activation gelu_tanh %x : tensor<2x4x8xf32>
+  // CHECK: lns.activation relu %{{.*}} : tensor<2x4x8xf32>
+  %1 = lns.activation relu %x : tensor<2x4x8xf32>
+  // CHECK: lns.activation silu %{{.*}} : tensor<2x4x8xf32>
+  %2 = lns.activation silu %x : tensor<2x4x8xf32>
   // CHECK: lns.residual %{{.*}}, %{{.*}} {branch_scale = 2.500000e-01 : f64, skip_scale = 5.000000e-01 : f64} : tensor<2x4x8xf32>
   %r = lns.residual %x, %g {skip_scale = 0.5 : f64, branch_scale = 0.25 : f64} : tensor<2x4x8xf32>
   return

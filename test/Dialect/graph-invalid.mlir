@@ -54,18 +54,18 @@ func.func @set(%v: tensor<4xf32>) {
 // -----
 
 // lns.matmul (C1): the rank of an operand.
-func.func @matmul(%a: tensor<4xf32>, %b: tensor<4x6xf32>) {
-  // expected-error @below {{a has type 'tensor<4xf32>', expected at least two dimensions}}
-  %c = lns.matmul %a, %b : (tensor<4xf32>, tensor<4x6xf32>) -> tensor<1x6xf32>
+func.func @matmul(%a: tensor<f32>, %b: tensor<4x6xf32>) {
+  // expected-error @below {{a has type 'tensor<f32>', expected at least one dimension}}
+  %c = lns.matmul %a, %b : (tensor<f32>, tensor<4x6xf32>) -> tensor<1x6xf32>
   return
 }
 
 // -----
 
 // lns.matmul (C1): the rank of the result.
-func.func @matmul(%a: tensor<2x4xf32>, %b: tensor<4x6xf32>) {
-  // expected-error @below {{result has type 'tensor<12xf32>', expected at least two dimensions}}
-  %c = lns.matmul %a, %b : (tensor<2x4xf32>, tensor<4x6xf32>) -> tensor<12xf32>
+func.func @matmul(%a: tensor<1x4xf32>, %b: tensor<4x1xf32>) {
+  // expected-error @below {{result has type 'tensor<f32>', expected at least one dimension}}
+  %c = lns.matmul %a, %b : (tensor<1x4xf32>, tensor<4x1xf32>) -> tensor<f32>
   return
 }
 
@@ -421,6 +421,87 @@ func.func @cross_entropy_grad(%x: tensor<2x4x8xf32>, %t: tensor<2x4xi32>, %l: te
 
 // -----
 
+// lns.add_bias (C1): the input.
+func.func @add_bias(%x: tensor<f32>, %b: tensor<8xf32>) {
+  // expected-error @below {{input has type 'tensor<f32>', expected at least one dimension}}
+  %y = lns.add_bias %x, %b : tensor<f32>, tensor<8xf32>
+  return
+}
+
+// -----
+
+// lns.add_bias (C1): the bias.
+func.func @add_bias(%x: tensor<2x4x8xf32>, %b: tensor<4xf32>) {
+  // expected-error @below {{bias has type 'tensor<4xf32>', expected 'tensor<8xf32>' from input}}
+  %y = lns.add_bias %x, %b : tensor<2x4x8xf32>, tensor<4xf32>
+  return
+}
+
+// -----
+
+// lns.add_bias (C1): the scale.
+func.func @add_bias(%x: tensor<2x4x8xf32>, %b: tensor<8xf32>) {
+  // expected-error @below {{scale must be finite, got nan}}
+  %y = lns.add_bias %x, %b scale(0x7FF8000000000000) : tensor<2x4x8xf32>, tensor<8xf32>
+  return
+}
+
+// -----
+
+// lns.center_rows (C1)
+func.func @center_rows(%x: tensor<f32>) {
+  // expected-error @below {{input has type 'tensor<f32>', expected at least one dimension}}
+  %y = lns.center_rows %x : tensor<f32>
+  return
+}
+
+// -----
+
+// lns.add_positions_grad (C1): the rank.
+func.func @add_positions_grad(%x: tensor<4x8xf32>) {
+  // expected-error @below {{grad has type 'tensor<4x8xf32>', expected [batch, time, features]}}
+  %y = lns.add_positions_grad %x : (tensor<4x8xf32>) -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
+// lns.add_positions_grad (C1): columns.
+func.func @add_positions_grad(%x: tensor<2x4x8xf32>) {
+  // expected-error @below {{grad has 8 columns, but result of type 'tensor<4x6xf32>' has 6}}
+  %y = lns.add_positions_grad %x : (tensor<2x4x8xf32>) -> tensor<4x6xf32>
+  return
+}
+
+// -----
+
+// lns.add_positions_grad (C2)
+func.func @add_positions_grad(%x: tensor<2x4x8xf32>) {
+  // expected-error @below {{grad has 4 positions, but result has rows for 3; use shorter sequences or a longer table}}
+  %y = lns.add_positions_grad %x : (tensor<2x4x8xf32>) -> tensor<3x8xf32>
+  return
+}
+
+// -----
+
+// lns.add_positions_grad (C3)
+func.func @add_positions_grad(%x: tensor<2x4x8xf32>) {
+  // expected-error @below {{result has element type 'f64', but grad of element type 'f32' needs 'f32'}}
+  %y = lns.add_positions_grad %x : (tensor<2x4x8xf32>) -> tensor<4x8xf64>
+  return
+}
+
+// -----
+
+// lns.activation_grad: one type.
+func.func @activation_grad(%x: tensor<4x8xf32>, %y: tensor<4x6xf32>) {
+  // expected-error @below {{failed to verify that all of {grad, input, result} have same type}}
+  %z = "lns.activation_grad"(%x, %y) {activation = #lns<activation relu>} : (tensor<4x8xf32>, tensor<4x6xf32>) -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
 // lns.clip_factor (C1): gradients.
 func.func @clip(%o: tensor<8xf32>) {
   // expected-error @below {{has no gradient, expected at least one}}
@@ -593,6 +674,35 @@ func.func @cluster(%x: tensor<f32>) {
   %y = lns.cluster(%a = %x) : (tensor<f32>) -> tensor<f32> {
     %s = lns.scale %a factor(2.0) : tensor<f32>
     lns.yield %s : tensor<f32>
+  }
+  return
+}
+
+// -----
+
+// lns.cluster (C3): a bias that is made inside would not be there for the first
+// row.
+func.func @cluster(%x: tensor<8xf32>) {
+  // expected-error @below {{computes what 'lns.add_bias' reads the same for all rows, which must come from outside}}
+  %y = lns.cluster(%a = %x) : (tensor<8xf32>) -> tensor<8xf32> {
+    // expected-note @below {{it is computed here}}
+    %b = lns.scale %a factor(2.0) : tensor<8xf32>
+    %z = lns.add_bias %a, %b : tensor<8xf32>, tensor<8xf32>
+    lns.yield %z : tensor<8xf32>
+  }
+  return
+}
+
+// -----
+
+// lns.cluster (C3): a table of positions is no number per row.
+func.func @cluster(%x: tensor<4x3x3xf32>, %t: tensor<4x3xf32>) {
+  // expected-error @below {{reads a table of positions in another way, too}}
+  %y = lns.cluster(%a = %x, %b = %t) : (tensor<4x3x3xf32>, tensor<4x3xf32>) -> tensor<4x3x3xf32> {
+    // expected-note @below {{the other reader is here}}
+    %z = lns.row_scale %a, %b : tensor<4x3x3xf32>, tensor<4x3xf32>
+    %u = lns.add_positions %z, %b : tensor<4x3x3xf32>, tensor<4x3xf32>
+    lns.yield %u : tensor<4x3x3xf32>
   }
   return
 }

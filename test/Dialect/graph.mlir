@@ -17,7 +17,7 @@ func.func @storage() {
 }
 
 // CHECK-LABEL: func.func @matmul
-func.func @matmul(%a: tensor<2x3x8xf32>, %b: tensor<8x6xf32>, %c: tensor<2x3x6xf32>, %bt: tensor<6x8xf32>) {
+func.func @matmul(%a: tensor<2x3x8xf32>, %b: tensor<8x6xf32>, %c: tensor<2x3x6xf32>, %bt: tensor<6x8xf32>, %v: tensor<8xf32>) {
   // CHECK: lns.matmul %{{.*}}, %{{.*}} : (tensor<2x3x8xf32>, tensor<8x6xf32>) -> tensor<2x3x6xf32>
   %0 = lns.matmul %a, %b : (tensor<2x3x8xf32>, tensor<8x6xf32>) -> tensor<2x3x6xf32>
   // CHECK: lns.matmul %{{.*}}, %{{.*}} transpose_a : (tensor<2x3x8xf32>, tensor<2x3x6xf32>) -> tensor<8x6xf32>
@@ -26,6 +26,11 @@ func.func @matmul(%a: tensor<2x3x8xf32>, %b: tensor<8x6xf32>, %c: tensor<2x3x6xf
   %2 = lns.matmul %a, %bt transpose_b : (tensor<2x3x8xf32>, tensor<6x8xf32>) -> tensor<2x3x6xf32>
   // CHECK: lns.matmul %{{.*}}, %{{.*}} transpose_a transpose_b : (tensor<8x6xf32>, tensor<2x3x8xf32>) -> tensor<6x6xf32>
   %3 = lns.matmul %b, %a transpose_a transpose_b : (tensor<8x6xf32>, tensor<2x3x8xf32>) -> tensor<6x6xf32>
+  // A vector is one row: its transpose times another is their outer product.
+  // CHECK: lns.matmul %{{.*}}, %{{.*}} : (tensor<8xf32>, tensor<8x6xf32>) -> tensor<6xf32>
+  %4 = lns.matmul %v, %b : (tensor<8xf32>, tensor<8x6xf32>) -> tensor<6xf32>
+  // CHECK: lns.matmul %{{.*}}, %{{.*}} transpose_a : (tensor<8xf32>, tensor<6xf32>) -> tensor<8x6xf32>
+  %5 = lns.matmul %v, %4 transpose_a : (tensor<8xf32>, tensor<6xf32>) -> tensor<8x6xf32>
   return
 }
 
@@ -44,6 +49,12 @@ func.func @folded_norm(%x: tensor<2x4x8xf32>, %g: tensor<8xf32>) {
   %3 = lns.scale_columns %x, %g : tensor<2x4x8xf32>, tensor<8xf32>
   // CHECK: lns.scale_columns %{{.*}} scale(5.000000e-01) : tensor<2x4x8xf32>
   %4 = lns.scale_columns %x scale(0.5) : tensor<2x4x8xf32>
+  // CHECK: lns.add_bias %{{.*}}, %{{.*}} : tensor<2x4x8xf32>, tensor<8xf32>
+  %7 = lns.add_bias %x, %g : tensor<2x4x8xf32>, tensor<8xf32>
+  // CHECK: lns.add_bias %{{.*}}, %{{.*}} scale(5.000000e-01) : tensor<2x4x8xf32>, tensor<8xf32>
+  %8 = lns.add_bias %x, %g scale(0.5) : tensor<2x4x8xf32>, tensor<8xf32>
+  // CHECK: lns.center_rows %{{.*}} : tensor<2x4x8xf32>
+  %9 = lns.center_rows %x : tensor<2x4x8xf32>
   // CHECK: lns.column_dot %{{.*}}, %{{.*}} scale(5.000000e-01) : (tensor<2x4x8xf32>, tensor<2x4x8xf32>) -> tensor<8xf32>
   %5 = lns.column_dot %x, %x scale(0.5) : (tensor<2x4x8xf32>, tensor<2x4x8xf32>) -> tensor<8xf32>
   // CHECK: lns.column_dot %{{.*}} : (tensor<2x4x8xf32>) -> tensor<8xf32>
@@ -73,6 +84,10 @@ func.func @adjoints(%x: tensor<2x4x8xf32>, %k: tensor<2x4x4xf32>, %tokens: tenso
     -> (tensor<2x4x8xf32>, tensor<2x4x4xf32>, tensor<2x4x4xf32>)
   // CHECK: lns.gated_activation_grad silu %{{.*}}, %{{.*}}, %{{.*}} : tensor<2x4x8xf32>
   %2:2 = lns.gated_activation_grad silu %x, %x, %x : tensor<2x4x8xf32>
+  // CHECK: lns.activation_grad gelu_tanh %{{.*}}, %{{.*}} : tensor<2x4x8xf32>
+  %5 = lns.activation_grad gelu_tanh %x, %x : tensor<2x4x8xf32>
+  // CHECK: lns.add_positions_grad %{{.*}} : (tensor<2x4x8xf32>) -> tensor<16x8xf32>
+  %6 = lns.add_positions_grad %x : (tensor<2x4x8xf32>) -> tensor<16x8xf32>
   // CHECK: lns.cross_entropy_grad %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}} : (tensor<2x4x8xf32>, tensor<2x4xi32>, tensor<2x4xf32>, tensor<2x4xf32>) -> tensor<2x4x8xf32>
   %3 = lns.cross_entropy_grad %x, %tokens, %rows, %rows : (tensor<2x4x8xf32>, tensor<2x4xi32>, tensor<2x4xf32>, tensor<2x4xf32>) -> tensor<2x4x8xf32>
   // CHECK: lns.mean_grad %{{.*}} : (tensor<f32>) -> tensor<2x4xf32>

@@ -135,3 +135,11 @@ func.func @declarative(%x: tensor<2x8xf32>, %w: tensor<6x8xf32>) {
 // expected-error @below {{'lns.model' op expects a non-empty block}}
 lns.model @empty(%tokens: tensor<?x?xi32>) {
 }
+
+// -----
+
+func.func @activation(%x: tensor<2x8xf32>) {
+  // expected-error @below {{expected ::lns::Activation to be one of: silu, gelu_tanh, relu}}
+  // expected-error @below {{failed to parse LNS_ActivationAttr parameter 'value'}}
+  %y = lns.activation gelu %x : tensor<2x8xf32>
+}

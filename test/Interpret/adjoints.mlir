@@ -308,3 +308,111 @@ func.func @loss_bf16(%e: tensor<16x4xf32>, %t: tensor<2x3xi32>, %u: tensor<2x3xi
   %m = lns.mean %l#0 : (tensor<2x3xf32>) -> tensor<f32>
   return %m : tensor<f32>
 }
+
+// -----
+
+// The mean and the spread of a LayerNorm both depend on all of the row.
+// CHECK: norm_layer{{.*}}argument 0 agrees
+// CHECK: norm_layer{{.*}}argument 1 agrees
+// CHECK: norm_layer{{.*}}argument 2 agrees
+func.func @norm_layer(%x: tensor<2x3x4xf64>, %g: tensor<4xf64>, %b: tensor<4xf64>) -> tensor<2x3x4xf64> {
+  %y = lns.norm layer %x, %g bias(%b) eps(1.0e-2) scale(0.25) : tensor<2x3x4xf64>, tensor<4xf64>, tensor<4xf64>
+  return %y : tensor<2x3x4xf64>
+}
+
+// -----
+
+// CHECK: norm_layer_bias{{.*}}argument 0 agrees
+// CHECK: norm_layer_bias{{.*}}argument 1 agrees
+func.func @norm_layer_bias(%x: tensor<2x3x4xf64>, %b: tensor<4xf64>) -> tensor<2x3x4xf64> {
+  %y = lns.norm layer %x bias(%b) : tensor<2x3x4xf64>, tensor<4xf64>
+  return %y : tensor<2x3x4xf64>
+}
+
+// -----
+
+// CHECK: norm_layer_plain{{.*}}argument 0 agrees
+func.func @norm_layer_plain(%x: tensor<2x3x4xf64>) -> tensor<2x3x4xf64> {
+  %y = lns.norm layer %x : tensor<2x3x4xf64>
+  return %y : tensor<2x3x4xf64>
+}
+
+// -----
+
+// A vector is one row, for the linear and for the products of its adjoint.
+// CHECK: linear_vector{{.*}}argument 0 agrees
+// CHECK: linear_vector{{.*}}argument 1 agrees
+// CHECK: linear_vector{{.*}}argument 2 agrees
+func.func @linear_vector(%x: tensor<4xf64>, %w: tensor<5x4xf64>, %b: tensor<5xf64>) -> tensor<5xf64> {
+  %y = lns.linear %x, %w bias(%b) {alpha = 0.3 : f64} : (tensor<4xf64>, tensor<5x4xf64>, tensor<5xf64>) -> tensor<5xf64>
+  return %y : tensor<5xf64>
+}
+
+// -----
+
+// CHECK: activation_silu{{.*}}argument 0 agrees
+func.func @activation_silu(%x: tensor<2x3x4xf64>) -> tensor<2x3x4xf64> {
+  %y = lns.activation silu %x : tensor<2x3x4xf64>
+  return %y : tensor<2x3x4xf64>
+}
+
+// -----
+
+// CHECK: activation_gelu_tanh{{.*}}argument 0 agrees
+func.func @activation_gelu_tanh(%x: tensor<2x3x4xf64>) -> tensor<2x3x4xf64> {
+  %y = lns.activation gelu_tanh %x : tensor<2x3x4xf64>
+  return %y : tensor<2x3x4xf64>
+}
+
+// -----
+
+// CHECK: activation_relu{{.*}}argument 0 agrees
+func.func @activation_relu(%x: tensor<2x3x4xf64>) -> tensor<2x3x4xf64> {
+  %y = lns.activation relu %x : tensor<2x3x4xf64>
+  return %y : tensor<2x3x4xf64>
+}
+
+// -----
+
+// CHECK: gated_activation_gelu_tanh{{.*}}argument 0 agrees
+// CHECK: gated_activation_gelu_tanh{{.*}}argument 1 agrees
+func.func @gated_activation_gelu_tanh(%g: tensor<2x3x4xf64>, %u: tensor<2x3x4xf64>) -> tensor<2x3x4xf64> {
+  %y = lns.gated_activation gelu_tanh %g, %u : tensor<2x3x4xf64>
+  return %y : tensor<2x3x4xf64>
+}
+
+// -----
+
+// CHECK: gated_activation_relu{{.*}}argument 0 agrees
+// CHECK: gated_activation_relu{{.*}}argument 1 agrees
+func.func @gated_activation_relu(%g: tensor<2x3x4xf64>, %u: tensor<2x3x4xf64>) -> tensor<2x3x4xf64> {
+  %y = lns.gated_activation relu %g, %u : tensor<2x3x4xf64>
+  return %y : tensor<2x3x4xf64>
+}
+
+// -----
+
+// Rows of the table beyond the sequence get a gradient of zero.
+// CHECK: add_positions{{.*}}argument 0 agrees
+// CHECK: add_positions{{.*}}argument 1 agrees
+func.func @add_positions(%x: tensor<2x3x4xf64>, %t: tensor<5x4xf64>) -> tensor<2x3x4xf64> {
+  %y = lns.add_positions %x, %t : tensor<2x3x4xf64>, tensor<5x4xf64>
+  return %y : tensor<2x3x4xf64>
+}
+
+// -----
+
+// CHECK: add_bias{{.*}}argument 0 agrees
+// CHECK: add_bias{{.*}}argument 1 agrees
+func.func @add_bias(%x: tensor<2x3x4xf64>, %b: tensor<4xf64>) -> tensor<2x3x4xf64> {
+  %y = lns.add_bias %x, %b scale(0.3) : tensor<2x3x4xf64>, tensor<4xf64>
+  return %y : tensor<2x3x4xf64>
+}
+
+// -----
+
+// CHECK: center_rows{{.*}}argument 0 agrees
+func.func @center_rows(%x: tensor<2x3x4xf64>) -> tensor<2x3x4xf64> {
+  %y = lns.center_rows %x : tensor<2x3x4xf64>
+  return %y : tensor<2x3x4xf64>
+}

@@ -87,6 +87,52 @@ func.func @columns() -> (tensor<2x2xf64>, tensor<2x2xf64>, tensor<2xf64>, tensor
 
 // -----
 
+// A bias is added to every row, a row's own mean taken from it.
+// CHECK-LABEL: bias_and_mean: result.0: [2, 2]
+// CHECK-NEXT:  = 6, 1.5, 8, 3.5
+// CHECK-NEXT:  result.1: [2, 2]
+// CHECK-NEXT:  = -0.5, 0.5, -3, 3
+func.func @bias_and_mean() -> (tensor<2x2xf64>, tensor<2x2xf64>) {
+  %a = arith.constant dense<[[1.0, 2.0], [3.0, 4.0]]> : tensor<2x2xf64>
+  %g = arith.constant dense<[10.0, -1.0]> : tensor<2xf64>
+  %c = arith.constant dense<[[1.0, 2.0], [3.0, 9.0]]> : tensor<2x2xf64>
+  %y = lns.add_bias %a, %g scale(0.5) : tensor<2x2xf64>, tensor<2xf64>
+  %z = lns.center_rows %c : tensor<2x2xf64>
+  return %y, %z : tensor<2x2xf64>, tensor<2x2xf64>
+}
+
+// -----
+
+// At 0, gelu_tanh rises by 1/2 and relu not at all.
+// CHECK-LABEL: activation_grad: result.0: [1]
+// CHECK-NEXT:  = 5
+// CHECK-NEXT:  result.1: [1]
+// CHECK-NEXT:  = 0
+// CHECK-NEXT:  result.2: [1]
+// CHECK-NEXT:  = 10
+func.func @activation_grad() -> (tensor<1xf64>, tensor<1xf64>, tensor<1xf64>) {
+  %dy = arith.constant dense<10.0> : tensor<1xf64>
+  %x = arith.constant dense<0.0> : tensor<1xf64>
+  %z = arith.constant dense<3.0> : tensor<1xf64>
+  %a = lns.activation_grad gelu_tanh %dy, %x : tensor<1xf64>
+  %b = lns.activation_grad relu %dy, %x : tensor<1xf64>
+  %c = lns.activation_grad relu %dy, %z : tensor<1xf64>
+  return %a, %b, %c : tensor<1xf64>, tensor<1xf64>, tensor<1xf64>
+}
+
+// -----
+
+// Sums over the batch; the position that no sequence reaches stays zero.
+// CHECK-LABEL: add_positions_grad: result.0: [3, 1]
+// CHECK-NEXT:  = 4, 6, 0
+func.func @add_positions_grad() -> tensor<3x1xf64> {
+  %x = arith.constant dense<[[[1.0], [2.0]], [[3.0], [4.0]]]> : tensor<2x2x1xf64>
+  %t = lns.add_positions_grad %x : (tensor<2x2x1xf64>) -> tensor<3x1xf64>
+  return %t : tensor<3x1xf64>
+}
+
+// -----
+
 // CHECK-LABEL: elementwise: result.0: [2]
 // CHECK-NEXT:  = 4, 6
 // CHECK-NEXT:  result.1

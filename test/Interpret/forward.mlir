@@ -143,6 +143,48 @@ func.func @gated_activation() -> tensor<1x1x2xf64> {
 
 // -----
 
+// silu and gelu_tanh by sigmoid(log(3)) = 3/4 and by PyTorch's value at 1 and -1.
+// CHECK-LABEL: activation: result.0: [2]
+// CHECK-NEXT:  = 0, 0.8239592165
+// CHECK-NEXT:  result.1: [2]
+// CHECK-NEXT:  = 0.8411919906, -0.1588080094
+// CHECK-NEXT:  result.2: [2]
+// CHECK-NEXT:  = 1, 0
+func.func @activation() -> (tensor<2xf64>, tensor<2xf64>, tensor<2xf64>) {
+  %x = arith.constant dense<[0.0, 1.0986122886681098]> : tensor<2xf64>
+  %y = arith.constant dense<[1.0, -1.0]> : tensor<2xf64>
+  %a = lns.activation silu %x : tensor<2xf64>
+  %b = lns.activation gelu_tanh %y : tensor<2xf64>
+  %c = lns.activation relu %y : tensor<2xf64>
+  return %a, %b, %c : tensor<2xf64>, tensor<2xf64>, tensor<2xf64>
+}
+
+// -----
+
+// ReGLU: what is not above zero is gated away.
+// CHECK-LABEL: reglu: result.0: [2]
+// CHECK-NEXT:  = 14, 0
+func.func @reglu() -> tensor<2xf64> {
+  %g = arith.constant dense<[2.0, -3.0]> : tensor<2xf64>
+  %u = arith.constant dense<[7.0, 5.0]> : tensor<2xf64>
+  %y = lns.gated_activation relu %g, %u : tensor<2xf64>
+  return %y : tensor<2xf64>
+}
+
+// -----
+
+// Both sequences start at the table's first row; its last is not reached.
+// CHECK-LABEL: add_positions: result.0: [2, 2, 1]
+// CHECK-NEXT:  = 11, 22, 13, 24
+func.func @add_positions() -> tensor<2x2x1xf64> {
+  %x = arith.constant dense<[[[1.0], [2.0]], [[3.0], [4.0]]]> : tensor<2x2x1xf64>
+  %t = arith.constant dense<[[10.0], [20.0], [30.0]]> : tensor<3x1xf64>
+  %y = lns.add_positions %x, %t : tensor<2x2x1xf64>, tensor<3x1xf64>
+  return %y : tensor<2x2x1xf64>
+}
+
+// -----
+
 // CHECK-LABEL: residual: result.0: [1, 1, 2]
 // CHECK-NEXT:  = 6.5, 9
 func.func @residual() -> tensor<1x1x2xf64> {

@@ -99,3 +99,75 @@ func.func @set_after_readers(%x: tensor<4x64xf32>, %y: tensor<4x64xf32>, %m: ten
   %b = lns.add %a, %z : tensor<4x64xf32>
   return %b : tensor<4x64xf32>
 }
+
+// -----
+
+// A LayerNorm's statistics become one kernel with what comes before: the mean
+// never reaches memory, nor do the centered rows.
+// CHECK-LABEL: func.func @layer_norm_statistics
+// CHECK: %[[Y:.*]]:2 = lns.cluster(
+// CHECK:   %[[S:.*]] = lns.residual
+// CHECK:   %[[C:.*]] = lns.center_rows %[[S]]
+// CHECK:   %[[R:.*]] = lns.row_rstd %[[C]]
+// CHECK:   lns.yield %[[S]], %[[R]]
+func.func @layer_norm_statistics(%x: tensor<2x4x8xf32>, %f: tensor<2x4x8xf32>)
+    -> (tensor<2x4x8xf32>, tensor<2x4xf32>) {
+  %y = lns.residual %x, %f : tensor<2x4x8xf32>
+  %c = lns.center_rows %y : tensor<2x4x8xf32>
+  %r = lns.row_rstd %c eps(1.0e-6) : (tensor<2x4x8xf32>) -> tensor<2x4xf32>
+  return %y, %r : tensor<2x4x8xf32>, tensor<2x4xf32>
+}
+
+// -----
+
+// A bias is added by each reader, as cheap ops are; learned positions and an
+// activation join their neighbours.
+// CHECK-LABEL: func.func @bias
+// CHECK: lns.linear
+// CHECK: lns.cluster(
+// CHECK-NEXT: lns.add_bias
+// CHECK-NEXT: lns.activation gelu_tanh
+// CHECK-NEXT: lns.yield
+// CHECK: lns.linear
+// CHECK: lns.cluster(
+// CHECK-DAG: lns.add_bias
+// CHECK-DAG: lns.residual
+// CHECK-DAG: lns.add_positions
+// CHECK: lns.yield
+// CHECK-NOT: lns.add_bias
+func.func @bias(%x: tensor<2x4x8xf32>, %b: tensor<8xf32>, %p: tensor<4x8xf32>, %w: tensor<8x8xf32>)
+    -> tensor<2x4x8xf32> {
+  %p0 = lns.linear %x, %w : (tensor<2x4x8xf32>, tensor<8x8xf32>) -> tensor<2x4x8xf32>
+  %z = lns.add_bias %p0, %b : tensor<2x4x8xf32>, tensor<8xf32>
+  %a = lns.activation gelu_tanh %z : tensor<2x4x8xf32>
+  %p1 = lns.linear %a, %w : (tensor<2x4x8xf32>, tensor<8x8xf32>) -> tensor<2x4x8xf32>
+  %c = lns.residual %z, %p1 : tensor<2x4x8xf32>
+  %d = lns.add_positions %c, %p : tensor<2x4x8xf32>, tensor<4x8xf32>
+  return %d : tensor<2x4x8xf32>
+}
+
+// -----
+
+// Does not merge what makes a gain or a bias with what reads it in all rows,
+// whatever their shapes: it must be complete before the first row.
+// CHECK-LABEL: func.func @shared_by_rows
+// CHECK: lns.cluster(
+// CHECK-NEXT: lns.add
+// CHECK-NEXT: lns.yield
+// CHECK: lns.cluster(
+// CHECK-NEXT: lns.scale_columns
+// CHECK-NEXT: lns.yield
+// CHECK: lns.cluster(
+// CHECK-NEXT: lns.scale
+// CHECK-NEXT: lns.yield
+// CHECK: lns.cluster(
+// CHECK-NEXT: lns.add_bias
+// CHECK-NEXT: lns.yield
+func.func @shared_by_rows(%w: tensor<8x8xf32>, %g: tensor<8xf32>, %h: tensor<8xf32>)
+    -> (tensor<8x8xf32>, tensor<8xf32>) {
+  %s = lns.add %g, %h : tensor<8xf32>
+  %v = lns.scale_columns %w, %s : tensor<8x8xf32>, tensor<8xf32>
+  %b = lns.scale %h factor(0.5) : tensor<8xf32>
+  %u = lns.add_bias %h, %b : tensor<8xf32>, tensor<8xf32>
+  return %v, %u : tensor<8x8xf32>, tensor<8xf32>
+}

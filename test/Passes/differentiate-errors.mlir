@@ -83,12 +83,12 @@ func.func @eval(%x: tensor<3x4xf32>) -> tensor<f32> {
 
 // -----
 
-// An op whose adjoint does not cover its attributes.
+// An op whose adjoint does not cover all of its results.
 lns.parameter @w matrix init(normal, 1.0) decay(true) : tensor<3x4xf32>
-func.func @eval() -> tensor<f32> {
+func.func @eval(%targets: tensor<3xi32>) -> tensor<f32> {
   %w = lns.get parameter @w : tensor<3x4xf32>
-  // expected-error@+1 {{a norm of kind 'layer' has no adjoint, only kind 'rms'}}
-  %n = lns.norm layer %w : tensor<3x4xf32>
-  %loss = lns.mean %n : (tensor<3x4xf32>) -> tensor<f32>
+  // expected-error@+1 {{no gradient can flow through result 1, only through result 0}}
+  %losses, %lse = lns.cross_entropy %w, %targets : (tensor<3x4xf32>, tensor<3xi32>) -> (tensor<3xf32>, tensor<3xf32>)
+  %loss = lns.mean %lse : (tensor<3xf32>) -> tensor<f32>
   return %loss : tensor<f32>
 }

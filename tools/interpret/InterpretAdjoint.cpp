@@ -106,6 +106,34 @@ static LogicalResult interpretScaleColumns(OpCall &call, ScaleColumnsOp op) {
   return success();
 }
 
+static LogicalResult interpretAddBias(OpCall &call, AddBiasOp op) {
+  const Tensor &x = *call.get(op.getInput());
+  const Tensor &bias = *call.get(op.getBias());
+  Tensor *y = call.allocate(0, x.shape);
+  if (!y || failed(call.expectShape(op.getBias(), x.columns())))
+    return failure();
+  double scale = op.getScale().convertToDouble();
+  for (int64_t i = 0; i < x.size(); ++i)
+    y->values[i] = x.values[i] + scale * bias.values[i % x.columns()];
+  return success();
+}
+
+static LogicalResult interpretCenterRows(OpCall &call, CenterRowsOp op) {
+  const Tensor &x = *call.get(op.getInput());
+  Tensor *y = call.allocate(0, x.shape);
+  if (!y)
+    return failure();
+  int64_t width = x.columns();
+  for (int64_t row = 0; row < x.rows(); ++row) {
+    double sum = 0;
+    for (int64_t k = row * width; k < (row + 1) * width; ++k)
+      sum += x.values[k];
+    for (int64_t k = row * width; k < (row + 1) * width; ++k)
+      y->values[k] = x.values[k] - sum / static_cast<double>(width);
+  }
+  return success();
+}
+
 static LogicalResult interpretColumnDot(OpCall &call, ColumnDotOp op) {
   const Tensor &a = *call.get(op.getA());
   const Tensor *b = call.get(op.getB());
@@ -150,6 +178,8 @@ std::optional<LogicalResult> lns::interpret::interpretAdjoint(OpCall &call) {
       .Case([&](RowScaleOp op) { return interpretRowScale(call, op); })
       .Case([&](RowDotOp op) { return interpretRowDot(call, op); })
       .Case([&](ScaleColumnsOp op) { return interpretScaleColumns(call, op); })
+      .Case([&](AddBiasOp op) { return interpretAddBias(call, op); })
+      .Case([&](CenterRowsOp op) { return interpretCenterRows(call, op); })
       .Case([&](ColumnDotOp op) { return interpretColumnDot(call, op); })
       .Case([&](AddOp op) { return interpretAdd(call, op); })
       .Case([&](ScaleOp op) { return interpretScale(call, op); })

@@ -8,6 +8,7 @@
 #include "tools/interpret/OpCall.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include <cmath>
+#include <numbers>
 
 using namespace mlir;
 using namespace lns;
@@ -156,6 +157,99 @@ static LogicalResult interpretRope(OpCall &call, RopeOp op) {
 
 static double sigmoid(double x) { return 1.0 / (1.0 + std::exp(-x)); }
 
+/// The cubic polynomial inside of gelu_tanh, and its derivative.
+static double geluArgument(double x) {
+  return std::sqrt(2.0 / std::numbers::pi) * (x + 0.044715 * x * x * x);
+}
+static double geluArgumentSlope(double x) {
+  return std::sqrt(2.0 / std::numbers::pi) * (1 + 3 * 0.044715 * x * x);
+}
+
+static double activate(Activation activation, double x) {
+  switch (activation) {
+  case Activation::silu:
+    return x * sigmoid(x);
+  case Activation::gelu_tanh:
+    return x / 2 * (1 + std::tanh(geluArgument(x)));
+  case Activation::relu:
+    return std::max(x, 0.0);
+  }
+  llvm_unreachable("covered switch");
+}
+
+/// The derivative of `activate`.
+static double slope(Activation activation, double x) {
+  switch (activation) {
+  case Activation::silu: {
+    double s = sigmoid(x);
+    return s * (1 + x * (1 - s));
+  }
+  case Activation::gelu_tanh: {
+    double t = std::tanh(geluArgument(x));
+    return (1 + t) / 2 + x / 2 * (1 - t * t) * geluArgumentSlope(x);
+  }
+  case Activation::relu:
+    return x > 0 ? 1 : 0;
+  }
+  llvm_unreachable("covered switch");
+}
+
+static LogicalResult interpretActivation(OpCall &call, ActivationOp op) {
+  const Tensor &x = *call.get(op.getInput());
+  Tensor *y = call.allocate(0, x.shape);
+  if (!y)
+    return failure();
+  for (int64_t i = 0; i < y->size(); ++i)
+    y->values[i] = activate(op.getActivation(), x.values[i]);
+  return success();
+}
+
+static LogicalResult interpretActivationGrad(OpCall &call,
+                                             ActivationGradOp op) {
+  const Tensor &grad = *call.get(op.getGrad());
+  const Tensor &x = *call.get(op.getInput());
+  Tensor *dx = call.allocate(0, grad.shape);
+  if (!dx || failed(call.expectShape(op.getInput(), grad.shape)))
+    return failure();
+  for (int64_t i = 0; i < grad.size(); ++i)
+    dx->values[i] = grad.values[i] * slope(op.getActivation(), x.values[i]);
+  return success();
+}
+
+/// Fails unless a table of positions has a row for every time of `rows`.
+static LogicalResult checkTable(OpCall &call, const Tensor &rows,
+                                const Tensor &table) {
+  if (table.columns() == rows.columns() && table.rows() >= rows.shape[1])
+    return success();
+  return call.op->emitOpError("a table of shape ")
+         << formatShape(table.shape) << " does not hold positions of "
+         << formatShape(rows.shape);
+}
+
+static LogicalResult interpretAddPositions(OpCall &call, AddPositionsOp op) {
+  const Tensor &x = *call.get(op.getInput());
+  const Tensor &table = *call.get(op.getTable());
+  Tensor *y = call.allocate(0, x.shape);
+  if (!y || failed(checkTable(call, x, table)))
+    return failure();
+  int64_t sequence = x.shape[1] * x.columns();
+  for (int64_t i = 0; i < x.size(); ++i)
+    y->values[i] = x.values[i] + table.values[i % sequence];
+  return success();
+}
+
+static LogicalResult interpretAddPositionsGrad(OpCall &call,
+                                               AddPositionsGradOp op) {
+  const Tensor &grad = *call.get(op.getGrad());
+  Tensor *result = call.allocateByType(0);
+  if (!result || failed(checkTable(call, grad, *result)))
+    return failure();
+  int64_t sequence = grad.shape[1] * grad.columns();
+  for (int64_t i = 0; i < grad.size(); ++i)
+    result->values[i % sequence] += grad.values[i];
+  return success();
+}
+
 static LogicalResult interpretGatedActivation(OpCall &call,
                                               GatedActivationOp op) {
   const Tensor &gate = *call.get(op.getGate());
@@ -164,7 +258,7 @@ static LogicalResult interpretGatedActivation(OpCall &call,
   if (!y || failed(call.expectShape(op.getUp(), gate.shape)))
     return failure();
   for (int64_t i = 0; i < y->size(); ++i)
-    y->values[i] = gate.values[i] * sigmoid(gate.values[i]) * up.values[i];
+    y->values[i] = activate(op.getActivation(), gate.values[i]) * up.values[i];
   return success();
 }
 
@@ -180,9 +274,10 @@ static LogicalResult interpretGatedActivationGrad(OpCall &call,
       failed(call.expectShape(op.getUp(), grad.shape)))
     return failure();
   for (int64_t i = 0; i < grad.size(); ++i) {
-    double x = gate.values[i], s = sigmoid(x);
-    gateGrad->values[i] = grad.values[i] * up.values[i] * s * (1 + x * (1 - s));
-    upGrad->values[i] = grad.values[i] * x * s;
+    double x = gate.values[i];
+    gateGrad->values[i] =
+        grad.values[i] * up.values[i] * slope(op.getActivation(), x);
+    upGrad->values[i] = grad.values[i] * activate(op.getActivation(), x);
   }
   return success();
 }
@@ -279,6 +374,14 @@ std::optional<LogicalResult> lns::interpret::interpretCompute(OpCall &call) {
       .Case([&](NormOp op) { return interpretNorm(call, op); })
       .Case([&](LinearOp op) { return interpretLinear(call, op); })
       .Case([&](RopeOp op) { return interpretRope(call, op); })
+      .Case([&](ActivationOp op) { return interpretActivation(call, op); })
+      .Case([&](ActivationGradOp op) {
+        return interpretActivationGrad(call, op);
+      })
+      .Case([&](AddPositionsOp op) { return interpretAddPositions(call, op); })
+      .Case([&](AddPositionsGradOp op) {
+        return interpretAddPositionsGrad(call, op);
+      })
       .Case([&](GatedActivationOp op) {
         return interpretGatedActivation(call, op);
       })

@@ -29,12 +29,13 @@ public:
 
   bool run(Operation *op) {
     return TypeSwitch<Operation *, bool>(op)
-        .Case<AddOp, ScaleOp, ResidualOp, RowScaleOp, ScaleColumnsOp, RowRstdOp,
-              RowRstdGradOp, RowDotOp, RopeOp, GatedActivationOp,
-              GatedActivationGradOp, ColumnDotOp, EmbeddingOp, EmbeddingGradOp,
-              CrossEntropyOp, CrossEntropyGradOp, MeanOp, MeanGradOp,
-              lns::ConstantOp, ClipFactorOp, AdamWOp, AttentionOp,
-              AttentionGradOp, ClusterOp>([&](auto op) {
+        .Case<AddOp, ScaleOp, ResidualOp, RowScaleOp, ScaleColumnsOp, AddBiasOp,
+              AddPositionsOp, AddPositionsGradOp, CenterRowsOp, RowRstdOp,
+              RowRstdGradOp, RowDotOp, RopeOp, ActivationOp, ActivationGradOp,
+              GatedActivationOp, GatedActivationGradOp, ColumnDotOp,
+              EmbeddingOp, EmbeddingGradOp, CrossEntropyOp, CrossEntropyGradOp,
+              MeanOp, MeanGradOp, lns::ConstantOp, ClipFactorOp, AdamWOp,
+              AttentionOp, AttentionGradOp, ClusterOp>([&](auto op) {
           eval(op);
           return true;
         })
@@ -127,17 +128,78 @@ private:
                        sign * a[i - half] * std::sin(angle);
     });
   }
+  void eval(AddBiasOp op) {
+    auto a = in(op.getInput()), bias = in(op.getBias());
+    double s = op.getScale().convertToDouble();
+    fill(op.getResult(),
+         [&](size_t i) { return a[i] + s * bias[i % bias.size()]; });
+  }
+  void eval(AddPositionsOp op) {
+    auto a = in(op.getInput()), table = in(op.getTable());
+    size_t sequence =
+        typeOf(op.getInput()).getDimSize(1) * widthOf(op.getInput());
+    fill(op.getResult(), [&](size_t i) { return a[i] + table[i % sequence]; });
+  }
+  void eval(AddPositionsGradOp op) {
+    auto grad = in(op.getGrad());
+    size_t sequence =
+        typeOf(op.getGrad()).getDimSize(1) * widthOf(op.getGrad());
+    Tensor &table = out(op.getResult());
+    for (size_t i = 0; i < grad.size(); ++i)
+      table[i % sequence] += grad[i];
+  }
+  void eval(CenterRowsOp op) {
+    auto a = in(op.getInput());
+    size_t width = widthOf(op.getInput());
+    fill(op.getResult(), [&](size_t i) {
+      double sum = 0;
+      for (size_t k = 0; k < width; ++k)
+        sum += a[i / width * width + k];
+      return a[i] - sum / width;
+    });
+  }
+  static double act(Activation activation, double x) {
+    if (activation == Activation::relu)
+      return x > 0 ? x : 0;
+    if (activation == Activation::silu)
+      return x * sigmoid(x);
+    return x * (1 + std::tanh(geluInner(x))) / 2;
+  }
+  static double slope(Activation activation, double x) {
+    if (activation == Activation::relu)
+      return x > 0;
+    double s = sigmoid(x);
+    if (activation == Activation::silu)
+      return s + x * s * (1 - s);
+    double cosh = std::cosh(geluInner(x));
+    return (1 + std::tanh(geluInner(x))) / 2 +
+           x / 2 / (cosh * cosh) * 0.7978845608028654 * (1 + 0.134145 * x * x);
+  }
+  static double geluInner(double x) {
+    return 0.7978845608028654 * (x + 0.044715 * x * x * x);
+  }
+  void eval(ActivationOp op) {
+    auto x = in(op.getInput());
+    fill(op.getResult(),
+         [&](size_t i) { return act(op.getActivation(), x[i]); });
+  }
+  void eval(ActivationGradOp op) {
+    auto y = in(op.getGrad()), x = in(op.getInput());
+    fill(op.getResult(),
+         [&](size_t i) { return y[i] * slope(op.getActivation(), x[i]); });
+  }
   void eval(GatedActivationOp op) {
     auto g = in(op.getGate()), u = in(op.getUp());
-    fill(op.getResult(), [&](size_t i) { return g[i] * sigmoid(g[i]) * u[i]; });
+    fill(op.getResult(),
+         [&](size_t i) { return act(op.getActivation(), g[i]) * u[i]; });
   }
   void eval(GatedActivationGradOp op) {
     auto y = in(op.getGrad()), g = in(op.getGate()), u = in(op.getUp());
     fill(op.getGateGrad(), [&](size_t i) {
-      double s = sigmoid(g[i]);
-      return y[i] * u[i] * (s + g[i] * s * (1 - s));
+      return y[i] * u[i] * slope(op.getActivation(), g[i]);
     });
-    fill(op.getUpGrad(), [&](size_t i) { return y[i] * g[i] * sigmoid(g[i]); });
+    fill(op.getUpGrad(),
+         [&](size_t i) { return y[i] * act(op.getActivation(), g[i]); });
   }
   void eval(ColumnDotOp op) {
     auto a = in(op.getA());

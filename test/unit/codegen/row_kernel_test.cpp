@@ -40,14 +40,32 @@ TEST_P(RowKernelWidths, SingleOps) {
             "\n%7 = lns.row_rstd_grad %a, %r, %d : (" + x() + ", " + r + ", " +
             r + ") -> " + x() + "\n%8 = lns.row_dot %a, %b : (" + x() + ", " +
             x() + ") -> " + r + "\n%9 = lns.row_dot %a, %a : (" + x() + ", " +
-            x() + ") -> " + r);
+            x() + ") -> " + r + "\n%10 = lns.add_bias %a, %g : " + x() + ", " +
+            g() + "\n%11 = lns.add_bias %a, %g scale(-0.5) : " + x() + ", " +
+            g() + "\n%12 = lns.center_rows %a : " + x());
 }
 
-TEST_P(RowKernelWidths, GatedActivation) {
+// A table with as many rows as a sequence, and one with more.
+TEST_P(RowKernelWidths, AddPositions) {
+  std::string width = std::to_string(GetParam());
+  std::string p = "tensor<5x" + width + "xf32>",
+              q = "tensor<7x" + width + "xf32>";
+  check("%x: " + x() + ", %p: " + p + ", %q: " + q,
+        "%0 = lns.add_positions %x, %p : " + x() + ", " + p +
+            "\n%1 = lns.add_positions %x, %q : " + x() + ", " + q +
+            "\n%2 = lns.add_positions_grad %x : (" + x() + ") -> " + p +
+            "\n%3 = lns.add_positions_grad %x : (" + x() + ") -> " + q);
+}
+
+TEST_P(RowKernelWidths, Activations) {
   deviation = 4;
-  check("%y: " + x() + ", %a: " + x() + ", %b: " + x(),
-        "%0 = lns.gated_activation silu %a, %b : " + x() +
-            "\n%1:2 = lns.gated_activation_grad silu %y, %a, %b : " + x());
+  for (std::string name : {"silu", "gelu_tanh", "relu"})
+    check("%y: " + x() + ", %a: " + x() + ", %b: " + x(),
+          "%0 = lns.activation " + name + " %a : " + x() +
+              "\n%1 = lns.activation_grad " + name + " %y, %a : " + x() +
+              "\n%2 = lns.gated_activation " + name + " %a, %b : " + x() +
+              "\n%3:2 = lns.gated_activation_grad " + name +
+              " %y, %a, %b : " + x());
 }
 
 // A residual that is stored, its norm's factor, and the norm itself: three
@@ -61,6 +79,25 @@ TEST_P(RowKernelWidths, NormCluster) {
             "\n%u = lns.scale_columns %s, %w scale(0.5) : " + x() + ", " + g() +
             "\n%v = lns.row_scale %u, %t : " + x() + ", " + r +
             "\nlns.yield %s, %t, %v : " + x() + ", " + r + ", " + x() + "\n}");
+  EXPECT_TRUE(lowering->getKernels()[0].isNorm);
+}
+
+// A LayerNorm after learned positions: the mean, then the squares around it,
+// then the rest; all columns of all rows read the same gain and bias.
+TEST_P(RowKernelWidths, LayerNormCluster) {
+  std::string table = "tensor<6x" + std::to_string(GetParam()) + "xf32>";
+  check("%x: " + x() + ", %p: " + table + ", %g: " + g() + ", %h: " + g(),
+        "%0:4 = lns.cluster(%a = %x, %t = %p, %w = %g, %b = %h) : (" + x() +
+            ", " + table + ", " + g() + ", " + g() + ") -> (" + x() + ", " +
+            x() + ", " + r + ", " + x() +
+            ") {\n%s = lns.add_positions %a, %t : " + x() + ", " + table +
+            "\n%c = lns.center_rows %s : " + x() +
+            "\n%v = lns.row_rstd %c eps(1.0e-5) : (" + x() + ") -> " + r +
+            "\n%d = lns.scale_columns %c, %w : " + x() + ", " + g() +
+            "\n%e = lns.row_scale %d, %v : " + x() + ", " + r +
+            "\n%f = lns.add_bias %e, %b scale(0.5) : " + x() + ", " + g() +
+            "\nlns.yield %s, %c, %v, %f : " + x() + ", " + x() + ", " + r +
+            ", " + x() + "\n}");
   EXPECT_TRUE(lowering->getKernels()[0].isNorm);
 }
 
@@ -138,7 +175,25 @@ TEST_F(RowKernel, SquareWeight) {
 TEST_F(RowKernel, SaturatedSigmoid) {
   deviation = 60;
   check("%a: tensor<4x64xf32>, %b: tensor<4x64xf32>",
-        "%0 = lns.gated_activation silu %a, %b : tensor<4x64xf32>");
+        "%0 = lns.gated_activation silu %a, %b : tensor<4x64xf32>\n"
+        "%1 = lns.activation gelu_tanh %a : tensor<4x64xf32>");
+}
+
+// Kernels that differ in the function alone, or in the length of sequences
+// that an op asks for, are two.
+TEST_F(RowKernel, AreToldApart) {
+  parse("%a: tensor<4x2x32xf32>, %b: tensor<2x4x32xf32>, %p: tensor<4x32xf32>",
+        "%0 = lns.activation relu %a : tensor<4x2x32xf32>\n"
+        "%1 = lns.activation silu %a : tensor<4x2x32xf32>\n"
+        "%2 = lns.add_positions %a, %p : tensor<4x2x32xf32>, tensor<4x32xf32>\n"
+        "%3 = lns.add_positions %b, %p : tensor<2x4x32xf32>, tensor<4x32xf32>\n"
+        "%4 = lns.add_positions_grad %a : (tensor<4x2x32xf32>) -> "
+        "tensor<4x32xf32>\n"
+        "%5 = lns.add_positions_grad %b : (tensor<2x4x32xf32>) -> "
+        "tensor<4x32xf32>");
+  ASSERT_EQ(launches.size(), 6u);
+  for (int i : {0, 2, 4})
+    EXPECT_NE(launches[i].kernel, launches[i + 1].kernel) << i;
 }
 
 // Kernels do not depend on scales, on the number of rows or on names.
