@@ -5,8 +5,13 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// norm(x, g) * s = row_scale(scale_columns(x, g, s), row_rstd(x)): three row
-// ops that clustering puts into one kernel with whatever stands around them.
+// rms:   s * norm(x, g)    = row_scale(scale_columns(x, g, s), row_rstd(x))
+// layer: s * norm(x, g, b) = add_bias(row_scale(scale_columns(c, g, s),
+//                                               row_rstd(c)), b, s)
+//        with c = center_rows(x)
+//
+// Row ops, which clustering puts into one kernel with whatever stands around
+// them.
 //
 //===----------------------------------------------------------------------===//
 
@@ -30,30 +35,25 @@ namespace {
 
 struct DecomposeNormsPass : lns::impl::DecomposeNormsBase<DecomposeNormsPass> {
   void runOnOperation() override {
-    WalkResult result = getOperation()->walk([&](NormOp norm) {
-      if (norm.getKind() != NormKind::rms) {
-        norm.emitOpError() << "of kind '" << stringifyNormKind(norm.getKind())
-                           << "' cannot be compiled; only 'rms' can";
-        return WalkResult::interrupt();
-      }
-      decompose(norm);
-      return WalkResult::advance();
-    });
-    if (result.wasInterrupted())
-      signalPassFailure();
+    getOperation()->walk([](NormOp norm) { decompose(norm); });
   }
 
 private:
   static void decompose(NormOp norm) {
     OpBuilder builder(norm);
     auto type = cast<RankedTensorType>(norm.getInput().getType());
-    Value rstd = RowRstdOp::create(builder, norm.getLoc(), rowVectorType(type),
-                                   norm.getInput(), norm.getEpsAttr());
     Value value = norm.getInput();
+    if (norm.getKind() == NormKind::layer)
+      value = CenterRowsOp::create(builder, norm.getLoc(), value);
+    Value rstd = RowRstdOp::create(builder, norm.getLoc(), rowVectorType(type),
+                                   value, norm.getEpsAttr());
     if (norm.getGain() || norm.getScale().convertToDouble() != 1.0)
       value = ScaleColumnsOp::create(builder, norm.getLoc(), type, value,
                                      norm.getGain(), norm.getScaleAttr());
     value = RowScaleOp::create(builder, norm.getLoc(), type, value, rstd);
+    if (norm.getBias())
+      value = AddBiasOp::create(builder, norm.getLoc(), type, value,
+                                norm.getBias(), norm.getScaleAttr());
     norm.getResult().replaceAllUsesWith(value);
     norm.erase();
   }

@@ -132,9 +132,20 @@ private:
       for (Type type : op->getResultTypes())
         if (failed(checkShape(op, cast<RankedTensorType>(type))))
           return WalkResult::interrupt();
-      return WalkResult::advance();
+      auto positions = dyn_cast<AddPositionsOp>(op);
+      return WalkResult(positions ? checkPositions(positions) : success());
     });
     return failure(result.wasInterrupted());
+  }
+
+  LogicalResult checkPositions(AddPositionsOp op) {
+    int64_t positions =
+        cast<RankedTensorType>(op.getTable().getType()).getDimSize(0);
+    if (sequence <= positions)
+      return success();
+    return op.emitOpError()
+           << "has a table of " << positions << " positions, but seq is "
+           << sequence << "; use a shorter seq or a longer table";
   }
 
   LogicalResult checkShape(Operation *op, RankedTensorType type) {

@@ -10,6 +10,23 @@
 
 include "mlir/Pass/PassBase.td"
 
+def WarnDeadScales : Pass<"lns-warn-dead-scales"> {
+  let summary = "Warn of scales whose result only norms read";
+  let description = [{
+    norm(f x) = norm(x) for f > 0, but for eps, so such a factor is dead code:
+    an `lns.scale`, the alpha of a linear without bias, the scale or depth scale
+    of a norm, and the scales of a residual when both are the same.
+
+    Warns at the op, with a note at a norm that reads it; changes nothing.
+
+    ```mlir
+    // warning: factor 0.5 has no effect: only norms read the result, and but for eps they divide it out; remove it, or scale the norm's output instead
+    %s = lns.scale %x factor(5.000000e-01) : tensor<2x8x64xf32>
+    %n = lns.norm rms %s : tensor<2x8x64xf32>
+    ```
+  }];
+}
+
 def Instantiate : Pass<"lns-instantiate", "::mlir::ModuleOp"> {
   let summary = "Write every block out, with sizes and depth scales as numbers";
   let description = [{
@@ -23,7 +40,8 @@ def Instantiate : Pass<"lns-instantiate", "::mlir::ModuleOp"> {
 
     Errors: a module without exactly one model; tokens whose batch or time is
     fixed already; other dynamic dimensions than these two; a tensor of more
-    than 2^40 elements; a parameter called as another symbol.
+    than 2^40 elements; a table with fewer positions than a sequence; a parameter
+    called as another symbol.
 
     ```mlir
     %n = lns.norm rms %h, %g depth_scale(inv_sqrt_depth) : tensor<?x?x64xf32>, tensor<64xf32>
@@ -98,15 +116,32 @@ def FuseNormMatmul : Pass<"lns-fuse-norm-matmul"> {
 def DecomposeNorms : Pass<"lns-decompose-norms"> {
   let summary = "Write the norms that stay as row ops";
   let description = [{
-    norm(x, g) * s = row_scale(scale_columns(x, g, s), row_rstd(x)). A norm of
-    another kind than rms is an error.
+    norm(x, g) * s = row_scale(scale_columns(x, g, s), row_rstd(x)) for kind rms;
+    for kind layer the same of center_rows(x), plus s times the bias.
 
     ```mlir
-    %n = lns.norm rms %x, %g : tensor<2x8x64xf32>, tensor<64xf32>
+    %n = lns.norm layer %x, %g bias(%b) : tensor<2x8x64xf32>, tensor<64xf32>, tensor<64xf32>
     // becomes
-    %r = lns.row_rstd %x eps(1.000000e-06) : (tensor<2x8x64xf32>) -> tensor<2x8xf32>
-    %s = lns.scale_columns %x, %g : tensor<2x8x64xf32>, tensor<64xf32>
-    %n = lns.row_scale %s, %r : tensor<2x8x64xf32>, tensor<2x8xf32>
+    %c = lns.center_rows %x : tensor<2x8x64xf32>
+    %r = lns.row_rstd %c eps(1.000000e-06) : (tensor<2x8x64xf32>) -> tensor<2x8xf32>
+    %s = lns.scale_columns %c, %g : tensor<2x8x64xf32>, tensor<64xf32>
+    %t = lns.row_scale %s, %r : tensor<2x8x64xf32>, tensor<2x8xf32>
+    %n = lns.add_bias %t, %b : tensor<2x8x64xf32>, tensor<64xf32>
+    ```
+  }];
+}
+
+def SplitBias : Pass<"lns-split-bias"> {
+  let summary = "Write the biases of linears as row ops";
+  let description = [{
+    A linear with a bias becomes one without and an `lns.add_bias`, which joins
+    the kernel of whoever reads the result.
+
+    ```mlir
+    %y = lns.linear %x, %w bias(%b) : (tensor<2x8x64xf32>, tensor<32x64xf32>, tensor<32xf32>) -> tensor<2x8x32xf32>
+    // becomes
+    %p = lns.linear %x, %w : (tensor<2x8x64xf32>, tensor<32x64xf32>) -> tensor<2x8x32xf32>
+    %y = lns.add_bias %p, %b : tensor<2x8x32xf32>, tensor<32xf32>
     ```
   }];
 }
@@ -202,9 +237,9 @@ def AddOptimizer : Pass<"lns-add-optimizer", "::mlir::ModuleOp"> {
 def VerifyTrain : Pass<"lns-verify-train", "::mlir::ModuleOp"> {
   let summary = "Check that training form is complete";
   let description = [{
-    Ends the training phase: the five entry points are there, no `lns.norm` is
-    left, and every parameter's gradient is stored once in `@grads` and
-    `@train_step`.
+    Ends the training phase: the five entry points are there, no `lns.norm` and
+    no linear with a bias is left, and every parameter's gradient is stored once
+    in `@grads` and `@train_step`.
   }];
 }
 

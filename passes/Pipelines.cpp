@@ -25,6 +25,8 @@ using namespace lns;
 
 void lns::buildGraphPipeline(OpPassManager &manager, int64_t batch,
                              int64_t sequence) {
+  // While the block is written once, so that it warns once.
+  manager.addPass(createWarnDeadScales());
   InstantiateOptions options;
   options.batch = batch;
   options.seq = sequence;
@@ -39,6 +41,8 @@ void lns::buildEliminationPipeline(OpPassManager &manager) {
   manager.addPass(createFuseNormMatmul());
   // Only what fusion refused is left; it still needs a form with kernels.
   manager.addPass(createDecomposeNorms());
+  // After fusion, whose row scales come between a product and its bias.
+  manager.addPass(createSplitBias());
   // Before differentiation, so that a value that is computed twice gets one
   // gradient and is kept once.
   manager.addPass(createCSEPass());

@@ -72,6 +72,13 @@ struct VerifyTrainPass : lns::impl::VerifyTrainBase<VerifyTrainPass> {
                        "'lns-decompose-norms'");
       failed = true;
     });
+    module.walk([&](LinearOp linear) {
+      if (!linear.getBias())
+        return;
+      linear.emitOpError("has a bias, but in training form biases are row ops; "
+                         "run 'lns-split-bias'");
+      failed = true;
+    });
     for (StringRef entry : {"grads", "train_step"}) {
       auto function = module.lookupSymbol<func::FuncOp>(entry);
       if (!function)

@@ -340,8 +340,8 @@ private:
                             PlanEntryPoint &entry) {
     if (op.getBias())
       return op.emitOpError(
-          "has a bias, which this target cannot compute; drop the bias from "
-          "the model");
+          "has a bias, but in a plan biases are row ops; run "
+          "'lns-split-bias'");
     PlanMatmul matmul;
     auto [rows, inner] = getMatrixView(op.getInput());
     matmul.m = rows;

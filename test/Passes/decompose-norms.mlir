@@ -34,3 +34,33 @@ func.func @scale_only(%x: tensor<2x3x4xf32>) -> tensor<2x3x4xf32> {
   %n = lns.norm rms %x scale(0.5) : tensor<2x3x4xf32>
   return %n : tensor<2x3x4xf32>
 }
+
+// -----
+
+// A LayerNorm is the same of centered rows, plus its bias, which the scale
+// covers too.
+// CHECK-LABEL: func.func @layer_norm
+// CHECK-SAME: %[[X:[a-z0-9]+]]: tensor<2x3x4xf32>, %[[G:[a-z0-9]+]]: tensor<4xf32>, %[[B:[a-z0-9]+]]: tensor<4xf32>
+// CHECK-NEXT: %[[C:.*]] = lns.center_rows %[[X]]
+// CHECK-NEXT: %[[R:.*]] = lns.row_rstd %[[C]] eps(1.000000e-03) : (tensor<2x3x4xf32>) -> tensor<2x3xf32>
+// CHECK-NEXT: %[[S:.*]] = lns.scale_columns %[[C]], %[[G]] scale(5.000000e-01)
+// CHECK-NEXT: %[[T:.*]] = lns.row_scale %[[S]], %[[R]]
+// CHECK-NEXT: %[[Y:.*]] = lns.add_bias %[[T]], %[[B]] scale(5.000000e-01)
+// CHECK-NEXT: return %[[Y]]
+func.func @layer_norm(%x: tensor<2x3x4xf32>, %g: tensor<4xf32>, %b: tensor<4xf32>) -> tensor<2x3x4xf32> {
+  %n = lns.norm layer %x, %g bias(%b) eps(1.0e-3) scale(0.5) : tensor<2x3x4xf32>, tensor<4xf32>, tensor<4xf32>
+  return %n : tensor<2x3x4xf32>
+}
+
+// -----
+
+// Without gain, bias and scale, the mean and the spread are left.
+// CHECK-LABEL: func.func @bare_layer_norm
+// CHECK-NEXT: %[[C:.*]] = lns.center_rows
+// CHECK-NEXT: %[[R:.*]] = lns.row_rstd %[[C]]
+// CHECK-NEXT: %[[Y:.*]] = lns.row_scale %[[C]], %[[R]]
+// CHECK-NEXT: return %[[Y]]
+func.func @bare_layer_norm(%x: tensor<2x3x4xf32>) -> tensor<2x3x4xf32> {
+  %n = lns.norm layer %x : tensor<2x3x4xf32>
+  return %n : tensor<2x3x4xf32>
+}

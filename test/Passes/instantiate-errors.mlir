@@ -65,3 +65,15 @@ lns.model @clash(%tokens: tensor<?x?xi32>) {
   %x = lns.embedding %e, %tokens : (tensor<4x4xf32>, tensor<?x?xi32>) -> tensor<?x?x4xf32>
   lns.output %x : tensor<?x?x4xf32>
 }
+
+// -----
+
+// Learned positions end somewhere.
+lns.model @positions(%tokens: tensor<?x?xi32>) {
+  %e = lns.param "e" embedding init(normal, 1.0) : tensor<4x4xf32>
+  %p = lns.param "p" embedding init(normal, 1.0) : tensor<3x4xf32>
+  %x = lns.embedding %e, %tokens : (tensor<4x4xf32>, tensor<?x?xi32>) -> tensor<?x?x4xf32>
+  // expected-error@+1 {{has a table of 3 positions, but seq is 4; use a shorter seq or a longer table}}
+  %y = lns.add_positions %x, %p : tensor<?x?x4xf32>, tensor<3x4xf32>
+  lns.output %y : tensor<?x?x4xf32>
+}

@@ -154,8 +154,8 @@ TEST_F(BuildPlan, NoBias) {
     %b = lns.get parameter @b : tensor<4xf32>
     %y = lns.linear %w, %w bias(%b) {lns.offsets = array<i64: 0>}
       : (tensor<4x4xf32>, tensor<4x4xf32>, tensor<4xf32>) -> tensor<4x4xf32>)"),
-              "has a bias, which this target cannot compute; drop the bias "
-              "from the model");
+              "has a bias, but in a plan biases are row ops; run "
+              "'lns-split-bias'");
 }
 
 } // namespace
