@@ -30,15 +30,17 @@ static Value scaled(OpBuilder &builder, Location loc, Value value,
 /// A product of two wide operands is wide: one that is to be narrow, because
 /// the primal value is, is rounded after.
 static Value matmul(OpBuilder &builder, Location loc, Type type, Value a,
-                    bool transposeA, Value b, bool transposeB) {
+                    bool transposeA, Value b, bool transposeB,
+                    Value gain = Value(), double alpha = 1.0) {
   auto narrow = cast<RankedTensorType>(type);
   bool hasNarrowOperand = tensorOf(a).getElementType().isBF16() ||
                           tensorOf(b).getElementType().isBF16();
   if (hasNarrowOperand || !narrow.getElementType().isBF16())
-    return MatmulOp::create(builder, loc, type, a, b, transposeA, transposeB);
+    return MatmulOp::create(builder, loc, type, a, b, transposeA, transposeB,
+                            gain, alpha);
   Value wide =
       MatmulOp::create(builder, loc, narrow.clone(builder.getF32Type()), a, b,
-                       transposeA, transposeB);
+                       transposeA, transposeB, gain, alpha);
   return CastOp::create(builder, loc, type, wide);
 }
 
@@ -91,7 +93,8 @@ LogicalResult NormOp::buildAdjoint(OpBuilder &builder, ValueRange resultGrads,
   Value du = RowScaleOp::create(builder, loc, type, dy, r);
   Value dr = RowDotOp::create(builder, loc, rows, dy, u);
   Value direct = ScaleColumnsOp::create(builder, loc, type, du, gain, scale);
-  Value throughR = RowRstdGradOp::create(builder, loc, type, x, r, dr);
+  Value throughR = RowRstdGradOp::create(builder, loc, type, x, r, dr,
+                                         /*relative=*/false);
   Value dx = AddOp::create(builder, loc, type, direct, throughR);
   operandGrads.push_back(isLayer ? CenterRowsOp::create(builder, loc, dx) : dx);
   if (gain)
@@ -103,16 +106,30 @@ LogicalResult NormOp::buildAdjoint(OpBuilder &builder, ValueRange resultGrads,
   return success();
 }
 
-/// dx = alpha * dy W, dW = alpha * dy^T x, db = column sums of dy.
+/// Without a gain: dx = alpha * dy W, dW = alpha * dy^T x, db = column sums of
+/// dy. With a gain g, and p = dy W:
+///   dx = alpha * p diag(g), dW = alpha * dy^T x diag(g),
+///   dg = alpha * column_dot(p, x),
+/// since sum_j W_jk (dy^T x)_jk = sum_i (dy W)_ik x_ik. So the gradient of the
+/// gain comes from the tokens' side, and dW leaves its product as it is stored.
 LogicalResult LinearOp::buildAdjoint(OpBuilder &builder, ValueRange resultGrads,
                                      SmallVectorImpl<Value> &operandGrads) {
   Location loc = getLoc();
+  Value x = getInput(), weight = getWeight(), gain = getGain();
   Value dy = resultGrads[0];
-  Value scaledDy = scaled(builder, loc, dy, getAlpha());
-  operandGrads.push_back(matmul(builder, loc, getInput().getType(), scaledDy,
-                                false, getWeight(), false));
-  operandGrads.push_back(matmul(builder, loc, getWeight().getType(), scaledDy,
-                                true, getInput(), false));
+  double alpha = getAlpha().convertToDouble();
+  FloatAttr scale = builder.getF64FloatAttr(alpha);
+  Value p = matmul(builder, loc, x.getType(), dy, /*transposeA=*/false, weight,
+                   /*transposeB=*/false, /*gain=*/Value(), gain ? 1.0 : alpha);
+  operandGrads.push_back(
+      gain ? ScaleColumnsOp::create(builder, loc, x.getType(), p, gain, scale)
+           : p);
+  operandGrads.push_back(matmul(builder, loc, weight.getType(), dy,
+                                /*transposeA=*/true, x, /*transposeB=*/false,
+                                gain, alpha));
+  if (gain)
+    operandGrads.push_back(
+        ColumnDotOp::create(builder, loc, gain.getType(), p, x, scale));
   if (Value bias = getBias())
     operandGrads.push_back(ColumnDotOp::create(builder, loc, bias.getType(), dy,
                                                Value(), FloatAttr()));
@@ -210,10 +227,14 @@ CrossEntropyOp::buildAdjoint(OpBuilder &builder, ValueRange resultGrads,
   FailureOr<Value> grad = onlyGrad(*this, resultGrads);
   if (failed(grad))
     return failure();
-  operandGrads.push_back(
-      CrossEntropyGradOp::create(builder, getLoc(), getLogits().getType(),
-                                 getLogits(), getTargets(), getLse(), *grad));
+  auto adjoint = CrossEntropyGradOp::create(
+      builder, getLoc(), getLogits().getType(),
+      getFactors() ? getFactors().getType() : Type(), getLogits(), getTargets(),
+      getLse(), *grad, getFactors(), /*relative=*/false);
+  operandGrads.push_back(adjoint.getResult());
   operandGrads.push_back(Value());
+  if (getFactors())
+    operandGrads.push_back(adjoint.getFactorsGrad());
   return success();
 }
 
@@ -237,18 +258,35 @@ LogicalResult CastOp::buildAdjoint(OpBuilder &builder, ValueRange resultGrads,
 //===----------------------------------------------------------------------===//
 
 /// With op(a) = a or a^T: d op(a) = dc op(b)^T and d op(b) = op(a)^T dc; where
-/// the operand itself is transposed, so is its gradient.
+/// the operand itself is transposed, so is its gradient. A gain is a
+/// scale_columns of b.
 LogicalResult MatmulOp::buildAdjoint(OpBuilder &builder, ValueRange resultGrads,
                                      SmallVectorImpl<Value> &operandGrads) {
   Location loc = getLoc();
-  Value a = getA(), b = getB(), dc = resultGrads[0];
+  Value a = getA(), b = getB(), gain = getGain(), dc = resultGrads[0];
   bool ta = getTransposeA(), tb = getTransposeB();
+  double alpha = getAlpha().convertToDouble();
+  FloatAttr one = builder.getF64FloatAttr(1.0);
+  auto product = [&](Type type, Value left, bool transposeLeft, Value right,
+                     bool transposeRight) -> Value {
+    return matmul(builder, loc, type, left, transposeLeft, right,
+                  transposeRight, Value(), alpha);
+  };
+  Value scaledB =
+      gain ? ScaleColumnsOp::create(builder, loc, b.getType(), b, gain, one)
+           : b;
+  operandGrads.push_back(ta ? product(a.getType(), scaledB, tb, dc, true)
+                            : product(a.getType(), dc, false, scaledB, !tb));
+  Value db = tb ? product(b.getType(), dc, true, a, ta)
+                : product(b.getType(), a, !ta, dc, false);
   operandGrads.push_back(
-      ta ? matmul(builder, loc, a.getType(), b, tb, dc, true)
-         : matmul(builder, loc, a.getType(), dc, false, b, !tb));
-  operandGrads.push_back(
-      tb ? matmul(builder, loc, b.getType(), dc, true, a, ta)
-         : matmul(builder, loc, b.getType(), a, !ta, dc, false));
+      gain ? ScaleColumnsOp::create(builder, loc, b.getType(), db, gain, one)
+           : db);
+  if (gain)
+    operandGrads.push_back(
+        ColumnDotOp::create(builder, loc, gain.getType(), db, b, one));
+  if (getAddend())
+    operandGrads.push_back(dc);
   return success();
 }
 
@@ -257,7 +295,8 @@ LogicalResult RowRstdOp::buildAdjoint(OpBuilder &builder,
                                       SmallVectorImpl<Value> &operandGrads) {
   operandGrads.push_back(RowRstdGradOp::create(builder, getLoc(),
                                                getInput().getType(), getInput(),
-                                               getResult(), resultGrads[0]));
+                                               getResult(), resultGrads[0],
+                                               /*relative=*/false));
   return success();
 }
 

@@ -70,14 +70,17 @@ def LNS_NormOp : LNS_ComputeOp<"norm", [LNS_Diff, AttrSizedOperandSegments, AllT
     "::mlir::Value":$bias, "::lns::NormKind":$kind, "double":$eps, "double":$scale)>];
 }
 
-def LNS_LinearOp : LNS_ComputeOp<"linear", [LNS_Diff]> {
-  let summary = "y = alpha * x W^T + bias, W as [out, in]";
+def LNS_LinearOp : LNS_ComputeOp<"linear", [LNS_Diff, AttrSizedOperandSegments]> {
+  let summary = "y = alpha * x diag(gain) W^T + bias, W as [out, in]";
   let description = [{
-    `alpha` is where `lns-fold-depth-scale` puts a norm's scale.
+    `alpha` is where `lns-fold-depth-scale` puts a norm's scale, and `gain` where
+    `lns-fuse-norm-matmul` puts its gain: the product multiplies W's columns by
+    it while it reads them, so that the folded weight alpha * W diag(gain) is
+    never in memory.
 
     - (C1) the last dimension of x is W's `in`; result is x's shape with `out`
          for its last dimension.
-    - (C2) bias has `out` elements of the result's wide type.
+    - (C2) bias has `out` elements, gain has `in`, both of the result's wide type.
     - (C3) x, W and result have one element type, or bf16 and f32 if x or W is
          bf16. Then x and W are rounded to bf16 where they are not, products are
          summed in f32, and a bf16 result is rounded once, at the end.
@@ -85,14 +88,16 @@ def LNS_LinearOp : LNS_ComputeOp<"linear", [LNS_Diff]> {
 
     ```mlir
     %q = lns.linear %x, %wq : (tensor<?x?x64xf32>, tensor<32x64xf32>) -> tensor<?x?x32xf32>
+    %z = lns.linear %x, %wq gain(%g) {alpha = 5.0e-01 : f64}
+      : (tensor<?x?x64xf32>, tensor<32x64xf32>, tensor<64xf32>) -> tensor<?x?x32xf32>
     ```
   }];
   let arguments = (ins LNS_Tensor:$input, LNS_Matrix:$weight,
-                       Optional<LNS_Vector>:$bias,
+                       Optional<LNS_Vector>:$gain, Optional<LNS_Vector>:$bias,
                        DefaultValuedAttr<F64Attr, "1.0">:$alpha);
   let results = (outs LNS_Tensor:$result);
   let assemblyFormat = [{
-    $input `,` $weight (`bias` `(` $bias^ `)`)? attr-dict
+    $input `,` $weight (`gain` `(` $gain^ `)`)? (`bias` `(` $bias^ `)`)? attr-dict
     `:` functional-type(operands, results)
   }];
   let hasVerifier = 1;
@@ -247,19 +252,25 @@ def LNS_CrossEntropyOp : LNS_ComputeOp<"cross_entropy", [LNS_Diff]> {
         losses[b, t] = lse[b, t] - logits[b, t, targets[b, t]]
         lse = log(sum(exp(logits)))
 
-    The loss is the `lns.mean` of the losses.
+    The loss is the `lns.mean` of the losses. Factors multiply every row of the
+    logits first, as `lns.row_scale` would: a norm before the head is so deferred
+    into the loss, and costs no pass over the vocabulary.
 
-    - (C1) targets have the logits' leading dimensions; so have losses and lse.
-    - (C2) losses and lse have the logits' wide type.
+    - (C1) targets have the logits' leading dimensions; so have losses, lse and
+         factors.
+    - (C2) losses, lse and factors have the logits' wide type.
 
     ```mlir
     %losses, %lse = lns.cross_entropy %logits, %targets
       : (tensor<2x8x256xf32>, tensor<2x8xi32>) -> (tensor<2x8xf32>, tensor<2x8xf32>)
     ```
   }];
-  let arguments = (ins LNS_Tensor:$logits, LNS_Tokens:$targets);
+  let arguments = (ins LNS_Tensor:$logits, LNS_Tokens:$targets, Optional<LNS_Tensor>:$factors);
   let results = (outs LNS_Tensor:$losses, LNS_Tensor:$lse);
-  let assemblyFormat = "$logits `,` $targets attr-dict `:` functional-type(operands, results)";
+  let assemblyFormat = [{
+    $logits `,` $targets (`factors` `(` $factors^ `)`)? attr-dict
+    `:` functional-type(operands, results)
+  }];
   let hasVerifier = 1;
 }
 

@@ -111,6 +111,10 @@ LogicalResult LinearOp::verify() {
                      withColumns({}, out, wideElement(result.getElementType())),
                      "weight and result")))
     return failure();
+  if (getGain() &&
+      failed(verifyType(*this, "gain", tensorOf(getGain()),
+                        columnVectorType(weight), "weight")))
+    return failure();
   // (C4)
   return verifyFinite(*this, "alpha", getAlpha());
 }
@@ -284,6 +288,9 @@ LogicalResult CrossEntropyOp::verify() {
       failed(verifyType(*this, "lse", tensorOf(getLse()), rowVectorType(logits),
                         "logits")))
     return failure();
+  if (getFactors())
+    return verifyType(*this, "factors", tensorOf(getFactors()),
+                      rowVectorType(logits), "logits");
   return success();
 }
 
@@ -296,7 +303,20 @@ LogicalResult CrossEntropyGradOp::verify() {
       failed(verifyType(*this, "grad", tensorOf(getGrad()),
                         rowVectorType(logits), "logits")))
     return failure();
-  return success();
+  // (C2)
+  if (bool(getFactors()) != bool(getFactorsGrad()))
+    return emitOpError(getFactors() ? "has factors, but no result for their "
+                                      "gradient"
+                                    : "has a result for the gradient of "
+                                      "factors, but no factors");
+  if (!getFactors())
+    return getRelative() ? emitOpError("is relative, but has no factors")
+                         : success();
+  if (failed(verifyType(*this, "factors", tensorOf(getFactors()),
+                        rowVectorType(logits), "logits")))
+    return failure();
+  return verifyType(*this, "factors_grad", tensorOf(getFactorsGrad()),
+                    rowVectorType(logits), "logits");
 }
 
 LogicalResult MeanOp::verify() {

@@ -61,7 +61,10 @@ int64_t LinearOp::getFlops() {
 }
 int64_t MatmulOp::getFlops() {
   auto a = cast<RankedTensorType>(getA().getType());
-  return productFlops(getResult(), getTransposeA() ? rowsOf(a) : columnsOf(a));
+  int64_t product =
+      productFlops(getResult(), getTransposeA() ? rowsOf(a) : columnsOf(a));
+  return getAddend() ? saturatingAdd(product, perElement(1, getResult()))
+                     : product;
 }
 // A rotation of a pair: four products, two sums.
 int64_t RopeOp::getFlops() { return perElement(3, getInput()); }

@@ -70,10 +70,15 @@ def LNS_SetOp : LNS_Op<"set", [DeclareOpInterfaceMethods<SymbolUserOpInterface>,
 // Linear algebra of adjoints
 //===----------------------------------------------------------------------===//
 
-def LNS_MatmulOp : LNS_ComputeOp<"matmul", [LNS_Diff]> {
-  let summary = "c = op(a) op(b), leading dimensions taken together as rows";
+def LNS_MatmulOp : LNS_ComputeOp<"matmul", [LNS_Diff, AttrSizedOperandSegments,
+    DeclareOpInterfaceMethods<LNS_InPlaceOpInterface>]> {
+  let summary = "c = alpha * op(a) op(b diag(gain)) + addend, leading dimensions taken together as rows";
   let description = [{
-    `transpose_a` and `transpose_b` transpose the 2-D views.
+    `transpose_a` and `transpose_b` transpose the 2-D views. A gain scales the
+    columns of b as it is given, before it is transposed: the gradient of a
+    weight that a norm's gain was folded into. The result is computed over the
+    addend where nothing reads that later: a sum of products needs no more
+    memory than one of them.
 
     A vector is one row.
 
@@ -82,18 +87,36 @@ def LNS_MatmulOp : LNS_ComputeOp<"matmul", [LNS_Diff]> {
     - (C2) a, b and the result have one element type, or bf16 and f32 if a or b
          is bf16. Then a and b are rounded to bf16 where they are not, products
          are summed in f32, and a bf16 result is rounded once, at the end.
+    - (C3) gain has b's last dimension and the result's wide type; addend has the
+         result's type; alpha is finite.
 
     ```mlir
     %dw = lns.matmul %dy, %x transpose_a
       : (tensor<2x8x32xf32>, tensor<2x8x64xf32>) -> tensor<32x64xf32>
+    %dw2 = lns.matmul %dy, %x transpose_a gain(%g) addend(%dw) {alpha = 5.0e-01 : f64}
+      : (tensor<2x8x32xf32>, tensor<2x8x64xf32>, tensor<64xf32>, tensor<32x64xf32>)
+      -> tensor<32x64xf32>
     ```
   }];
-  let arguments = (ins LNS_Tensor:$a, LNS_Tensor:$b, UnitAttr:$transpose_a, UnitAttr:$transpose_b);
+  let arguments = (ins LNS_Tensor:$a, LNS_Tensor:$b, Optional<LNS_Vector>:$gain,
+                       Optional<LNS_Tensor>:$addend,
+                       UnitAttr:$transpose_a, UnitAttr:$transpose_b,
+                       DefaultValuedAttr<F64Attr, "1.0">:$alpha);
   let results = (outs LNS_Tensor:$result);
   let assemblyFormat = [{
     $a `,` $b (`transpose_a` $transpose_a^)? (`transpose_b` $transpose_b^)?
-    attr-dict `:` functional-type(operands, results)
+    (`gain` `(` $gain^ `)`)? (`addend` `(` $addend^ `)`)? attr-dict
+    `:` functional-type(operands, results)
   }];
+  let builders = [
+    OpBuilder<(ins "::mlir::Type":$result, "::mlir::Value":$a, "::mlir::Value":$b,
+                   "bool":$transposeA, "bool":$transposeB,
+                   CArg<"::mlir::Value", "{}">:$gain, CArg<"double", "1.0">:$alpha),
+      [{
+        build($_builder, $_state, result, a, b, gain, /*addend=*/::mlir::Value(), transposeA,
+              transposeB, ::llvm::APFloat(alpha));
+      }]>
+  ];
   let hasVerifier = 1;
 }
 
@@ -125,7 +148,9 @@ def LNS_RowRstdGradOp : LNS_ComputeOp<"row_rstd_grad", [LNS_RowOp]> {
   let summary = "dx = -x * r^3 / K * dr, K the row's width";
   let description = [{
     The adjoint of `lns.row_rstd`, from its input, its result r and the gradient
-    dr that arrives at it.
+    dr that arrives at it. `relative` says that grad is r * dr, so that dx = -x *
+    r^2 / K * grad: with y = row_scale(z, r), that is row_dot(dy, y), which needs
+    no z (`lns-reuse-outputs`).
 
     - (C1) result has the input's type, rstd and grad its leading dimensions and
          wide type.
@@ -135,9 +160,13 @@ def LNS_RowRstdGradOp : LNS_ComputeOp<"row_rstd_grad", [LNS_RowOp]> {
       : (tensor<2x8x64xf32>, tensor<2x8xf32>, tensor<2x8xf32>) -> tensor<2x8x64xf32>
     ```
   }];
-  let arguments = (ins LNS_Tensor:$input, LNS_Tensor:$rstd, LNS_Tensor:$grad);
+  let arguments = (ins LNS_Tensor:$input, LNS_Tensor:$rstd, LNS_Tensor:$grad,
+                       UnitAttr:$relative);
   let results = (outs LNS_Tensor:$result);
-  let assemblyFormat = "$input `,` $rstd `,` $grad attr-dict `:` functional-type(operands, results)";
+  let assemblyFormat = [{
+    $input `,` $rstd `,` $grad (`relative` $relative^)? attr-dict
+    `:` functional-type(operands, results)
+  }];
   let hasVerifier = 1;
 }
 
@@ -430,8 +459,15 @@ def LNS_CrossEntropyGradOp : LNS_ComputeOp<"cross_entropy_grad", [
     The logits are the largest tensor of a step: where nothing reads them later,
     the memory planner puts the result over them.
 
+    With factors f (as in `lns.cross_entropy`), and d the gradient of f * logits:
+
+        result = f * d
+        factors_grad = sum over columns of d * logits      (times f if `relative`)
+
     - (C1) targets, lse and grad have the logits' leading dimensions; lse and grad
          have their wide type.
+    - (C2) factors and factors_grad are there both or not at all, and have the
+         logits' leading dimensions and wide type; `relative` only with them.
 
     ```mlir
     %dlogits = lns.cross_entropy_grad %logits, %targets, %lse, %dlosses
@@ -439,9 +475,13 @@ def LNS_CrossEntropyGradOp : LNS_ComputeOp<"cross_entropy_grad", [
       -> tensor<2x8x256xf32>
     ```
   }];
-  let arguments = (ins LNS_Tensor:$logits, LNS_Tokens:$targets, LNS_Tensor:$lse, LNS_Tensor:$grad);
-  let results = (outs LNS_Tensor:$result);
-  let assemblyFormat = "$logits `,` $targets `,` $lse `,` $grad attr-dict `:` functional-type(operands, results)";
+  let arguments = (ins LNS_Tensor:$logits, LNS_Tokens:$targets, LNS_Tensor:$lse, LNS_Tensor:$grad,
+                       Optional<LNS_Tensor>:$factors, UnitAttr:$relative);
+  let results = (outs LNS_Tensor:$result, Optional<LNS_Tensor>:$factors_grad);
+  let assemblyFormat = [{
+    $logits `,` $targets `,` $lse `,` $grad (`factors` `(` $factors^ `)`)?
+    (`relative` $relative^)? attr-dict `:` functional-type(operands, results)
+  }];
   let hasVerifier = 1;
 }
 

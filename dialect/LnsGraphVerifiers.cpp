@@ -49,7 +49,17 @@ LogicalResult MatmulOp::verify() {
            << result << " does not hold a product of " << extentText(rows)
            << " x " << extentText(columns);
   // (C2)
-  return verifyProductTypes(*this, "a", a, "b", b, "result", result);
+  if (failed(verifyProductTypes(*this, "a", a, "b", b, "result", result)))
+    return failure();
+  // (C3)
+  if (getGain() &&
+      failed(verifyType(*this, "gain", tensorOf(getGain()), columnVectorType(b),
+                        "b")))
+    return failure();
+  if (getAddend() && failed(verifyType(*this, "addend", tensorOf(getAddend()),
+                                       result, "result")))
+    return failure();
+  return verifyFinite(*this, "alpha", getAlpha());
 }
 
 //===----------------------------------------------------------------------===//

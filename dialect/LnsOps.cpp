@@ -26,7 +26,7 @@ void NormOp::build(OpBuilder &builder, OperationState &state, Value input,
 
 void LinearOp::build(OpBuilder &builder, OperationState &state, Type result,
                      Value input, Value weight, Value bias, double alpha) {
-  build(builder, state, result, input, weight, bias,
+  build(builder, state, result, input, weight, /*gain=*/Value(), bias,
         builder.getF64FloatAttr(alpha));
 }
 
@@ -59,7 +59,12 @@ double AttentionOp::getEffectiveScale() { return effectiveScale(*this); }
 int64_t AttentionGradOp::getHeadDim() { return headDim(*this); }
 double AttentionGradOp::getEffectiveScale() { return effectiveScale(*this); }
 
-int64_t CrossEntropyGradOp::getInPlaceOperand(unsigned) { return 0; }
+int64_t CrossEntropyGradOp::getInPlaceOperand(unsigned result) {
+  return result == 0 ? 0 : -1;
+}
+int64_t MatmulOp::getInPlaceOperand(unsigned) {
+  return getAddend() ? int64_t(getODSOperandIndexAndLength(3).first) : -1;
+}
 
 //===----------------------------------------------------------------------===//
 // Row ops

@@ -62,8 +62,10 @@ bool isCheap(Operation *op) {
   return isa<RowScaleOp, ScaleColumnsOp, ScaleOp, AddBiasOp>(op);
 }
 
-/// Gives every row op that reads a cheap op a clone of its own; readers that
-/// are no row ops (matmuls) need the tensor in memory and share the original.
+/// Gives every row op that reads a cheap op a clone of its own. Where a reader
+/// is no row op (a matmul, attention), the tensor is in memory anyway, and all
+/// share the original: a clone would read the op's input, which then would have
+/// to be kept.
 void cloneCheapOps(Block &block) {
   // Backwards, so that chains of cheap ops are cloned from their ends.
   for (Operation &op : llvm::make_early_inc_range(llvm::reverse(block))) {
@@ -78,9 +80,10 @@ void cloneCheapOps(Block &block) {
       else
         otherUses = true;
     }
-    // With row readers only, one of them can keep the original.
-    if (!otherUses && !rowUses.empty())
-      rowUses.pop_back();
+    if (otherUses || rowUses.empty())
+      continue;
+    // One of them can keep the original.
+    rowUses.pop_back();
     llvm::MapVector<Operation *, Operation *> clones;
     for (OpOperand *use : rowUses) {
       Operation *&clone = clones[use->getOwner()];
@@ -148,26 +151,22 @@ public:
     computeOrder();
   }
 
-  /// Merges every row op with the groups of its producers where legal.
+  /// Merges every row op with the groups of its producers where legal, and with
+  /// those of earlier readers of what it reads: one kernel reads a value once
+  /// for all of them.
   void run() {
-    for (unsigned i = 0; i < ops.size(); ++i) {
-      if (!spaces[i])
-        continue;
-      // Nearest producers first: they are the likeliest to be in cache.
-      SmallVector<unsigned> candidates(producers[i]);
-      llvm::sort(candidates, std::greater<>());
-      for (unsigned candidate : candidates) {
-        unsigned a = group[candidate], b = group[i];
-        if (a == b)
-          continue;
-        std::optional<RowSpace> space = unify(a, b);
-        if (!space || sharesAcross(a, b) || reachesThroughOthers(a, b) ||
-            reachesThroughOthers(b, a))
-          continue;
-        merge(a, b);
-        spaces[b] = space;
-      }
-    }
+    // An op with one multiplication per element belongs to its reader: with the
+    // producer of a number per row instead, its result would be written.
+    for (unsigned i = 0; i < ops.size(); ++i)
+      if (!spaces[i] || !followsReader(ops[i]))
+        mergeWithProducers(i);
+    for (unsigned i = 0; i < ops.size(); ++i)
+      for (unsigned producer : producers[i])
+        for (unsigned reader : successors[producer])
+          if (reader < i && readsSameRows(reader, i))
+            tryMerge(reader, i);
+    for (unsigned i = 0; i < ops.size(); ++i)
+      mergeWithProducers(i);
   }
 
   /// The groups in topological order, near their original places.
@@ -183,6 +182,43 @@ public:
   }
 
 private:
+  static bool followsReader(Operation *op) {
+    return (isCheap(op) || isa<RowRstdGradOp>(op)) &&
+           llvm::any_of(op->getUsers(), isRowOp);
+  }
+
+  void mergeWithProducers(unsigned op) {
+    // Nearest producers first: they are the likeliest to be in cache.
+    SmallVector<unsigned> candidates(producers[op]);
+    llvm::sort(candidates, std::greater<>());
+    for (unsigned candidate : candidates)
+      tryMerge(candidate, op);
+  }
+
+  /// Merges the groups of two ops if one kernel can hold both.
+  void tryMerge(unsigned first, unsigned second) {
+    unsigned a = group[first], b = group[second];
+    if (a == b)
+      return;
+    std::optional<RowSpace> space = unify(a, b);
+    if (!space || sharesAcross(a, b) || reachesThroughOthers(a, b) ||
+        reachesThroughOthers(b, a))
+      return;
+    merge(a, b);
+    spaces[b] = space;
+  }
+
+  /// Whether both ops read one value that spans whole rows.
+  bool readsSameRows(unsigned a, unsigned b) {
+    if (!spaces[a] || !spaces[b] || !(*spaces[a] == *spaces[b]))
+      return false;
+    return llvm::any_of(ops[a]->getOperands(), [&](Value operand) {
+      auto type = dyn_cast<RankedTensorType>(operand.getType());
+      return type && type.getRank() > int64_t(spaces[a]->rows.size()) &&
+             llvm::is_contained(ops[b]->getOperands(), operand);
+    });
+  }
+
   /// The rows and width of a kernel that holds both groups, if there can be
   /// one. Sums of row scalars (of shape [batch, time]) join a kernel over rows
   /// of that shape.

@@ -103,7 +103,8 @@ public:
       Location location = name("loss");
       auto entropy =
           CrossEntropyOp::create(builder, location, TypeRange{rows, rows},
-                                 result, function.getArgument(1));
+                                 result, function.getArgument(1),
+                                 /*factors=*/Value());
       Value loss =
           MeanOp::create(builder, location, scalar, entropy.getLosses());
       func::ReturnOp::create(builder, model.getLoc(), loss);

@@ -58,7 +58,12 @@ struct LargeValues {
     // The result of a cast is what it says.
     if (isa<CastOp>(op))
       return;
-    if (isa<LinearOp, MatmulOp>(op)) {
+    if (isa<LinearOp>(op)) {
+      // The weight stays what it is: the product rounds it while it reads it,
+      // after the gain, so that no rounded copy is in memory.
+      operands.push_back(&op->getOpOperand(0));
+      results.push_back(op->getResult(0));
+    } else if (isa<MatmulOp>(op)) {
       operands.append({&op->getOpOperand(0), &op->getOpOperand(1)});
       results.push_back(op->getResult(0));
     } else if (isa<AttentionOp>(op)) {

@@ -87,30 +87,45 @@ def FoldDepthScale : Pass<"lns-fold-depth-scale"> {
 def FuseNormMatmul : Pass<"lns-fuse-norm-matmul"> {
   let summary = "Fuse a norm with the matmuls that it feeds";
   let description = [{
-    linear(norm(x, g), W) with alpha s becomes row_scale(linear(x, W'), r), r =
-    row_rstd(x), W' = scale_columns(W, g, s). The matmul reads the raw residual
-    stream; the normalized activation is never written. All readers share one
-    row_rstd; each has a W' of its own, so a weight may have other readers.
-    Without a gain, W' is W and alpha stays at the linear.
+    linear(norm(x, g), W) becomes row_scale(linear(x, W, gain g), r), r =
+    row_rstd(x). The matmul reads the raw residual stream; the normalized
+    activation is never written, nor is the folded weight W diag(g): the product
+    scales W's columns while it reads them. All readers share one row_rstd, and
+    each keeps its own alpha.
 
     ```mlir
     %n = lns.norm rms %x, %g : tensor<2x8x64xf32>, tensor<64xf32>
     %y = lns.linear %n, %w {alpha = 5.000000e-01 : f64} : (tensor<2x8x64xf32>, tensor<64x64xf32>) -> tensor<2x8x64xf32>
     // becomes
     %r = lns.row_rstd %x eps(1.000000e-06) : (tensor<2x8x64xf32>) -> tensor<2x8xf32>
-    %w2 = lns.scale_columns %w, %g scale(5.000000e-01) : tensor<64x64xf32>, tensor<64xf32>
-    %p = lns.linear %x, %w2 : (tensor<2x8x64xf32>, tensor<64x64xf32>) -> tensor<2x8x64xf32>
+    %p = lns.linear %x, %w gain(%g) {alpha = 5.000000e-01 : f64} : (tensor<2x8x64xf32>, tensor<64x64xf32>, tensor<64xf32>) -> tensor<2x8x64xf32>
     %y = lns.row_scale %p, %r : tensor<2x8x64xf32>, tensor<2x8xf32>
     ```
 
-    Does not fire for norms that are not rms, whose scale is not folded, with a
-    reader that is no linear or that has a bias, and for a reader whose result
-    is more than `max-widening` times as wide as the input (the row scale over
-    the vocabulary would cost more than the norm). Remarks in category
-    `lns-norm` say why.
+    Does not fire for norms that are not rms, whose scale is not folded, and
+    with a reader that is no linear, or that has a bias or a gain already.
+    Remarks in category `lns-norm` say why.
   }];
-  let options = [Option<"maxWidening", "max-widening", "int64_t", "8",
-                        "Widest result, in widths of the input">];
+}
+
+def DeferRowScale : Pass<"lns-defer-row-scale"> {
+  let summary = "Apply the last row scale inside the loss";
+  let description = [{
+    cross_entropy(row_scale(z, r)) becomes cross_entropy(z) factors(r): the row
+    scale of the norm before the head then costs no pass over the vocabulary,
+    neither forward nor backward. A row scale with other readers stays for them.
+
+    ```mlir
+    %y = lns.row_scale %z, %r : tensor<2x8x256xf32>, tensor<2x8xf32>
+    %losses, %lse = lns.cross_entropy %y, %targets : (tensor<2x8x256xf32>, tensor<2x8xi32>) -> (tensor<2x8xf32>, tensor<2x8xf32>)
+    // becomes
+    %losses, %lse = lns.cross_entropy %z, %targets factors(%r) : (tensor<2x8x256xf32>, tensor<2x8xi32>, tensor<2x8xf32>) -> (tensor<2x8xf32>, tensor<2x8xf32>)
+    ```
+
+    Does not fire for a loss that has factors already, nor when the row scale has
+    another reader: the scaled logits are then written anyway. Remarks in
+    category `lns-norm` say why.
+  }];
 }
 
 def DecomposeNorms : Pass<"lns-decompose-norms"> {
@@ -208,6 +223,69 @@ def Differentiate : Pass<"lns-differentiate", "::mlir::ModuleOp"> {
     ```
   }];
   let dependentDialects = ["::lns::LnsDialect"];
+}
+
+def ReuseOutputs : Pass<"lns-reuse-outputs"> {
+  let summary = "Take the row dots of a norm's adjoint from outputs, not inputs";
+  let description = [{
+    The gradient of r in y = row_scale(z, r) is row_dot(dy, z), for which z would
+    have to be kept. But r times it is row_dot(dy, y), and where y is only
+    rotated, q = rope(y), that is row_dot(dq, q): a rotation keeps dot products.
+    q is kept for attention's adjoint anyway. All parts of one row_rstd_grad
+    change together; it then is `relative`. A loss with factors gives r times
+    their gradient just as well.
+
+    ```mlir
+    %dr = lns.row_dot %dy, %z : (tensor<2x8x64xf32>, tensor<2x8x64xf32>) -> tensor<2x8xf32>
+    %dx = lns.row_rstd_grad %x, %r, %dr : (tensor<2x8x64xf32>, tensor<2x8xf32>, tensor<2x8xf32>) -> tensor<2x8x64xf32>
+    // becomes, with %y = lns.row_scale %z, %r and %q = lns.rope %y in the forward part
+    %d = lns.row_dot %dq, %q : (tensor<2x8x64xf32>, tensor<2x8x64xf32>) -> tensor<2x8xf32>
+    %dx = lns.row_rstd_grad %x, %r, %d relative : (tensor<2x8x64xf32>, tensor<2x8xf32>, tensor<2x8xf32>) -> tensor<2x8x64xf32>
+    ```
+
+    Does not fire when a part of the gradient of r is neither such a row dot nor
+    a loss's. Remarks in category `lns-norm` say why.
+  }];
+}
+
+def FactorSums : Pass<"lns-factor-sums"> {
+  let summary = "Take common factors out of sums, and sums into products";
+  let description = [{
+    The adjoint of a norm that feeds several linears is a sum with a term for
+    each: add(scale_columns(a, g), scale_columns(b, g)) becomes
+    scale_columns(add(a, b), g), and add(column_dot(a, x), column_dot(b, x))
+    becomes column_dot(add(a, b), x), and the two add(a, b) are one value.
+
+    Does not fire for a term with another reader: it would be computed twice.
+
+    ```mlir
+    %sa = lns.scale_columns %a, %g : tensor<2x8x64xf32>, tensor<64xf32>
+    %sb = lns.scale_columns %b, %g : tensor<2x8x64xf32>, tensor<64xf32>
+    %d = lns.add %sa, %sb : tensor<2x8x64xf32>
+    // becomes
+    %ab = lns.add %a, %b : tensor<2x8x64xf32>
+    %d = lns.scale_columns %ab, %g : tensor<2x8x64xf32>, tensor<64xf32>
+    ```
+  }];
+}
+
+def AccumulateProducts : Pass<"lns-accumulate-products"> {
+  let summary = "Compute sums with a product inside the product";
+  let description = [{
+    add(matmul(a, b), c) becomes matmul(a, b) addend(c), computed over c where
+    nothing reads c later. Of two products, the later one takes the other.
+
+    Does not fire for a product that has another reader or an addend already,
+    that is added to itself, or whose type is narrower than 32 bits: partial sums
+    would be rounded. Remarks are in category `lns-norm`.
+
+    ```mlir
+    %p = lns.matmul %dq, %wq : (tensor<2x8x64xf32>, tensor<64x64xf32>) -> tensor<2x8x64xf32>
+    %s = lns.add %c, %p : tensor<2x8x64xf32>
+    // becomes
+    %s = lns.matmul %dq, %wq addend(%c) : (tensor<2x8x64xf32>, tensor<64x64xf32>, tensor<2x8x64xf32>) -> tensor<2x8x64xf32>
+    ```
+  }];
 }
 
 def AddOptimizer : Pass<"lns-add-optimizer", "::mlir::ModuleOp"> {

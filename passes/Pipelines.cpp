@@ -34,11 +34,14 @@ void lns::buildGraphPipeline(OpPassManager &manager, int64_t batch,
   manager.addPass(createVerifyGraph());
 }
 
-void lns::buildEliminationPipeline(OpPassManager &manager) {
-  // The scale must have left the norm before fusion looks at it: fusion takes
-  // it from the linear's alpha, where it is a property of each reader.
-  manager.addPass(createFoldDepthScale());
-  manager.addPass(createFuseNormMatmul());
+void lns::buildEliminationPipeline(OpPassManager &manager, bool eliminate) {
+  if (eliminate) {
+    // The scale must have left the norm before fusion looks at it: fusion takes
+    // it from the linear's alpha, where it is a property of each reader.
+    manager.addPass(createFoldDepthScale());
+    manager.addPass(createFuseNormMatmul());
+    manager.addPass(createDeferRowScale());
+  }
   // Only what fusion refused is left; it still needs a form with kernels.
   manager.addPass(createDecomposeNorms());
   // After fusion, whose row scales come between a product and its bias.
@@ -60,12 +63,21 @@ void lns::buildTrainPipeline(OpPassManager &manager) {
   // optimizer, whose cloning of @grads would double the work.
   manager.addPass(createCanonicalizerPass());
   manager.addPass(createCSEPass());
+  // Row dots first: their sums are in the way of the others' patterns.
+  manager.addPass(createReuseOutputs());
+  manager.addPass(createFactorSums());
+  // The sums that factoring leaves behind twice, once for the gain's gradient;
+  // a product with two readers could take no addend.
+  manager.addPass(createCSEPass());
+  manager.addPass(createAccumulateProducts());
   manager.addPass(createAddOptimizer());
   manager.addPass(createVerifyTrain());
 }
 
 void lns::buildFusePipeline(OpPassManager &manager) {
   manager.addNestedPass<func::FuncOp>(createCluster());
+  // Clones of cheap ops that met in one cluster.
+  manager.addPass(createCSEPass());
   manager.addNestedPass<func::FuncOp>(createVerifyFused());
 }
 
@@ -93,7 +105,9 @@ void lns::registerLnsPasses() {
       });
   PassPipelineRegistration<>("lns-eliminate-norms",
                              "Fold depth scales and norms into matmuls",
-                             buildEliminationPipeline);
+                             [](OpPassManager &manager) {
+                               buildEliminationPipeline(manager);
+                             });
   PassPipelineRegistration<>("lns-bf16",
                              "Graph form without norms to bf16 activations",
                              buildMixedPrecisionPipeline);

@@ -19,8 +19,10 @@ namespace lns {
 /// Model form to graph form.
 void buildGraphPipeline(mlir::OpPassManager &manager, int64_t batch,
                         int64_t sequence);
-/// Graph form with norms to graph form without.
-void buildEliminationPipeline(mlir::OpPassManager &manager);
+/// Graph form with norms to graph form without. With `eliminate` false, every
+/// norm is computed where it stands, for comparisons.
+void buildEliminationPipeline(mlir::OpPassManager &manager,
+                              bool eliminate = true);
 /// Graph form without norms to one with bf16 activations.
 void buildMixedPrecisionPipeline(mlir::OpPassManager &manager);
 /// Graph form to training form.

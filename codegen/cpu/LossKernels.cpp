@@ -20,20 +20,35 @@ LogicalResult cpu::lowerCrossEntropy(CrossEntropyOp op, KernelSet &set,
                                      Launches &launches) {
   auto type = cast<RankedTensorType>(op.getLogits().getType());
   int64_t width = type.getShape().back();
+  bool hasFactors = bool(op.getFactors());
   Builder builder(op.getContext());
   MemRefType flat = flatBuffer(builder.getF32Type());
   KernelSpec spec;
   spec.kind = "cross_entropy";
-  spec.key = std::to_string(width);
-  spec.source = "cross_entropy";
+  spec.key = std::to_string(width) + (hasFactors ? " factors" : "");
+  spec.source = hasFactors ? "row_scale, cross_entropy" : "cross_entropy";
   spec.buffers = {rowBuffer(builder.getF32Type(), width),
                   flatBuffer(builder.getI32Type()), flat, flat};
+  if (hasFactors)
+    spec.buffers.push_back(flat);
   LaunchBuilder launch;
   launch.launch.kernel =
       set.getKernel(spec, op.getLoc(), [&](CodeBuilder &b, KernelFrame &frame) {
         Value logits = frame.buffers[0];
         Value lowest = b.splat(-std::numeric_limits<double>::infinity());
         b.loop(frame.begin, frame.end, 1, [&](Value row) {
+          Value factor =
+              hasFactors ? b.load(frame.buffers[4], row) : Value();
+          auto scaled = [&](Value x, int64_t lanes) {
+            return factor ? b.mul(b.broadcast(factor, lanes), x) : x;
+          };
+          auto scalar = [&](Value column) {
+            Value x = b.load(logits, {row, column});
+            return factor ? b.mul(factor, x) : x;
+          };
+          auto vector = [&](Value column, int64_t lanes) {
+            return scaled(b.loadVector(logits, {row, column}, lanes), lanes);
+          };
           // A tail is loaded a second time as the last full vector where there
           // is one: the maximum does not mind.
           auto maximum = [&](Value x, Value y) { return b.max(x, y); };
@@ -42,30 +57,28 @@ LogicalResult cpu::lowerCrossEntropy(CrossEntropyOp op, KernelSet &set,
             most = b.reduceChunks(
                 width / kLanes * kLanes, 4, lowest,
                 [&](Value column, int64_t lanes, Value acc) {
-                  return b.max(b.loadVector(logits, {row, column}, lanes), acc);
+                  return b.max(vector(column, lanes), acc);
                 },
                 maximum);
             if (width % kLanes != 0)
-              most = b.max(b.loadVector(logits, {row, b.index(width - kLanes)}),
-                           most);
+              most = b.max(vector(b.index(width - kLanes), kLanes), most);
             most = b.maxAcross(most);
           } else {
-            most = b.load(logits, {row, b.index(0)});
+            most = scalar(b.index(0));
             for (int64_t i = 1; i < width; ++i)
-              most = b.max(b.load(logits, {row, b.index(i)}), most);
+              most = b.max(scalar(b.index(i)), most);
           }
           Value sums = b.reduceChunks(
               width, 2, b.splat(0.0),
               [&](Value column, int64_t lanes, Value acc) {
-                Value x = b.loadVector(logits, {row, column}, lanes);
+                Value x = vector(column, lanes);
                 Value p = b.exp(b.sub(x, b.broadcast(most, lanes)));
                 return b.add(acc, b.padWithZeros(p));
               },
               [&](Value x, Value y) { return b.add(x, y); });
           Value lse = b.add(most, b.log(b.sumAcross(sums)));
           Value target = b.loadIndex(frame.buffers[1], row);
-          b.store(b.sub(lse, b.load(logits, {row, target})), frame.buffers[2],
-                  row);
+          b.store(b.sub(lse, scalar(target)), frame.buffers[2], row);
           b.store(lse, frame.buffers[3], row);
         });
       });
@@ -73,6 +86,8 @@ LogicalResult cpu::lowerCrossEntropy(CrossEntropyOp op, KernelSet &set,
       .value(op.getTargets())
       .value(op.getLosses())
       .value(op.getLse());
+  if (hasFactors)
+    launch.value(op.getFactors());
   launch.launch.items = getRows(type);
   launches.push_back(std::move(launch.launch));
   return success();
@@ -82,14 +97,19 @@ LogicalResult cpu::lowerCrossEntropyGrad(CrossEntropyGradOp op, KernelSet &set,
                                          Launches &launches) {
   auto type = cast<RankedTensorType>(op.getLogits().getType());
   int64_t width = type.getShape().back();
+  bool hasFactors = bool(op.getFactors()), relative = op.getRelative();
   Builder builder(op.getContext());
   MemRefType rows = rowBuffer(builder.getF32Type(), width);
   MemRefType flat = flatBuffer(builder.getF32Type());
   KernelSpec spec;
   spec.kind = "cross_entropy_grad";
-  spec.key = std::to_string(width);
-  spec.source = "cross_entropy_grad";
+  spec.key = std::to_string(width) + (hasFactors ? " factors" : "") +
+             (relative ? " relative" : "");
+  spec.source = hasFactors ? "cross_entropy_grad, row_scale, row_dot"
+                           : "cross_entropy_grad";
   spec.buffers = {rows, flatBuffer(builder.getI32Type()), flat, flat, rows};
+  if (hasFactors)
+    spec.buffers.append({flat, flat});
   LaunchBuilder launch;
   launch.launch.kernel =
       set.getKernel(spec, op.getLoc(), [&](CodeBuilder &b, KernelFrame &frame) {
@@ -99,15 +119,39 @@ LogicalResult cpu::lowerCrossEntropyGrad(CrossEntropyGradOp op, KernelSet &set,
         b.loop(frame.begin, frame.end, 1, [&](Value row) {
           Value lse = b.load(frame.buffers[2], row);
           Value grad = b.load(frame.buffers[3], row);
-          b.chunks(width, 2, [&](Value column, int64_t lanes) {
-            Value x = b.loadVector(logits, {row, column}, lanes);
-            Value p = b.exp(b.sub(x, b.broadcast(lse, lanes)));
-            b.storeVector(b.mul(p, b.broadcast(grad, lanes)), result,
-                          {row, column});
-          });
           Value target = b.loadIndex(frame.buffers[1], row);
-          b.store(b.sub(b.load(result, {row, target}), grad), result,
+          if (!hasFactors) {
+            b.chunks(width, 2, [&](Value column, int64_t lanes) {
+              Value x = b.loadVector(logits, {row, column}, lanes);
+              Value p = b.exp(b.sub(x, b.broadcast(lse, lanes)));
+              b.storeVector(b.mul(p, b.broadcast(grad, lanes)), result,
+                            {row, column});
+            });
+            b.store(b.sub(b.load(result, {row, target}), grad), result,
+                    {row, target});
+            return;
+          }
+          // With z the logits, x = f z and dx = (p - onehot) grad: dz = f dx,
+          // df = sum dx z.
+          Value factor = b.load(frame.buffers[5], row);
+          Value scaledGrad = b.mul(factor, grad);
+          Value atTarget = b.load(logits, {row, target});
+          Value sums = b.reduceChunks(
+              width, 2, b.splat(0.0),
+              [&](Value column, int64_t lanes, Value acc) {
+                Value z = b.loadVector(logits, {row, column}, lanes);
+                Value x = b.mul(b.broadcast(factor, lanes), z);
+                Value p = b.exp(b.sub(x, b.broadcast(lse, lanes)));
+                b.storeVector(b.mul(p, b.broadcast(scaledGrad, lanes)), result,
+                              {row, column});
+                return b.add(acc, b.padWithZeros(b.mul(p, z)));
+              },
+              [&](Value x, Value y) { return b.add(x, y); });
+          b.store(b.sub(b.load(result, {row, target}), scaledGrad), result,
                   {row, target});
+          Value sum = b.sub(b.sumAcross(sums), atTarget);
+          b.store(b.mul(relative ? scaledGrad : grad, sum), frame.buffers[6],
+                  row);
         });
       });
   launch.value(op.getLogits())
@@ -115,6 +159,8 @@ LogicalResult cpu::lowerCrossEntropyGrad(CrossEntropyGradOp op, KernelSet &set,
       .value(op.getLse())
       .value(op.getGrad())
       .value(op.getResult());
+  if (hasFactors)
+    launch.value(op.getFactors()).value(op.getFactorsGrad());
   launch.launch.items = getRows(type);
   launches.push_back(std::move(launch.launch));
   return success();

@@ -337,8 +337,10 @@ private:
         })
         .Case<RowRstdGradOp>([&](RowRstdGradOp op) {
           Value r = rowScalars[op.getRstd()];
-          Value cube = b.mul(b.mul(r, r), r);
-          Value scale = b.mul(b.mul(cube, rowScalars[op.getGrad()]),
+          Value power = b.mul(r, r);
+          if (!op.getRelative())
+            power = b.mul(power, r);
+          Value scale = b.mul(b.mul(power, rowScalars[op.getGrad()]),
                               b.real(-1.0 / program.width));
           return b.mul(b.broadcast(scale, c.lanes), at(0));
         })

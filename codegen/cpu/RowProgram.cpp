@@ -161,6 +161,8 @@ std::string cpu::getStructuralKey(const RowProgram &program) {
       stream << rope.getHeadDim() << (rope.getInverse() ? " inverse" : "");
     if (std::optional<Activation> activation = getActivation(op))
       stream << stringifyActivation(*activation);
+    if (auto grad = dyn_cast<RowRstdGradOp>(op))
+      stream << (grad.getRelative() ? "relative" : "");
     stream << ")";
     for (Value result : op->getResults())
       stream << number(result) << ",";

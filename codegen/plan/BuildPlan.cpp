@@ -352,6 +352,8 @@ private:
     matmul.a = places.lookup(op.getInput());
     matmul.b = places.lookup(op.getWeight());
     matmul.c = places.lookup(op.getResult());
+    if (op.getGain())
+      matmul.gain = places.lookup(op.getGain());
     entry.commands.push_back({name, matmul});
     return success();
   }
@@ -369,6 +371,16 @@ private:
     matmul.a = places.lookup(op.getA());
     matmul.b = places.lookup(op.getB());
     matmul.c = places.lookup(op.getResult());
+    matmul.alpha = op.getAlpha().convertToDouble();
+    if (op.getGain())
+      matmul.gain = places.lookup(op.getGain());
+    if (op.getAddend()) {
+      matmul.beta = 1;
+      PlanBuffer addend = places.lookup(op.getAddend());
+      if (addend.segment != matmul.c.segment ||
+          addend.offset != matmul.c.offset)
+        entry.commands.push_back({name, PlanCopy{addend, matmul.c}});
+    }
     entry.commands.push_back({name, matmul});
   }
 

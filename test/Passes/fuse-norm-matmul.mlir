@@ -1,18 +1,15 @@
 // RUN: lns-opt %s --split-input-file --pass-pipeline='builtin.module(func.func(lns-fuse-norm-matmul))' | FileCheck %s
 // RUN: lns-opt %s --split-input-file --pass-pipeline='builtin.module(func.func(lns-fuse-norm-matmul))' --remarks-filter='lns.*' --remark-format=emitRemark --verify-diagnostics -o /dev/null
 // RUN: lns-interpret %s --split-input-file --check-pipeline='builtin.module(func.func(lns-fuse-norm-matmul))'
-// RUN: lns-opt %s --split-input-file --pass-pipeline='builtin.module(func.func(lns-fuse-norm-matmul{max-widening=9}))' | FileCheck %s --check-prefix=WIDE
 
-// Two linears share one statistic; each has its own folded weight, with its
-// own alpha. The matmuls read the raw x.
+// Two linears share one statistic and the gain; each keeps its own alpha. The
+// matmuls read the raw x and the raw weights.
 // CHECK-LABEL: func.func @two_readers
 // CHECK-SAME: %[[X:[a-z0-9]+]]: tensor<2x3x4xf32>, %[[G:[a-z0-9]+]]: tensor<4xf32>, %[[V:[a-z0-9]+]]: tensor<4x4xf32>, %[[W:[a-z0-9]+]]: tensor<8x4xf32>
 // CHECK: %[[R:.*]] = lns.row_rstd %[[X]] eps(1.000000e-03)
-// CHECK-DAG: %[[V2:.*]] = lns.scale_columns %[[V]], %[[G]] : tensor<4x4xf32>
-// CHECK-DAG: %[[P:.*]] = lns.linear %[[X]], %[[V2]] :
+// CHECK-DAG: %[[P:.*]] = lns.linear %[[X]], %[[V]] gain(%[[G]]) :
 // CHECK-DAG: %[[Y:.*]] = lns.row_scale %[[P]], %[[R]]
-// CHECK-DAG: %[[W2:.*]] = lns.scale_columns %[[W]], %[[G]] scale(5.000000e-01) : tensor<8x4xf32>
-// CHECK-DAG: %[[Q:.*]] = lns.linear %[[X]], %[[W2]] :
+// CHECK-DAG: %[[Q:.*]] = lns.linear %[[X]], %[[W]] gain(%[[G]]) {alpha = 5.000000e-01 : f64} :
 // CHECK-DAG: %[[Z:.*]] = lns.row_scale %[[Q]], %[[R]]
 // CHECK-NOT: lns.norm
 // CHECK: return %[[Y]], %[[Z]]
@@ -27,10 +24,9 @@ func.func @two_readers(%x: tensor<2x3x4xf32>, %g: tensor<4xf32>, %v: tensor<4x4x
 
 // -----
 
-// Without a gain there is no second weight: alpha stays at the linear.
+// A norm without a gain leaves the linear as it is but for its input.
 // CHECK-LABEL: func.func @no_gain
 // CHECK-SAME: %[[X:[a-z0-9]+]]: tensor<2x3x4xf32>, %[[W:[a-z0-9]+]]: tensor<4x4xf32>
-// CHECK-NOT: lns.scale_columns
 // CHECK: %[[P:.*]] = lns.linear %[[X]], %[[W]] {alpha = 5.000000e-01 : f64}
 // CHECK: lns.row_scale %[[P]]
 func.func @no_gain(%x: tensor<2x3x4xf32>, %w: tensor<4x4xf32>) -> tensor<2x3x4xf32> {
@@ -42,13 +38,13 @@ func.func @no_gain(%x: tensor<2x3x4xf32>, %w: tensor<4x4xf32>) -> tensor<2x3x4xf
 
 // -----
 
-// A weight that two norms share is folded for each of them; the weight itself
-// is left as it is, for other readers such as an embedding.
+// A weight that two norms share is read with each one's gain; the weight itself
+// is left as it is, for other readers such as an embedding (a tied head).
 // CHECK-LABEL: func.func @shared_weight
-// CHECK-SAME: %[[W:[a-z0-9]+]]: tensor<4x4xf32>, %[[TOKENS:[a-z0-9]+]]: tensor<2x3xi32>
+// CHECK-SAME: %[[G:[a-z0-9]+]]: tensor<4xf32>, %[[H:[a-z0-9]+]]: tensor<4xf32>, %[[W:[a-z0-9]+]]: tensor<4x4xf32>, %[[TOKENS:[a-z0-9]+]]: tensor<2x3xi32>
 // CHECK: lns.embedding %[[W]], %[[TOKENS]]
-// CHECK: lns.scale_columns %[[W]], %{{[a-z0-9]+}} scale(5.000000e-01)
-// CHECK: lns.scale_columns %[[W]], %{{[a-z0-9]+}} scale(2.500000e-01)
+// CHECK: lns.linear %{{.*}}, %[[W]] gain(%[[G]]) {alpha = 5.000000e-01 : f64}
+// CHECK: lns.linear %{{.*}}, %[[W]] gain(%[[H]]) {alpha = 2.500000e-01 : f64}
 func.func @shared_weight(%g: tensor<4xf32>, %h: tensor<4xf32>, %w: tensor<4x4xf32>, %tokens: tensor<2x3xi32>) -> tensor<2x3x4xf32> {
   %x = lns.embedding %w, %tokens : (tensor<4x4xf32>, tensor<2x3xi32>) -> tensor<2x3x4xf32>
   // expected-remark@+1 {{norm fused into its matmuls}}
@@ -101,18 +97,14 @@ func.func @bias(%x: tensor<2x3x4xf32>, %g: tensor<4xf32>, %w: tensor<4x4xf32>, %
 
 // -----
 
-// Does not fire when the result is so wide that scaling its rows costs more than
-// the norm; the limit is an option.
-// CHECK-LABEL: func.func @wide
+// Does not fire when a reader has a gain already: there is place for one.
+// CHECK-LABEL: func.func @gain
 // CHECK: lns.norm
-// WIDE-LABEL: func.func @wide
-// WIDE-NOT: lns.norm
-// WIDE: lns.row_scale {{.*}} tensor<2x3x36xf32>
-func.func @wide(%x: tensor<2x3x4xf32>, %g: tensor<4xf32>, %w: tensor<36x4xf32>) -> tensor<2x3x36xf32> {
-  // expected-remark@+1 {{a reader's result is 36 wide for an input of 4, more than 8 times}}
+func.func @gain(%x: tensor<2x3x4xf32>, %g: tensor<4xf32>, %w: tensor<4x4xf32>) -> tensor<2x3x4xf32> {
+  // expected-remark@+1 {{a reader has a gain already}}
   %n = lns.norm rms %x, %g : tensor<2x3x4xf32>, tensor<4xf32>
-  %y = lns.linear %n, %w : (tensor<2x3x4xf32>, tensor<36x4xf32>) -> tensor<2x3x36xf32>
-  return %y : tensor<2x3x36xf32>
+  %y = lns.linear %n, %w gain(%g) : (tensor<2x3x4xf32>, tensor<4x4xf32>, tensor<4xf32>) -> tensor<2x3x4xf32>
+  return %y : tensor<2x3x4xf32>
 }
 
 // -----

@@ -204,7 +204,8 @@ static LogicalResult runLoss(Location loc, const TensorRef &logits,
   builder.setInsertionPointToStart(function->addEntryBlock());
   auto entropy = CrossEntropyOp::create(builder, loc, TypeRange{rows, rows},
                                         function->getArgument(0),
-                                        function->getArgument(1));
+                                        function->getArgument(1),
+                                        /*factors=*/Value());
   Value mean = MeanOp::create(builder, loc, RankedTensorType::get({}, f64),
                               entropy.getLosses());
   func::ReturnOp::create(builder, loc, mean);

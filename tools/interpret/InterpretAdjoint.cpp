@@ -34,8 +34,16 @@ static LogicalResult interpretMatmul(OpCall &call, MatmulOp op) {
     return op.emitOpError("cannot multiply ")
            << rows << " x " << inner << " by " << innerB << " x " << columns
            << " into " << c->rows() << " x " << c->columns();
-  multiplyAdd(rows, columns, inner, a.values.data(), ta, b.values.data(), tb,
+  if ((op.getGain() && failed(call.expectShape(op.getGain(), b.columns()))) ||
+      (op.getAddend() && failed(call.expectShape(op.getAddend(), c->shape))))
+    return failure();
+  std::vector<double> scaled = scaleColumns(b, call.get(op.getGain()));
+  multiplyAdd(rows, columns, inner, a.values.data(), ta, scaled.data(), tb,
               c->values.data());
+  double alpha = op.getAlpha().convertToDouble();
+  const Tensor *addend = call.get(op.getAddend());
+  for (int64_t i = 0; i < c->size(); ++i)
+    c->values[i] = alpha * c->values[i] + (addend ? addend->values[i] : 0.0);
   return success();
 }
 
@@ -66,8 +74,8 @@ static LogicalResult interpretRowRstdGrad(OpCall &call, RowRstdGradOp op) {
   int64_t width = x.columns();
   for (int64_t i = 0; i < x.size(); ++i) {
     double r = rstd.values[i / width];
-    dx->values[i] = -x.values[i] * r * r * r / static_cast<double>(width) *
-                    grad.values[i / width];
+    double dr = grad.values[i / width] / (op.getRelative() ? r : 1.0);
+    dx->values[i] = -x.values[i] * r * r * r / static_cast<double>(width) * dr;
   }
   return success();
 }

@@ -117,10 +117,13 @@ static LogicalResult interpretLinear(OpCall &call, LinearOp op) {
   shape.back() = out;
   Tensor *y = call.allocate(0, shape);
   if (!y || failed(call.expectShape(op.getInput(), inputShape)) ||
-      (bias && failed(call.expectShape(op.getBias(), out))))
+      (bias && failed(call.expectShape(op.getBias(), out))) ||
+      (op.getGain() && failed(call.expectShape(op.getGain(), in))))
     return failure();
-  multiplyAdd(x.rows(), out, in, x.values.data(), false, weight.values.data(),
-              true, y->values.data());
+  std::vector<double> folded =
+      scaleColumns(weight, call.get(op.getGain()));
+  multiplyAdd(x.rows(), out, in, x.values.data(), false, folded.data(), true,
+              y->values.data());
   double alpha = op.getAlpha().convertToDouble();
   for (int64_t i = 0; i < y->size(); ++i)
     y->values[i] = alpha * y->values[i] + (bias ? bias->values[i % out] : 0.0);
@@ -304,11 +307,17 @@ static LogicalResult interpretCrossEntropy(OpCall &call, CrossEntropyOp op) {
   if (!losses || !lse || failed(call.expectShape(op.getTargets(), rows)) ||
       failed(checkTokens(call, targets, vocabulary, "the logits' columns")))
     return failure();
+  if (op.getFactors() && failed(call.expectShape(op.getFactors(), rows)))
+    return failure();
+  std::vector<double> in(vocabulary);
   for (int64_t row = 0; row < losses->size(); ++row) {
-    const double *in = logits.values.data() + row * vocabulary;
-    double greatest = *std::max_element(in, in + vocabulary), sum = 0;
+    double factor =
+        op.getFactors() ? call.get(op.getFactors())->values[row] : 1.0;
     for (int64_t k = 0; k < vocabulary; ++k)
-      sum += std::exp(in[k] - greatest);
+      in[k] = factor * logits.values[row * vocabulary + k];
+    double greatest = *llvm::max_element(in), sum = 0;
+    for (double value : in)
+      sum += std::exp(value - greatest);
     lse->values[row] = greatest + std::log(sum);
     losses->values[row] = lse->values[row] - in[targets.tokens[row]];
   }
@@ -329,12 +338,23 @@ static LogicalResult interpretCrossEntropyGrad(OpCall &call,
       failed(call.expectShape(op.getGrad(), rows)) ||
       failed(checkTokens(call, targets, vocabulary, "the logits' columns")))
     return failure();
+  Tensor *factorsGrad = nullptr;
+  if (op.getFactors()) {
+    factorsGrad = call.allocate(1, rows);
+    if (!factorsGrad || failed(call.expectShape(op.getFactors(), rows)))
+      return failure();
+  }
   for (int64_t i = 0; i < result->size(); ++i) {
     int64_t row = i / vocabulary;
     double onehot = i % vocabulary == targets.tokens[row] ? 1.0 : 0.0;
-    result->values[i] =
-        (std::exp(logits.values[i] - lse.values[row]) - onehot) *
-        grad.values[row];
+    double factor =
+        op.getFactors() ? call.get(op.getFactors())->values[row] : 1.0;
+    double d = (std::exp(factor * logits.values[i] - lse.values[row]) - onehot) *
+               grad.values[row];
+    result->values[i] = factor * d;
+    if (factorsGrad)
+      factorsGrad->values[row] +=
+          d * logits.values[i] * (op.getRelative() ? factor : 1.0);
   }
   return success();
 }

@@ -97,3 +97,12 @@ void lns::interpret::multiplyAdd(int64_t rows, int64_t columns, int64_t inner,
     }
   }
 }
+
+std::vector<double> lns::interpret::scaleColumns(const Tensor &tensor,
+                                                 const Tensor *gain) {
+  std::vector<double> values = tensor.values;
+  if (gain)
+    for (size_t i = 0; i < values.size(); ++i)
+      values[i] *= gain->values[i % gain->size()];
+  return values;
+}

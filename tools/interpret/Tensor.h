@@ -66,6 +66,9 @@ std::string formatShape(llvm::ArrayRef<int64_t> shape);
 void multiplyAdd(int64_t rows, int64_t columns, int64_t inner, const double *a,
                  bool transposeA, const double *b, bool transposeB, double *c);
 
+/// The tensor's values, each column times its gain; without one, as they are.
+std::vector<double> scaleColumns(const Tensor &tensor, const Tensor *gain);
+
 } // namespace lns::interpret
 
 #endif // LNS_TOOLS_INTERPRET_TENSOR_H

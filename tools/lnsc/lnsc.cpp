@@ -72,6 +72,10 @@ cl::opt<NormScheme>
                                      "LayerNorm Scaling, 1/sqrt(depth)"),
                           clEnumValN(NormScheme::Pre, "pre", "plain Pre-LN")),
                cl::init(NormScheme::Lns), cl::cat(lnscCategory));
+cl::opt<bool> disableNormElimination(
+    "disable-norm-elimination",
+    cl::desc("compute every norm where it stands, for comparisons"),
+    cl::cat(lnscCategory));
 cl::opt<Phase> emit(
     "emit", cl::desc("stop after a phase and print it"),
     cl::values(
@@ -245,7 +249,7 @@ int compileModel() {
     return printModule(*module);
 
   if (failed(runPhase(*module, timing, [](OpPassManager &manager) {
-        buildEliminationPipeline(manager);
+        buildEliminationPipeline(manager, !disableNormElimination);
         buildTrainPipeline(manager);
       })))
     return 1;

@@ -100,7 +100,8 @@ private:
     size_t width = widthOf(op.getInput());
     fill(op.getResult(), [&](size_t i) {
       size_t row = i / width;
-      return -a[i] * r[row] * r[row] * r[row] / width * g[row];
+      double dr = op.getRelative() ? g[row] / r[row] : g[row];
+      return -a[i] * r[row] * r[row] * r[row] / width * dr;
     });
   }
   void eval(RowDotOp op) {
@@ -230,6 +231,9 @@ private:
   void eval(CrossEntropyOp op) {
     auto logits = in(op.getLogits()), targets = in(op.getTargets());
     size_t width = widthOf(op.getLogits());
+    if (op.getFactors())
+      for (size_t i = 0; i < logits.size(); ++i)
+        logits[i] *= in(op.getFactors())[i / width];
     fill(op.getLse(), [&](size_t row) {
       auto *x = logits.data() + row * width;
       double most = *std::max_element(x, x + width), sum = 0;
@@ -246,12 +250,20 @@ private:
     auto logits = in(op.getLogits()), targets = in(op.getTargets()),
          lse = in(op.getLse()), grad = in(op.getGrad());
     size_t width = widthOf(op.getLogits());
+    Tensor factors =
+        op.getFactors() ? in(op.getFactors()) : Tensor(lse.size(), 1.0);
+    Tensor factorsGrad(lse.size(), 0.0);
     fill(op.getResult(), [&](size_t i) {
       size_t row = i / width;
-      return (std::exp(logits[i] - lse[row]) -
-              (i % width == size_t(targets[row]))) *
-             grad[row];
+      double f = factors[row];
+      double d = (std::exp(f * logits[i] - lse[row]) -
+                  (i % width == size_t(targets[row]))) *
+                 grad[row];
+      factorsGrad[row] += d * logits[i] * (op.getRelative() ? f : 1.0);
+      return f * d;
     });
+    if (op.getFactors())
+      values[op.getFactorsGrad()] = factorsGrad;
   }
   void eval(MeanOp op) {
     auto a = in(op.getInput());

@@ -1,0 +1,76 @@
+//===- AccumulateProducts.cpp - Sums inside products ------------*- C++ -*-===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+//
+// matmul(a, b) + c = matmul(a, b) addend(c), computed over c: a sum of products
+// needs no pass of its own and no more memory than one of them.
+//
+//===----------------------------------------------------------------------===//
+
+#include "dialect/LnsDialect.h"
+#include "dialect/LnsOps.h"
+#include "passes/Passes.h"
+
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/Remarks.h"
+#include "mlir/Pass/Pass.h"
+
+namespace lns {
+#define GEN_PASS_DEF_ACCUMULATEPRODUCTS
+#include "passes/Passes.h.inc"
+} // namespace lns
+
+using namespace mlir;
+using namespace lns;
+
+namespace {
+
+struct AccumulateProductsPass
+    : lns::impl::AccumulateProductsBase<AccumulateProductsPass> {
+  void runOnOperation() override {
+    SmallVector<AddOp> additions;
+    getOperation()->walk([&](AddOp add) { additions.push_back(add); });
+    // From the front, so that a sum of sums becomes one chain of products.
+    for (AddOp add : additions) {
+      auto options = remark::RemarkOpts::name("accumulate-products")
+                         .category("lns-norm");
+      // The later of two products takes the other one.
+      MatmulOp left = getProduct(add.getA()), right = getProduct(add.getB());
+      MatmulOp product = right;
+      if (!right || (left && right->isBeforeInBlock(left)))
+        product = left;
+      if (!product)
+        continue;
+      Value other = product == left ? add.getB() : add.getA();
+      if (other == product.getResult()) {
+        remark::missed(add.getLoc(), options)
+            << "a product is added to itself";
+        continue;
+      }
+      // Where the sum stands, both are there.
+      product->moveBefore(add);
+      product.getAddendMutable().assign(other);
+      add.getResult().replaceAllUsesWith(product.getResult());
+      remark::passed(add.getLoc(), options) << "sum computed by a product";
+      add.erase();
+    }
+  }
+
+private:
+  /// The product that `value` is, if it has no addend yet and nobody else reads
+  /// it.
+  static MatmulOp getProduct(Value value) {
+    auto product = value.getDefiningOp<MatmulOp>();
+    // A sum is accumulated in c; one that is rounded more often than the terms
+    // would not be the same sum.
+    if (!product || product.getAddend() || !value.hasOneUse() ||
+        getElementTypeOrSelf(value.getType()).getIntOrFloatBitWidth() < 32)
+      return nullptr;
+    return product;
+  }
+};
+
+} // namespace

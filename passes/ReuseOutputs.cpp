@@ -1,0 +1,162 @@
+//===- ReuseOutputs.cpp - Row dots from outputs, not inputs -----*- C++ -*-===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+//
+// With y = row_scale(z, r), the gradient of r is dr = row_dot(dy, z). The adjoint
+// of row_rstd wants r * dr = row_dot(dy, r z) = row_dot(dy, y): no z. With q =
+// rope(y), dy is dq rotated back, and row_dot(dy, y) = row_dot(dq, q), because a
+// rotation keeps dot products. y or q is what attention keeps for its own
+// adjoint, so the products before the row scale need not be kept.
+//
+// r is not 0: it is 1 / sqrt of something finite.
+//
+//===----------------------------------------------------------------------===//
+
+#include "dialect/LnsDialect.h"
+#include "dialect/LnsInterfaces.h"
+#include "dialect/LnsOps.h"
+#include "passes/Passes.h"
+
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/Remarks.h"
+#include "mlir/Pass/Pass.h"
+
+namespace lns {
+#define GEN_PASS_DEF_REUSEOUTPUTS
+#include "passes/Passes.h.inc"
+} // namespace lns
+
+using namespace mlir;
+using namespace lns;
+
+namespace {
+
+/// One term of the gradient of r.
+struct Part {
+  RowDotOp dot;            // null: the factors_grad of `loss`
+  Value outputGrad, output; // row_dot(outputGrad, output) = r * dot
+  CrossEntropyGradOp loss;
+};
+
+/// The terms of a sum whose partial sums have no other reader.
+void collectTerms(Value sum, SmallVectorImpl<Value> &terms) {
+  auto add = sum.getDefiningOp<AddOp>();
+  if (!add || !sum.hasOneUse()) {
+    terms.push_back(sum);
+    return;
+  }
+  collectTerms(add.getA(), terms);
+  collectTerms(add.getB(), terms);
+}
+
+/// row_scale(z, r) that stands before `before`, if there is one.
+RowScaleOp findRowScale(Value z, Value r, Operation *before) {
+  for (Operation *user : z.getUsers())
+    if (auto scale = dyn_cast<RowScaleOp>(user))
+      if (scale.getInput() == z && scale.getFactors() == r &&
+          scale->getBlock() == before->getBlock() &&
+          scale->isBeforeInBlock(before))
+        return scale;
+  return nullptr;
+}
+
+/// Whether `inverse` undoes `rope`.
+bool areInverse(RopeOp rope, RopeOp inverse) {
+  return rope.getInverse() != inverse.getInverse() &&
+         rope.getInput().getType() == inverse.getInput().getType() &&
+         rope.getHeadDim() == inverse.getHeadDim() &&
+         rope.getAngularFrequencies() == inverse.getAngularFrequencies();
+}
+
+/// (dq, q) for (dy, y) where q = rope(y) and dy = dq rotated back.
+void moveBehindRotation(Part &part) {
+  auto back = part.outputGrad.getDefiningOp<RopeOp>();
+  if (!back)
+    return;
+  for (Operation *user : part.output.getUsers())
+    if (auto rope = dyn_cast<RopeOp>(user))
+      if (areInverse(rope, back) && rope->getBlock() == part.dot->getBlock() &&
+          rope->isBeforeInBlock(part.dot)) {
+        part.outputGrad = back.getInput();
+        part.output = rope.getResult();
+        return;
+      }
+}
+
+/// Fills `part`; says why not otherwise, nothing where there is no point.
+std::optional<StringRef> matchPart(Value term, Value r, Part &part) {
+  if (!term.hasOneUse())
+    return "a part of the gradient of r has another reader";
+  if (auto loss = term.getDefiningOp<CrossEntropyGradOp>()) {
+    if (loss.getFactorsGrad() != term || loss.getFactors() != r ||
+        loss.getRelative())
+      return "a part of the gradient of r is a loss with other factors";
+    part.loss = loss;
+    return std::nullopt;
+  }
+  part.dot = term.getDefiningOp<RowDotOp>();
+  if (!part.dot)
+    return "a part of the gradient of r is no row dot";
+  for (bool swap : {false, true}) {
+    Value z = swap ? part.dot.getA() : part.dot.getB();
+    RowScaleOp scale = findRowScale(z, r, part.dot);
+    if (!scale)
+      continue;
+    // What a row op computes is computed again for free; only what a product
+    // writes has to be kept.
+    if (Operation *producer = z.getDefiningOp();
+        producer && producer->hasTrait<lns::OpTrait::RowOp>())
+      return "the row dot's operand is not kept";
+    part.outputGrad = swap ? part.dot.getB() : part.dot.getA();
+    part.output = scale.getResult();
+    moveBehindRotation(part);
+    return std::nullopt;
+  }
+  return "a row dot is with no input of a row scale by r";
+}
+
+struct ReuseOutputsPass : lns::impl::ReuseOutputsBase<ReuseOutputsPass> {
+  void runOnOperation() override {
+    SmallVector<RowRstdGradOp> adjoints;
+    getOperation()->walk([&](RowRstdGradOp op) {
+      if (!op.getRelative())
+        adjoints.push_back(op);
+    });
+    for (RowRstdGradOp adjoint : adjoints)
+      rewrite(adjoint);
+  }
+
+private:
+  static void rewrite(RowRstdGradOp adjoint) {
+    auto options =
+        remark::RemarkOpts::name("reuse-outputs").category("lns-norm");
+    SmallVector<Value> terms;
+    collectTerms(adjoint.getGrad(), terms);
+    SmallVector<Part> parts(terms.size());
+    for (auto [term, part] : llvm::zip(terms, parts))
+      if (std::optional<StringRef> reason =
+              matchPart(term, adjoint.getRstd(), part)) {
+        remark::missed(adjoint.getLoc(), options) << *reason;
+        return;
+      }
+    unsigned rotations = 0;
+    for (Part &part : parts) {
+      if (part.loss) {
+        part.loss.setRelative(true);
+        continue;
+      }
+      rotations += isa<RopeOp>(part.output.getDefiningOp());
+      part.dot.getAMutable().assign(part.outputGrad);
+      part.dot.getBMutable().assign(part.output);
+    }
+    adjoint.setRelative(true);
+    remark::passed(adjoint.getLoc(), options)
+        << "row dots taken from outputs" << remark::metric("dots", parts.size())
+        << remark::metric("behind_rotations", rotations);
+  }
+};
+
+} // namespace
