@@ -166,19 +166,16 @@ def MixedPrecision : Pass<"lns-mixed-precision", "::mlir::ModuleOp"> {
   let description = [{
     From an `lns.embedding` with an f32 table on, activations are bf16: where an
     operand of an op is bf16, its other large operands are rounded by an
-    `lns.cast` and its large results become bf16. Parameters, folds of weights,
-    gains, numbers per row and losses stay f32; a weight is cast where it is
-    used. A function's results keep their types.
+    `lns.cast` and its large results become bf16. Parameters, gains, numbers per
+    row and losses stay f32; a product rounds a weight itself, while it reads it.
+    A function's results keep their types.
 
     ```mlir
     %x = lns.embedding %e, %t : (tensor<256x64xf32>, tensor<2x8xi32>) -> tensor<2x8x64xf32>
-    %w2 = lns.scale_columns %w, %g : tensor<32x64xf32>, tensor<64xf32>
-    %y = lns.linear %x, %w2 : (tensor<2x8x64xf32>, tensor<32x64xf32>) -> tensor<2x8x32xf32>
+    %y = lns.linear %x, %w gain(%g) : (tensor<2x8x64xf32>, tensor<32x64xf32>, tensor<64xf32>) -> tensor<2x8x32xf32>
     // becomes
     %x = lns.embedding %e, %t : (tensor<256x64xf32>, tensor<2x8xi32>) -> tensor<2x8x64xbf16>
-    %w2 = lns.scale_columns %w, %g : tensor<32x64xf32>, tensor<64xf32>
-    %w3 = lns.cast %w2 : tensor<32x64xf32> to tensor<32x64xbf16>
-    %y = lns.linear %x, %w3 : (tensor<2x8x64xbf16>, tensor<32x64xbf16>) -> tensor<2x8x32xbf16>
+    %y = lns.linear %x, %w gain(%g) : (tensor<2x8x64xbf16>, tensor<32x64xf32>, tensor<64xf32>) -> tensor<2x8x32xbf16>
     ```
 
     An `lns.cast` to f32 that the model itself has is kept, and so is f32 behind

@@ -2,27 +2,22 @@
 // RUN: lns-opt %s --split-input-file --pass-pipeline='builtin.module(lns-mixed-precision)' --remarks-filter='lns.*' --remark-format=emitRemark --verify-diagnostics -o /dev/null
 // RUN: lns-interpret %s --split-input-file --check-pipeline='builtin.module(lns-mixed-precision)'
 
-// Activations are bf16 from the embedding to the logits; a weight is rounded
-// where it is used, the fold of one after it is computed in f32; numbers per
-// row, gains and losses are f32.
+// Activations are bf16 from the embedding to the logits; weights, gains, numbers
+// per row and losses are f32: products round weights themselves.
 // CHECK: module attributes {lns.model = {dtype = "bf16"}}
 // CHECK-LABEL: func.func @eval
 // CHECK: %[[E:.*]] = lns.get parameter @e : tensor<7x4xf32>
 // CHECK: %[[X:.*]] = lns.embedding %[[E]], %{{.*}} -> tensor<2x3x4xbf16>
 // CHECK: %[[R:.*]] = lns.row_rstd %[[X]] eps({{.*}}) : (tensor<2x3x4xbf16>) -> tensor<2x3xf32>
-// CHECK: %[[F:.*]] = lns.scale_columns %{{.*}} : tensor<4x4xf32>, tensor<4xf32>
-// CHECK-NEXT: %[[W:.*]] = lns.cast %[[F]] : tensor<4x4xf32> to tensor<4x4xbf16>
-// CHECK-NEXT: %[[P:.*]] = lns.linear %[[X]], %[[W]] : (tensor<2x3x4xbf16>, tensor<4x4xbf16>) -> tensor<2x3x4xbf16>
+// CHECK-NEXT: %[[P:.*]] = lns.linear %[[X]], %{{.*}} gain(%{{.*}}) {alpha = 5.000000e-01 : f64} : (tensor<2x3x4xbf16>, tensor<4x4xf32>, tensor<4xf32>) -> tensor<2x3x4xbf16>
 // CHECK-NEXT: %[[Q:.*]] = lns.row_scale %[[P]], %[[R]] : tensor<2x3x4xbf16>, tensor<2x3xf32>
 // CHECK-NEXT: %[[K:.*]] = lns.rope %[[Q]] head_dim(2) : tensor<2x3x4xbf16>
 // CHECK-NEXT: %[[A:.*]], %[[LSE:.*]] = lns.attention %[[K]], %[[K]], %[[Q]] {{.*}} -> (tensor<2x3x4xbf16>, tensor<2x2x3xf32>)
-// CHECK-NEXT: %[[V:.*]] = lns.cast %{{.*}} : tensor<4x4xf32> to tensor<4x4xbf16>
-// CHECK-NEXT: %[[O:.*]] = lns.linear %[[A]], %[[V]] bias(%{{.*}}) : (tensor<2x3x4xbf16>, tensor<4x4xbf16>, tensor<4xf32>) -> tensor<2x3x4xbf16>
+// CHECK-NEXT: %[[O:.*]] = lns.linear %[[A]], %{{.*}} bias(%{{.*}}) : (tensor<2x3x4xbf16>, tensor<4x4xf32>, tensor<4xf32>) -> tensor<2x3x4xbf16>
 // CHECK-NEXT: %[[H:.*]] = lns.residual %[[X]], %[[O]] : tensor<2x3x4xbf16>
 // CHECK-NEXT: %[[M:.*]] = lns.gated_activation silu %[[H]], %[[X]] : tensor<2x3x4xbf16>
 // CHECK-NEXT: %[[S:.*]] = lns.scale_columns %[[M]], %{{.*}} : tensor<2x3x4xbf16>, tensor<4xf32>
-// CHECK-NEXT: %[[T:.*]] = lns.cast %[[E]] : tensor<7x4xf32> to tensor<7x4xbf16>
-// CHECK-NEXT: %[[Y:.*]] = lns.linear %[[S]], %[[T]] : (tensor<2x3x4xbf16>, tensor<7x4xbf16>) -> tensor<2x3x7xbf16>
+// CHECK-NEXT: %[[Y:.*]] = lns.linear %[[S]], %[[E]] : (tensor<2x3x4xbf16>, tensor<7x4xf32>) -> tensor<2x3x7xbf16>
 // CHECK-NEXT: %[[L:.*]], %{{.*}} = lns.cross_entropy %[[Y]], %{{.*}} : (tensor<2x3x7xbf16>, tensor<2x3xi32>) -> (tensor<2x3xf32>, tensor<2x3xf32>)
 // CHECK-NEXT: lns.mean %[[L]] : (tensor<2x3xf32>) -> tensor<f32>
 lns.parameter @e embedding init(normal, 1.0) decay(true) : tensor<7x4xf32>
@@ -30,7 +25,7 @@ lns.parameter @g gain init(ones) decay(false) : tensor<4xf32>
 lns.parameter @w matrix init(normal, 1.0) decay(true) : tensor<4x4xf32>
 lns.parameter @v matrix init(normal, 1.0) decay(true) : tensor<4x4xf32>
 lns.parameter @b bias init(zeros) decay(false) : tensor<4xf32>
-// expected-remark@+1 {{[Passed] mixed-precision | Category:lns-precision | Remark="activations are bf16", activations=10, bytes_saved=516, weights_cast=3}}
+// expected-remark@+1 {{[Passed] mixed-precision | Category:lns-precision | Remark="activations are bf16", activations=10, bytes_saved=516}}
 func.func @eval(%tokens: tensor<2x3xi32>, %targets: tensor<2x3xi32>) -> tensor<f32> {
   %e = lns.get parameter @e : tensor<7x4xf32>
   %g = lns.get parameter @g : tensor<4xf32>
@@ -39,8 +34,7 @@ func.func @eval(%tokens: tensor<2x3xi32>, %targets: tensor<2x3xi32>) -> tensor<f
   %b = lns.get parameter @b : tensor<4xf32>
   %x = lns.embedding %e, %tokens : (tensor<7x4xf32>, tensor<2x3xi32>) -> tensor<2x3x4xf32>
   %r = lns.row_rstd %x eps(1.0e-2) : (tensor<2x3x4xf32>) -> tensor<2x3xf32>
-  %f = lns.scale_columns %w, %g scale(0.5) : tensor<4x4xf32>, tensor<4xf32>
-  %p = lns.linear %x, %f : (tensor<2x3x4xf32>, tensor<4x4xf32>) -> tensor<2x3x4xf32>
+  %p = lns.linear %x, %w gain(%g) {alpha = 0.5 : f64} : (tensor<2x3x4xf32>, tensor<4x4xf32>, tensor<4xf32>) -> tensor<2x3x4xf32>
   %q = lns.row_scale %p, %r : tensor<2x3x4xf32>, tensor<2x3xf32>
   %k = lns.rope %q head_dim(2) : tensor<2x3x4xf32>
   %a, %lse = lns.attention %k, %k, %q heads(2) kv_heads(2) causal : (tensor<2x3x4xf32>, tensor<2x3x4xf32>, tensor<2x3x4xf32>) -> (tensor<2x3x4xf32>, tensor<2x2x3xf32>)
@@ -63,7 +57,7 @@ func.func @eval(%tokens: tensor<2x3xi32>, %targets: tensor<2x3xi32>) -> tensor<f
 // CHECK-NEXT: %[[Y:.*]] = lns.cast %[[X]] : tensor<2x3x4xbf16> to tensor<2x3x4xf32>
 // CHECK-NEXT: return %[[Y]]
 lns.parameter @e embedding init(normal, 1.0) decay(true) : tensor<7x4xf32>
-// expected-remark@+1 {{activations=1, bytes_saved=48, weights_cast=0}}
+// expected-remark@+1 {{activations=1, bytes_saved=48}}
 func.func @logits(%tokens: tensor<2x3xi32>) -> tensor<2x3x4xf32> {
   %e = lns.get parameter @e : tensor<7x4xf32>
   %x = lns.embedding %e, %tokens : (tensor<7x4xf32>, tensor<2x3xi32>) -> tensor<2x3x4xf32>
@@ -72,18 +66,15 @@ func.func @logits(%tokens: tensor<2x3xi32>) -> tensor<2x3x4xf32> {
 
 // -----
 
-// Each reader of a weight casts it for itself, so that the gradient is summed
-// in f32. What weights alone make stays f32.
+// What weights alone make stays f32.
 // CHECK-LABEL: func.func @readers
 // CHECK: %[[W:.*]] = lns.get parameter @w
 // CHECK: %[[V:.*]] = lns.matmul %[[W]], %[[W]] : (tensor<4x4xf32>, tensor<4x4xf32>) -> tensor<4x4xf32>
-// CHECK: %[[W1:.*]] = lns.cast %[[V]]
-// CHECK-NEXT: %[[A:.*]] = lns.linear %{{.*}}, %[[W1]]
-// CHECK-NEXT: %[[W2:.*]] = lns.cast %[[V]]
-// CHECK-NEXT: lns.matmul %[[A]], %[[W2]] {{.*}} -> tensor<2x3x4xbf16>
+// CHECK: %[[A:.*]] = lns.linear %{{.*}}, %[[V]] : (tensor<2x3x4xbf16>, tensor<4x4xf32>) -> tensor<2x3x4xbf16>
+// CHECK-NEXT: lns.matmul %[[A]], %[[V]] {{.*}} -> tensor<2x3x4xbf16>
 lns.parameter @e embedding init(normal, 1.0) decay(true) : tensor<7x4xf32>
 lns.parameter @w matrix init(normal, 1.0) decay(true) : tensor<4x4xf32>
-// expected-remark@+1 {{activations=3, bytes_saved=144, weights_cast=2}}
+// expected-remark@+1 {{activations=3, bytes_saved=144}}
 func.func @readers(%tokens: tensor<2x3xi32>) -> tensor<f32> {
   %e = lns.get parameter @e : tensor<7x4xf32>
   %w = lns.get parameter @w : tensor<4x4xf32>
@@ -107,7 +98,7 @@ func.func @readers(%tokens: tensor<2x3xi32>) -> tensor<f32> {
 // CHECK-NEXT: lns.residual %[[X]], %[[C]] : tensor<2x3x4xbf16>
 lns.parameter @e embedding init(normal, 1.0) decay(true) : tensor<7x4xf32>
 lns.parameter @w matrix init(normal, 1.0) decay(true) : tensor<4x4xf32>
-// expected-remark@+1 {{activations=2, bytes_saved=96, weights_cast=0}}
+// expected-remark@+1 {{activations=2, bytes_saved=96}}
 func.func @forced(%tokens: tensor<2x3xi32>) -> tensor<f32> {
   %e = lns.get parameter @e : tensor<7x4xf32>
   %w = lns.get parameter @w : tensor<4x4xf32>
