@@ -111,9 +111,8 @@ LogicalResult LinearOp::verify() {
                      withColumns({}, out, wideElement(result.getElementType())),
                      "weight and result")))
     return failure();
-  if (getGain() &&
-      failed(verifyType(*this, "gain", tensorOf(getGain()),
-                        columnVectorType(weight), "weight")))
+  if (getGain() && failed(verifyType(*this, "gain", tensorOf(getGain()),
+                                     columnVectorType(weight), "weight")))
     return failure();
   // (C4)
   return verifyFinite(*this, "alpha", getAlpha());

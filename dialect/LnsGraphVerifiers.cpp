@@ -52,9 +52,8 @@ LogicalResult MatmulOp::verify() {
   if (failed(verifyProductTypes(*this, "a", a, "b", b, "result", result)))
     return failure();
   // (C3)
-  if (getGain() &&
-      failed(verifyType(*this, "gain", tensorOf(getGain()), columnVectorType(b),
-                        "b")))
+  if (getGain() && failed(verifyType(*this, "gain", tensorOf(getGain()),
+                                     columnVectorType(b), "b")))
     return failure();
   if (getAddend() && failed(verifyType(*this, "addend", tensorOf(getAddend()),
                                        result, "result")))

@@ -35,8 +35,8 @@ struct AccumulateProductsPass
     getOperation()->walk([&](AddOp add) { additions.push_back(add); });
     // From the front, so that a sum of sums becomes one chain of products.
     for (AddOp add : additions) {
-      auto options = remark::RemarkOpts::name("accumulate-products")
-                         .category("lns-norm");
+      auto options =
+          remark::RemarkOpts::name("accumulate-products").category("lns-norm");
       // The later of two products takes the other one.
       MatmulOp left = getProduct(add.getA()), right = getProduct(add.getB());
       MatmulOp product = right;
@@ -46,8 +46,7 @@ struct AccumulateProductsPass
         continue;
       Value other = product == left ? add.getB() : add.getA();
       if (other == product.getResult()) {
-        remark::missed(add.getLoc(), options)
-            << "a product is added to itself";
+        remark::missed(add.getLoc(), options) << "a product is added to itself";
         continue;
       }
       // Where the sum stands, both are there.

@@ -37,7 +37,8 @@ struct DeferRowScalePass : lns::impl::DeferRowScaleBase<DeferRowScalePass> {
       auto options =
           remark::RemarkOpts::name("defer-row-scale").category("lns-norm");
       if (loss.getFactors()) {
-        remark::missed(loss.getLoc(), options) << "the loss has factors already";
+        remark::missed(loss.getLoc(), options)
+            << "the loss has factors already";
         return;
       }
       if (!scale.getResult().hasOneUse()) {
@@ -49,7 +50,8 @@ struct DeferRowScalePass : lns::impl::DeferRowScaleBase<DeferRowScalePass> {
       loss.getLogitsMutable().assign(scale.getInput());
       loss.getFactorsMutable().assign(scale.getFactors());
       scale.erase();
-      remark::passed(loss.getLoc(), options) << "row scale deferred into the loss";
+      remark::passed(loss.getLoc(), options)
+          << "row scale deferred into the loss";
     });
   }
 };

@@ -5,8 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// The adjoint of a norm that feeds several linears is a sum with a term for each
-// of them. By the distributive law,
+// The adjoint of a norm that feeds several linears is a sum with a term for
+// each of them. By the distributive law,
 //   scale_columns(a, g) + scale_columns(b, g) = scale_columns(a + b, g)
 //   column_dot(a, x) + column_dot(b, x) = column_dot(a + b, x)
 // and the two a + b are one value: one pass over x for the gain's gradient,
@@ -57,7 +57,8 @@ bool isPartOfSum(AddOp add) {
 
 /// Whether f(a) + f(b) = f(a + b) for the two ops, f being the same in both.
 bool haveCommonFactor(Operation *left, Operation *right) {
-  if (left == right || left->getResult(0).getType() != right->getResult(0).getType() ||
+  if (left == right ||
+      left->getResult(0).getType() != right->getResult(0).getType() ||
       left->getOperand(0).getType() != right->getOperand(0).getType())
     return false;
   if (auto a = dyn_cast<ScaleColumnsOp>(left)) {
@@ -131,8 +132,8 @@ private:
       add.erase();
     for (Operation *op : dead)
       op->erase();
-    remark::passed(location, remark::RemarkOpts::name("factor-sums")
-                                 .category("lns-norm"))
+    remark::passed(location,
+                   remark::RemarkOpts::name("factor-sums").category("lns-norm"))
         << "common factors taken out of a sum"
         << remark::metric("terms", factored);
   }

@@ -91,10 +91,10 @@ private:
       auto linear = cast<LinearOp>(user);
       builder.setInsertionPoint(linear);
       Location location = linear.getLoc();
-      Value product = LinearOp::create(
-          builder, location, linear.getResult().getType(), norm.getInput(),
-          linear.getWeight(), norm.getGain(), /*bias=*/Value(),
-          linear.getAlphaAttr());
+      Value product =
+          LinearOp::create(builder, location, linear.getResult().getType(),
+                           norm.getInput(), linear.getWeight(), norm.getGain(),
+                           /*bias=*/Value(), linear.getAlphaAttr());
       Value scaled = RowScaleOp::create(builder, location, product.getType(),
                                         product, rstd);
       linear.getResult().replaceAllUsesWith(scaled);

@@ -103,11 +103,9 @@ void lns::registerLnsPasses() {
       [](OpPassManager &manager, const GraphOptions &options) {
         buildGraphPipeline(manager, options.batch, options.seq);
       });
-  PassPipelineRegistration<>("lns-eliminate-norms",
-                             "Fold depth scales and norms into matmuls",
-                             [](OpPassManager &manager) {
-                               buildEliminationPipeline(manager);
-                             });
+  PassPipelineRegistration<>(
+      "lns-eliminate-norms", "Fold depth scales and norms into matmuls",
+      [](OpPassManager &manager) { buildEliminationPipeline(manager); });
   PassPipelineRegistration<>("lns-bf16",
                              "Graph form without norms to bf16 activations",
                              buildMixedPrecisionPipeline);

@@ -5,11 +5,11 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// With y = row_scale(z, r), the gradient of r is dr = row_dot(dy, z). The adjoint
-// of row_rstd wants r * dr = row_dot(dy, r z) = row_dot(dy, y): no z. With q =
-// rope(y), dy is dq rotated back, and row_dot(dy, y) = row_dot(dq, q), because a
-// rotation keeps dot products. y or q is what attention keeps for its own
-// adjoint, so the products before the row scale need not be kept.
+// With y = row_scale(z, r), the gradient of r is dr = row_dot(dy, z). The
+// adjoint of row_rstd wants r * dr = row_dot(dy, r z) = row_dot(dy, y): no z.
+// With q = rope(y), dy is dq rotated back, and row_dot(dy, y) = row_dot(dq, q),
+// because a rotation keeps dot products. y or q is what attention keeps for its
+// own adjoint, so the products before the row scale need not be kept.
 //
 // r is not 0: it is 1 / sqrt of something finite.
 //
@@ -36,7 +36,7 @@ namespace {
 
 /// One term of the gradient of r.
 struct Part {
-  RowDotOp dot;            // null: the factors_grad of `loss`
+  RowDotOp dot;             // null: the factors_grad of `loss`
   Value outputGrad, output; // row_dot(outputGrad, output) = r * dot
   CrossEntropyGradOp loss;
 };

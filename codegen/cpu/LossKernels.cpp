@@ -37,8 +37,7 @@ LogicalResult cpu::lowerCrossEntropy(CrossEntropyOp op, KernelSet &set,
         Value logits = frame.buffers[0];
         Value lowest = b.splat(-std::numeric_limits<double>::infinity());
         b.loop(frame.begin, frame.end, 1, [&](Value row) {
-          Value factor =
-              hasFactors ? b.load(frame.buffers[4], row) : Value();
+          Value factor = hasFactors ? b.load(frame.buffers[4], row) : Value();
           auto scaled = [&](Value x, int64_t lanes) {
             return factor ? b.mul(b.broadcast(factor, lanes), x) : x;
           };

@@ -339,9 +339,8 @@ private:
   LogicalResult buildLinear(LinearOp op, const std::string &name,
                             PlanEntryPoint &entry) {
     if (op.getBias())
-      return op.emitOpError(
-          "has a bias, but in a plan biases are row ops; run "
-          "'lns-split-bias'");
+      return op.emitOpError("has a bias, but in a plan biases are row ops; run "
+                            "'lns-split-bias'");
     PlanMatmul matmul;
     auto [rows, inner] = getMatrixView(op.getInput());
     matmul.m = rows;

@@ -374,6 +374,24 @@ func.func @cross_entropy(%x: tensor<f32>, %t: tensor<i32>) {
 
 // -----
 
+// lns.cross_entropy (C1): the factors.
+func.func @cross_entropy(%x: tensor<2x4x8xf32>, %t: tensor<2x4xi32>) {
+  // expected-error @below {{factors has type 'tensor<2x4x8xf32>', expected 'tensor<2x4xf32>' from logits}}
+  %l:2 = lns.cross_entropy %x, %t factors(%x) : (tensor<2x4x8xf32>, tensor<2x4xi32>, tensor<2x4x8xf32>) -> (tensor<2x4xf32>, tensor<2x4xf32>)
+  return
+}
+
+// -----
+
+// lns.linear (C2): the gain.
+func.func @linear(%x: tensor<2x4xf32>, %w: tensor<6x4xf32>, %g: tensor<6xf32>) {
+  // expected-error @below {{gain has type 'tensor<6xf32>', expected 'tensor<4xf32>' from weight}}
+  %y = lns.linear %x, %w gain(%g) : (tensor<2x4xf32>, tensor<6x4xf32>, tensor<6xf32>) -> tensor<2x6xf32>
+  return
+}
+
+// -----
+
 // lns.cross_entropy (C1): the targets.
 func.func @cross_entropy(%x: tensor<2x4x8xf32>, %t: tensor<2x5xi32>) {
   // expected-error @below {{targets has type 'tensor<2x5xi32>', expected 'tensor<2x4xi32>' from logits}}

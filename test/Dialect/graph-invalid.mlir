@@ -394,6 +394,78 @@ func.func @attention_grad(%q: tensor<2x4x8xf32>, %l: tensor<2x4x4xf32>) {
 
 // -----
 
+// lns.matmul (C3): the gain.
+func.func @matmul(%a: tensor<2x4xf32>, %b: tensor<4x6xf32>, %g: tensor<4xf32>) {
+  // expected-error @below {{gain has type 'tensor<4xf32>', expected 'tensor<6xf32>' from b}}
+  %c = lns.matmul %a, %b gain(%g) : (tensor<2x4xf32>, tensor<4x6xf32>, tensor<4xf32>) -> tensor<2x6xf32>
+  return
+}
+
+// -----
+
+// lns.matmul (C3): the addend.
+func.func @matmul(%a: tensor<2x4xf32>, %b: tensor<4x6xf32>) {
+  // expected-error @below {{addend has type 'tensor<2x4xf32>', expected 'tensor<2x6xf32>' from result}}
+  %c = lns.matmul %a, %b addend(%a) : (tensor<2x4xf32>, tensor<4x6xf32>, tensor<2x4xf32>) -> tensor<2x6xf32>
+  return
+}
+
+// -----
+
+// lns.matmul (C3): alpha.
+func.func @matmul(%a: tensor<2x4xf32>, %b: tensor<4x6xf32>) {
+  // expected-error @below {{alpha must be finite}}
+  %c = lns.matmul %a, %b {alpha = 0x7FF0000000000000 : f64} : (tensor<2x4xf32>, tensor<4x6xf32>) -> tensor<2x6xf32>
+  return
+}
+
+// -----
+
+// lns.cross_entropy_grad (C2): factors without their gradient.
+func.func @cross_entropy_grad(%x: tensor<2x4x8xf32>, %t: tensor<2x4xi32>, %l: tensor<2x4xf32>) {
+  // expected-error @below {{has factors, but no result for their gradient}}
+  %d = lns.cross_entropy_grad %x, %t, %l, %l factors(%l) : (tensor<2x4x8xf32>, tensor<2x4xi32>, tensor<2x4xf32>, tensor<2x4xf32>, tensor<2x4xf32>) -> tensor<2x4x8xf32>
+  return
+}
+
+// -----
+
+// lns.cross_entropy_grad (C2): a gradient without factors.
+func.func @cross_entropy_grad(%x: tensor<2x4x8xf32>, %t: tensor<2x4xi32>, %l: tensor<2x4xf32>) {
+  // expected-error @below {{has a result for the gradient of factors, but no factors}}
+  %d:2 = lns.cross_entropy_grad %x, %t, %l, %l : (tensor<2x4x8xf32>, tensor<2x4xi32>, tensor<2x4xf32>, tensor<2x4xf32>) -> (tensor<2x4x8xf32>, tensor<2x4xf32>)
+  return
+}
+
+// -----
+
+// lns.cross_entropy_grad (C2): relative to nothing.
+func.func @cross_entropy_grad(%x: tensor<2x4x8xf32>, %t: tensor<2x4xi32>, %l: tensor<2x4xf32>) {
+  // expected-error @below {{is relative, but has no factors}}
+  %d = lns.cross_entropy_grad %x, %t, %l, %l relative : (tensor<2x4x8xf32>, tensor<2x4xi32>, tensor<2x4xf32>, tensor<2x4xf32>) -> tensor<2x4x8xf32>
+  return
+}
+
+// -----
+
+// lns.cross_entropy_grad (C2): the factors.
+func.func @cross_entropy_grad(%x: tensor<2x4x8xf32>, %t: tensor<2x4xi32>, %l: tensor<2x4xf32>) {
+  // expected-error @below {{factors has type 'tensor<2x4x8xf32>', expected 'tensor<2x4xf32>' from logits}}
+  %d:2 = lns.cross_entropy_grad %x, %t, %l, %l factors(%x) : (tensor<2x4x8xf32>, tensor<2x4xi32>, tensor<2x4xf32>, tensor<2x4xf32>, tensor<2x4x8xf32>) -> (tensor<2x4x8xf32>, tensor<2x4xf32>)
+  return
+}
+
+// -----
+
+// lns.cross_entropy_grad (C2): their gradient.
+func.func @cross_entropy_grad(%x: tensor<2x4x8xf32>, %t: tensor<2x4xi32>, %l: tensor<2x4xf32>) {
+  // expected-error @below {{factors_grad has type 'tensor<2x4x8xf32>', expected 'tensor<2x4xf32>' from logits}}
+  %d:2 = lns.cross_entropy_grad %x, %t, %l, %l factors(%l) : (tensor<2x4x8xf32>, tensor<2x4xi32>, tensor<2x4xf32>, tensor<2x4xf32>, tensor<2x4xf32>) -> (tensor<2x4x8xf32>, tensor<2x4x8xf32>)
+  return
+}
+
+// -----
+
 // lns.cross_entropy_grad (C1): targets.
 func.func @cross_entropy_grad(%x: tensor<2x4x8xf32>, %t: tensor<2x8xi32>, %l: tensor<2x4xf32>) {
   // expected-error @below {{targets has type 'tensor<2x8xi32>', expected 'tensor<2x4xi32>' from logits}}

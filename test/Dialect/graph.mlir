@@ -26,6 +26,9 @@ func.func @matmul(%a: tensor<2x3x8xf32>, %b: tensor<8x6xf32>, %c: tensor<2x3x6xf
   %2 = lns.matmul %a, %bt transpose_b : (tensor<2x3x8xf32>, tensor<6x8xf32>) -> tensor<2x3x6xf32>
   // CHECK: lns.matmul %{{.*}}, %{{.*}} transpose_a transpose_b : (tensor<8x6xf32>, tensor<2x3x8xf32>) -> tensor<6x6xf32>
   %3 = lns.matmul %b, %a transpose_a transpose_b : (tensor<8x6xf32>, tensor<2x3x8xf32>) -> tensor<6x6xf32>
+  // A gain for the columns of b, something to add, a factor.
+  // CHECK: lns.matmul %{{.*}}, %{{.*}} transpose_b gain(%{{.*}}) addend(%{{.*}}) {alpha = 5.000000e-01 : f64} : (tensor<2x3x8xf32>, tensor<6x8xf32>, tensor<8xf32>, tensor<2x3x6xf32>) -> tensor<2x3x6xf32>
+  %g = lns.matmul %a, %bt transpose_b gain(%v) addend(%c) {alpha = 0.5 : f64} : (tensor<2x3x8xf32>, tensor<6x8xf32>, tensor<8xf32>, tensor<2x3x6xf32>) -> tensor<2x3x6xf32>
   // A vector is one row: its transpose times another is their outer product.
   // CHECK: lns.matmul %{{.*}}, %{{.*}} : (tensor<8xf32>, tensor<8x6xf32>) -> tensor<6xf32>
   %4 = lns.matmul %v, %b : (tensor<8xf32>, tensor<8x6xf32>) -> tensor<6xf32>
@@ -88,6 +91,10 @@ func.func @adjoints(%x: tensor<2x4x8xf32>, %k: tensor<2x4x4xf32>, %tokens: tenso
   %5 = lns.activation_grad gelu_tanh %x, %x : tensor<2x4x8xf32>
   // CHECK: lns.add_positions_grad %{{.*}} : (tensor<2x4x8xf32>) -> tensor<16x8xf32>
   %6 = lns.add_positions_grad %x : (tensor<2x4x8xf32>) -> tensor<16x8xf32>
+  // CHECK: lns.cross_entropy_grad {{.*}} factors(%{{.*}}) relative : {{.*}} -> (tensor<2x4x8xf32>, tensor<2x4xf32>)
+  %d, %f = lns.cross_entropy_grad %x, %tokens, %rows, %rows factors(%rows) relative : (tensor<2x4x8xf32>, tensor<2x4xi32>, tensor<2x4xf32>, tensor<2x4xf32>, tensor<2x4xf32>) -> (tensor<2x4x8xf32>, tensor<2x4xf32>)
+  // CHECK: lns.row_rstd_grad {{.*}} relative :
+  %rel = lns.row_rstd_grad %x, %rows, %rows relative : (tensor<2x4x8xf32>, tensor<2x4xf32>, tensor<2x4xf32>) -> tensor<2x4x8xf32>
   // CHECK: lns.cross_entropy_grad %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}} : (tensor<2x4x8xf32>, tensor<2x4xi32>, tensor<2x4xf32>, tensor<2x4xf32>) -> tensor<2x4x8xf32>
   %3 = lns.cross_entropy_grad %x, %tokens, %rows, %rows : (tensor<2x4x8xf32>, tensor<2x4xi32>, tensor<2x4xf32>, tensor<2x4xf32>) -> tensor<2x4x8xf32>
   // CHECK: lns.mean_grad %{{.*}} : (tensor<f32>) -> tensor<2x4xf32>

@@ -171,6 +171,36 @@ func.func @matmul(%a: tensor<2x3x4xf64>, %b: tensor<4x5xf64>) -> tensor<2x3x5xf6
 
 // -----
 
+// CHECK: matmul_gain{{.*}}argument 0 agrees
+// CHECK: matmul_gain{{.*}}argument 1 agrees
+// CHECK: matmul_gain{{.*}}argument 2 agrees
+// CHECK: matmul_gain{{.*}}argument 3 agrees
+func.func @matmul_gain(%a: tensor<2x3x4xf64>, %b: tensor<5x4xf64>, %g: tensor<4xf64>, %c: tensor<2x3x5xf64>) -> tensor<2x3x5xf64> {
+  %d = lns.matmul %a, %b transpose_b gain(%g) addend(%c) {alpha = 0.3 : f64} : (tensor<2x3x4xf64>, tensor<5x4xf64>, tensor<4xf64>, tensor<2x3x5xf64>) -> tensor<2x3x5xf64>
+  return %d : tensor<2x3x5xf64>
+}
+
+// -----
+
+// CHECK: linear_gain{{.*}}argument 0 agrees
+// CHECK: linear_gain{{.*}}argument 1 agrees
+// CHECK: linear_gain{{.*}}argument 2 agrees
+func.func @linear_gain(%x: tensor<2x3x4xf64>, %w: tensor<5x4xf64>, %g: tensor<4xf64>) -> tensor<2x3x5xf64> {
+  %y = lns.linear %x, %w gain(%g) {alpha = 0.3 : f64} : (tensor<2x3x4xf64>, tensor<5x4xf64>, tensor<4xf64>) -> tensor<2x3x5xf64>
+  return %y : tensor<2x3x5xf64>
+}
+
+// -----
+
+// CHECK: loss_factors{{.*}}argument 0 agrees
+// CHECK: loss_factors{{.*}}argument 2 agrees
+func.func @loss_factors(%logits: tensor<2x3x5xf64>, %targets: tensor<2x3xi32>, %f: tensor<2x3xf64>) -> tensor<2x3xf64> {
+  %losses, %lse = lns.cross_entropy %logits, %targets factors(%f) : (tensor<2x3x5xf64>, tensor<2x3xi32>, tensor<2x3xf64>) -> (tensor<2x3xf64>, tensor<2x3xf64>)
+  return %losses : tensor<2x3xf64>
+}
+
+// -----
+
 // CHECK: matmul_ta{{.*}}argument 0 agrees
 // CHECK: matmul_ta{{.*}}argument 1 agrees
 func.func @matmul_ta(%a: tensor<2x3x4xf64>, %b: tensor<6x5xf64>) -> tensor<4x5xf64> {

@@ -24,6 +24,53 @@ func.func @matmul() -> (tensor<2x2xf64>, tensor<2x2xf64>, tensor<2x2xf64>, tenso
 
 // -----
 
+// 2 a (b diag(10, 100)) + c: the gain is on b's columns as it is given, so on
+// the rows of its transpose.
+// CHECK-LABEL: matmul_gain: result.0: [2, 2]
+// CHECK-NEXT:  = 381, 4401, 861, 10001
+// CHECK-NEXT:  result.1
+// CHECK-NEXT:  = 2501, 3341, 5101, 6821
+func.func @matmul_gain() -> (tensor<2x2xf64>, tensor<2x2xf64>) {
+  %a = arith.constant dense<[[1.0, 2.0], [3.0, 4.0]]> : tensor<2x2xf64>
+  %b = arith.constant dense<[[5.0, 6.0], [7.0, 8.0]]> : tensor<2x2xf64>
+  %g = arith.constant dense<[10.0, 100.0]> : tensor<2xf64>
+  %c = arith.constant dense<1.0> : tensor<2x2xf64>
+  %nn = lns.matmul %a, %b gain(%g) addend(%c) {alpha = 2.0 : f64} : (tensor<2x2xf64>, tensor<2x2xf64>, tensor<2xf64>, tensor<2x2xf64>) -> tensor<2x2xf64>
+  %nt = lns.matmul %a, %b transpose_b gain(%g) addend(%c) {alpha = 2.0 : f64} : (tensor<2x2xf64>, tensor<2x2xf64>, tensor<2xf64>, tensor<2x2xf64>) -> tensor<2x2xf64>
+  return %nn, %nt : tensor<2x2xf64>, tensor<2x2xf64>
+}
+
+// -----
+
+// With factors, the loss and its gradients are those of the scaled logits;
+// `relative` multiplies the factors' gradient by them.
+// CHECK-LABEL: factors: result.0: [1, 2]
+// CHECK-NEXT:  = 0, 0
+// CHECK-NEXT:  result.1
+// CHECK-NEXT:  = 0, 0, 0, 0, 0, 0
+// CHECK-NEXT:  result.2
+// CHECK-NEXT:  = 0, 0
+func.func @factors() -> (tensor<1x2xf64>, tensor<1x2x3xf64>, tensor<1x2xf64>) {
+  %z = arith.constant dense<[[[0.1, -0.5, 2.0], [1.0, 0.3, -0.7]]]> : tensor<1x2x3xf64>
+  %f = arith.constant dense<[[0.5, 4.0]]> : tensor<1x2xf64>
+  %t = arith.constant dense<[[2, 0]]> : tensor<1x2xi32>
+  %dl = arith.constant dense<[[10.0, -3.0]]> : tensor<1x2xf64>
+  %y = lns.row_scale %z, %f : tensor<1x2x3xf64>, tensor<1x2xf64>
+  %l0, %lse0 = lns.cross_entropy %y, %t : (tensor<1x2x3xf64>, tensor<1x2xi32>) -> (tensor<1x2xf64>, tensor<1x2xf64>)
+  %dy = lns.cross_entropy_grad %y, %t, %lse0, %dl : (tensor<1x2x3xf64>, tensor<1x2xi32>, tensor<1x2xf64>, tensor<1x2xf64>) -> tensor<1x2x3xf64>
+  %dz0 = lns.row_scale %dy, %f : tensor<1x2x3xf64>, tensor<1x2xf64>
+  %df0 = lns.row_dot %dy, %y : (tensor<1x2x3xf64>, tensor<1x2x3xf64>) -> tensor<1x2xf64>
+  %l1, %lse1 = lns.cross_entropy %z, %t factors(%f) : (tensor<1x2x3xf64>, tensor<1x2xi32>, tensor<1x2xf64>) -> (tensor<1x2xf64>, tensor<1x2xf64>)
+  %dz1, %df1 = lns.cross_entropy_grad %z, %t, %lse1, %dl factors(%f) relative
+    : (tensor<1x2x3xf64>, tensor<1x2xi32>, tensor<1x2xf64>, tensor<1x2xf64>, tensor<1x2xf64>) -> (tensor<1x2x3xf64>, tensor<1x2xf64>)
+  %l = lns.residual %l0, %l1 {branch_scale = -1.0 : f64} : tensor<1x2xf64>
+  %dz = lns.residual %dz0, %dz1 {branch_scale = -1.0 : f64} : tensor<1x2x3xf64>
+  %df = lns.residual %df0, %df1 {branch_scale = -1.0 : f64} : tensor<1x2xf64>
+  return %l, %dz, %df : tensor<1x2xf64>, tensor<1x2x3xf64>, tensor<1x2xf64>
+}
+
+// -----
+
 // Leading dimensions are rows together.
 // CHECK-LABEL: matmul_rows: result.0: [1, 2]
 // CHECK-NEXT:  = 13, 22

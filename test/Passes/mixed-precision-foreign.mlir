@@ -8,7 +8,7 @@
 // CHECK-NEXT: call @f(%[[Y]])
 lns.parameter @e embedding init(normal, 1.0) decay(true) : tensor<7x4xf32>
 func.func private @f(tensor<2x3x4xf32>)
-// expected-remark@+1 {{activations=1, bytes_saved=48, weights_cast=0}}
+// expected-remark@+1 {{activations=1, bytes_saved=48}}
 func.func @foreign(%tokens: tensor<2x3xi32>) {
   %e = lns.get parameter @e : tensor<7x4xf32>
   %x = lns.embedding %e, %tokens : (tensor<7x4xf32>, tensor<2x3xi32>) -> tensor<2x3x4xf32>

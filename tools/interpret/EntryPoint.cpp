@@ -202,10 +202,10 @@ static LogicalResult runLoss(Location loc, const TensorRef &logits,
       builder, loc, "loss",
       builder.getFunctionType({logitsType, targetsType}, {}));
   builder.setInsertionPointToStart(function->addEntryBlock());
-  auto entropy = CrossEntropyOp::create(builder, loc, TypeRange{rows, rows},
-                                        function->getArgument(0),
-                                        function->getArgument(1),
-                                        /*factors=*/Value());
+  auto entropy =
+      CrossEntropyOp::create(builder, loc, TypeRange{rows, rows},
+                             function->getArgument(0), function->getArgument(1),
+                             /*factors=*/Value());
   Value mean = MeanOp::create(builder, loc, RankedTensorType::get({}, f64),
                               entropy.getLosses());
   func::ReturnOp::create(builder, loc, mean);

@@ -120,8 +120,7 @@ static LogicalResult interpretLinear(OpCall &call, LinearOp op) {
       (bias && failed(call.expectShape(op.getBias(), out))) ||
       (op.getGain() && failed(call.expectShape(op.getGain(), in))))
     return failure();
-  std::vector<double> folded =
-      scaleColumns(weight, call.get(op.getGain()));
+  std::vector<double> folded = scaleColumns(weight, call.get(op.getGain()));
   multiplyAdd(x.rows(), out, in, x.values.data(), false, folded.data(), true,
               y->values.data());
   double alpha = op.getAlpha().convertToDouble();
@@ -349,8 +348,9 @@ static LogicalResult interpretCrossEntropyGrad(OpCall &call,
     double onehot = i % vocabulary == targets.tokens[row] ? 1.0 : 0.0;
     double factor =
         op.getFactors() ? call.get(op.getFactors())->values[row] : 1.0;
-    double d = (std::exp(factor * logits.values[i] - lse.values[row]) - onehot) *
-               grad.values[row];
+    double d =
+        (std::exp(factor * logits.values[i] - lse.values[row]) - onehot) *
+        grad.values[row];
     result->values[i] = factor * d;
     if (factorsGrad)
       factorsGrad->values[row] +=

@@ -54,6 +54,19 @@ TEST_P(CrossEntropy, LossAndGradient) {
             x + ", " + t + ", " + r + ", " + r + ") -> " + x);
 }
 
+TEST_P(CrossEntropy, Factors) {
+  deviation = 3;
+  std::string x = "tensor<2x6x" + std::to_string(GetParam()) + "xf32>";
+  std::string r = "tensor<2x6xf32>", t = "tensor<2x6xi32>";
+  for (std::string relative : {"", " relative"})
+    check("%x: " + x + ", %t: " + t + ", %f: " + r + ", %d: " + r,
+          "%0:2 = lns.cross_entropy %x, %t factors(%f) : (" + x + ", " + t +
+              ", " + r + ") -> (" + r + ", " + r +
+              ")\n%1:2 = lns.cross_entropy_grad %x, %t, %0#1, %d factors(%f)" +
+              relative + " : (" + x + ", " + t + ", " + r + ", " + r + ", " +
+              r + ") -> (" + x + ", " + r + ")");
+}
+
 using FlatKernels = KernelTest;
 
 // The planner may put the gradient over the logits.
