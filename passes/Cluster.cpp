@@ -16,12 +16,15 @@
 
 #include "dialect/LnsDialect.h"
 #include "dialect/LnsOps.h"
+#include "passes/Loss.h"
 #include "passes/Passes.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "mlir/IR/Builders.h"
+#include "mlir/IR/Dominance.h"
 #include "mlir/IR/IRMapping.h"
+#include "mlir/IR/PatternMatch.h"
 #include "mlir/Pass/Pass.h"
+#include "mlir/Transforms/CSE.h"
 #include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/SetVector.h"
 #include <queue>
@@ -113,6 +116,10 @@ public:
     }
     successors.resize(ops.size());
     producers.resize(ops.size());
+    if (Operation *loss = findLoss(block))
+      for (Operation *op : ops)
+        if (loss->isBeforeInBlock(op))
+          behindLoss.insert(op);
     std::optional<unsigned> lastWrite;
     // By what `lns.get` names: readers of the memory of a parameter or of its
     // gradient.
@@ -199,6 +206,9 @@ private:
   void tryMerge(unsigned first, unsigned second) {
     unsigned a = group[first], b = group[second];
     if (a == b)
+      return;
+    // What is computed again behind the loss would be kept from before it.
+    if (behindLoss.contains(ops[first]) != behindLoss.contains(ops[second]))
       return;
     std::optional<RowSpace> space = unify(a, b);
     if (!space || sharesAcross(a, b) || reachesThroughOthers(a, b) ||
@@ -315,6 +325,7 @@ private:
   }
 
   SmallVector<Operation *> ops;
+  llvm::SmallPtrSet<Operation *, 32> behindLoss;
   SmallVector<std::optional<RowSpace>> spaces;  // group of row ops to rows
   SmallVector<SmallVector<unsigned>> producers; // op to ops
   SmallVector<SmallVector<unsigned>> successors;
@@ -361,6 +372,10 @@ void buildCluster(OpBuilder &builder, ArrayRef<Operation *> group) {
   YieldOp::create(inner, cluster.getLoc(), yielded);
   for (auto [output, result] : llvm::zip(outputs, cluster.getResults()))
     output.replaceAllUsesWith(result);
+  // Clones of one cheap op that meet here are one again.
+  IRRewriter rewriter(cluster.getContext());
+  DominanceInfo dominance(cluster);
+  eliminateCommonSubExpressions(rewriter, dominance, cluster);
 }
 
 struct ClusterPass : lns::impl::ClusterBase<ClusterPass> {

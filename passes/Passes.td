@@ -285,6 +285,29 @@ def AccumulateProducts : Pass<"lns-accumulate-products"> {
   }];
 }
 
+def RecomputeActivations : Pass<"lns-recompute-activations", "::mlir::func::FuncOp"> {
+  let summary = "Compute activation functions again instead of keeping them";
+  let description = [{
+    The result of an `lns.gated_activation` or `lns.activation` that is read
+    behind the loss is computed again there, from inputs that are kept for its
+    adjoint anyway: in one kernel with that adjoint, which reads them. A third
+    of what an MLP keeps is so kept no more, for one write.
+
+    ```mlir
+    %m = lns.gated_activation silu %g, %u : tensor<2x8x176xf32>
+    // ... the loss, then
+    %dw = lns.matmul %dy, %m transpose_a : (tensor<2x8x64xf32>, tensor<2x8x176xf32>) -> tensor<64x176xf32>
+    // becomes
+    %m2 = lns.gated_activation silu %g, %u : tensor<2x8x176xf32>
+    %dw = lns.matmul %dy, %m2 transpose_a : (tensor<2x8x64xf32>, tensor<2x8x176xf32>) -> tensor<64x176xf32>
+    ```
+
+    Does not fire when an input is not read behind the loss: it would have to be
+    kept instead. Remarks in category
+    `lns-memory` say why.
+  }];
+}
+
 def AddOptimizer : Pass<"lns-add-optimizer", "::mlir::ModuleOp"> {
   let summary = "Make @apply and @train_step: clip and AdamW";
   let description = [{

@@ -70,14 +70,14 @@ void lns::buildTrainPipeline(OpPassManager &manager) {
   // a product with two readers could take no addend.
   manager.addPass(createCSEPass());
   manager.addPass(createAccumulateProducts());
+  // Behind the last CSE, which would find the two computations to be one.
+  manager.addNestedPass<func::FuncOp>(createRecomputeActivations());
   manager.addPass(createAddOptimizer());
   manager.addPass(createVerifyTrain());
 }
 
 void lns::buildFusePipeline(OpPassManager &manager) {
   manager.addNestedPass<func::FuncOp>(createCluster());
-  // Clones of cheap ops that met in one cluster.
-  manager.addPass(createCSEPass());
   manager.addNestedPass<func::FuncOp>(createVerifyFused());
 }
 
