@@ -48,7 +48,7 @@ int main(int argc, char **argv) {
   const char *level = argc > 2 ? argv[2] : "";
   ThreadPool pool;
   CpuMatmul backends[2];
-  if (threads < 1 || threads > ThreadPool::kMaxThreads || pool.start(threads) ||
+  if (threads < 1 || threads > kMaxThreads || pool.start(threads) ||
       backends[0].create("builtin", level, pool) ||
       backends[1].create("onednn", level, pool)) {
     std::fprintf(stderr, "usage: lns-bench-matmul [THREADS [LEVEL]]\n");

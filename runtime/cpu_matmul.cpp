@@ -49,8 +49,12 @@ Error CpuMatmul::create(const char *backend, const char *cpuLevel,
   title = kernels->name;
   if (kind == MatmulBackend::OneDnn)
     title = "onednn (gain: " + title + ")";
-  return PageMemory::allocate(builtinWorkspaceBytes(*kernels), "matmul",
-                              workspace);
+  // The same for all, so that a plan can say what a session takes.
+  if (builtinWorkspaceBytes(*kernels) > kMatmulWorkspaceBytes)
+    return makeError(LNSRT_INTERNAL, kernels->name, "a workspace of ",
+                     builtinWorkspaceBytes(*kernels), " bytes, plans count on ",
+                     kMatmulWorkspaceBytes);
+  return PageMemory::allocate(kMatmulWorkspaceBytes, "matmul", workspace);
 }
 
 Error CpuMatmul::run(const MatmulShape &shape, const void *a, const void *b,

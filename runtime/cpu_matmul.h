@@ -17,6 +17,7 @@
 #include "runtime/builtin_gemm.h"
 #include "runtime/error.h"
 #include "runtime/memory.h"
+#include "runtime/session_memory.h"
 #include "runtime/thread_pool.h"
 
 #include <cstdint>
@@ -71,7 +72,7 @@ Error oneDnnMatmul(const MatmulShape &shape, const float *a, const float *b,
                    float *c, ThreadPool &pool);
 
 /// The builtin backend. `gain` may be null. `workspace` has at least
-/// builtinWorkspaceBytes(kernels).
+/// builtinWorkspaceBytes(kernels), which is at most kMatmulWorkspaceBytes.
 void builtinMatmul(const GemmKernels &kernels, const MatmulShape &shape,
                    const float *a, const float *b, float *c, const float *gain,
                    float *workspace, ThreadPool &pool);

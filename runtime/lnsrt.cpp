@@ -8,6 +8,7 @@
 
 #include "runtime/lnsrt.h"
 
+#include "runtime/checked_math.h"
 #include "runtime/session.h"
 
 #include <algorithm>
@@ -93,6 +94,30 @@ lnsrt_error *lnsrt_plan_get_info(const lnsrt_plan *plan,
   });
 }
 
+lnsrt_error *lnsrt_plan_get_memory(const lnsrt_plan *plan, uint32_t threads,
+                                   lnsrt_memory *memory) {
+  return guarded([&]() -> Error {
+    if (!plan)
+      return missing("plan");
+    if (Error error = ThreadPool::choose(threads, plan->path))
+      return error;
+    SessionMemory split = planMemory(*plan, threads);
+    lnsrt_memory filled = {};
+    filled.threads = split.threads;
+    filled.parameters = split.parameters;
+    filled.gradients = split.gradients;
+    filled.optimizer = split.optimizer;
+    filled.activations = split.activations;
+    filled.workspace = split.workspace;
+    filled.io = split.io;
+    filled.constants = split.constants;
+    filled.matmul = split.matmul;
+    filled.scratch = split.scratch();
+    filled.total = split.total();
+    return writeResult(filled, memory);
+  });
+}
+
 lnsrt_error *lnsrt_plan_get_json(lnsrt_plan *plan, const char **json) {
   return guarded([&]() -> Error {
     if (!plan || !json)
@@ -134,6 +159,17 @@ const char *lnsrt_session_cpu_level(const lnsrt_session *session) {
 
 uint32_t lnsrt_session_threads(const lnsrt_session *session) {
   return session ? session->pool.threads() : 0;
+}
+
+lnsrt_error *lnsrt_session_memory(const lnsrt_session *session,
+                                  lnsrt_memory *memory) {
+  return guarded([&]() -> Error {
+    if (!session)
+      return missing("session");
+    lnsrt_memory filled = {};
+    session->fillMemory(filled);
+    return writeResult(filled, memory);
+  });
 }
 
 const char *lnsrt_session_matmul(const lnsrt_session *session) {
@@ -244,6 +280,30 @@ lnsrt_error *lnsrt_tensor_read(lnsrt_session *session, lnsrt_tensor_kind kind,
     if (Error error = session->tensor(kind, index, elements, tensor))
       return error;
     std::memcpy(data, tensor, elements * sizeof(float));
+    return nullptr;
+  });
+}
+
+lnsrt_error *lnsrt_tensor_read_part(lnsrt_session *session,
+                                    lnsrt_tensor_kind kind, size_t index,
+                                    uint64_t first, float *data,
+                                    uint64_t elements) {
+  return guarded([&]() -> Error {
+    if (!session || !data)
+      return missing(session ? "data" : "session");
+    float *tensor = nullptr;
+    uint64_t size = session->tensorElements(index);
+    if (Error error = session->tensor(kind, index, size, tensor))
+      return error;
+    if (!insideRange(first, elements, size))
+      return makeError(LNSRT_INVALID_ARGUMENT,
+                       session->plan->table->parameters()
+                           ->Get(flatbuffers::uoffset_t(index))
+                           ->name()
+                           ->string_view(),
+                       elements, " elements from ", first,
+                       " on, the tensor has ", size);
+    std::memcpy(data, tensor + first, elements * sizeof(float));
     return nullptr;
   });
 }

@@ -88,7 +88,7 @@ typedef struct lnsrt_plan_info {
   uint64_t arena_bytes;      ///< scratch and activations, largest entry point
   uint64_t activation_bytes; ///< peak live values of train_step that a forward
                              ///< pass wrote and a backward pass reads
-  uint64_t session_bytes;    ///< everything that a session allocates
+  uint64_t session_bytes;    ///< `total` of lnsrt_memory on one thread
   uint64_t flops_per_step;   ///< matmul and attention FLOPs of train_step
   const char *model_name;    ///< lives as long as the plan
   const char *compiler;      ///< version of the lnsc that wrote the plan
@@ -97,9 +97,33 @@ typedef struct lnsrt_plan_info {
 LNSRT_API lnsrt_error *lnsrt_plan_get_info(const lnsrt_plan *plan,
                                            lnsrt_plan_info *info);
 
-/// The same and more (kernels with kind and launches per step, entry points,
-/// instruction-set levels, parameters) as JSON. `*json` lives as long as the
-/// plan.
+/// Where the memory of a session goes, in bytes. Everything that grows with the
+/// model, the batch or the number of threads is here; what is not is the list
+/// of commands, the threads' stacks and the plan's file.
+typedef struct lnsrt_memory {
+  size_t struct_size;
+  uint32_t threads;
+  uint64_t parameters;
+  uint64_t gradients;
+  uint64_t optimizer;   ///< both moments of AdamW
+  uint64_t activations; ///< what a forward pass keeps for the backward pass
+  uint64_t workspace;   ///< the arena's rest: values that come and go
+  uint64_t io;          ///< tokens, targets and the optimizer's values
+  uint64_t constants;   ///< in the plan's memory, which all sessions share
+  uint64_t matmul;      ///< packed operands of the product at hand
+  uint64_t scratch;     ///< of kernels, one part for each thread
+  uint64_t total;
+} lnsrt_memory;
+
+/// What a session on so many threads (0: as many as the process may use) will
+/// allocate, to the byte.
+LNSRT_API lnsrt_error *lnsrt_plan_get_memory(const lnsrt_plan *plan,
+                                             uint32_t threads,
+                                             lnsrt_memory *memory);
+
+/// What the plan says about itself (sizes, memory, kernels with kind and
+/// launches per step, entry points, instruction-set levels, parameters) as
+/// JSON. `*json` lives as long as the plan.
 LNSRT_API lnsrt_error *lnsrt_plan_get_json(lnsrt_plan *plan, const char **json);
 
 /// The model configuration that the plan was compiled from (a Hugging Face
@@ -124,9 +148,9 @@ typedef struct lnsrt_session_options {
                          ///< "builtin"
 } lnsrt_session_options;
 
-/// Allocates everything that the session will ever need (exactly
-/// `session_bytes` of tensor memory) and starts its threads. Parameters are
-/// zero until lnsrt_init or lnsrt_tensor_write.
+/// Allocates everything that the session will ever need (exactly what
+/// lnsrt_plan_get_memory says) and starts its threads. Parameters are zero
+/// until lnsrt_init or lnsrt_tensor_write.
 LNSRT_API lnsrt_error *
 lnsrt_session_create(lnsrt_plan *plan, const lnsrt_session_options *options,
                      lnsrt_session **session);
@@ -136,6 +160,9 @@ LNSRT_API void lnsrt_session_release(lnsrt_session *session);
 /// Name of the instruction-set level in use, e.g. "x86-64-v4".
 LNSRT_API const char *lnsrt_session_cpu_level(const lnsrt_session *session);
 LNSRT_API uint32_t lnsrt_session_threads(const lnsrt_session *session);
+/// What the session has allocated: the sizes of the blocks that it owns.
+LNSRT_API lnsrt_error *lnsrt_session_memory(const lnsrt_session *session,
+                                            lnsrt_memory *memory);
 /// What computes the matrix products, e.g. "builtin avx512" or "onednn
 /// (gain: builtin avx512)".
 LNSRT_API const char *lnsrt_session_matmul(const lnsrt_session *session);
@@ -222,6 +249,11 @@ LNSRT_API lnsrt_error *lnsrt_tensor_get_info(const lnsrt_plan *plan,
 LNSRT_API lnsrt_error *lnsrt_tensor_read(lnsrt_session *session,
                                          lnsrt_tensor_kind kind, size_t index,
                                          float *data, uint64_t elements);
+/// Copies the elements [first, first + elements) of a tensor, row-major.
+LNSRT_API lnsrt_error *lnsrt_tensor_read_part(lnsrt_session *session,
+                                              lnsrt_tensor_kind kind,
+                                              size_t index, uint64_t first,
+                                              float *data, uint64_t elements);
 LNSRT_API lnsrt_error *lnsrt_tensor_write(lnsrt_session *session,
                                           lnsrt_tensor_kind kind, size_t index,
                                           const float *data, uint64_t elements);

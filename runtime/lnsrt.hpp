@@ -73,6 +73,7 @@ private:
 };
 
 using PlanInfo = lnsrt_plan_info;
+using Memory = lnsrt_memory;
 using TensorInfo = lnsrt_tensor_info;
 using StepResult = lnsrt_step_result;
 using ProfileRow = lnsrt_profile_row;
@@ -116,6 +117,12 @@ public:
     info.struct_size = sizeof(info);
     Status status(lnsrt_plan_get_info(handle.get(), &info));
     return info;
+  }
+  Result<Memory> memory(uint32_t threads = 0) const {
+    Memory memory = {};
+    memory.struct_size = sizeof(memory);
+    Status status(lnsrt_plan_get_memory(handle.get(), threads, &memory));
+    return status ? Result<Memory>(memory) : Result<Memory>(std::move(status));
   }
   /// Lives as long as the plan.
   Result<const char *> json() const {
@@ -162,6 +169,12 @@ public:
   const char *cpuLevel() const { return lnsrt_session_cpu_level(handle.get()); }
   uint32_t threads() const { return lnsrt_session_threads(handle.get()); }
   const char *matmul() const { return lnsrt_session_matmul(handle.get()); }
+  Memory memory() const {
+    Memory memory = {};
+    memory.struct_size = sizeof(memory);
+    Status status(lnsrt_session_memory(handle.get(), &memory));
+    return memory;
+  }
 
   Status init(uint64_t seed) { return Status(lnsrt_init(handle.get(), seed)); }
   Result<StepResult> trainStep(const int32_t *tokens, const int32_t *targets,
@@ -198,6 +211,11 @@ public:
   Status read(lnsrt_tensor_kind kind, size_t index, float *data,
               uint64_t elements) const {
     return Status(lnsrt_tensor_read(handle.get(), kind, index, data, elements));
+  }
+  Status readPart(lnsrt_tensor_kind kind, size_t index, uint64_t first,
+                  float *data, uint64_t elements) const {
+    return Status(lnsrt_tensor_read_part(handle.get(), kind, index, first, data,
+                                         elements));
   }
   Status write(lnsrt_tensor_kind kind, size_t index, const float *data,
                uint64_t elements) {

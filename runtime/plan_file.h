@@ -11,6 +11,7 @@
 #include "runtime/error.h"
 #include "runtime/memory.h"
 #include "runtime/plan_generated.h"
+#include "runtime/session_memory.h"
 
 #include <mutex>
 #include <string>
@@ -43,6 +44,9 @@ uint64_t elementCount(const plan::Parameter &parameter);
 
 /// Describes the plan as JSON; the keys are in docs/plan-format.md.
 std::string planJson(const lnsrt_plan &plan);
+
+/// What a session on so many threads takes.
+SessionMemory planMemory(const lnsrt_plan &plan, uint32_t threads);
 
 /// Fills everything but `struct_size`.
 void fillPlanInfo(const lnsrt_plan &plan, lnsrt_plan_info &info);

@@ -8,6 +8,7 @@
 
 #include "runtime/plan_file.h"
 
+#include <algorithm>
 #include <vector>
 
 using namespace lns;
@@ -106,6 +107,20 @@ private:
 };
 } // namespace
 
+SessionMemory lns::planMemory(const lnsrt_plan &plan, uint32_t threads) {
+  const plan::Plan &table = *plan.table;
+  MemoryFacts facts;
+  facts.parameters = table.parameter_bytes();
+  facts.arena = table.arena_bytes();
+  if (const plan::EntryPoint *step = plan.entryPoint("train_step"))
+    facts.activations = step->activation_bytes();
+  facts.io = table.io_bytes();
+  facts.constants = table.constants_size();
+  for (const plan::Kernel *kernel : *table.kernels())
+    facts.scratch = std::max(facts.scratch, kernel->scratch_bytes());
+  return getSessionMemory(facts, threads);
+}
+
 void lns::fillPlanInfo(const lnsrt_plan &plan, lnsrt_plan_info &info) {
   const plan::Plan &table = *plan.table;
   info.batch = table.batch();
@@ -122,8 +137,7 @@ void lns::fillPlanInfo(const lnsrt_plan &plan, lnsrt_plan_info &info) {
     info.activation_bytes = step->activation_bytes();
     info.flops_per_step = step->flops();
   }
-  info.session_bytes =
-      4 * table.parameter_bytes() + table.arena_bytes() + table.io_bytes();
+  info.session_bytes = planMemory(plan, 1).total();
   info.model_name = table.model_name()->c_str();
   info.compiler = table.compiler()->c_str();
 }
@@ -177,6 +191,20 @@ std::string lns::planJson(const lnsrt_plan &plan) {
   json.field("activation_bytes", info.activation_bytes);
   json.field("session_bytes", info.session_bytes);
   json.field("flops_per_step", info.flops_per_step);
+
+  SessionMemory memory = planMemory(plan, 1);
+  json.key("memory");
+  json.open('{');
+  json.field("parameters", memory.parameters);
+  json.field("gradients", memory.gradients);
+  json.field("optimizer", memory.optimizer);
+  json.field("activations", memory.activations);
+  json.field("workspace", memory.workspace);
+  json.field("io", memory.io);
+  json.field("constants", memory.constants);
+  json.field("matmul", memory.matmul);
+  json.field("scratch_per_thread", memory.scratchPerThread);
+  json.close('}');
 
   json.key("cpu_levels");
   json.open('[');

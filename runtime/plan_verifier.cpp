@@ -108,9 +108,10 @@ Error PlanVerifier::checkSizes() {
   if (!logits)
     return bad("batch ", table.batch(), " x sequence ", table.sequence(),
                " x vocabulary ", table.vocabulary(), " overflows");
+  // With what else a session allocates, none of which comes near 2^62.
   auto parameters = checkedProduct({4, table.parameter_bytes()});
-  if (!parameters ||
-      !checkedSum({*parameters, table.arena_bytes(), table.io_bytes()}))
+  if (!parameters || !checkedSum({*parameters, table.arena_bytes(),
+                                  table.io_bytes(), uint64_t(1) << 62}))
     return bad("four segments of ", table.parameter_bytes(),
                " bytes, an arena of ", table.arena_bytes(), " and io of ",
                table.io_bytes(), " overflow");
@@ -474,6 +475,9 @@ Error PlanVerifier::checkEntryPoint(const plan::EntryPoint &entry,
   if (entry.arena_bytes() > table.arena_bytes())
     return bad("'", name, "' uses an arena of ", entry.arena_bytes(),
                " bytes, the plan has ", table.arena_bytes());
+  if (entry.activation_bytes() > entry.arena_bytes())
+    return bad("'", name, "' keeps ", entry.activation_bytes(),
+               " bytes of activations in an arena of ", entry.arena_bytes());
   if (Error error = checkBindings(*entry.inputs(), rule.inputs, "input", name))
     return error;
   if (Error error =

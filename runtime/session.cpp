@@ -8,7 +8,6 @@
 
 #include "runtime/session.h"
 
-#include "runtime/checked_math.h"
 #include "runtime/init.h"
 #include "runtime/plan_format.h"
 
@@ -38,29 +37,42 @@ void *lnsrt_session::address(const plan::BufferRef &buffer) const {
 }
 
 Error lnsrt_session::allocate() {
-  const plan::Plan &table = *plan->table;
+  predicted = planMemory(*plan, pool.threads());
   struct Request {
     Segment segment;
     uint64_t bytes;
   };
-  for (Request request : {Request{Segment::arena, table.arena_bytes()},
-                          Request{Segment::parameters, table.parameter_bytes()},
-                          Request{Segment::gradients, table.parameter_bytes()},
-                          Request{Segment::exp_avg, table.parameter_bytes()},
-                          Request{Segment::exp_avg_sq, table.parameter_bytes()},
-                          Request{Segment::io, table.io_bytes()}})
+  for (Request request : {Request{Segment::arena, predicted.arena()},
+                          Request{Segment::parameters, predicted.parameters},
+                          Request{Segment::gradients, predicted.gradients},
+                          Request{Segment::exp_avg, predicted.optimizer / 2},
+                          Request{Segment::exp_avg_sq, predicted.optimizer / 2},
+                          Request{Segment::io, predicted.io}})
     if (Error error = PageMemory::allocate(
             request.bytes, plan::EnumNameSegment(request.segment),
             segments[size_t(request.segment)]))
       return error;
-  uint64_t largest = 0;
-  for (const plan::Kernel *kernel : *table.kernels())
-    largest = std::max(largest, kernel->scratch_bytes());
-  // A page apart, so that no two threads share a cache line.
-  constexpr uint64_t kPage = 4096;
-  scratchPerThread = (largest + kPage - 1) / kPage * kPage;
-  auto bytes = checkedProduct({scratchPerThread, pool.threads()});
-  return PageMemory::allocate(bytes.value_or(UINT64_MAX), "scratch", scratch);
+  return PageMemory::allocate(predicted.scratch(), "scratch", scratch);
+}
+
+void lnsrt_session::fillMemory(lnsrt_memory &memory) const {
+  auto bytes = [&](Segment which) -> uint64_t {
+    return segments[size_t(which)].size();
+  };
+  memory.threads = pool.threads();
+  memory.parameters = bytes(Segment::parameters);
+  memory.gradients = bytes(Segment::gradients);
+  memory.optimizer = bytes(Segment::exp_avg) + bytes(Segment::exp_avg_sq);
+  // One block; where it divides is the plan's to say.
+  memory.activations = predicted.activations;
+  memory.workspace = bytes(Segment::arena) - predicted.activations;
+  memory.io = bytes(Segment::io);
+  memory.constants = plan->table->constants_size();
+  memory.matmul = matmul.workspaceBytes();
+  memory.scratch = scratch.size();
+  memory.total = memory.parameters + memory.gradients + memory.optimizer +
+                 bytes(Segment::arena) + memory.io + memory.constants +
+                 memory.matmul + memory.scratch;
 }
 
 void lnsrt_session::resolve(Entry which, const plan::EntryPoint &entry) {
@@ -138,13 +150,9 @@ Error lnsrt_session::create(lnsrt_plan *from,
   if (options.device && std::strcmp(options.device, "cpu") != 0)
     return makeError(LNSRT_UNSUPPORTED, plan->path, "unknown device '",
                      options.device, "'; this build has: cpu");
-  unsigned threads = options.threads;
-  if (threads == 0)
-    threads = ThreadPool::defaultThreads();
-  if (threads > ThreadPool::kMaxThreads)
-    return makeError(LNSRT_INVALID_ARGUMENT, plan->path, threads,
-                     " threads, at most ", ThreadPool::kMaxThreads,
-                     " are possible");
+  uint32_t threads = options.threads;
+  if (Error error = ThreadPool::choose(threads, plan->path))
+    return error;
   if (Error error = code.load(*plan, options.cpu_level))
     return error;
   if (Error error = pool.start(threads))
@@ -172,6 +180,13 @@ void lnsrt_session::init(uint64_t seed) {
     initializeParameter(*parameter, index++, elementCount(*parameter), seed,
                         data, pool);
   }
+}
+
+uint64_t lnsrt_session::tensorElements(size_t index) const {
+  const auto &parameters = *plan->table->parameters();
+  return index < parameters.size()
+             ? elementCount(*parameters.Get(flatbuffers::uoffset_t(index)))
+             : 0;
 }
 
 Error lnsrt_session::tensor(lnsrt_tensor_kind kind, size_t index,

@@ -68,7 +68,7 @@ struct lnsrt_session {
   lns::LoadedCode code;
   std::array<lns::PageMemory, 7> segments; ///< by plan::Segment
   lns::PageMemory scratch;                 ///< one part per thread
-  uint64_t scratchPerThread = 0;
+  lns::SessionMemory predicted;
   lns::CpuMatmul matmul;
   std::array<lns::ResolvedEntry, lns::kEntries> entries;
   std::vector<lnsrt_profile_row> rows;
@@ -76,6 +76,9 @@ struct lnsrt_session {
   lns::ThreadPool pool;
 
   lns::Error create(lnsrt_plan *plan, const lnsrt_session_options &options);
+
+  /// What is there, by the blocks' own sizes.
+  void fillMemory(lnsrt_memory &memory) const;
 
   void init(uint64_t seed);
   lns::Error trainStep(const int32_t *tokens, const int32_t *targets,
@@ -87,6 +90,8 @@ struct lnsrt_session {
   lns::Error logits(const int32_t *tokens, float *logits);
   lns::Error profileStep(uint64_t seed);
   lns::Error runMatmuls(double &seconds);
+  /// 0 for a tensor that does not exist.
+  uint64_t tensorElements(size_t index) const;
   /// The tensor's storage; `elements` must match.
   lns::Error tensor(lnsrt_tensor_kind kind, size_t index, uint64_t elements,
                     float *&data);

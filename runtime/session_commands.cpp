@@ -36,7 +36,8 @@ Error lnsrt_session::execute(const ResolvedCommand &command) {
     pool.run(
         command.items, grain, [&](int64_t begin, int64_t end, unsigned worker) {
           command.kernel(command.buffers, command.floats, command.ints, begin,
-                         end, scratch.data() + worker * scratchPerThread);
+                         end,
+                         scratch.data() + worker * predicted.scratchPerThread);
         });
     return nullptr;
   }

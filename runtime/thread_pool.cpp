@@ -37,6 +37,15 @@ unsigned ThreadPool::defaultThreads() {
                               kMaxThreads);
 }
 
+Error ThreadPool::choose(uint32_t &threads, std::string_view place) {
+  if (threads > kMaxThreads)
+    return makeError(LNSRT_INVALID_ARGUMENT, place, threads,
+                     " threads, at most ", kMaxThreads, " are possible");
+  if (threads == 0)
+    threads = defaultThreads();
+  return nullptr;
+}
+
 Error ThreadPool::start(unsigned threads) {
   // With more threads than processors, a spinning thread takes the time of one
   // that has work.

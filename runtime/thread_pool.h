@@ -18,6 +18,7 @@
 #define LNS_RUNTIME_THREAD_POOL_H
 
 #include "runtime/error.h"
+#include "runtime/session_memory.h"
 
 #include <atomic>
 #include <cstdint>
@@ -29,10 +30,12 @@ namespace lns {
 
 class ThreadPool {
 public:
-  static constexpr unsigned kMaxThreads = 1024;
-
   /// As many as the process may use: its processor mask.
   static unsigned defaultThreads();
+
+  /// Puts that number in the place of 0; an error at `place` for more than
+  /// kMaxThreads.
+  static Error choose(uint32_t &threads, std::string_view place);
 
   ThreadPool() = default;
   ThreadPool(const ThreadPool &) = delete;

@@ -403,6 +403,20 @@ private:
 
 } // namespace
 
+SessionMemory lns::getSessionMemory(const Plan &plan, uint32_t threads) {
+  MemoryFacts facts;
+  facts.parameters = plan.parameterBytes;
+  facts.arena = plan.arenaBytes;
+  for (const PlanEntryPoint &entry : plan.entryPoints)
+    if (entry.name == "train_step")
+      facts.activations = entry.activationBytes;
+  facts.io = plan.ioBytes;
+  facts.constants = plan.constants.size();
+  for (const cpu::KernelInfo &kernel : plan.kernels)
+    facts.scratch = std::max(facts.scratch, kernel.scratchBytes);
+  return getSessionMemory(facts, threads);
+}
+
 LogicalResult lns::buildPlan(ModuleOp module, cpu::KernelLowering &kernels,
                              Plan &plan) {
   return PlanBuilder(module, kernels, plan).run();

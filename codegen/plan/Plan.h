@@ -15,6 +15,7 @@
 #define LNS_CODEGEN_PLAN_PLAN_H
 
 #include "codegen/cpu/CpuKernels.h"
+#include "runtime/session_memory.h"
 
 #include "mlir/IR/BuiltinOps.h"
 #include <cstdint>
@@ -116,6 +117,9 @@ struct Plan {
 /// the machine code, and lowers its kernels into `kernels`. Emits errors.
 llvm::LogicalResult buildPlan(mlir::ModuleOp module,
                               cpu::KernelLowering &kernels, Plan &plan);
+
+/// What a session on so many threads will allocate.
+SessionMemory getSessionMemory(const Plan &plan, uint32_t threads);
 
 /// The file's bytes. Fails, with a message, when a size does not fit the
 /// format.

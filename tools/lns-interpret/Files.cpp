@@ -38,8 +38,11 @@ public:
   const std::vector<tool::TensorDescription> &tensors() const override {
     return described;
   }
-  Status read(TensorKind kind, size_t index, std::span<float> out) override {
-    llvm::copy(select(kind, index)->values, out.begin());
+  Status read(TensorKind kind, size_t index, uint64_t first,
+              std::span<float> out) override {
+    llvm::copy(
+        llvm::ArrayRef(select(kind, index)->values).slice(first, out.size()),
+        out.begin());
     return Status::success();
   }
   Status write(TensorKind kind, size_t index,

@@ -44,24 +44,28 @@ static Status writeSections(const std::string &path, TensorStore &store,
                             const std::vector<Section> &sections,
                             const std::vector<ExtraTensor> &extras = {}) {
   std::vector<SafetensorsSpec> specs;
-  uint64_t largest = 0;
   for (const Section &section : sections)
-    for (const TensorDescription &tensor : store.tensors()) {
+    for (const TensorDescription &tensor : store.tensors())
       specs.push_back({section.prefix + tensor.name, tensor.shape});
-      largest = std::max(largest, tensor.elements);
-    }
   for (const ExtraTensor &extra : extras)
     specs.push_back({extra.name, extra.shape});
   Expected<SafetensorsWriter> writer =
       SafetensorsWriter::create(path, specs, {{"format", "pt"}});
   if (!writer)
     return writer.status();
-  std::vector<float> buffer(largest);
+  // In parts: a copy of a whole embedding would be more memory than anything
+  // else that a step does not need.
+  std::vector<float> buffer(1 << 18);
   for (const Section &section : sections)
     for (size_t i = 0; i < store.tensors().size(); ++i) {
-      std::span<float> data(buffer.data(), store.tensors()[i].elements);
-      LNS_RETURN_IF_ERROR(store.read(section.kind, i, data));
-      LNS_RETURN_IF_ERROR(writer->append(data));
+      uint64_t elements = store.tensors()[i].elements, first = 0;
+      do {
+        std::span<float> part(
+            buffer.data(), std::min<uint64_t>(elements - first, buffer.size()));
+        LNS_RETURN_IF_ERROR(store.read(section.kind, i, first, part));
+        LNS_RETURN_IF_ERROR(writer->append(part));
+        first += part.size();
+      } while (first < elements);
     }
   for (const ExtraTensor &extra : extras)
     LNS_RETURN_IF_ERROR(writer->append(extra.data));

@@ -32,7 +32,9 @@ class TensorStore {
 public:
   virtual ~TensorStore() = default;
   virtual const std::vector<TensorDescription> &tensors() const = 0;
-  virtual Status read(TensorKind kind, size_t index, std::span<float> out) = 0;
+  /// The elements from `first` on, as many as `out` has.
+  virtual Status read(TensorKind kind, size_t index, uint64_t first,
+                      std::span<float> out) = 0;
   virtual Status write(TensorKind kind, size_t index,
                        std::span<const float> data) = 0;
 };

@@ -161,7 +161,7 @@ static Status gradientNorm(PlanSession &session, double &norm) {
   std::vector<float> buffer;
   for (size_t i = 0; i < session.tensors().size(); ++i) {
     buffer.resize(session.tensors()[i].elements);
-    LNS_RETURN_IF_ERROR(session.read(TensorKind::Gradient, i, buffer));
+    LNS_RETURN_IF_ERROR(session.read(TensorKind::Gradient, i, 0, buffer));
     for (float g : buffer)
       sum += static_cast<double>(g) * static_cast<double>(g);
   }

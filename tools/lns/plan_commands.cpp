@@ -38,24 +38,48 @@ static std::string cell(const ordered_json &object, const char *key) {
              : it->dump(-1, ' ', false, ordered_json::error_handler_t::replace);
 }
 
-static void printPlan(const PlanFile &plan, const ordered_json &json) {
+static void printMemory(const lnsrt_memory &memory) {
+  fmt::print("\n{:<19} {:>14} bytes  {} on {} threads\n", "memory",
+             memory.total, formatBytes(static_cast<double>(memory.total)),
+             memory.threads);
+  for (auto [name, bytes] :
+       {std::pair{"parameters", memory.parameters},
+        std::pair{"gradients", memory.gradients},
+        std::pair{"optimizer", memory.optimizer},
+        std::pair{"activations", memory.activations},
+        std::pair{"workspace", memory.workspace}, std::pair{"io", memory.io},
+        std::pair{"constants", memory.constants},
+        std::pair{"matmul", memory.matmul},
+        std::pair{"scratch", memory.scratch}})
+    fmt::print("  {:<17} {:>14}        {}\n", name, bytes,
+               formatBytes(static_cast<double>(bytes)));
+}
+
+/// The plan's JSON, with the memory of a session on so many threads.
+static void printJson(const std::string &text, const lnsrt_memory &memory) {
+  ordered_json json = ordered_json::parse(text, nullptr, false);
+  if (json.is_object()) {
+    json["memory"]["threads"] = memory.threads;
+    json["memory"]["scratch"] = memory.scratch;
+    json["memory"]["total"] = memory.total;
+  }
+  std::puts(json.dump(-1, ' ', false, ordered_json::error_handler_t::replace)
+                .c_str());
+}
+
+static void printPlan(const PlanFile &plan, const ordered_json &json,
+                      const lnsrt_memory &memory) {
   const lnsrt_plan_info &info = plan.info();
   fmt::print("{}: {} ({} layers), batch {} x {}, vocabulary {}\n"
              "compiled by {}\n"
              "parameters          {} ({})\n"
-             "arena               {}\n"
-             "kept activations    {}\n"
-             "session             {}\n"
              "FLOPs per step      {}\n",
              plan.path(), info.model_name, info.layers, info.batch,
              info.sequence, info.vocabulary, info.compiler, info.parameters,
              formatCount(static_cast<double>(info.parameters)),
-             formatBytes(static_cast<double>(info.arena_bytes)),
-             formatBytes(static_cast<double>(info.activation_bytes)),
-             formatBytes(static_cast<double>(info.session_bytes)),
              formatCount(static_cast<double>(info.flops_per_step)));
   if (!json.is_object())
-    return;
+    return printMemory(memory);
   std::string entries;
   if (auto it = json.find("entry_points"); it != json.end() && it->is_object())
     for (const auto &[name, entry] : it->items()) {
@@ -66,8 +90,9 @@ static void printPlan(const PlanFile &plan, const ordered_json &json) {
                    cell(entry, "gain_matmuls"));
     }
   fmt::print("entry points       {}\n", entries);
+  printMemory(memory);
   if (auto it = json.find("kernels"); it != json.end() && it->is_array()) {
-    fmt::print("norm kernels        {}\n\n{:16} {:>10}  kernel\n",
+    fmt::print("\nnorm kernels        {}\n{:16} {:>10}  kernel\n",
                cell(json, "norm_kernels"), "kind", "launches");
     for (const ordered_json &kernel : *it)
       fmt::print("{:16} {:>10}  {}  {}\n", cell(kernel, "kind"),
@@ -79,8 +104,13 @@ static void printPlan(const PlanFile &plan, const ordered_json &json) {
 Status runPlanInfo(Arguments arguments) {
   std::string planPath;
   bool json = false;
+  uint64_t threads = 0;
   ArgParser parser("lns plan info", "Says what a plan holds.");
   parser.positional("PLAN", &planPath, "plan made by lnsc");
+  parser.option("--threads", "N", &threads,
+                "threads of the session whose memory is shown, 0: all that the "
+                "process may use",
+                4096);
   parser.flag("--json", &json, "print JSON");
   LNS_RETURN_IF_ERROR(parser.parse(arguments));
   if (parser.helpRequested()) {
@@ -93,10 +123,13 @@ Status runPlanInfo(Arguments arguments) {
   Expected<std::string> text = plan->json();
   if (!text)
     return text.status();
+  Expected<lnsrt_memory> memory = plan->memory(threads);
+  if (!memory)
+    return memory.status();
   if (json)
-    std::puts(text->c_str());
+    printJson(*text, *memory);
   else
-    printPlan(*plan, ordered_json::parse(*text, nullptr, false));
+    printPlan(*plan, ordered_json::parse(*text, nullptr, false), *memory);
   return Status::success();
 }
 

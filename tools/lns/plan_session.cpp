@@ -39,6 +39,14 @@ Expected<std::string> PlanFile::json() const {
   return std::string(text);
 }
 
+Expected<lnsrt_memory> PlanFile::memory(uint64_t threads) const {
+  lnsrt_memory memory = {};
+  memory.struct_size = sizeof memory;
+  LNS_RETURN_IF_ERROR(takeError(lnsrt_plan_get_memory(
+      handle.get(), static_cast<uint32_t>(threads), &memory)));
+  return memory;
+}
+
 Expected<PlanSession> PlanSession::create(const PlanFile &plan,
                                           const Options &options) {
   PlanSession session;
@@ -76,9 +84,10 @@ static lnsrt_tensor_kind nativeKind(TensorKind kind) {
   return LNSRT_PARAMETER;
 }
 
-Status PlanSession::read(TensorKind kind, size_t index, std::span<float> out) {
-  return takeError(lnsrt_tensor_read(handle.get(), nativeKind(kind), index,
-                                     out.data(), out.size()));
+Status PlanSession::read(TensorKind kind, size_t index, uint64_t first,
+                         std::span<float> out) {
+  return takeError(lnsrt_tensor_read_part(handle.get(), nativeKind(kind), index,
+                                          first, out.data(), out.size()));
 }
 
 Status PlanSession::write(TensorKind kind, size_t index,

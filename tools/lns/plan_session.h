@@ -33,6 +33,8 @@ public:
   /// B x T.
   size_t batchTokens() const { return size_t{facts.batch} * facts.sequence; }
   Expected<std::string> json() const;
+  /// What a session on so many threads (0: all) takes.
+  Expected<lnsrt_memory> memory(uint64_t threads) const;
   std::string config() const { return lnsrt_plan_config_json(handle.get()); }
   lnsrt_plan *get() const { return handle.get(); }
 
@@ -58,7 +60,8 @@ public:
   const std::vector<TensorDescription> &tensors() const override {
     return descriptions;
   }
-  Status read(TensorKind kind, size_t index, std::span<float> out) override;
+  Status read(TensorKind kind, size_t index, uint64_t first,
+              std::span<float> out) override;
   Status write(TensorKind kind, size_t index,
                std::span<const float> data) override;
 

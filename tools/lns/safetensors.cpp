@@ -318,11 +318,16 @@ SafetensorsWriter::create(const std::string &path,
 }
 
 Status SafetensorsWriter::append(std::span<const float> data) {
-  if (next >= sizes.size() || data.size() != sizes[next])
+  uint64_t expected = next < sizes.size() ? sizes[next] : 0;
+  if (next >= sizes.size() || data.size() > expected - written)
     return Status::failure(
         fmt::format("{}: tensor number {} has {} elements, expected {}", path,
-                    next, data.size(), next < sizes.size() ? sizes[next] : 0));
-  ++next;
+                    next, written + data.size(), expected));
+  written += data.size();
+  if (written == expected) {
+    ++next;
+    written = 0;
+  }
   return file.write(data.data(), data.size_bytes());
 }
 

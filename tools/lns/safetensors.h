@@ -61,8 +61,8 @@ struct SafetensorsSpec {
   std::vector<int64_t> shape;
 };
 
-/// Writes f32 tensors in the order of `specs`, one append() for each, then
-/// commit(). Until then nothing stands at `path`.
+/// Writes f32 tensors in the order of `specs`, each with one append() or, in
+/// parts, with several, then commit(). Until then nothing stands at `path`.
 class SafetensorsWriter {
 public:
   static Expected<SafetensorsWriter>
@@ -79,6 +79,7 @@ private:
   std::string path;
   std::vector<uint64_t> sizes;
   size_t next = 0;
+  uint64_t written = 0; ///< elements of the tensor `next`
 };
 
 /// "[2, 3]".

@@ -32,6 +32,7 @@
 #include "llvm/Support/Format.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/SourceMgr.h"
+#include "llvm/Support/Threading.h"
 #include "llvm/Support/ToolOutputFile.h"
 
 using namespace mlir;
@@ -65,6 +66,11 @@ cl::list<std::string>
                        "x86-64-v3,x86-64-v4); the runtime takes the best that "
                        "the processor has"),
               cl::value_desc("LEVEL,..."), cl::cat(lnscCategory));
+cl::opt<unsigned>
+    threads("threads",
+            cl::desc("threads of a session whose memory is printed (default: "
+                     "what this process may use)"),
+            cl::value_desc("N"), cl::init(0), cl::cat(lnscCategory));
 cl::opt<NormScheme>
     normScheme("norm",
                cl::desc("norm scheme of a model that comes from a config.json"),
@@ -187,6 +193,24 @@ bool parseLevels(std::vector<cpu::CodeLevel> &levels) {
   return true;
 }
 
+/// As many threads as a session has that is told no number.
+unsigned getThreads() {
+  return llvm::hardware_concurrency().compute_thread_count();
+}
+
+/// In bytes: the sum is what a session allocates, not nearly that.
+void printMemory(const SessionMemory &memory) {
+  llvm::outs() << "to train on " << memory.threads
+               << (memory.threads == 1 ? " thread: " : " threads: ")
+               << memory.total() << " bytes = parameters " << memory.parameters
+               << " + gradients " << memory.gradients << " + optimizer "
+               << memory.optimizer << " + activations " << memory.activations
+               << " + workspace " << memory.workspace << " + io " << memory.io
+               << " + constants " << memory.constants << " + matmul "
+               << memory.matmul << " + scratch " << memory.threads << " x "
+               << memory.scratchPerThread << "\n";
+}
+
 void printSummary(const Plan &plan, size_t bytes) {
   uint64_t elements = 0;
   for (const PlanParameter &parameter : plan.parameters)
@@ -194,16 +218,13 @@ void printSummary(const Plan &plan, size_t bytes) {
   std::string levels;
   for (const PlanCode &unit : plan.code)
     levels += (levels.empty() ? "" : ",") + unit.level.name;
-  uint64_t arena = 0;
-  for (const PlanEntryPoint &entry : plan.entryPoints)
-    arena = std::max(arena, entry.arenaBytes);
   llvm::outs() << outputPath << ": " << plan.modelName << ", "
                << llvm::format("%.2f", elements / 1e6) << "M parameters, "
                << plan.layers << " layers (" << plan.normScheme << "), batch "
                << plan.batch << " x " << plan.sequence << ", "
                << plan.kernels.size() << " kernels for " << levels << ", "
-               << llvm::format("%.1f", (4 * plan.parameterBytes + arena) / 1e6)
-               << " MB to train, " << bytes / 1024 << " KiB\n";
+               << bytes / 1024 << " KiB\n";
+  printMemory(getSessionMemory(plan, threads ? threads : getThreads()));
 }
 
 int compileModel() {
@@ -222,6 +243,11 @@ int compileModel() {
   if (target != "cpu") {
     llvm::errs() << "lnsc: error: unknown --target '" << target
                  << "'; this build compiles for 'cpu'\n";
+    return 1;
+  }
+  if (threads > kMaxThreads) {
+    llvm::errs() << "lnsc: error: --threads: " << threads << ", at most "
+                 << kMaxThreads << " are possible\n";
     return 1;
   }
   if (emit == Phase::File && outputPath.empty()) {

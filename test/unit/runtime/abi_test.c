@@ -23,6 +23,7 @@ int lns_c_abi_check(void) {
   lnsrt_plan *plan = NULL;
   lnsrt_session *session = NULL;
   lnsrt_plan_info info = {.struct_size = sizeof info};
+  lnsrt_memory memory = {.struct_size = sizeof memory};
   lnsrt_tensor_info tensor = {.struct_size = sizeof tensor};
   lnsrt_step_result result = {.struct_size = sizeof result};
   const char *json = NULL;
@@ -75,6 +76,12 @@ int lns_c_abi_check(void) {
     return 19;
   if (!refuses(lnsrt_tensor_read(NULL, LNSRT_PARAMETER, 0, &value, 1)))
     return 20;
+  if (!refuses(lnsrt_tensor_read_part(NULL, LNSRT_PARAMETER, 0, 0, &value, 1)))
+    return 24;
+  if (!refuses(lnsrt_plan_get_memory(NULL, 1, &memory)))
+    return 25;
+  if (!refuses(lnsrt_session_memory(NULL, &memory)))
+    return 26;
   if (!refuses(lnsrt_tensor_write(NULL, LNSRT_PARAMETER, 0, &value, 1)))
     return 21;
   if (!refuses(lnsrt_profile_step(NULL, 1, &rows, &count)))

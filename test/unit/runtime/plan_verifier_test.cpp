@@ -417,6 +417,12 @@ static const Case kEntries[] = {
      "two entry points are named 'grads'"},
     {"EntryArena", [](TestPlan &p) { p.entry("grads").arena_bytes = 577; },
      "'grads' uses an arena of 577 bytes, the plan has 576"},
+    {"EntryActivations",
+     [](TestPlan &p) {
+       p.entry("train_step").arena_bytes = 512;
+       p.entry("train_step").activation_bytes = 513;
+     },
+     "'train_step' keeps 513 bytes of activations in an arena of 512"},
     {"MissingInput", [](TestPlan &p) { p.entry("grads").inputs.pop_back(); },
      "'grads' has 1 inputs, expected 2"},
     {"MissingOutput", [](TestPlan &p) { p.entry("eval").outputs.clear(); },

@@ -221,6 +221,19 @@ TEST(Session, TensorsAreReadAndWritten) {
   lnsrt::Status index =
       run.session.read(LNSRT_PARAMETER, 2, data.data(), kElements);
   EXPECT_STREQ(index.message(), "tensor 2, the plan has 2");
+  std::vector<float> part(3);
+  ASSERT_TRUE(run.session.readPart(LNSRT_EXP_AVG, 1, 17, part.data(), 3));
+  EXPECT_EQ(part, (std::vector<float>{227, 228, 229}));
+  lnsrt::Status beyond =
+      run.session.readPart(LNSRT_EXP_AVG, 1, 18, part.data(), 3);
+  EXPECT_STREQ(beyond.message(), "3 elements from 18 on, the tensor has 20");
+  EXPECT_STREQ(beyond.place(), "lm_head.weight");
+  lnsrt::Status wraps =
+      run.session.readPart(LNSRT_EXP_AVG, 1, UINT64_MAX, part.data(), 3);
+  EXPECT_EQ(wraps.code(), LNSRT_INVALID_ARGUMENT);
+  lnsrt::Status noTensor =
+      run.session.readPart(LNSRT_EXP_AVG, 2, 0, part.data(), 3);
+  EXPECT_STREQ(noTensor.message(), "tensor 2, the plan has 2");
   lnsrt::Status size = run.session.write(LNSRT_PARAMETER, 1, data.data(), 19);
   EXPECT_STREQ(size.message(), "19 elements given, the tensor has 20");
   EXPECT_STREQ(size.place(), "lm_head.weight");

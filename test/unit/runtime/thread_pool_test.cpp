@@ -92,5 +92,5 @@ TEST(ThreadPool, EndsAtAnyTime) {
 
 TEST(ThreadPool, DefaultIsPossible) {
   EXPECT_GE(ThreadPool::defaultThreads(), 1u);
-  EXPECT_LE(ThreadPool::defaultThreads(), ThreadPool::kMaxThreads);
+  EXPECT_LE(ThreadPool::defaultThreads(), lns::kMaxThreads);
 }

@@ -185,8 +185,20 @@ TEST_F(Commands, PlanInfo) {
   EXPECT_NE(out.find("entry points        train_step eval\n"),
             std::string::npos)
       << out;
-  ASSERT_TRUE(run(runPlanInfo, {plan, "--json"}).ok());
-  EXPECT_TRUE(nlohmann::json::accept(out));
+  ASSERT_TRUE(run(runPlanInfo, {plan, "--threads", "3"}).ok());
+  EXPECT_NE(out.find("memory                        1030 bytes  1.0 KiB on 3 "
+                     "threads\n"),
+            std::string::npos)
+      << out;
+  EXPECT_NE(out.find("  parameters                  1000        1000 B\n"),
+            std::string::npos)
+      << out;
+  ASSERT_TRUE(run(runPlanInfo, {plan, "--json", "--threads", "2"}).ok());
+  nlohmann::json json = nlohmann::json::parse(out, nullptr, false);
+  ASSERT_TRUE(json.is_object()) << out;
+  EXPECT_EQ(json["memory"]["threads"], 2);
+  EXPECT_EQ(json["memory"]["scratch"], 20);
+  EXPECT_EQ(json["memory"]["total"], 1020);
   writeBytes(plan, "damaged");
   EXPECT_TRUE(failsWith(run(runPlanInfo, {plan}), "p.plan: not a plan"));
 }

@@ -94,6 +94,14 @@ lnsrt_error *lnsrt_plan_get_info(const lnsrt_plan *plan,
   info->flops_per_step = 1000;
   return nullptr;
 }
+lnsrt_error *lnsrt_plan_get_memory(const lnsrt_plan *, uint32_t threads,
+                                   lnsrt_memory *memory) {
+  memory->threads = threads;
+  memory->parameters = 1000;
+  memory->scratch = 10 * threads;
+  memory->total = 1000 + 10 * threads;
+  return nullptr;
+}
 lnsrt_error *lnsrt_plan_get_json(lnsrt_plan *, const char **json) {
   *json = R"({"entry_points":{"train_step":{},"eval":{}},"norm_kernels":1,)"
           R"("kernels":[{"symbol":"k0","kind":"norm","source":"layers.0",)"
@@ -192,9 +200,10 @@ lnsrt_error *lnsrt_tensor_get_info(const lnsrt_plan *plan, size_t,
   info->elements = plan->weights();
   return nullptr;
 }
-lnsrt_error *lnsrt_tensor_read(lnsrt_session *s, lnsrt_tensor_kind kind, size_t,
-                               float *data, uint64_t elements) {
-  std::memcpy(data, s->tensors[kind].data(), elements * sizeof(float));
+lnsrt_error *lnsrt_tensor_read_part(lnsrt_session *s, lnsrt_tensor_kind kind,
+                                    size_t, uint64_t first, float *data,
+                                    uint64_t elements) {
+  std::memcpy(data, s->tensors[kind].data() + first, elements * sizeof(float));
   return nullptr;
 }
 lnsrt_error *lnsrt_tensor_write(lnsrt_session *s, lnsrt_tensor_kind kind,

@@ -44,7 +44,9 @@ TEST(Safetensors, RoundTrip) {
       path, {{"b.weight", {2, 3}}, {"empty", {0, 4}}, {"a\n\"x", {}}},
       {{"format", "pt"}});
   ASSERT_TRUE(writer) << writer.status().message();
-  ASSERT_TRUE(writer->append(a).ok());
+  // In two parts.
+  ASSERT_TRUE(writer->append(std::span(a).first(4)).ok());
+  ASSERT_TRUE(writer->append(std::span(a).last(2)).ok());
   ASSERT_TRUE(writer->append(b).ok());
   ASSERT_TRUE(writer->append(c).ok());
   EXPECT_FALSE(pathExists(path));
@@ -193,6 +195,9 @@ TEST(SafetensorsWriterErrors, SizesMustAgree) {
       SafetensorsWriter::create(folder / "m", {{"a", {2}}, {"b", {1}}}, {});
   ASSERT_TRUE(writer);
   EXPECT_TRUE(failsWith(writer->append(three), "has 3 elements, expected 2"));
+  EXPECT_TRUE(writer->append(std::span(three).first(1)).ok());
+  EXPECT_TRUE(failsWith(writer->append(std::span(three).first(2)),
+                        "has 3 elements, expected 2"));
   EXPECT_TRUE(failsWith(writer->commit(), "0 of 2 tensors"));
   EXPECT_TRUE(failsWith(
       SafetensorsWriter::create(folder / "m", {{"a", {1}}, {"a", {1}}}, {})
