@@ -89,14 +89,17 @@ private:
     StringRef kvKey = config.contains("num_key_value_heads")
                           ? "num_key_value_heads"
                           : "num_attention_heads";
+    StringRef bias = llama.attentionBias ? "attention_bias" : "";
     Value gain = blockParam("input_layernorm.weight", Role::gain,
                             {llama.hidden}, "hidden_size");
     Projection q = projection("self_attn.q_proj", width, llama.hidden,
-                              "num_attention_heads");
-    Projection k = projection("self_attn.k_proj", kvWidth, llama.hidden, kvKey);
-    Projection v = projection("self_attn.v_proj", kvWidth, llama.hidden, kvKey);
+                              "num_attention_heads", bias);
+    Projection k =
+        projection("self_attn.k_proj", kvWidth, llama.hidden, kvKey, bias);
+    Projection v =
+        projection("self_attn.v_proj", kvWidth, llama.hidden, kvKey, bias);
     Projection o = projection("self_attn.o_proj", llama.hidden, width,
-                              "num_attention_heads");
+                              "num_attention_heads", bias);
     Value x = norm(skip, gain, getDepthScale());
     Value query = apply(q, x), key = apply(k, x), value = apply(v, x);
     query = rope(query);
@@ -110,39 +113,43 @@ private:
   }
 
   Value writeFeedForward(Value skip) {
-    StringRef key = "intermediate_size";
+    StringRef key = "intermediate_size", bias = llama.mlpBias ? "mlp_bias" : "";
     Value gain = blockParam("post_attention_layernorm.weight", Role::gain,
                             {llama.hidden}, "hidden_size");
-    Projection gate =
-        projection("mlp.gate_proj", llama.intermediate, llama.hidden, key);
+    Projection gate = projection("mlp.gate_proj", llama.intermediate,
+                                 llama.hidden, key, bias);
     Projection up =
-        projection("mlp.up_proj", llama.intermediate, llama.hidden, key);
-    Projection down =
-        projection("mlp.down_proj", llama.hidden, llama.intermediate, key);
+        projection("mlp.up_proj", llama.intermediate, llama.hidden, key, bias);
+    Projection down = projection("mlp.down_proj", llama.hidden,
+                                 llama.intermediate, key, bias);
     Value x = norm(skip, gain, getDepthScale());
     Value gated = apply(gate, x), inner = apply(up, x);
     inner = GatedActivationOp::create(builder, at(key), inner.getType(), gated,
-                                      inner, Activation::silu);
+                                      inner, llama.activation);
     return residual(skip, apply(down, inner));
   }
 
   struct Projection {
-    Value weight;
+    Value weight, bias;
     Location location;
   };
 
-  Projection projection(StringRef name, int64_t out, int64_t in,
-                        StringRef key) {
+  /// `biasKey` is the key that asks for a bias, empty without one.
+  Projection projection(StringRef name, int64_t out, int64_t in, StringRef key,
+                        StringRef biasKey) {
     Value weight =
         blockParam(name.str() + ".weight", Role::matrix, {out, in}, key);
-    return {weight, at(key)};
+    Value bias;
+    if (!biasKey.empty())
+      bias = blockParam(name.str() + ".bias", Role::bias, {out}, biasKey);
+    return {weight, bias, at(key)};
   }
 
   Value apply(const Projection &projection, Value input) {
     auto weight = cast<RankedTensorType>(projection.weight.getType());
     return LinearOp::create(builder, projection.location,
                             open({weight.getDimSize(0)}), input,
-                            projection.weight);
+                            projection.weight, projection.bias);
   }
 
   Value norm(Value input, Value gain, DepthScale depthScale) {
@@ -181,11 +188,13 @@ private:
   }
 
   /// Hugging Face's initialization: matrices and embeddings are normal, gains
-  /// are ones.
+  /// are ones, biases are zeros.
   Value param(StringRef name, Role role, ArrayRef<int64_t> shape,
               StringRef key) {
     bool isNormal = role == Role::matrix || role == Role::embedding;
-    InitKind init = isNormal ? InitKind::normal : InitKind::ones;
+    InitKind init = isNormal             ? InitKind::normal
+                    : role == Role::gain ? InitKind::ones
+                                         : InitKind::zeros;
     return ParamOp::create(
         builder, at(key), RankedTensorType::get(shape, builder.getF32Type()),
         name, role, init,

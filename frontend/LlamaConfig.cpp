@@ -7,6 +7,7 @@
 
 #include "frontend/LlamaConfig.h"
 
+#include "llvm/ADT/StringSwitch.h"
 #include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
@@ -64,6 +65,7 @@ public:
     readHeads();
     readNumbers();
     readFlags();
+    readActivation();
     rejectVariants();
     if (result.headDim)
       result.rope = readRopeConfig(root, result.headDim);
@@ -176,19 +178,38 @@ private:
 
   void readFlags() {
     result.tiedHead = root.getBool("tie_word_embeddings").value_or(false);
-    for (StringRef key : {"attention_bias", "mlp_bias"})
-      if (root.getBool(key).value_or(false))
-        root.mismatch(key)
-            << "biases are not supported; set it to false, or write the model "
-               "as .mlir";
+    result.attentionBias = readBiasFlag("attention_bias");
+    result.mlpBias = readBiasFlag("mlp_bias");
+  }
+
+  bool readBiasFlag(StringRef key) {
+    bool flag = root.getBool(key).value_or(false);
+    if (flag && isMistral)
+      root.mismatch(key) << "a Mistral has no biases and does not read the "
+                            "key; set it to false, or model_type to \"llama\"";
+    return flag;
+  }
+
+  /// By Hugging Face's names. Its "gelu" is the GELU of the error function.
+  void readActivation() {
+    std::optional<StringRef> name = root.getString("hidden_act");
+    if (!name)
+      return;
+    auto known =
+        llvm::StringSwitch<std::optional<Activation>>(*name)
+            .Cases({"silu", "swish"}, Activation::silu)
+            .Cases({"gelu_pytorch_tanh", "gelu_new"}, Activation::gelu_tanh)
+            .Case("relu", Activation::relu)
+            .Default(std::nullopt);
+    if (known)
+      result.activation = *known;
+    else
+      root.mismatch("hidden_act")
+          << "only \"silu\", \"gelu_pytorch_tanh\" and \"relu\" are supported";
   }
 
   /// Keys that change what is computed unless they have one certain value.
   void rejectVariants() {
-    std::optional<StringRef> activation = root.getString("hidden_act");
-    if (activation && *activation != "silu" && *activation != "swish")
-      root.mismatch("hidden_act")
-          << "only \"silu\" is supported; write the model as .mlir";
     for (StringRef key : {"attention_dropout", "hidden_dropout"}) {
       std::optional<double> dropout = root.getNumber(key);
       if (dropout && *dropout != 0)
@@ -247,6 +268,10 @@ private:
     int64_t columns =
         add(multiply(2, add(width, kvWidth)), multiply(3, result.intermediate));
     int64_t block = multiply(add(columns, 2), result.hidden);
+    if (result.attentionBias)
+      block = add(block, add(add(width, multiply(2, kvWidth)), result.hidden));
+    if (result.mlpBias)
+      block = add(block, add(multiply(2, result.intermediate), result.hidden));
     int64_t tables = multiply(result.vocabulary, result.tiedHead ? 1 : 2);
     int64_t outside = multiply(add(tables, 1), result.hidden);
     int64_t elements = add(multiply(block, result.layers), outside);

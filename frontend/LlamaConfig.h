@@ -8,6 +8,7 @@
 #ifndef LNS_FRONTEND_LLAMACONFIG_H
 #define LNS_FRONTEND_LLAMACONFIG_H
 
+#include "dialect/LnsEnums.h"
 #include "frontend/JsonConfig.h"
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/Support/LogicalResult.h"
@@ -32,6 +33,8 @@ struct LlamaConfig {
   int64_t heads = 0, kvHeads = 0, headDim = 0;
   double normEps = 1e-6, initStd = 0.02;
   bool tiedHead = false;
+  bool attentionBias = false, mlpBias = false;
+  Activation activation = Activation::silu;
   RopeConfig rope;
 };
 

@@ -19,7 +19,7 @@ config.name = "lns"
 # lit's own shell: no difference between machines, and `not --crash` works.
 config.test_format = lit.formats.ShTest(execute_external=False)
 config.suffixes = [".mlir", ".test"]
-config.excludes = ["Inputs", "golden", "unit", "CMakeLists.txt", "lit.cfg.py"]
+config.excludes = ["Inputs", "Models", "golden", "unit", "CMakeLists.txt", "lit.cfg.py"]
 config.test_source_root = os.path.dirname(__file__)
 config.test_exec_root = os.path.join(config.lns_obj_root, "test")
 
@@ -39,6 +39,7 @@ for variable in ("HOME", "LD_LIBRARY_PATH", "CUDA_PATH"):
 config.substitutions += [
     ("%examples", os.path.join(config.lns_src_root, "examples")),
     ("%golden", os.path.join(config.test_source_root, "golden")),
+    ("%models", os.path.join(config.test_source_root, "Models")),
     ("%src_root", config.lns_src_root),
     ("%obj_root", config.lns_obj_root),
     ("%python", config.lns_python),

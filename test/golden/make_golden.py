@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Makes the golden files of this folder with PyTorch and Hugging Face.
 
-The stored files answer one question: does a compiled LLaMA compute what the
-model that everyone means by "LLaMA" computes? So the forward code is that of
-`transformers` (LlamaForCausalLM, eager attention), and the derivatives are
-PyTorch's. Nothing of this repository takes part. Tests read the stored files
+The stored files answer one question: does a compiled LLaMA (or GPT-2) compute
+what the model that everyone means by "LLaMA" computes? So the forward code is
+that of `transformers` (LlamaForCausalLM and GPT2LMHeadModel, eager attention),
+and the derivatives are PyTorch's. Nothing of this repository takes part. Tests read the stored files
 and need neither package.
 
 Precision. Parameters are float32 numbers. Everything is evaluated in float64
@@ -17,6 +17,10 @@ any float32 that is left.
 LNS is what the paper defines: the output of both norms of block l = 1, 2, ...
 is multiplied by 1/sqrt(l); the final norm is not. (With parameters at random,
 l = 2 has a scale of 0.7071, which the gradients of the gains see too.)
+
+GPT-2 is test/Models/gpt2.mlir, with its names and its layout: query, key and
+value apart, matrices [out, in]. That model has no bias at the key, which a
+softmax cannot see; here it is zero, and its gradient is checked to be zero.
 
 Loss: the mean cross entropy over B * T positions, the way llm.c reads a shard:
 a flat buffer of B * T + 1 tokens, inputs buf[:-1], targets buf[1:], both
@@ -58,6 +62,11 @@ TIED = dict(
     num_attention_heads=6, num_key_value_heads=3, head_dim=16,
     rms_norm_eps=1e-3, rope_theta=500.0, tie_word_embeddings=True,
 )
+# The sizes of test/Models/gpt2.mlir.
+GPT2 = dict(
+    vocab_size=61, n_positions=16, n_embd=36, n_layer=2, n_head=3, n_inner=50,
+    layer_norm_epsilon=1e-5, activation_function="gelu_new",
+)
 # case -> (model, norm placement, spelling of RoPE in config.json, seed); the
 # two norms of a model share parameters and tokens.
 CASES = {
@@ -65,6 +74,7 @@ CASES = {
     "untied-lns": (UNTIED, "lns", "flat", 1),
     "tied-pre": (TIED, "pre", "flat", 2),
     "tied-lns": (TIED, "lns", "nested", 2),
+    "gpt2": (GPT2, "pre", None, 3),
 }
 
 
@@ -78,6 +88,10 @@ def use_float64():
 
 def make_config(sizes):
     sizes = dict(sizes)
+    if "n_embd" in sizes:
+        return transformers.GPT2Config(
+            attn_implementation="eager", bos_token_id=None, eos_token_id=None,
+            **sizes)
     theta = sizes.pop("rope_theta")
     return transformers.LlamaConfig(
         max_position_embeddings=64, attn_implementation="eager",
@@ -93,13 +107,22 @@ def draw(shape, rng, mean, std):
 
 
 def make_model(config, seed, norm):
-    """A float64 LlamaForCausalLM with parameters that float32 can hold."""
-    model = transformers.LlamaForCausalLM(config).double().eval()
+    """A float64 model with parameters that float32 can hold."""
+    is_gpt2 = config.model_type == "gpt2"
+    kind = (transformers.GPT2LMHeadModel if is_gpt2
+            else transformers.LlamaForCausalLM)
+    model = kind(config).double().eval()
     rng = random.Random(seed)
     with torch.no_grad():
         for name, p in sorted(model.named_parameters()):
-            gain = name.endswith("norm.weight")
+            gain = name.endswith("norm.weight") or (
+                ".ln_" in name and name.endswith(".weight"))
             p.copy_(draw(p.shape, rng, 1.0 if gain else 0.0, 0.2))
+            if name.endswith("c_attn.bias"):
+                p.chunk(3)[1].zero_()
+    if is_gpt2:
+        assert norm == "pre"
+        return model
     if norm == "lns":
         for index, layer in enumerate(model.model.layers):
             scale = 1.0 / math.sqrt(index + 1)
@@ -126,24 +149,50 @@ def forward(model, tokens):
     return logits, F.cross_entropy(logits.flatten(0, 1), targets.flatten())
 
 
+def export(named):
+    """Parameters or gradients by the names and in the layout of our models: a
+    LLaMA's are Hugging Face's own."""
+    out = {}
+    for name, t in named.items():
+        if not name.startswith("transformer."):
+            out[name] = t
+            continue
+        name = name.removeprefix("transformer.")
+        name = name.replace(".attn.c_proj", ".o").replace(".attn.", ".")
+        name = name.replace(".mlp.c_", ".")
+        is_matrix = t.dim() == 2 and name.startswith("h.")
+        parts = t.T if is_matrix else t
+        if ".c_attn." not in name:
+            out[name] = parts
+            continue
+        for letter, part in zip("qkv", parts.chunk(3)):
+            new = name.replace("c_attn", letter)
+            if new.endswith(".k.bias"):
+                assert part.abs().max() < 1e-12, part.abs().max()
+                continue
+            out[new] = part
+    return out
+
+
 def evaluate(model, tokens):
     """All expected tensors, float64, by name."""
     model.zero_grad()
     logits, loss = forward(model, tokens)
     loss.backward()
     out = {"loss": loss.detach().view(1), "logits": logits.detach()}
-    for name, p in model.named_parameters():
-        out["grad." + name] = p.grad.clone()
+    grads = {name: p.grad.clone() for name, p in model.named_parameters()}
+    for name, grad in export(grads).items():
+        out["grad." + name] = grad
     return out
 
 
-def check_gradients(model, tokens, expected):
+def check_gradients(model, tokens):
     """Central differences along one random direction per parameter. A step
     of 1e-4 leaves about 1e-7; any float32 on the way would leave 1e-3."""
     rng, step = random.Random(7), 1e-4
     worst = 0.0
     for name, p in model.named_parameters():
-        grad = expected["grad." + name]
+        grad = p.grad.clone()
         # Half of the direction is the gradient's own, so that the slope is
         # never an accidental near-zero.
         direction = draw(p.shape, rng, 0.0, 1.0)
@@ -221,12 +270,13 @@ def build(case):
 def write_case(case, root):
     config, model, tokens, spelling = build(case)
     expected = evaluate(model, tokens)
-    worst = check_gradients(model, tokens, expected)
+    worst = check_gradients(model, tokens)
     folder = os.path.join(root, case)
     os.makedirs(folder, exist_ok=True)
-    write_config(os.path.join(folder, "config.json"), config, spelling)
+    if spelling:
+        write_config(os.path.join(folder, "config.json"), config, spelling)
     write_safetensors(os.path.join(folder, "model.safetensors"),
-                      dict(model.named_parameters()))
+                      export(dict(model.named_parameters())))
     write_shard(os.path.join(folder, "tokens.bin"), tokens)
     write_safetensors(os.path.join(folder, "expected.safetensors"), expected)
     print(f"{case:12} loss {expected['loss'].item():.9f}  central differences "
@@ -246,7 +296,7 @@ def check_case(case, root):
     _, model, tokens, _ = build(case)
     folder = os.path.join(root, case)
     stored = load_file(os.path.join(folder, "model.safetensors"))
-    for name, p in model.named_parameters():
+    for name, p in export(dict(model.named_parameters())).items():
         assert torch.equal(stored.pop(name).double(), p.detach()), name
     assert not stored, sorted(stored)
     want = load_file(os.path.join(folder, "expected.safetensors"))
@@ -321,7 +371,8 @@ def main():
         if args.check:
             good &= check_case(case, args.root)
         elif args.sensitivity:
-            sensitivity(case)
+            if CASES[case][0] is not GPT2:
+                sensitivity(case)
         else:
             write_case(case, args.root)
     return 0 if good else 1

@@ -89,6 +89,15 @@ cl::opt<std::string>
                   cl::desc("run all entry points before and after the passes, "
                            "and fail where they disagree"),
                   cl::cat(category));
+cl::opt<std::string> referencePipeline(
+    "reference-pipeline", cl::value_desc("PIPELINE"),
+    cl::desc("passes that make what --check-pipeline compares with, instead "
+             "of the input as it is"),
+    cl::cat(category));
+cl::opt<bool> checkEachPass(
+    "check-each-pass",
+    cl::desc("let --check-pipeline compare before and after every pass of it"),
+    cl::cat(category));
 cl::list<std::string>
     passPlugins("load-pass-plugin", cl::value_desc("FILE.so"),
                 cl::desc("shared object with passes for --check-pipeline"),
@@ -292,34 +301,71 @@ void takeInstantiatedSizes(ModuleOp after, InputOptions &options) {
     options.sequence = size.getInt();
 }
 
-LogicalResult checkModulePipeline(ModuleOp module) {
-  PassManager manager(module.getContext());
+FailureOr<OpPassManager> parseModulePipeline(StringRef text, StringRef what) {
   std::string message;
   llvm::raw_string_ostream errors(message);
-  FailureOr<OpPassManager> parsed = parsePassPipeline(checkPipeline, errors);
+  FailureOr<OpPassManager> parsed = parsePassPipeline(text, errors);
   if (failed(parsed))
-    return fail("--check-pipeline: " + StringRef(message).rtrim());
+    return fail(what + ": " + StringRef(message).rtrim());
   if (parsed->getOpAnchorName() != ModuleOp::getOperationName())
-    return fail("--check-pipeline: the pipeline runs on '" +
-                parsed->getOpAnchorName() +
+    return fail(what + ": the pipeline runs on '" + parsed->getOpAnchorName() +
                 "', expected 'builtin.module(...)'");
-  static_cast<OpPassManager &>(manager) = std::move(*parsed);
-  OwningOpRef<ModuleOp> after = module.clone();
-  if (failed(applyPassManagerCLOptions(manager)) || failed(manager.run(*after)))
-    return failure();
+  return parsed;
+}
 
+/// Runs a textual pipeline, given by the option `what`.
+LogicalResult runPipeline(ModuleOp module, StringRef text, StringRef what) {
+  FailureOr<OpPassManager> parsed = parseModulePipeline(text, what);
+  if (failed(parsed))
+    return failure();
+  PassManager manager(module.getContext());
+  static_cast<OpPassManager &>(manager) = std::move(*parsed);
+  return failure(failed(applyPassManagerCLOptions(manager)) ||
+                 failed(manager.run(module)));
+}
+
+LogicalResult compareModules(ModuleOp before, ModuleOp after) {
   PipelineOptions options;
   Environment environment;
   if (failed(makeOptions(options.inputs)) ||
-      failed(declareParameters(module, environment)) ||
-      failed(declareParameters(*after, environment)) ||
+      failed(declareParameters(before, environment)) ||
+      failed(declareParameters(after, environment)) ||
       failed(fillEnvironment(environment, /*moments=*/true)))
     return failure();
-  takeInstantiatedSizes(*after, options.inputs);
+  takeInstantiatedSizes(after, options.inputs);
   options.entry = entryName;
   options.tolerance = toleranceOr(1e-12);
   options.perturbed = perturbedAfter;
-  return checkSameMeaning(module, *after, environment, options, llvm::outs());
+  return checkSameMeaning(before, after, environment, options, llvm::outs());
+}
+
+LogicalResult checkModulePipeline(ModuleOp module) {
+  OwningOpRef<ModuleOp> before = module.clone(), after = module.clone();
+  if (!checkEachPass) {
+    if (!referencePipeline.empty() &&
+        failed(runPipeline(*before, referencePipeline, "--reference-pipeline")))
+      return failure();
+    if (failed(runPipeline(*after, checkPipeline, "--check-pipeline")))
+      return failure();
+    return compareModules(*before, *after);
+  }
+  FailureOr<OpPassManager> parsed =
+      parseModulePipeline(checkPipeline, "--check-pipeline");
+  if (failed(parsed))
+    return failure();
+  for (Pass &pass : parsed->getPasses()) {
+    std::string text;
+    llvm::raw_string_ostream stream(text);
+    pass.printAsTextualPipeline(stream);
+    llvm::outs() << "after " << text << ":\n";
+    llvm::outs().flush();
+    before = after->clone();
+    if (failed(runPipeline(*after, "builtin.module(" + text + ")",
+                           "--check-each-pass")) ||
+        failed(compareModules(*before, *after)))
+      return failure();
+  }
+  return success();
 }
 
 LogicalResult makeAdjointOptions(ModuleOp module, double usualTolerance,
@@ -408,6 +454,11 @@ LogicalResult processFile() {
   if (roundBf16 &&
       (checkAdjoints || checkStoredGradients || !checkPipeline.empty()))
     return fail("--round-bf16: checks compare exact numbers; leave it out");
+  if (checkPipeline.empty() && (checkEachPass || !referencePipeline.empty()))
+    return fail("--check-each-pass and --reference-pipeline belong to "
+                "--check-pipeline");
+  if (checkEachPass && !referencePipeline.empty())
+    return fail("give one of --check-each-pass and --reference-pipeline");
   if (splitInput && !outPath.empty())
     return fail("--out cannot hold the results of every part; leave out "
                 "--split-input-file");

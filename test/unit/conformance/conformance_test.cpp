@@ -21,6 +21,7 @@
 
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/IR/OwningOpRef.h"
+#include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
 #include <cmath>
 #include <gtest/gtest.h>
@@ -33,7 +34,7 @@ namespace {
 struct Case {
   const char *name;
   NormScheme norm;
-  const char *config;
+  const char *model; ///< a config.json's text, or a file of test/Models
   int64_t batch, sequence;
   const char *level;
 };
@@ -51,12 +52,25 @@ constexpr const char *kOddHeads = R"({"model_type": "llama", "vocab_size": 50,
   "hidden_size": 52, "intermediate_size": 17, "num_hidden_layers": 2,
   "num_attention_heads": 2, "tie_word_embeddings": false})";
 
+// Biases everywhere, and a gate that is zero half of the time.
+constexpr const char *kBiases = R"({"model_type": "llama", "vocab_size": 61,
+  "hidden_size": 36, "intermediate_size": 50, "num_hidden_layers": 2,
+  "num_attention_heads": 3, "num_key_value_heads": 1, "attention_bias": true,
+  "mlp_bias": true, "hidden_act": "relu", "tie_word_embeddings": true})";
+
 const Case kCases[] = {
     {"GroupedLns", NormScheme::Lns, kGrouped, 2, 12, "native"},
     {"GroupedPre", NormScheme::Pre, kGrouped, 2, 12, "native"},
     {"GroupedLnsV3", NormScheme::Lns, kGrouped, 1, 65, "x86-64-v3"},
     {"TiedLns", NormScheme::Lns, kTied, 3, 7, "native"},
     {"OddHeadsLns", NormScheme::Lns, kOddHeads, 1, 50, "native"},
+    {"BiasesLns", NormScheme::Lns, kBiases, 3, 7, "native"},
+    {"Gpt2", NormScheme::Pre, "gpt2.mlir", 3, 7, "native"},
+    {"Gpt2V3", NormScheme::Pre, "gpt2.mlir", 2, 16, "x86-64-v3"},
+    {"LayerNormScaling", NormScheme::Lns, "layernorm-scaling.mlir", 3, 7,
+     "native"},
+    {"PostNorm", NormScheme::Lns, "post-norm.mlir", 2, 9, "native"},
+    {"Shared", NormScheme::Lns, "shared.mlir", 3, 7, "native"},
 };
 
 class Conformance : public testing::TestWithParam<Case> {
@@ -68,10 +82,7 @@ protected:
     DialectRegistry registry;
     registerDialects(registry);
     context.appendDialectRegistry(registry);
-    HuggingFaceOptions options;
-    options.norm = GetParam().norm;
-    training = importHuggingFaceConfig(GetParam().config, "test.json", options,
-                                       &context);
+    training = readModel();
     ASSERT_TRUE(training);
     PassManager manager(&context);
     buildGraphPipeline(manager, GetParam().batch, GetParam().sequence);
@@ -80,6 +91,16 @@ protected:
     ASSERT_TRUE(succeeded(manager.run(*training)));
     ASSERT_NO_FATAL_FAILURE(openSession());
     ASSERT_NO_FATAL_FAILURE(setParameters());
+  }
+
+  OwningOpRef<ModuleOp> readModel() {
+    llvm::StringRef model = GetParam().model;
+    if (model.ends_with(".mlir"))
+      return parseSourceFile<ModuleOp>((LNS_TEST_MODELS "/" + model).str(),
+                                       &context);
+    HuggingFaceOptions options;
+    options.norm = GetParam().norm;
+    return importHuggingFaceConfig(model, "test.json", options, &context);
   }
 
   /// Compiles a copy of `training` to a plan in memory.
