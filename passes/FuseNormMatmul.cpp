@@ -14,6 +14,20 @@
 // The folded weight W diag(g) is never written either: the product scales W's
 // columns while it reads them.
 //
+// A LayerNorm is an RMSNorm of centered rows, plus its bias b. With the
+// projection P = I - 1 1^T / K, c = P x and r = row_rstd(c), for one row,
+//
+//   W (r diag(g) c + b) = r (W diag(g) P x) + W b.
+//
+// P may be applied on either side of the product: W diag(g) P is
+// center_rows(scale_columns(W, g)), P x is center_rows(x). The first leaves x
+// as it is, but writes a folded weight, which the backward pass needs again,
+// and centers its gradient; the second writes c in the kernel that makes x, and
+// keeps it in place of x. So the cheaper one is where the fewer rows are:
+// tokens or outputs. W b does not depend on tokens: a product of a vector.
+//
+// A bias of the linear is added after the row scale, with W b.
+//
 //===----------------------------------------------------------------------===//
 
 #include "dialect/LnsDialect.h"
@@ -36,6 +50,8 @@ using namespace lns;
 namespace {
 
 struct FuseNormMatmulPass : lns::impl::FuseNormMatmulBase<FuseNormMatmulPass> {
+  using Base::Base;
+
   void runOnOperation() override {
     SmallVector<NormOp> norms;
     getOperation()->walk([&](NormOp norm) { norms.push_back(norm); });
@@ -47,18 +63,21 @@ struct FuseNormMatmulPass : lns::impl::FuseNormMatmulBase<FuseNormMatmulPass> {
         remark::missed(norm.getLoc(), options) << reason;
         continue;
       }
-      unsigned readers = fuse(norm);
-      remark::passed(norm.getLoc(), options)
-          << "norm fused into its matmuls"
-          << remark::metric("matmuls", readers);
+      bool centersWeights = shouldCenterWeights(norm);
+      StringRef done =
+          norm.getKind() == NormKind::rms ? "norm fused into its matmuls"
+          : centersWeights ? "norm fused into its matmuls, centering weights"
+                           : "norm fused into its matmuls, centering rows";
+      Location location = norm.getLoc();
+      unsigned readers = fuse(norm, centersWeights);
+      remark::passed(location, options)
+          << done << remark::metric("matmuls", readers);
     }
   }
 
 private:
   /// Why the norm cannot or should not be fused; empty if it can.
   std::string getRefusal(NormOp norm) {
-    if (norm.getKind() != NormKind::rms)
-      return "only rms norms are fused";
     if (norm.getScale().convertToDouble() != 1.0)
       return "its scale is not folded";
     if (norm.getResult().use_empty())
@@ -71,38 +90,87 @@ private:
                 "exist "
                 "for it")
             .str();
-      if (linear.getBias())
-        return "a reader has a bias, which comes after the row scale";
       if (linear.getGain())
         return "a reader has a gain already";
+      // The loss takes a row scale, but no bias before it.
+      int64_t width = columnsOf(type(linear.getResult()));
+      int64_t inputWidth = columnsOf(type(norm.getInput()));
+      if ((norm.getBias() || linear.getBias()) &&
+          width > saturatingMul(maxWidening, inputWidth))
+        return ("a reader's result is " + llvm::Twine(width) +
+                " wide for an input of " + llvm::Twine(inputWidth) +
+                ", more than " + llvm::Twine(int64_t(maxWidening)) +
+                " times, and a bias would be added to all of it")
+            .str();
     }
     return "";
   }
 
-  unsigned fuse(NormOp norm) {
+  static RankedTensorType type(Value value) {
+    return cast<RankedTensorType>(value.getType());
+  }
+
+  /// Whether there are so many more tokens than rows of weights that centering
+  /// the weights, and their gradients, costs less.
+  bool shouldCenterWeights(NormOp norm) {
+    int64_t outputs = 0;
+    for (Operation *user : norm.getResult().getUsers())
+      outputs += columnsOf(type(user->getResult(0)));
+    return rowsOf(type(norm.getInput())) >=
+           saturatingMul(centerWeightsFrom, outputs);
+  }
+
+  static unsigned fuse(NormOp norm, bool centersWeights) {
     OpBuilder builder(norm);
-    auto rows =
-        rowVectorType(cast<RankedTensorType>(norm.getInput().getType()));
-    Value rstd = RowRstdOp::create(builder, norm.getLoc(), rows,
-                                   norm.getInput(), norm.getEpsAttr());
+    bool isLayer = norm.getKind() == NormKind::layer;
+    Value input = norm.getInput(), centered = input;
+    if (isLayer)
+      centered = CenterRowsOp::create(builder, norm.getLoc(), input);
+    Value rstd =
+        RowRstdOp::create(builder, norm.getLoc(), rowVectorType(type(input)),
+                          centered, norm.getEpsAttr());
+    centersWeights &= isLayer;
     unsigned readers = 0;
     for (Operation *user :
          llvm::make_early_inc_range(norm.getResult().getUsers())) {
       auto linear = cast<LinearOp>(user);
       builder.setInsertionPoint(linear);
       Location location = linear.getLoc();
-      Value product =
+      Value weight = linear.getWeight(), gain = norm.getGain();
+      if (centersWeights) {
+        if (gain)
+          weight =
+              ScaleColumnsOp::create(builder, location, weight.getType(),
+                                     weight, gain, builder.getF64FloatAttr(1));
+        weight = CenterRowsOp::create(builder, location, weight);
+        gain = Value();
+      }
+      Value result =
           LinearOp::create(builder, location, linear.getResult().getType(),
-                           norm.getInput(), linear.getWeight(), norm.getGain(),
+                           centersWeights ? input : centered, weight, gain,
                            /*bias=*/Value(), linear.getAlphaAttr());
-      Value scaled = RowScaleOp::create(builder, location, product.getType(),
-                                        product, rstd);
-      linear.getResult().replaceAllUsesWith(scaled);
+      result =
+          RowScaleOp::create(builder, location, result.getType(), result, rstd);
+      if (Value bias = foldBias(builder, norm, linear))
+        result = AddBiasOp::create(builder, location, result, bias,
+                                   builder.getF64FloatAttr(1));
+      linear.getResult().replaceAllUsesWith(result);
       linear.erase();
       ++readers;
     }
     norm.erase();
     return readers;
+  }
+
+  /// alpha W b + the linear's own bias; null if there is neither.
+  static Value foldBias(OpBuilder &builder, NormOp norm, LinearOp linear) {
+    Value own = linear.getBias();
+    if (!norm.getBias())
+      return own;
+    return LinearOp::create(builder, linear.getLoc(),
+                            columnVectorType(type(linear.getResult())),
+                            norm.getBias(), linear.getWeight(),
+                            /*gain=*/Value(), own, linear.getAlphaAttr());
   }
 };
 

@@ -102,10 +102,40 @@ def FuseNormMatmul : Pass<"lns-fuse-norm-matmul"> {
     %y = lns.row_scale %p, %r : tensor<2x8x64xf32>, tensor<2x8xf32>
     ```
 
-    Does not fire for norms that are not rms, whose scale is not folded, and
-    with a reader that is no linear, or that has a bias or a gain already.
-    Remarks in category `lns-norm` say why.
+    A LayerNorm is the same of centered rows. Where tokens are at least
+    `center-weights-from` times as many as the outputs of all linears, the
+    folded weights are centered and the matmul still reads the raw x; otherwise
+    x is, in the kernel that makes it:
+
+    ```mlir
+    %n = lns.norm layer %x, %g bias(%b) : tensor<2x8x64xf32>, tensor<64xf32>, tensor<64xf32>
+    %y = lns.linear %n, %w bias(%a) : (tensor<2x8x64xf32>, tensor<64x64xf32>, tensor<64xf32>) -> tensor<2x8x64xf32>
+    // becomes
+    %c = lns.center_rows %x : tensor<2x8x64xf32>
+    %r = lns.row_rstd %c eps(1.000000e-06) : (tensor<2x8x64xf32>) -> tensor<2x8xf32>
+    %p = lns.linear %c, %w gain(%g) : (tensor<2x8x64xf32>, tensor<64x64xf32>, tensor<64xf32>) -> tensor<2x8x64xf32>
+    %s = lns.row_scale %p, %r : tensor<2x8x64xf32>, tensor<2x8xf32>
+    %d = lns.linear %b, %w bias(%a) : (tensor<64xf32>, tensor<64x64xf32>, tensor<64xf32>) -> tensor<64xf32>
+    %y = lns.add_bias %s, %d : tensor<2x8x64xf32>, tensor<64xf32>
+    // or, with centered weights,
+    %w2 = lns.scale_columns %w, %g : tensor<64x64xf32>, tensor<64xf32>
+    %w3 = lns.center_rows %w2 : tensor<64x64xf32>
+    %p = lns.linear %x, %w3 : (tensor<2x8x64xf32>, tensor<64x64xf32>) -> tensor<2x8x64xf32>
+    ```
+
+    Does not fire for norms whose scale is not folded, or that nobody reads; nor
+    with a reader that is no linear or has a gain already, nor where a bias, the
+    norm's or the linear's, would be added to a result more than `max-widening`
+    times as wide as the input: over the vocabulary that costs more than the
+    norm. Remarks in category `lns-norm` say why.
   }];
+  let options = [
+    Option<"maxWidening", "max-widening", "int64_t", "8",
+           "Widest result with a bias, in widths of the input">,
+    Option<"centerWeightsFrom", "center-weights-from", "int64_t", "8",
+           "Tokens per output of a LayerNorm's linears from which on their "
+           "weights are centered, not the tokens">
+  ];
 }
 
 def DeferRowScale : Pass<"lns-defer-row-scale"> {

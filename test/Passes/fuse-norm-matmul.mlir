@@ -1,6 +1,8 @@
 // RUN: lns-opt %s --split-input-file --pass-pipeline='builtin.module(func.func(lns-fuse-norm-matmul))' | FileCheck %s
 // RUN: lns-opt %s --split-input-file --pass-pipeline='builtin.module(func.func(lns-fuse-norm-matmul))' --remarks-filter='lns.*' --remark-format=emitRemark --verify-diagnostics -o /dev/null
 // RUN: lns-interpret %s --split-input-file --check-pipeline='builtin.module(func.func(lns-fuse-norm-matmul))'
+// RUN: lns-opt %s --split-input-file --pass-pipeline='builtin.module(func.func(lns-fuse-norm-matmul{max-widening=9 center-weights-from=0}))' | FileCheck %s --check-prefix=OPTIONS
+// RUN: lns-interpret %s --split-input-file --check-pipeline='builtin.module(func.func(lns-fuse-norm-matmul{max-widening=9 center-weights-from=0}))'
 
 // Two linears share one statistic and the gain; each keeps its own alpha. The
 // matmuls read the raw x and the raw weights.
@@ -85,18 +87,6 @@ func.func @scaled(%x: tensor<2x3x4xf32>, %g: tensor<4xf32>, %w: tensor<4x4xf32>)
 
 // -----
 
-// Does not fire when a reader has a bias: the row scale would hit it too.
-// CHECK-LABEL: func.func @bias
-// CHECK: lns.norm
-func.func @bias(%x: tensor<2x3x4xf32>, %g: tensor<4xf32>, %w: tensor<4x4xf32>, %b: tensor<4xf32>) -> tensor<2x3x4xf32> {
-  // expected-remark@+1 {{a reader has a bias, which comes after the row scale}}
-  %n = lns.norm rms %x, %g : tensor<2x3x4xf32>, tensor<4xf32>
-  %y = lns.linear %n, %w bias(%b) : (tensor<2x3x4xf32>, tensor<4x4xf32>, tensor<4xf32>) -> tensor<2x3x4xf32>
-  return %y : tensor<2x3x4xf32>
-}
-
-// -----
-
 // Does not fire when a reader has a gain already: there is place for one.
 // CHECK-LABEL: func.func @gain
 // CHECK: lns.norm
@@ -109,18 +99,6 @@ func.func @gain(%x: tensor<2x3x4xf32>, %g: tensor<4xf32>, %w: tensor<4x4xf32>) -
 
 // -----
 
-// Does not fire for a LayerNorm, whose mean needs a second term.
-// CHECK-LABEL: func.func @layer_norm
-// CHECK: lns.norm layer
-func.func @layer_norm(%x: tensor<2x3x4xf32>, %g: tensor<4xf32>, %w: tensor<4x4xf32>) -> tensor<2x3x4xf32> {
-  // expected-remark@+1 {{only rms norms are fused}}
-  %n = lns.norm layer %x, %g : tensor<2x3x4xf32>, tensor<4xf32>
-  %y = lns.linear %n, %w : (tensor<2x3x4xf32>, tensor<4x4xf32>) -> tensor<2x3x4xf32>
-  return %y : tensor<2x3x4xf32>
-}
-
-// -----
-
 // Does not fire for a norm that nobody reads.
 // CHECK-LABEL: func.func @unread
 // CHECK: lns.norm
@@ -128,4 +106,113 @@ func.func @unread(%x: tensor<2x3x4xf32>, %g: tensor<4xf32>) -> tensor<2x3x4xf32>
   // expected-remark@+1 {{it has no reader}}
   %n = lns.norm rms %x, %g : tensor<2x3x4xf32>, tensor<4xf32>
   return %x : tensor<2x3x4xf32>
+}
+
+// -----
+
+// A bias of the linear is added after the row scale.
+// CHECK-LABEL: func.func @bias
+// CHECK-SAME: %[[B:[a-z0-9]+]]: tensor<5xf32>)
+// CHECK: %[[P:.*]] = lns.linear %{{.*}} gain(%{{[a-z0-9]+}}) {alpha = 5.000000e-01 : f64} :
+// CHECK: %[[S:.*]] = lns.row_scale %[[P]]
+// CHECK: %[[Y:.*]] = lns.add_bias %[[S]], %[[B]]
+// CHECK: return %[[Y]]
+func.func @bias(%x: tensor<2x3x4xf32>, %g: tensor<4xf32>, %w: tensor<5x4xf32>, %b: tensor<5xf32>) -> tensor<2x3x5xf32> {
+  // expected-remark@+1 {{norm fused into its matmuls", matmuls=1}}
+  %n = lns.norm rms %x, %g : tensor<2x3x4xf32>, tensor<4xf32>
+  %y = lns.linear %n, %w bias(%b) {alpha = 0.5 : f64} : (tensor<2x3x4xf32>, tensor<5x4xf32>, tensor<5xf32>) -> tensor<2x3x5xf32>
+  return %y : tensor<2x3x5xf32>
+}
+
+// -----
+
+// A LayerNorm: the product reads centered rows; the norm's bias goes through the
+// weight once, with alpha, and takes the linear's bias along.
+// CHECK-LABEL: func.func @layer_norm
+// CHECK-SAME: %[[X:[a-z0-9]+]]: tensor<2x3x4xf32>, %[[G:[a-z0-9]+]]: tensor<4xf32>, %[[B:[a-z0-9]+]]: tensor<4xf32>, %[[W:[a-z0-9]+]]: tensor<5x4xf32>, %[[A:[a-z0-9]+]]: tensor<5xf32>
+// CHECK-NEXT: %[[C:.*]] = lns.center_rows %[[X]]
+// CHECK-NEXT: %[[R:.*]] = lns.row_rstd %[[C]] eps(1.000000e-03)
+// CHECK-NEXT: %[[P:.*]] = lns.linear %[[C]], %[[W]] gain(%[[G]]) {alpha = 5.000000e-01 : f64} :
+// CHECK-NEXT: %[[S:.*]] = lns.row_scale %[[P]], %[[R]]
+// CHECK-NEXT: %[[D:.*]] = lns.linear %[[B]], %[[W]] bias(%[[A]]) {alpha = 5.000000e-01 : f64} : (tensor<4xf32>, tensor<5x4xf32>, tensor<5xf32>) -> tensor<5xf32>
+// CHECK-NEXT: %[[Y:.*]] = lns.add_bias %[[S]], %[[D]]
+// CHECK-NEXT: return %[[Y]]
+// With centered weights the product reads x as it is.
+// OPTIONS-LABEL: func.func @layer_norm
+// OPTIONS-SAME: %[[X:[a-z0-9]+]]: tensor<2x3x4xf32>, %[[G:[a-z0-9]+]]: tensor<4xf32>, %[[B:[a-z0-9]+]]: tensor<4xf32>, %[[W:[a-z0-9]+]]: tensor<5x4xf32>
+// OPTIONS-NEXT: %[[C:.*]] = lns.center_rows %[[X]]
+// OPTIONS-NEXT: %[[R:.*]] = lns.row_rstd %[[C]]
+// OPTIONS-NEXT: %[[W2:.*]] = lns.scale_columns %[[W]], %[[G]]
+// OPTIONS-NEXT: %[[W3:.*]] = lns.center_rows %[[W2]]
+// OPTIONS-NEXT: %[[P:.*]] = lns.linear %[[X]], %[[W3]] {alpha = 5.000000e-01 : f64} :
+// OPTIONS-NEXT: lns.row_scale %[[P]], %[[R]]
+// OPTIONS-NEXT: lns.linear %[[B]], %[[W]] bias
+// OPTIONS-NEXT: lns.add_bias
+func.func @layer_norm(%x: tensor<2x3x4xf32>, %g: tensor<4xf32>, %b: tensor<4xf32>, %w: tensor<5x4xf32>, %a: tensor<5xf32>) -> tensor<2x3x5xf32> {
+  // expected-remark@+1 {{norm fused into its matmuls, centering rows", matmuls=1}}
+  %n = lns.norm layer %x, %g bias(%b) eps(1.0e-3) : tensor<2x3x4xf32>, tensor<4xf32>, tensor<4xf32>
+  %y = lns.linear %n, %w bias(%a) {alpha = 0.5 : f64} : (tensor<2x3x4xf32>, tensor<5x4xf32>, tensor<5xf32>) -> tensor<2x3x5xf32>
+  return %y : tensor<2x3x5xf32>
+}
+
+// -----
+
+// A bare LayerNorm leaves nothing to fold but the mean; a norm's bias alone is a
+// bias of the linear.
+// CHECK-LABEL: func.func @layer_norms
+// CHECK: %[[P:.*]] = lns.linear %{{[a-z0-9]+}}, %{{[a-z0-9]+}} : (tensor<2x4xf32>, tensor<5x4xf32>)
+// CHECK-NEXT: %[[Y:.*]] = lns.row_scale %[[P]]
+// CHECK: %[[Q:.*]] = lns.linear %{{[a-z0-9]+}}, %{{[a-z0-9]+}} : (tensor<2x4xf32>, tensor<5x4xf32>)
+// CHECK-NEXT: %[[S:.*]] = lns.row_scale %[[Q]]
+// CHECK-NEXT: %[[D:.*]] = lns.linear %{{[a-z0-9]+}}, %{{[a-z0-9]+}} : (tensor<4xf32>, tensor<5x4xf32>)
+// CHECK-NEXT: %[[Z:.*]] = lns.add_bias %[[S]], %[[D]]
+// CHECK: return %[[Y]], %[[Z]]
+// OPTIONS-LABEL: func.func @layer_norms
+// OPTIONS-NOT: lns.scale_columns
+// OPTIONS: lns.center_rows %{{[a-z0-9]+}} : tensor<5x4xf32>
+func.func @layer_norms(%x: tensor<2x4xf32>, %b: tensor<4xf32>, %w: tensor<5x4xf32>) -> (tensor<2x5xf32>, tensor<2x5xf32>) {
+  // expected-remark@+1 {{norm fused into its matmuls, centering rows}}
+  %n = lns.norm layer %x : tensor<2x4xf32>
+  // expected-remark@+1 {{norm fused into its matmuls, centering rows}}
+  %m = lns.norm layer %x bias(%b) : tensor<2x4xf32>, tensor<4xf32>
+  %y = lns.linear %n, %w : (tensor<2x4xf32>, tensor<5x4xf32>) -> tensor<2x5xf32>
+  %z = lns.linear %m, %w : (tensor<2x4xf32>, tensor<5x4xf32>) -> tensor<2x5xf32>
+  return %y, %z : tensor<2x5xf32>, tensor<2x5xf32>
+}
+
+// -----
+
+// Many more tokens than outputs: the weights are centered without being asked.
+// CHECK-LABEL: func.func @many_tokens
+// CHECK: lns.center_rows %{{[a-z0-9]+}} : tensor<1x4xf32>
+func.func @many_tokens(%x: tensor<16x4xf32>, %v: tensor<1x4xf32>, %w: tensor<1x4xf32>) -> (tensor<16x1xf32>, tensor<16x1xf32>) {
+  // expected-remark@+1 {{norm fused into its matmuls, centering weights", matmuls=2}}
+  %n = lns.norm layer %x : tensor<16x4xf32>
+  %y = lns.linear %n, %v : (tensor<16x4xf32>, tensor<1x4xf32>) -> tensor<16x1xf32>
+  %z = lns.linear %n, %w : (tensor<16x4xf32>, tensor<1x4xf32>) -> tensor<16x1xf32>
+  return %y, %z : tensor<16x1xf32>, tensor<16x1xf32>
+}
+
+// -----
+
+// Does not fire when a bias would be added to a result so wide that it costs more
+// than the norm; without one, the loss takes the row scale. The limit is an option.
+// CHECK-LABEL: func.func @wide
+// CHECK: lns.norm rms
+// CHECK: lns.norm layer
+// CHECK-NOT: lns.norm
+// OPTIONS-LABEL: func.func @wide
+// OPTIONS-NOT: lns.norm
+func.func @wide(%x: tensor<2x4xf32>, %b: tensor<4xf32>, %a: tensor<36xf32>, %w: tensor<36x4xf32>)
+    -> (tensor<2x36xf32>, tensor<2x36xf32>, tensor<2x36xf32>) {
+  // expected-remark@+1 {{a reader's result is 36 wide for an input of 4, more than 8 times, and a bias would be added to all of it}}
+  %n = lns.norm rms %x : tensor<2x4xf32>
+  %y = lns.linear %n, %w bias(%a) : (tensor<2x4xf32>, tensor<36x4xf32>, tensor<36xf32>) -> tensor<2x36xf32>
+  // expected-remark@+1 {{a reader's result is 36 wide for an input of 4, more than 8 times, and a bias would be added to all of it}}
+  %m = lns.norm layer %x bias(%b) : tensor<2x4xf32>, tensor<4xf32>
+  %z = lns.linear %m, %w : (tensor<2x4xf32>, tensor<36x4xf32>) -> tensor<2x36xf32>
+  // expected-remark@+1 {{norm fused into its matmuls, centering rows}}
+  %o = lns.norm layer %x : tensor<2x4xf32>
+  %u = lns.linear %o, %w : (tensor<2x4xf32>, tensor<36x4xf32>) -> tensor<2x36xf32>
+  return %y, %z, %u : tensor<2x36xf32>, tensor<2x36xf32>, tensor<2x36xf32>
 }
