@@ -73,14 +73,14 @@ struct LargeValues {
       for (OpOperand &operand : op->getOpOperands())
         operands.push_back(&operand);
     } else if (op->hasTrait<lns::OpTrait::RowOp>()) {
-      // Whole rows come first; factors and gains have another shape.
+      // Whole rows come first; numbers per row have another shape.
       auto rows = cast<RankedTensorType>(op->getOperand(0).getType());
       auto isLarge = [&](Value value) {
         return cast<RankedTensorType>(value.getType()).getShape() ==
                rows.getShape();
       };
       for (OpOperand &operand : op->getOpOperands())
-        if (isLarge(operand.get()))
+        if (isLarge(operand.get()) && !isSharedByRows(operand))
           operands.push_back(&operand);
       for (OpResult result : op->getResults())
         if (isLarge(result))

@@ -158,8 +158,10 @@ LogicalResult cpu::lowerAttention(AttentionOp op, KernelSet &set,
   spec.kind = "attention";
   spec.key = shape.getKey() + (hasLse ? " lse" : "");
   spec.source = "attention";
-  spec.buffers.assign(hasLse ? 5 : 4,
-                      flatBuffer(Float32Type::get(op.getContext())));
+  for (ValueRange values :
+       {ValueRange(op->getOperands()), ValueRange(op->getResults())})
+    for (Value value : values)
+      spec.buffers.push_back(flatBuffer(elementOf(value)));
   spec.floats = 1;
   spec.scratchFloats = emitter.getScratchFloats();
   LaunchBuilder launch;

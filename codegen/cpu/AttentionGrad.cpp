@@ -262,7 +262,10 @@ LogicalResult cpu::lowerAttentionGrad(AttentionGradOp op, KernelSet &set,
   spec.kind = "attention_grad";
   spec.key = shape.getKey();
   spec.source = "attention_grad";
-  spec.buffers.assign(Buffers, flatBuffer(Float32Type::get(op.getContext())));
+  for (ValueRange values :
+       {ValueRange(op->getOperands()), ValueRange(op->getResults())})
+    for (Value value : values)
+      spec.buffers.push_back(flatBuffer(elementOf(value)));
   spec.floats = 1;
   spec.scratchFloats = emitter.getScratchFloats();
   LaunchBuilder launch;

@@ -268,19 +268,60 @@ Value CodeBuilder::laneMask(Value count) {
 // Memory
 //===----------------------------------------------------------------------===//
 
+Value CodeBuilder::extend(Value narrow) {
+  Type type = withElement(narrow.getType(), getF32Type());
+  Type ints = integerLike(type);
+  Value bits = arith::BitcastOp::create(
+      *this, loc, withElement(narrow.getType(), getI16Type()), narrow);
+  bits = arith::ExtUIOp::create(*this, loc, ints, bits);
+  bits = arith::ShLIOp::create(*this, loc, bits, integer(*this, 16, ints));
+  return arith::BitcastOp::create(*this, loc, type, bits);
+}
+
+Value CodeBuilder::round(Value wide) {
+  Type ints = integerLike(wide.getType());
+  auto c = [&](int64_t value) { return integer(*this, value, ints); };
+  Value bits = arith::BitcastOp::create(*this, loc, ints, wide);
+  Value upper = arith::ShRUIOp::create(*this, loc, bits, c(16));
+  // Adding just under half, and one more where the upper half is odd, carries
+  // into it exactly when it must be rounded up; infinity follows the greatest
+  // finite number by itself.
+  Value odd = arith::AndIOp::create(*this, loc, upper, c(1));
+  Value sum = arith::AddIOp::create(
+      *this, loc, bits, arith::AddIOp::create(*this, loc, odd, c(0x7fff)));
+  Value rounded = arith::ShRUIOp::create(*this, loc, sum, c(16));
+  // A NaN's payload may have been in the lower half only.
+  Value isNaN =
+      arith::CmpFOp::create(*this, loc, arith::CmpFPredicate::UNO, wide, wide);
+  Value quiet = arith::OrIOp::create(*this, loc, upper, c(0x40));
+  rounded = select(isNaN, quiet, rounded);
+  Value narrow = arith::TruncIOp::create(
+      *this, loc, withElement(wide.getType(), getI16Type()), rounded);
+  return arith::BitcastOp::create(
+      *this, loc, withElement(wide.getType(), getBF16Type()), narrow);
+}
+
+static bool holdsBf16(Value memref) {
+  return cast<MemRefType>(memref.getType()).getElementType().isBF16();
+}
+
 Value CodeBuilder::load(Value memref, ValueRange indices) {
-  return memref::LoadOp::create(*this, loc, memref, indices);
+  Value value = memref::LoadOp::create(*this, loc, memref, indices);
+  return holdsBf16(memref) ? extend(value) : value;
 }
 void CodeBuilder::store(Value value, Value memref, ValueRange indices) {
-  memref::StoreOp::create(*this, loc, value, memref, indices);
+  memref::StoreOp::create(*this, loc, holdsBf16(memref) ? round(value) : value,
+                          memref, indices);
 }
 Value CodeBuilder::loadVector(Value memref, ValueRange indices, int64_t lanes) {
   Type element = cast<MemRefType>(memref.getType()).getElementType();
-  return vector::LoadOp::create(*this, loc, VectorType::get(lanes, element),
-                                memref, indices);
+  Value vector = vector::LoadOp::create(
+      *this, loc, VectorType::get(lanes, element), memref, indices);
+  return holdsBf16(memref) ? extend(vector) : vector;
 }
 void CodeBuilder::storeVector(Value vector, Value memref, ValueRange indices) {
-  vector::StoreOp::create(*this, loc, vector, memref, indices);
+  vector::StoreOp::create(
+      *this, loc, holdsBf16(memref) ? round(vector) : vector, memref, indices);
 }
 Value CodeBuilder::loadIndex(Value memref, ValueRange indices) {
   return arith::IndexCastOp::create(*this, loc, getIndexType(),

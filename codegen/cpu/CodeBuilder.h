@@ -9,6 +9,11 @@
 // need. Vectors are rank 1; the usual width is kLanes, and a row's tail is a
 // shorter vector, which the backend splits into loads that stay inside the row.
 //
+// Numbers are f32 once they are loaded, whatever a buffer holds: loads of bf16
+// extend, and stores of bf16 round to nearest even, with integer operations
+// that give the same bits on every processor. (The conversion instructions of
+// AVX512-BF16 would flush subnormal numbers; without them LLVM calls libgcc.)
+//
 // Floating-point order is explicit: nothing emitted here may be reassociated,
 // so a kernel gives the same bits on each run.
 //
@@ -89,7 +94,7 @@ public:
   /// Lanes whose number is less than `count`.
   Value laneMask(Value count);
 
-  // Memory.
+  // Memory. Values of bf16 buffers are f32.
   Value load(Value memref, mlir::ValueRange indices);
   void store(Value value, Value memref, mlir::ValueRange indices);
   Value loadVector(Value memref, mlir::ValueRange indices,
@@ -121,6 +126,10 @@ public:
   mlir::Location loc;
 
 private:
+  /// f32 from bf16, scalar or vector: its upper half.
+  Value extend(Value narrow);
+  /// The nearest bf16, the even one of two; NaN stays NaN.
+  Value round(Value wide);
   Value literal(double value, mlir::Type like);
   Value combineHalves(Value vector,
                       llvm::function_ref<Value(Value, Value)> combine);

@@ -63,7 +63,8 @@ LogicalResult cpu::lowerColumnDot(ColumnDotOp op, KernelSet &set,
   spec.kind = "column_dot";
   spec.key = std::to_string(blocks.width) + (isDot ? " dot" : " sum");
   spec.source = isDot ? "column_dot" : "column_dot of one operand";
-  spec.buffers.assign(isDot ? 2 : 1, rowBuffer(f32, blocks.width));
+  spec.buffers.assign(isDot ? 2 : 1,
+                      rowBuffer(elementOf(op.getA()), blocks.width));
   spec.buffers.push_back(flatBuffer(f32));
   spec.floats = 1; // scale
   spec.ints = 1;   // rows
@@ -115,8 +116,9 @@ LogicalResult cpu::lowerEmbedding(EmbeddingOp op, KernelSet &set,
   spec.kind = "embedding";
   spec.key = std::to_string(width);
   spec.source = "embedding";
-  MemRefType rows = rowBuffer(builder.getF32Type(), width);
-  spec.buffers = {rows, flatBuffer(builder.getI32Type()), rows};
+  spec.buffers = {rowBuffer(builder.getF32Type(), width),
+                  flatBuffer(builder.getI32Type()),
+                  rowBuffer(elementOf(op.getResult()), width)};
   LaunchBuilder launch;
   // The runtime has checked that tokens are within the table.
   launch.launch.kernel =
@@ -141,12 +143,13 @@ LogicalResult cpu::lowerEmbeddingGrad(EmbeddingGradOp op, KernelSet &set,
   auto type = cast<RankedTensorType>(op.getResult().getType());
   ColumnBlocks blocks(type.getShape().back());
   Builder builder(op.getContext());
-  MemRefType rows = rowBuffer(builder.getF32Type(), blocks.width);
   KernelSpec spec;
   spec.kind = "embedding_grad";
   spec.key = std::to_string(blocks.width);
   spec.source = "embedding_grad";
-  spec.buffers = {rows, flatBuffer(builder.getI32Type()), rows};
+  spec.buffers = {rowBuffer(elementOf(op.getGrad()), blocks.width),
+                  flatBuffer(builder.getI32Type()),
+                  rowBuffer(builder.getF32Type(), blocks.width)};
   spec.ints = 2; // tokens, rows of the table
   LaunchBuilder launch;
   launch.launch.kernel =
@@ -184,14 +187,13 @@ LogicalResult cpu::lowerAddPositionsGrad(AddPositionsGradOp op, KernelSet &set,
   auto grad = cast<RankedTensorType>(op.getGrad().getType());
   auto table = cast<RankedTensorType>(op.getResult().getType());
   int64_t width = table.getShape().back();
-  Builder builder(op.getContext());
-  MemRefType rows = rowBuffer(builder.getF32Type(), width);
   int64_t time = grad.getDimSize(1);
   KernelSpec spec;
   spec.kind = "positions_grad";
   spec.key = std::to_string(width) + " t" + std::to_string(time);
   spec.source = "add_positions_grad";
-  spec.buffers = {rows, rows};
+  spec.buffers = {rowBuffer(elementOf(op.getGrad()), width),
+                  rowBuffer(elementOf(op.getResult()), width)};
   spec.ints = 1; // sequences
   LaunchBuilder launch;
   // One item a position, whose rows are `time` apart; a position beyond the

@@ -31,23 +31,23 @@ bool KernelLowering::isKernelOp(Operation *op) {
              ClipFactorOp, AdamWOp>(op);
 }
 
-/// Kernels compute in f32 over static shapes. `partials` of a clip factor is
-/// the only f64 there is.
+/// Kernels compute in f32 over static shapes of f32 and bf16. `partials` of a
+/// clip factor is the only f64 there is.
 static LogicalResult checkTypes(Operation *op) {
   auto check = [&](Type type, const char *what, unsigned number) {
     auto tensor = dyn_cast<RankedTensorType>(type);
     bool ok = tensor && tensor.hasStaticShape();
     if (ok) {
       Type element = tensor.getElementType();
-      ok = element.isF32() || element.isInteger(32) ||
+      ok = element.isF32() || element.isBF16() || element.isInteger(32) ||
            (element.isF64() && isa<ClipFactorOp>(op));
     }
     if (ok)
       return success();
     return LogicalResult(op->emitOpError()
                          << what << " " << number << " has type " << type
-                         << ", but CPU kernels need static shapes of f32 or "
-                            "i32; lower the model in f32");
+                         << ", but CPU kernels need static shapes of f32, "
+                            "bf16 or i32; lower the model in f32");
   };
   for (auto [i, type] : llvm::enumerate(op->getOperandTypes()))
     if (failed(check(type, "operand", i)))

@@ -13,6 +13,7 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "llvm/Support/raw_ostream.h"
 
 using namespace mlir;
 using namespace lns;
@@ -28,8 +29,11 @@ KernelSet::KernelSet(MLIRContext *context) {
 unsigned KernelSet::getKernel(
     const KernelSpec &spec, Location loc,
     llvm::function_ref<void(CodeBuilder &, KernelFrame &)> emit) {
-  auto [entry, isNew] =
-      kernelByKey.try_emplace(spec.kind + "|" + spec.key, kernels.size());
+  std::string key = spec.kind + "|" + spec.key + "|";
+  llvm::raw_string_ostream stream(key);
+  for (MemRefType buffer : spec.buffers)
+    stream << buffer.getElementType() << " ";
+  auto [entry, isNew] = kernelByKey.try_emplace(key, kernels.size());
   if (!isNew)
     return entry->second;
 
@@ -116,6 +120,10 @@ MemRefType cpu::flatBuffer(Type element) {
 
 MemRefType cpu::rowBuffer(Type element, int64_t width) {
   return MemRefType::get({ShapedType::kDynamic, width}, element);
+}
+
+Type cpu::elementOf(Value tensor) {
+  return cast<RankedTensorType>(tensor.getType()).getElementType();
 }
 
 int64_t cpu::getRows(RankedTensorType type) {

@@ -30,7 +30,7 @@ struct KernelFrame {
 };
 
 /// What a kernel is before it has code. `key` stands for the code: kernels with
-/// one key (and kind) are one kernel.
+/// one key, kind and element types of buffers are one kernel.
 struct KernelSpec {
   std::string kind;
   std::string hint; ///< readable part of the symbol
@@ -78,6 +78,9 @@ struct LaunchBuilder {
 /// `memref<?x...xT>`: rows are dynamic so that they do not tell kernels apart.
 mlir::MemRefType flatBuffer(mlir::Type element);
 mlir::MemRefType rowBuffer(mlir::Type element, int64_t width);
+
+/// The element type of a tensor, for its buffer.
+mlir::Type elementOf(mlir::Value tensor);
 
 /// Product of all dimensions but the last.
 int64_t getRows(mlir::RankedTensorType type);

@@ -27,7 +27,7 @@ LogicalResult cpu::lowerCrossEntropy(CrossEntropyOp op, KernelSet &set,
   spec.kind = "cross_entropy";
   spec.key = std::to_string(width) + (hasFactors ? " factors" : "");
   spec.source = hasFactors ? "row_scale, cross_entropy" : "cross_entropy";
-  spec.buffers = {rowBuffer(builder.getF32Type(), width),
+  spec.buffers = {rowBuffer(elementOf(op.getLogits()), width),
                   flatBuffer(builder.getI32Type()), flat, flat};
   if (hasFactors)
     spec.buffers.push_back(flat);
@@ -98,7 +98,7 @@ LogicalResult cpu::lowerCrossEntropyGrad(CrossEntropyGradOp op, KernelSet &set,
   int64_t width = type.getShape().back();
   bool hasFactors = bool(op.getFactors()), relative = op.getRelative();
   Builder builder(op.getContext());
-  MemRefType rows = rowBuffer(builder.getF32Type(), width);
+  MemRefType rows = rowBuffer(elementOf(op.getLogits()), width);
   MemRefType flat = flatBuffer(builder.getF32Type());
   KernelSpec spec;
   spec.kind = "cross_entropy_grad";
@@ -113,42 +113,48 @@ LogicalResult cpu::lowerCrossEntropyGrad(CrossEntropyGradOp op, KernelSet &set,
   launch.launch.kernel =
       set.getKernel(spec, op.getLoc(), [&](CodeBuilder &b, KernelFrame &frame) {
         // The result may lie over the logits: every element is read just
-        // before it is written, and the target is corrected in the result.
+        // before it is written. The target's is p - 1 before it is rounded, not
+        // a correction of what was stored: where p is near one, rounding p
+        // would leave nothing of the difference.
         Value logits = frame.buffers[0], result = frame.buffers[4];
         b.loop(frame.begin, frame.end, 1, [&](Value row) {
           Value lse = b.load(frame.buffers[2], row);
           Value grad = b.load(frame.buffers[3], row);
           Value target = b.loadIndex(frame.buffers[1], row);
-          if (!hasFactors) {
-            b.chunks(width, 2, [&](Value column, int64_t lanes) {
-              Value x = b.loadVector(logits, {row, column}, lanes);
-              Value p = b.exp(b.sub(x, b.broadcast(lse, lanes)));
-              b.storeVector(b.mul(p, b.broadcast(grad, lanes)), result,
-                            {row, column});
-            });
-            b.store(b.sub(b.load(result, {row, target}), grad), result,
-                    {row, target});
-            return;
-          }
           // With z the logits, x = f z and dx = (p - onehot) grad: dz = f dx,
           // df = sum dx z.
-          Value factor = b.load(frame.buffers[5], row);
-          Value scaledGrad = b.mul(factor, grad);
-          Value atTarget = b.load(logits, {row, target});
+          Value factor = hasFactors ? b.load(frame.buffers[5], row) : Value();
+          Value scaledGrad = hasFactors ? b.mul(factor, grad) : grad;
+          auto probability = [&](Value z, int64_t lanes) {
+            Value x = hasFactors ? b.mul(b.broadcast(factor, lanes), z) : z;
+            return b.exp(b.sub(x, b.broadcast(lse, lanes)));
+          };
+          Value zTarget = b.loadVector(logits, {row, target}, 1);
+          Value atTarget =
+              b.mul(b.sub(probability(zTarget, 1), b.splat(1.0, 1)),
+                    b.broadcast(scaledGrad, 1));
+          if (!hasFactors) {
+            b.chunks(width, 2, [&](Value column, int64_t lanes) {
+              Value z = b.loadVector(logits, {row, column}, lanes);
+              b.storeVector(
+                  b.mul(probability(z, lanes), b.broadcast(grad, lanes)),
+                  result, {row, column});
+            });
+            b.storeVector(atTarget, result, {row, target});
+            return;
+          }
           Value sums = b.reduceChunks(
               width, 2, b.splat(0.0),
               [&](Value column, int64_t lanes, Value acc) {
                 Value z = b.loadVector(logits, {row, column}, lanes);
-                Value x = b.mul(b.broadcast(factor, lanes), z);
-                Value p = b.exp(b.sub(x, b.broadcast(lse, lanes)));
+                Value p = probability(z, lanes);
                 b.storeVector(b.mul(p, b.broadcast(scaledGrad, lanes)), result,
                               {row, column});
                 return b.add(acc, b.padWithZeros(b.mul(p, z)));
               },
               [&](Value x, Value y) { return b.add(x, y); });
-          b.store(b.sub(b.load(result, {row, target}), scaledGrad), result,
-                  {row, target});
-          Value sum = b.sub(b.sumAcross(sums), atTarget);
+          b.storeVector(atTarget, result, {row, target});
+          Value sum = b.sumAcross(b.sub(sums, b.padWithZeros(zTarget)));
           b.store(b.mul(relative ? scaledGrad : grad, sum), frame.buffers[6],
                   row);
         });
@@ -169,7 +175,8 @@ LogicalResult cpu::lowerMean(MeanOp op, KernelSet &set, Launches &launches) {
   KernelSpec spec;
   spec.kind = "mean";
   spec.source = "mean";
-  spec.buffers.assign(2, flatBuffer(Float32Type::get(op.getContext())));
+  spec.buffers = {flatBuffer(elementOf(op.getInput())),
+                  flatBuffer(elementOf(op.getResult()))};
   spec.ints = 1; // elements
   LaunchBuilder launch;
   launch.launch.kernel =
@@ -196,7 +203,8 @@ LogicalResult cpu::lowerMeanGrad(MeanGradOp op, KernelSet &set,
   KernelSpec spec;
   spec.kind = "mean_grad";
   spec.source = "mean_grad";
-  spec.buffers.assign(2, flatBuffer(Float32Type::get(op.getContext())));
+  spec.buffers = {flatBuffer(elementOf(op.getGrad())),
+                  flatBuffer(elementOf(op.getResult()))};
   spec.ints = 1; // elements
   LaunchBuilder launch;
   launch.launch.kernel =
@@ -222,7 +230,7 @@ LogicalResult cpu::lowerConstant(lns::ConstantOp op, KernelSet &set,
   KernelSpec spec;
   spec.kind = "fill";
   spec.source = "constant";
-  spec.buffers = {flatBuffer(Float32Type::get(op.getContext()))};
+  spec.buffers = {flatBuffer(elementOf(op.getResult()))};
   spec.floats = 1; // value
   spec.ints = 1;   // elements
   LaunchBuilder launch;

@@ -17,6 +17,9 @@
 // is stored in the first phase that has what it needs, and later phases read it
 // back.
 //
+// All of it is f32: bf16 values are rounded where they are stored, not where an
+// op of the cluster makes them for another.
+//
 // A rotation reads two columns half a head apart. With one inside, the loop
 // goes over heads and half heads, and both columns are evaluated together.
 //
@@ -262,6 +265,7 @@ private:
     return TypeSwitch<Operation *, Value>(op)
         .Case<AddOp>([&](auto) { return b.add(operand(0), operand(1)); })
         .Case<ScaleOp>([&](auto) { return b.mul(floatOf(op, 0), operand(0)); })
+        .Case<CastOp>([&](auto) { return operand(0); })
         .Case<ResidualOp>([&](auto) {
           return b.add(b.mul(floatOf(op, 0), operand(0)),
                        b.mul(floatOf(op, 1), operand(1)));
@@ -313,6 +317,7 @@ private:
     return TypeSwitch<Operation *, Value>(op)
         .Case<AddOp>([&](auto) { return b.add(at(0), at(1)); })
         .Case<ScaleOp>([&](auto) { return b.mul(factor(op, 0, c), at(0)); })
+        .Case<CastOp>([&](auto) { return at(0); })
         .Case<ResidualOp>([&](auto) {
           return b.fma(factor(op, 0, c), at(0), b.mul(factor(op, 1, c), at(1)));
         })

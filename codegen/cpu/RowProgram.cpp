@@ -77,10 +77,10 @@ static LogicalResult checkRowOp(Operation *op, const RowProgram &program) {
       isa<AddOp, ScaleOp, ResidualOp, RowScaleOp, ScaleColumnsOp, AddBiasOp,
           AddPositionsOp, CenterRowsOp, RowRstdOp, RowRstdGradOp, RowDotOp,
           RopeOp, ActivationOp, ActivationGradOp, GatedActivationOp,
-          GatedActivationGradOp>(op);
+          GatedActivationGradOp, CastOp>(op);
   if (known && !isa<RowRstdOp, RowDotOp>(op) &&
       program.isRowScalar(op->getResult(0)))
-    known = isa<AddOp, ScaleOp, ResidualOp>(op);
+    known = isa<AddOp, ScaleOp, ResidualOp, CastOp>(op);
   if (known)
     return success();
   return op->emitOpError() << "has no place in a row kernel over rows of "
@@ -211,8 +211,9 @@ LogicalResult cpu::lowerRowOps(Operation *op, KernelSet &set,
   Type f32 = Float32Type::get(op->getContext());
   auto bufferOf = [&](Value value) {
     auto type = cast<RankedTensorType>(value.getType());
+    Type element = type.getElementType();
     bool hasColumns = type.getRank() == program.rank || program.isTable(value);
-    return hasColumns ? rowBuffer(f32, program.width) : flatBuffer(f32);
+    return hasColumns ? rowBuffer(element, program.width) : flatBuffer(element);
   };
   LaunchBuilder launch;
   for (auto [inner, outer] : llvm::zip(program.inputs, program.outerInputs)) {

@@ -22,24 +22,28 @@ std::ostream &operator<<(std::ostream &stream, const Shape &s) {
                 << (s.causal ? " causal" : " full");
 }
 
-class AttentionKernel : public KernelTest,
-                        public testing::WithParamInterface<Shape> {};
+class AttentionKernel
+    : public KernelTest,
+      public testing::WithParamInterface<std::tuple<Shape, const char *>> {};
 
 INSTANTIATE_TEST_SUITE_P(
     Shapes, AttentionKernel,
-    testing::Values(Shape{2, 12, 4, 2, 8, true}, Shape{1, 1, 1, 1, 4, true},
-                    Shape{1, 16, 2, 2, 16, false}, Shape{2, 37, 3, 1, 48, true},
-                    Shape{1, 50, 2, 1, 52, false}, Shape{1, 97, 1, 1, 80, true},
-                    Shape{1, 64, 2, 2, 128, true}, Shape{1, 48, 2, 2, 6, true},
-                    Shape{1, 130, 2, 2, 32, true},
-                    Shape{1, 49, 2, 2, 26, false}));
+    testing::Combine(
+        testing::Values(
+            Shape{2, 12, 4, 2, 8, true}, Shape{1, 1, 1, 1, 4, true},
+            Shape{1, 16, 2, 2, 16, false}, Shape{2, 37, 3, 1, 48, true},
+            Shape{1, 50, 2, 1, 52, false}, Shape{1, 97, 1, 1, 80, true},
+            Shape{1, 64, 2, 2, 128, true}, Shape{1, 48, 2, 2, 6, true},
+            Shape{1, 130, 2, 2, 32, true}, Shape{1, 49, 2, 2, 26, false}),
+        testing::Values("f32", "bf16")));
 
 // Forward with and without log-sum-exp, then backward from its results.
 TEST_P(AttentionKernel, AgreesWithTheReference) {
-  Shape s = GetParam();
+  Shape s = std::get<0>(GetParam());
+  std::string element = std::get<1>(GetParam());
   auto tensor = [&](int heads) {
     return "tensor<" + std::to_string(s.batch) + "x" + std::to_string(s.time) +
-           "x" + std::to_string(heads * s.headDim) + "xf32>";
+           "x" + std::to_string(heads * s.headDim) + "x" + element + ">";
   };
   std::string q = tensor(s.heads), k = tensor(s.kvHeads);
   std::string lse = "tensor<" + std::to_string(s.batch) + "x" +

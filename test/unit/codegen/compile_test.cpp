@@ -7,6 +7,7 @@
 
 #include "kernel_test.h"
 
+#include "dialect/LnsShapes.h"
 #include "mlir/Parser/Parser.h"
 #include <chrono>
 #include <cmath>
@@ -69,7 +70,7 @@ TEST_F(Compile, RefusesDoubles) {
       lowerError("%a: tensor<4x8xf64>",
                  "%0 = lns.add %a, %a : tensor<4x8xf64>"),
       "'lns.add' op operand 0 has type 'tensor<4x8xf64>', but CPU kernels "
-      "need static shapes of f32 or i32; lower the model in f32\n");
+      "need static shapes of f32, bf16 or i32; lower the model in f32\n");
 }
 
 TEST_F(Compile, RefusesDynamicShapes) {
@@ -77,7 +78,7 @@ TEST_F(Compile, RefusesDynamicShapes) {
       lowerError("%a: tensor<?x8xf32>",
                  "%0 = lns.add %a, %a : tensor<?x8xf32>"),
       "'lns.add' op operand 0 has type 'tensor<?x8xf32>', but CPU kernels "
-      "need static shapes of f32 or i32; lower the model in f32\n");
+      "need static shapes of f32, bf16 or i32; lower the model in f32\n");
 }
 
 TEST_F(Compile, RefusesScalesBeyondF32) {
@@ -106,10 +107,16 @@ TEST_F(Compile, RefusesRotationsOfTwoSizesInOneKernel) {
       "cluster rotates heads of 8; they need clusters of their own\n");
 }
 
+class CompileTypes : public Compile,
+                     public testing::WithParamInterface<const char *> {};
+
+INSTANTIATE_TEST_SUITE_P(Types, CompileTypes, testing::Values("f32", "bf16"));
+
 // Every level makes code, also those that this processor lacks, and code of a
-// higher level uses its registers.
-TEST_F(Compile, EveryLevel) {
-  std::string x = "tensor<2x12x32xf32>";
+// higher level uses its registers. Nothing is called, not even to round to
+// bf16.
+TEST_P(CompileTypes, EveryLevel) {
+  std::string x = std::string("tensor<2x12x32x") + GetParam() + ">";
   parse("%q: " + x, "%0 = lns.attention %q, %q, %q heads(2) kv_heads(2) causal "
                     ": (" +
                         x + ", " + x + ", " + x + ") -> " + x +
@@ -126,6 +133,10 @@ TEST_F(Compile, EveryLevel) {
   EXPECT_NE(ir.find("@" + lowering->getKernels()[0].symbol), std::string::npos);
   EXPECT_EQ(ir.find("declare float @"), std::string::npos)
       << "a call of a library function is left";
+  // An unknown symbol would have failed to link; rounding must not even be a
+  // conversion, which some processors do in another way.
+  EXPECT_EQ(ir.find("fptrunc"), std::string::npos);
+  EXPECT_EQ(ir.find("fpext"), std::string::npos);
   ASSERT_TRUE(
       succeeded(cpu::compileKernels(lowering->getModule(), levels, again)));
   ASSERT_EQ(objects.size(), 4u);
@@ -138,10 +149,12 @@ TEST_F(Compile, EveryLevel) {
 
 // Not a test: prints how fast kernels of a small model are. Run with
 // --gtest_also_run_disabled_tests --gtest_filter=*Speed*.
-TEST_F(Compile, DISABLED_Speed) {
-  std::string x = "tensor<4x256x128xf32>", f = "tensor<4x256x384xf32>";
+TEST_P(CompileTypes, DISABLED_Speed) {
+  std::string element = GetParam();
+  std::string x = "tensor<4x256x128x" + element + ">";
+  std::string f = "tensor<4x256x384x" + element + ">";
+  std::string logits = "tensor<4x256x4096x" + element + ">";
   std::string lse = "tensor<4x4x256xf32>", r = "tensor<4x256xf32>";
-  std::string logits = "tensor<4x256x4096xf32>";
   parse(
       "%q: " + x + ", %k: " + x + ", %v: " + x + ", %a: " + f + ", %b: " + f +
           ", %c: " + f + ", %x: " + logits + ", %t: tensor<4x256xi32>, " +
@@ -186,9 +199,7 @@ TEST_F(Compile, DISABLED_Speed) {
       double bytes = 0;
       for (auto &argument : one.buffers)
         if (argument.value)
-          bytes += mlir::cast<mlir::RankedTensorType>(argument.value.getType())
-                       .getNumElements() *
-                   4.0;
+          bytes += lns::bytesOf(argument.value.getType());
       // Causal scores and products: 2 matmuls forward, 5 backward.
       double flops = number == 0   ? 2 * 2.0 * 4 * 4 * 256 * 257 / 2 * 32
                      : number == 1 ? 5 * 2.0 * 4 * 4 * 256 * 257 / 2 * 32

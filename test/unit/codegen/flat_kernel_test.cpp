@@ -6,6 +6,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "kernel_test.h"
+
+#include "mlir/IR/TypeUtilities.h"
 #include <cmath>
 #include <cstring>
 
@@ -13,40 +15,51 @@ using namespace lns::test;
 
 namespace {
 
-class ColumnKernels : public KernelTest,
-                      public testing::WithParamInterface<int> {};
+/// A width, and the element type of activations.
+class ActivationKernels
+    : public KernelTest,
+      public testing::WithParamInterface<std::tuple<int, const char *>> {
+protected:
+  std::string width() { return std::to_string(std::get<0>(GetParam())); }
+  std::string tensor(const std::string &rows) {
+    return "tensor<" + rows + "x" + width() + "x" + std::get<1>(GetParam()) +
+           ">";
+  }
+};
+
+using ColumnKernels = ActivationKernels;
 
 INSTANTIATE_TEST_SUITE_P(Widths, ColumnKernels,
-                         testing::Values(1, 15, 16, 40, 64, 100, 256, 300, 512,
-                                         1000));
+                         testing::Combine(testing::Values(1, 15, 16, 40, 64,
+                                                          100, 256, 300, 512,
+                                                          1000),
+                                          testing::Values("f32", "bf16")));
 
 TEST_P(ColumnKernels, SumsOverRows) {
-  std::string w = std::to_string(GetParam());
-  std::string x = "tensor<3x7x" + w + "xf32>", g = "tensor<" + w + "xf32>";
+  std::string x = tensor("3x7"), g = "tensor<" + width() + "xf32>";
   check("%a: " + x + ", %b: " + x,
         "%0 = lns.column_dot %a, %b scale(0.5) : (" + x + ", " + x + ") -> " +
             g + "\n%1 = lns.column_dot %a : (" + x + ") -> " + g);
 }
 
 TEST_P(ColumnKernels, Embeddings) {
-  std::string w = std::to_string(GetParam());
-  std::string table = "tensor<7x" + w + "xf32>",
-              x = "tensor<2x9x" + w + "xf32>";
+  std::string table = "tensor<7x" + width() + "xf32>", x = tensor("2x9");
   check("%w: " + table + ", %t: tensor<2x9xi32>, %g: " + x,
         "%0 = lns.embedding %w, %t : (" + table + ", tensor<2x9xi32>) -> " + x +
             "\n%1 = lns.embedding_grad %g, %t : (" + x +
             ", tensor<2x9xi32>) -> " + table);
 }
 
-class CrossEntropy : public KernelTest,
-                     public testing::WithParamInterface<int> {};
+class CrossEntropy : public ActivationKernels {};
 
 INSTANTIATE_TEST_SUITE_P(Vocabularies, CrossEntropy,
-                         testing::Values(7, 16, 17, 64, 256, 1003));
+                         testing::Combine(testing::Values(7, 16, 17, 64, 256,
+                                                          1003),
+                                          testing::Values("f32", "bf16")));
 
 TEST_P(CrossEntropy, LossAndGradient) {
   deviation = 3;
-  std::string x = "tensor<2x6x" + std::to_string(GetParam()) + "xf32>";
+  std::string x = tensor("2x6");
   std::string r = "tensor<2x6xf32>", t = "tensor<2x6xi32>";
   check("%x: " + x + ", %t: " + t + ", %d: " + r,
         "%0:2 = lns.cross_entropy %x, %t : (" + x + ", " + t + ") -> (" + r +
@@ -56,7 +69,7 @@ TEST_P(CrossEntropy, LossAndGradient) {
 
 TEST_P(CrossEntropy, Factors) {
   deviation = 3;
-  std::string x = "tensor<2x6x" + std::to_string(GetParam()) + "xf32>";
+  std::string x = tensor("2x6");
   std::string r = "tensor<2x6xf32>", t = "tensor<2x6xi32>";
   for (std::string relative : {"", " relative"})
     check("%x: " + x + ", %t: " + t + ", %f: " + r + ", %d: " + r,
@@ -67,11 +80,38 @@ TEST_P(CrossEntropy, Factors) {
               r + ") -> (" + x + ", " + r + ")");
 }
 
+// A target that is nearly certain: p - 1 is what is left of it, and p itself
+// rounds to one in bf16.
+TEST_P(CrossEntropy, CertainTargets) {
+  std::string x = tensor("1x1"), r = "tensor<1x1xf32>", t = "tensor<1x1xi32>";
+  parse("%x: " + x + ", %t: " + t + ", %d: " + r,
+        "%0:2 = lns.cross_entropy %x, %t : (" + x + ", " + t + ") -> (" + r +
+            ", " + r + ")\n%1 = lns.cross_entropy_grad %x, %t, %0#1, %d : (" +
+            x + ", " + t + ", " + r + ", " + r + ") -> " + x);
+  makeInputs();
+  auto function = *module->getOps<mlir::func::FuncOp>().begin();
+  int width = std::get<0>(GetParam());
+  inputs[function.getArgument(0)].assign(width, 0.0);
+  inputs[function.getArgument(0)][width - 1] = 14;
+  inputs[function.getArgument(1)] = {double(width - 1)};
+  inputs[function.getArgument(2)] = {1.0};
+  compile({"x86-64-v2"});
+  code = codes[0].get();
+  RunResult buffers = run(Split::Whole);
+  auto gradient = launches[1].buffers[4].value;
+  Tensor values = readBuffer(*buffers[nameOf(gradient)],
+                             mlir::getElementTypeOrSelf(gradient.getType()));
+  double rest = (width - 1) * std::exp(-14.0), p = 1 / (1 + rest);
+  // The log-sum-exp is an f32 near 14, so exp(x - lse) is known to 2^-21.
+  EXPECT_NEAR(values[width - 1], p - 1, (1 - p) / 256 + std::ldexp(1, -21));
+  EXPECT_NEAR(values[0], std::exp(-14.0) * p, std::exp(-14.0) / 256);
+}
+
 using FlatKernels = KernelTest;
 
 // The planner may put the gradient over the logits.
-TEST_F(FlatKernels, CrossEntropyGradInPlace) {
-  std::string x = "tensor<3x20xf32>", r = "tensor<3xf32>", t = "tensor<3xi32>";
+TEST_P(CrossEntropy, GradInPlace) {
+  std::string x = tensor("3"), r = "tensor<3xf32>", t = "tensor<3xi32>";
   parse("%x: " + x + ", %t: " + t + ", %l: " + r + ", %d: " + r,
         "%0 = lns.cross_entropy_grad %x, %t, %l, %d : (" + x + ", " + t + ", " +
             r + ", " + r + ") -> " + x);
@@ -101,6 +141,16 @@ TEST_F(FlatKernels, MeansAndConstants) {
         "%3 = lns.mean_grad %g : (tensor<f32>) -> tensor<200x200xf32>\n"
         "%4 = lns.constant 2.5 : tensor<3x5xf32>\n"
         "%5 = lns.constant -1.0 : tensor<130x131xf32>");
+}
+
+TEST_F(FlatKernels, MeansAndConstantsOfBf16) {
+  check("%x: tensor<3x7xbf16>, %y: tensor<4x16xbf16>, %g: tensor<f32>",
+        "%0 = lns.mean %x : (tensor<3x7xbf16>) -> tensor<f32>\n"
+        "%1 = lns.mean %y : (tensor<4x16xbf16>) -> tensor<f32>\n"
+        "%2 = lns.mean_grad %g : (tensor<f32>) -> tensor<3x7xbf16>\n"
+        "%3 = lns.mean_grad %g : (tensor<f32>) -> tensor<200x200xbf16>\n"
+        "%4 = lns.constant 2.7 : tensor<3x5xbf16>\n"
+        "%5 = lns.constant -1.0 : tensor<130x131xbf16>");
 }
 
 TEST_F(FlatKernels, Optimizer) {

@@ -8,6 +8,7 @@
 #include "kernel_test.h"
 
 #include "dialect/Register.h"
+#include "mlir/IR/TypeUtilities.h"
 #include "mlir/Parser/Parser.h"
 #include "llvm/TargetParser/Host.h"
 #include <chrono>
@@ -25,10 +26,24 @@ using namespace lns::test;
 static constexpr size_t kGuardBytes = 256;
 static constexpr char kGuard = 0x5a;
 
+static uint16_t toBf16(double value) {
+  llvm::APFloat number(value);
+  bool lossy;
+  number.convert(llvm::APFloat::BFloat(), llvm::APFloat::rmNearestTiesToEven,
+                 &lossy);
+  return static_cast<uint16_t>(number.bitcastToAPInt().getZExtValue());
+}
+static double fromBf16(uint16_t bits) {
+  uint32_t wide = uint32_t(bits) << 16;
+  float value;
+  std::memcpy(&value, &wide, sizeof(value));
+  return value;
+}
+
 Buffer::Buffer(size_t bytes) : bytes(bytes) {
   size_t total = (bytes + kGuardBytes + 63) / 64 * 64;
   memory = static_cast<char *>(std::aligned_alloc(64, total));
-  // All bits set is NaN in f32 and f64: what is not written shows.
+  // All bits set is NaN in every type: what is not written shows.
   std::memset(memory, 0xff, bytes);
   std::memset(memory + bytes, kGuard, kGuardBytes);
 }
@@ -119,6 +134,10 @@ void KernelTest::makeInputs() {
         tensor.push_back(x);
     } else {
       fill(tensor, type.getNumElements());
+      // The reference starts from the numbers that the buffer holds.
+      if (type.getElementType().isBF16())
+        for (double &x : tensor)
+          x = fromBf16(toBf16(x));
     }
   }
   for (auto parameter : module->getOps<ParameterOp>()) {
@@ -155,7 +174,7 @@ void KernelTest::compile(const std::vector<std::string> &names) {
   }
 }
 
-static std::string nameOf(Value value) {
+std::string lns::test::nameOf(Value value) {
   return "v" + std::to_string(
                    reinterpret_cast<uintptr_t>(value.getAsOpaquePointer()));
 }
@@ -169,6 +188,8 @@ static std::shared_ptr<Buffer> makeBuffer(const Tensor &tensor, Type element) {
       *reinterpret_cast<float *>(to) = float(tensor[i]);
     else if (element.isF64())
       *reinterpret_cast<double *>(to) = tensor[i];
+    else if (element.isBF16())
+      *reinterpret_cast<uint16_t *>(to) = toBf16(tensor[i]);
     else
       *reinterpret_cast<int32_t *>(to) = int32_t(tensor[i]);
   }
@@ -261,11 +282,15 @@ RunResult KernelTest::run(Split split) {
   return buffers;
 }
 
-static Tensor readBuffer(const Buffer &buffer, Type element) {
+Tensor lns::test::readBuffer(const Buffer &buffer, Type element) {
   Tensor tensor;
   if (element.isF64()) {
     auto *data = reinterpret_cast<const double *>(buffer.data());
     tensor.assign(data, data + buffer.size() / sizeof(double));
+  } else if (element.isBF16()) {
+    auto *data = reinterpret_cast<const uint16_t *>(buffer.data());
+    for (size_t i = 0; i < buffer.size() / sizeof(uint16_t); ++i)
+      tensor.push_back(fromBf16(data[i]));
   } else {
     auto *data = reinterpret_cast<const float *>(buffer.data());
     tensor.assign(data, data + buffer.size() / sizeof(float));
@@ -288,16 +313,21 @@ static double relativeError(const Tensor &a, const Tensor &b) {
 }
 
 void KernelTest::check(const std::string &arguments, const std::string &body,
-                       double tolerance) {
+                       double tolerance, double bf16Tolerance) {
   ASSERT_NO_FATAL_FAILURE(parse(arguments, body));
   makeInputs();
   Tensors expected = inputs;
   auto expectedStates = states;
   auto function = *module->getOps<func::FuncOp>().begin();
   Block &block = function.getBody().front();
-  for (Operation &op : block.without_terminator())
+  for (Operation &op : block.without_terminator()) {
     ASSERT_TRUE(evaluate(&op, expected, expectedStates))
         << op.getName().getStringRef().str();
+    for (Value result : op.getResults())
+      if (getElementTypeOrSelf(result.getType()).isBF16())
+        for (double &x : expected[result])
+          x = fromBf16(toBf16(x));
+  }
 
   std::vector<std::string> levels;
   for (const char *level : {"native", "x86-64-v3", "x86-64-v2"})
@@ -314,7 +344,7 @@ void KernelTest::check(const std::string &arguments, const std::string &body,
             cast<RankedTensorType>(result.getType()).getElementType();
         EXPECT_LE(relativeError(readBuffer(*whole[nameOf(result)], element),
                                 expected.at(result)),
-                  tolerance)
+                  element.isBF16() ? bf16Tolerance : tolerance)
             << "result " << result.getResultNumber() << " of "
             << op.getName().getStringRef().str();
       }

@@ -68,9 +68,12 @@ protected:
   RunResult run(Split split);
   /// Random inputs, all levels that this processor has and all splits: results
   /// are within `tolerance` of the reference, in relation to their norm, and
-  /// have the same bits for all splits.
+  /// have the same bits for all splits. bf16 results are compared with the
+  /// rounded reference, within `bf16Tolerance`: an f32 error makes few elements
+  /// round the other way, so only a kernel that rounds twice, or other than to
+  /// nearest, is far.
   void check(const std::string &arguments, const std::string &body,
-             double tolerance = 1e-5);
+             double tolerance = 1e-5, double bf16Tolerance = 5e-4);
   /// Seconds of the fastest of several runs of launch number `launch`.
   double measure(size_t launch);
 
@@ -93,6 +96,12 @@ protected:
   /// Standard deviation of inputs.
   double deviation = 1.0;
 };
+
+/// The name of a value's buffer in a RunResult.
+std::string nameOf(mlir::Value value);
+
+/// The numbers in a buffer of floats.
+Tensor readBuffer(const Buffer &buffer, mlir::Type element);
 
 /// Whether this processor runs code of the level.
 bool hostHas(const std::string &level);

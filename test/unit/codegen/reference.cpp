@@ -35,7 +35,7 @@ public:
               GatedActivationOp, GatedActivationGradOp, ColumnDotOp,
               EmbeddingOp, EmbeddingGradOp, CrossEntropyOp, CrossEntropyGradOp,
               MeanOp, MeanGradOp, lns::ConstantOp, ClipFactorOp, AdamWOp,
-              AttentionOp, AttentionGradOp, ClusterOp>([&](auto op) {
+              AttentionOp, AttentionGradOp, CastOp, ClusterOp>([&](auto op) {
           eval(op);
           return true;
         })
@@ -61,6 +61,10 @@ private:
   void eval(AddOp op) {
     auto a = in(op.getA()), b = in(op.getB());
     fill(op.getResult(), [&](size_t i) { return a[i] + b[i]; });
+  }
+  void eval(CastOp op) {
+    auto a = in(op.getInput());
+    fill(op.getResult(), [&](size_t i) { return a[i]; });
   }
   void eval(ScaleOp op) {
     auto a = in(op.getInput());

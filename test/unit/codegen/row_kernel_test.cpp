@@ -11,19 +11,23 @@ using namespace lns::test;
 
 namespace {
 
-/// Widths around the vector width, its multiples and odd ones.
-class RowKernelWidths : public KernelTest,
-                        public testing::WithParamInterface<int> {
+/// Widths around the vector width, its multiples and odd ones, of f32 and bf16.
+class RowKernelWidths
+    : public KernelTest,
+      public testing::WithParamInterface<std::tuple<int, const char *>> {
 protected:
-  std::string x(const std::string &shape = "") {
-    return "tensor<2x5x" + std::to_string(GetParam()) + "xf32>";
+  std::string width() { return std::to_string(std::get<0>(GetParam())); }
+  std::string x() {
+    return "tensor<2x5x" + width() + "x" + std::get<1>(GetParam()) + ">";
   }
-  std::string g() { return "tensor<" + std::to_string(GetParam()) + "xf32>"; }
+  std::string g() { return "tensor<" + width() + "xf32>"; }
   const std::string r = "tensor<2x5xf32>";
 };
 
 INSTANTIATE_TEST_SUITE_P(Widths, RowKernelWidths,
-                         testing::Values(1, 7, 16, 17, 48, 90, 128, 341));
+                         testing::Combine(testing::Values(1, 7, 16, 17, 48, 90,
+                                                          128, 341),
+                                          testing::Values("f32", "bf16")));
 
 // Every elementwise and reducing row op as a kernel of its own.
 TEST_P(RowKernelWidths, SingleOps) {
@@ -68,8 +72,23 @@ TEST_P(RowKernelWidths, Activations) {
               " %y, %a, %b : " + x());
 }
 
+// To bf16 and back, of rows and of numbers per row; also where the rounded
+// value is used in the kernel that makes it.
+TEST_P(RowKernelWidths, Casts) {
+  std::string y = "tensor<2x5x" + width() + "xbf16>", q = "tensor<2x5xbf16>";
+  std::string z = "tensor<2x5x" + width() + "xf32>";
+  check("%a: " + x() + ", %r: " + r,
+        "%0 = lns.cast %a : " + x() + " to " + y + "\n%1 = lns.cast %0 : " + y +
+            " to " + z + "\n%2:2 = lns.cluster(%b = %a, %c = %r) : (" + x() +
+            ", " + r + ") -> (" + y + ", " + q + ") {\n%s = lns.cast %b : " +
+            x() + " to " + y + "\n%t = lns.row_scale %s, %c : " + y + ", " + r +
+            "\n%u = lns.cast %c : " + r + " to " + q +
+            "\nlns.yield %t, %u : " + y + ", " + q + "\n}");
+}
+
 // A residual that is stored, its norm's factor, and the norm itself: three
-// phases over one row.
+// phases over one row. The norm of a bf16 row is made of the stored residual,
+// so it is rounded twice: 2^-8 each.
 TEST_P(RowKernelWidths, NormCluster) {
   check("%x: " + x() + ", %f: " + x() + ", %g: " + g(),
         "%0:3 = lns.cluster(%a = %x, %b = %f, %w = %g) : (" + x() + ", " + x() +
@@ -78,7 +97,8 @@ TEST_P(RowKernelWidths, NormCluster) {
             "\n%t = lns.row_rstd %s eps(1.0e-6) : (" + x() + ") -> " + r +
             "\n%u = lns.scale_columns %s, %w scale(0.5) : " + x() + ", " + g() +
             "\n%v = lns.row_scale %u, %t : " + x() + ", " + r +
-            "\nlns.yield %s, %t, %v : " + x() + ", " + r + ", " + x() + "\n}");
+            "\nlns.yield %s, %t, %v : " + x() + ", " + r + ", " + x() + "\n}",
+        1e-5, 2.0 / 256);
   EXPECT_TRUE(lowering->getKernels()[0].isNorm);
 }
 
@@ -120,19 +140,23 @@ TEST_P(RowKernelWidths, ChainedReductions) {
 }
 
 class Rotations : public KernelTest,
-                  public testing::WithParamInterface<std::pair<int, int>> {};
+                  public testing::WithParamInterface<
+                      std::tuple<std::pair<int, int>, const char *>> {};
 
-INSTANTIATE_TEST_SUITE_P(Heads, Rotations,
-                         testing::Values(std::pair(1, 2), std::pair(3, 8),
-                                         std::pair(2, 24), std::pair(2, 32),
-                                         std::pair(3, 48), std::pair(1, 52),
-                                         std::pair(2, 64), std::pair(2, 80),
-                                         std::pair(1, 128)));
+INSTANTIATE_TEST_SUITE_P(
+    Heads, Rotations,
+    testing::Combine(testing::Values(std::pair(1, 2), std::pair(3, 8),
+                                     std::pair(2, 24), std::pair(2, 32),
+                                     std::pair(3, 48), std::pair(1, 52),
+                                     std::pair(2, 64), std::pair(2, 80),
+                                     std::pair(1, 128)),
+                     testing::Values("f32", "bf16")));
 
 // Alone, backwards, and in a cluster with a reduction over the rotated row.
 TEST_P(Rotations, AgreeWithTheReference) {
-  auto [heads, headDim] = GetParam();
-  std::string x = "tensor<2x5x" + std::to_string(heads * headDim) + "xf32>";
+  auto [heads, headDim] = std::get<0>(GetParam());
+  std::string x = "tensor<2x5x" + std::to_string(heads * headDim) + "x" +
+                  std::get<1>(GetParam()) + ">";
   std::string r = "tensor<2x5xf32>", d = std::to_string(headDim);
   check("%x: " + x + ", %f: " + r,
         "%0 = lns.rope %x head_dim(" + d + ") : " + x +
@@ -143,7 +167,8 @@ TEST_P(Rotations, AgreeWithTheReference) {
             "\n%t = lns.rope %s head_dim(" + d + ") : " + x +
             "\n%u = lns.row_dot %t, %a : (" + x + ", " + x + ") -> " + r +
             "\n%v = lns.row_scale %t, %u : " + x + ", " + r +
-            "\nlns.yield %s, %u, %v : " + x + ", " + r + ", " + x + "\n}");
+            "\nlns.yield %s, %u, %v : " + x + ", " + r + ", " + x + "\n}",
+        1e-5, 2.0 / 256);
 }
 
 using RowKernel = KernelTest;
@@ -212,6 +237,60 @@ TEST_F(RowKernel, AreSharedByStructure) {
   EXPECT_NE(launches[2].kernel, launches[4].kernel) << "another width";
   EXPECT_EQ(launches[1].floats[1], 0.7f);
   EXPECT_EQ(launches[3].items, 9u);
+}
+
+// But they do on element types.
+TEST_F(RowKernel, AreNotSharedByTypes) {
+  parse("%a: tensor<4x32xf32>, %b: tensor<4x32xbf16>, %g: tensor<32xf32>",
+        "%0 = lns.scale_columns %a, %g : tensor<4x32xf32>, tensor<32xf32>\n"
+        "%1 = lns.scale_columns %b, %g : tensor<4x32xbf16>, tensor<32xf32>\n"
+        "%2 = lns.scale_columns %1, %g : tensor<4x32xbf16>, tensor<32xf32>\n"
+        "%3 = lns.cast %a : tensor<4x32xf32> to tensor<4x32xbf16>\n"
+        "%4 = lns.cast %b : tensor<4x32xbf16> to tensor<4x32xf32>");
+  ASSERT_EQ(launches.size(), 5u);
+  EXPECT_NE(launches[0].kernel, launches[1].kernel);
+  EXPECT_EQ(launches[1].kernel, launches[2].kernel);
+  EXPECT_NE(launches[3].kernel, launches[4].kernel);
+}
+
+// Every upper half of an f32, with lower halves below, at and above the middle,
+// rounds as IEEE's nearest-even does, on every level; NaN stays NaN.
+TEST_F(RowKernel, RoundsToNearestEven) {
+  constexpr uint32_t kLower[] = {0, 1, 0x7fff, 0x8000, 0x8001, 0xffff};
+  parse("%x: tensor<65536x6xf32>",
+        "%0 = lns.cast %x : tensor<65536x6xf32> to tensor<65536x6xbf16>");
+  makeInputs();
+  std::vector<std::string> levels;
+  for (const char *level : {"x86-64-v2", "x86-64-v3", "x86-64-v4", "native"})
+    if (hostHas(level))
+      levels.push_back(level);
+  compile(levels);
+  for (auto [level, loaded] : llvm::zip(levels, codes)) {
+    SCOPED_TRACE(level);
+    code = loaded.get();
+    RunResult buffers = makeBuffers();
+    auto find = [&](const lns::cpu::KernelArgument &argument) {
+      return buffers[nameOf(argument.value)]->data();
+    };
+    auto *from = reinterpret_cast<uint32_t *>(find(launches[0].buffers[0]));
+    auto *to = reinterpret_cast<uint16_t *>(find(launches[0].buffers[1]));
+    for (uint32_t upper = 0; upper < 65536; ++upper)
+      for (size_t i = 0; i < 6; ++i)
+        from[upper * 6 + i] = upper << 16 | kLower[i];
+    launch(launches[0], Split::Whole, buffers);
+    unsigned wrong = 0;
+    for (size_t i = 0; i < 65536 * 6; ++i) {
+      llvm::APFloat number(llvm::APFloat::IEEEsingle(),
+                           llvm::APInt(32, from[i]));
+      bool isNaN = number.isNaN(), lossy;
+      number.convert(llvm::APFloat::BFloat(),
+                     llvm::APFloat::rmNearestTiesToEven, &lossy);
+      llvm::APFloat result(llvm::APFloat::BFloat(), llvm::APInt(16, to[i]));
+      wrong += isNaN ? !result.isNaN()
+                     : to[i] != number.bitcastToAPInt().getZExtValue();
+    }
+    EXPECT_EQ(wrong, 0u);
+  }
 }
 
 } // namespace
