@@ -275,10 +275,16 @@ Value CodeBuilder::extend(Value narrow) {
       *this, loc, withElement(narrow.getType(), getI16Type()), narrow);
   bits = arith::ExtUIOp::create(*this, loc, ints, bits);
   bits = arith::ShLIOp::create(*this, loc, bits, integer(*this, 16, ints));
-  return arith::BitcastOp::create(*this, loc, type, bits);
+  Value wide = arith::BitcastOp::create(*this, loc, type, bits);
+  narrowOf[wide] = narrow;
+  return wide;
 }
 
+Value CodeBuilder::rounded(Value x) { return extend(round(x)); }
+
 Value CodeBuilder::round(Value wide) {
+  if (Value narrow = narrowOf.lookup(wide))
+    return narrow;
   Type ints = integerLike(wide.getType());
   auto c = [&](int64_t value) { return integer(*this, value, ints); };
   Value bits = arith::BitcastOp::create(*this, loc, ints, wide);

@@ -25,6 +25,7 @@
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/BuiltinTypes.h"
 #include "mlir/IR/Value.h"
+#include "llvm/ADT/DenseMap.h"
 
 namespace lns::cpu {
 
@@ -83,6 +84,8 @@ public:
   Value sigmoid(Value x);
   Value toDouble(Value x);
   Value toFloat(Value x);
+  /// The nearest bf16 number, as f32; storing it rounds no more.
+  Value rounded(Value x);
 
   // Vectors.
   Value broadcast(Value scalar, int64_t lanes = kLanes);
@@ -130,6 +133,8 @@ private:
   Value extend(Value narrow);
   /// The nearest bf16, the even one of two; NaN stays NaN.
   Value round(Value wide);
+  /// What `extend` made wide: `round` gives it back.
+  llvm::DenseMap<Value, Value> narrowOf;
   Value literal(double value, mlir::Type like);
   Value combineHalves(Value vector,
                       llvm::function_ref<Value(Value, Value)> combine);

@@ -17,8 +17,9 @@
 // is stored in the first phase that has what it needs, and later phases read it
 // back.
 //
-// All of it is f32: bf16 values are rounded where they are stored, not where an
-// op of the cluster makes them for another.
+// All of it is f32. A bf16 value that is an output is rounded when it is
+// computed and used as it is stored, so that a row's statistics are those of
+// the row that other kernels read; one that stays inside is not rounded.
 //
 // A rotation reads two columns half a head apart. With one inside, the loop
 // goes over heads and half heads, and both columns are evaluated together.
@@ -122,7 +123,7 @@ private:
     for (Operation *op : program.ops)
       if (!isReduction(op) && program.isRowScalar(op->getResult(0)) &&
           phaseOf(op->getResult(0)) == phase)
-        rowScalars[op->getResult(0)] = scalarOp(op);
+        rowScalars[op->getResult(0)] = asStored(op->getResult(0), scalarOp(op));
     for (auto &[value, buffer] : outputBuffers)
       if (program.isRowScalar(value) && phaseOf(value) == phase)
         b.store(rowScalars[value], buffer, row);
@@ -290,9 +291,17 @@ private:
     else if (Value buffer = inputBuffers.lookup(value))
       result = b.loadVector(buffer, {row, c.index}, c.lanes);
     else
-      result = columnOp(cast<OpResult>(value), c);
+      result = asStored(value, columnOp(cast<OpResult>(value), c));
     c.known[value] = result;
     return result;
+  }
+
+  /// `computed`, rounded if `value` is an output of bf16.
+  Value asStored(Value value, Value computed) {
+    for (auto &[output, buffer] : outputBuffers)
+      if (output == value && elementOf(value).isBF16())
+        return b.rounded(computed);
+    return computed;
   }
 
   Value factor(Value value, Column &c) {
@@ -415,8 +424,9 @@ private:
     Value grad = column(op.getGrad(), c), gate = column(op.getGate(), c),
           up = column(op.getUp(), c);
     Activated a = activate(op.getActivation(), gate, c);
-    c.known[op.getGateGrad()] = b.mul(b.mul(grad, up), slope(a, c));
-    c.known[op.getUpGrad()] = b.mul(grad, a.value);
+    c.known[op.getGateGrad()] =
+        asStored(op.getGateGrad(), b.mul(b.mul(grad, up), slope(a, c)));
+    c.known[op.getUpGrad()] = asStored(op.getUpGrad(), b.mul(grad, a.value));
     return c.known[wanted];
   }
 

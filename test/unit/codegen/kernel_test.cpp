@@ -26,13 +26,6 @@ using namespace lns::test;
 static constexpr size_t kGuardBytes = 256;
 static constexpr char kGuard = 0x5a;
 
-static uint16_t toBf16(double value) {
-  llvm::APFloat number(value);
-  bool lossy;
-  number.convert(llvm::APFloat::BFloat(), llvm::APFloat::rmNearestTiesToEven,
-                 &lossy);
-  return static_cast<uint16_t>(number.bitcastToAPInt().getZExtValue());
-}
 static double fromBf16(uint16_t bits) {
   uint32_t wide = uint32_t(bits) << 16;
   float value;
@@ -137,7 +130,7 @@ void KernelTest::makeInputs() {
       // The reference starts from the numbers that the buffer holds.
       if (type.getElementType().isBF16())
         for (double &x : tensor)
-          x = fromBf16(toBf16(x));
+          x = roundToBf16(x);
     }
   }
   for (auto parameter : module->getOps<ParameterOp>()) {
@@ -189,7 +182,7 @@ static std::shared_ptr<Buffer> makeBuffer(const Tensor &tensor, Type element) {
     else if (element.isF64())
       *reinterpret_cast<double *>(to) = tensor[i];
     else if (element.isBF16())
-      *reinterpret_cast<uint16_t *>(to) = toBf16(tensor[i]);
+      *reinterpret_cast<uint16_t *>(to) = bitsOfBf16(tensor[i]);
     else
       *reinterpret_cast<int32_t *>(to) = int32_t(tensor[i]);
   }
@@ -326,7 +319,7 @@ void KernelTest::check(const std::string &arguments, const std::string &body,
     for (Value result : op.getResults())
       if (getElementTypeOrSelf(result.getType()).isBF16())
         for (double &x : expected[result])
-          x = fromBf16(toBf16(x));
+          x = roundToBf16(x);
   }
 
   std::vector<std::string> levels;

@@ -14,6 +14,20 @@ using namespace mlir;
 using namespace lns;
 using namespace lns::test;
 
+static llvm::APFloat toBf16(double value) {
+  llvm::APFloat number(value);
+  bool lossy;
+  number.convert(llvm::APFloat::BFloat(), llvm::APFloat::rmNearestTiesToEven,
+                 &lossy);
+  return number;
+}
+double lns::test::roundToBf16(double value) {
+  return toBf16(value).convertToDouble();
+}
+uint16_t lns::test::bitsOfBf16(double value) {
+  return static_cast<uint16_t>(toBf16(value).bitcastToAPInt().getZExtValue());
+}
+
 namespace {
 
 RankedTensorType typeOf(Value value) {
@@ -55,6 +69,12 @@ private:
     for (size_t i = 0; i < tensor.size(); ++i)
       tensor[i] = f(i);
     values[result] = std::move(tensor);
+  }
+  /// Rounds the tensor to bf16 if that is its type.
+  void roundBf16(Value value) {
+    if (typeOf(value).getElementType().isBF16())
+      for (double &x : values.at(value))
+        x = roundToBf16(x);
   }
   static double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
 
@@ -323,8 +343,13 @@ private:
       Tensor copy = in(operand);
       values[argument] = copy;
     }
-    for (Operation &inner : body.without_terminator())
+    // What leaves the kernel is rounded where it is made.
+    for (Operation &inner : body.without_terminator()) {
       run(&inner);
+      for (Value result : inner.getResults())
+        if (llvm::is_contained(body.getTerminator()->getOperands(), result))
+          roundBf16(result);
+    }
     for (auto [result, yielded] :
          llvm::zip(op->getResults(), body.getTerminator()->getOperands())) {
       Tensor copy = in(yielded);

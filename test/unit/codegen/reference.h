@@ -23,6 +23,10 @@ namespace lns::test {
 using Tensor = std::vector<double>; ///< row-major; tokens are whole numbers
 using Tensors = llvm::DenseMap<mlir::Value, Tensor>;
 
+/// The nearest bf16 number, and its bits.
+double roundToBf16(double value);
+uint16_t bitsOfBf16(double value);
+
 /// A parameter and its moments.
 struct OptimizerState {
   Tensor parameter, expAvg, expAvgSq;
