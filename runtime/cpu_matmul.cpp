@@ -30,6 +30,16 @@ static const GemmKernels *chooseKernels([[maybe_unused]] const char *cpuLevel) {
   return &kGemmGeneric;
 }
 
+/// Those for mixed products: the same, which see rounded operands as f32,
+/// unless the processor multiplies pairs of bf16.
+static const GemmKernels *chooseMixed(const GemmKernels *plain) {
+#if defined(__x86_64__)
+  if (plain == &kGemmAvx512 && cpuHasFeature("avx512bf16"))
+    return &kGemmAvx512Bf16;
+#endif
+  return plain;
+}
+
 Error CpuMatmul::create(const char *backend, const char *cpuLevel,
                         ThreadPool &threads) {
   pool = &threads;
@@ -38,33 +48,29 @@ Error CpuMatmul::create(const char *backend, const char *cpuLevel,
     place = "LNSRT_MATMUL";
     backend = std::getenv(place);
   }
-  if (!backend || std::string_view(backend) == "builtin")
+  bool withoutBf16 = backend && std::string_view(backend) == "builtin-f32";
+  if (!backend || withoutBf16 || std::string_view(backend) == "builtin")
     kind = MatmulBackend::Builtin;
   else if (std::string_view(backend) == "onednn")
     kind = MatmulBackend::OneDnn;
   else
     return makeError(LNSRT_INVALID_ARGUMENT, place, "unknown matmul '", backend,
-                     "', expected 'builtin' or 'onednn'");
+                     "', expected 'builtin', 'builtin-f32' or 'onednn'");
   kernels = chooseKernels(cpuLevel);
-  title = kernels->name;
+  mixed = withoutBf16 ? kernels : chooseMixed(kernels);
+  title = mixed->name;
   if (kind == MatmulBackend::OneDnn)
-    title = "onednn (gain: " + title + ")";
-  // The same for all, so that a plan can say what a session takes.
-  if (builtinWorkspaceBytes(*kernels) > kMatmulWorkspaceBytes)
-    return makeError(LNSRT_INTERNAL, kernels->name, "a workspace of ",
-                     builtinWorkspaceBytes(*kernels), " bytes, plans count on ",
-                     kMatmulWorkspaceBytes);
+    title = "onednn (bf16, gain: " + title + ")";
   return PageMemory::allocate(kMatmulWorkspaceBytes, "matmul", workspace);
 }
 
 Error CpuMatmul::run(const MatmulShape &shape, const void *a, const void *b,
                      void *c, const float *gain) {
-  const auto *left = static_cast<const float *>(a);
-  const auto *right = static_cast<const float *>(b);
-  auto *result = static_cast<float *>(c);
-  if (kind == MatmulBackend::OneDnn && !gain)
-    return oneDnnMatmul(shape, left, right, result, *pool);
-  builtinMatmul(*kernels, shape, left, right, result, gain,
-                reinterpret_cast<float *>(workspace.data()), *pool);
+  if (kind == MatmulBackend::OneDnn && !gain && !shape.isMixed())
+    return oneDnnMatmul(shape, static_cast<const float *>(a),
+                        static_cast<const float *>(b), static_cast<float *>(c),
+                        *pool);
+  builtinMatmul(shape.isMixed() ? *mixed : *kernels, shape, a, b, c, gain,
+                workspace.data(), *pool);
   return nullptr;
 }

@@ -25,6 +25,8 @@
 
 namespace lns {
 
+enum class MatmulType : uint8_t { F32, Bf16 };
+
 /// c[m,n] = alpha * op(a) op(b diag(gain)) + beta * c, as plan.fbs defines it.
 /// gain is an operand of `run`.
 struct MatmulShape {
@@ -35,32 +37,45 @@ struct MatmulShape {
   bool transB = false;
   float alpha = 1.0f;
   float beta = 0.0f;
+  MatmulType typeA = MatmulType::F32;
+  MatmulType typeB = MatmulType::F32;
+  MatmulType typeC = MatmulType::F32;
+
+  /// Operands are multiplied as bf16.
+  bool isMixed() const {
+    return typeA == MatmulType::Bf16 || typeB == MatmulType::Bf16;
+  }
 };
 
 enum class MatmulBackend { Builtin, OneDnn };
 
 class CpuMatmul {
 public:
-  /// `backend` is "builtin", "onednn" or null for the environment variable
-  /// LNSRT_MATMUL and then the builtin one. `cpuLevel` bounds the instructions
-  /// of the builtin one: a session on x86-64-v3 is the same everywhere.
+  /// `backend` is "builtin", "builtin-f32" (no instructions for bf16), "onednn"
+  /// or null for the environment variable LNSRT_MATMUL and then the builtin
+  /// one. `cpuLevel` bounds the instructions of the builtin one: a session on
+  /// x86-64-v3 is the same everywhere. With x86-64-v4 or more, instructions for
+  /// bf16 are used where there are any.
   Error create(const char *backend, const char *cpuLevel, ThreadPool &pool);
 
   /// Computes one product. Operands are dense; c does not overlap a, b or gain.
-  /// oneDNN knows no gain: the builtin code computes the products with one.
+  /// oneDNN's products are of f32 and without a gain: the builtin code computes
+  /// all others.
   Error run(const MatmulShape &shape, const void *a, const void *b, void *c,
             const float *gain = nullptr);
 
   MatmulBackend backend() const { return kind; }
   /// What computes the products: "builtin avx512",
-  /// "onednn (gain: builtin avx512)", ...
+  /// "onednn (bf16, gain: builtin avx512+bf16)", ...
   const char *name() const { return title.c_str(); }
-  /// Memory that `create` allocated.
+  /// Memory that `create` allocated: the same for all, so that a plan can say
+  /// what a session takes.
   uint64_t workspaceBytes() const { return workspace.size(); }
 
 private:
   MatmulBackend kind = MatmulBackend::Builtin;
-  const GemmKernels *kernels = nullptr;
+  const GemmKernels *kernels = nullptr; ///< of products that are all f32
+  const GemmKernels *mixed = nullptr;   ///< of the others
   std::string title;
   PageMemory workspace;
   ThreadPool *pool = nullptr;
@@ -72,11 +87,10 @@ Error oneDnnMatmul(const MatmulShape &shape, const float *a, const float *b,
                    float *c, ThreadPool &pool);
 
 /// The builtin backend. `gain` may be null. `workspace` has at least
-/// builtinWorkspaceBytes(kernels), which is at most kMatmulWorkspaceBytes.
+/// kMatmulWorkspaceBytes.
 void builtinMatmul(const GemmKernels &kernels, const MatmulShape &shape,
-                   const float *a, const float *b, float *c, const float *gain,
-                   float *workspace, ThreadPool &pool);
-uint64_t builtinWorkspaceBytes(const GemmKernels &kernels);
+                   const void *a, const void *b, void *c, const float *gain,
+                   unsigned char *workspace, ThreadPool &pool);
 
 } // namespace lns
 

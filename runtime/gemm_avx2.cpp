@@ -10,7 +10,8 @@
 #define LNS_GEMM_LANES 8
 #define LNS_GEMM_ROWS 6
 #define LNS_GEMM_VECTORS 2
+#define LNS_GEMM_PAIRS 0
 #include "runtime/gemm_kernel.inc"
 
-const lns::GemmKernels lns::kGemmAvx2 = {"builtin avx2", kRows, kColumns,
-                                         packA,          packB, multiply};
+const lns::GemmKernels lns::kGemmAvx2 = {
+    "builtin avx2", kRows, kColumns, kGroup, packA, packB, multiply};

@@ -11,7 +11,8 @@
 #define LNS_GEMM_LANES 16
 #define LNS_GEMM_ROWS 14
 #define LNS_GEMM_VECTORS 2
+#define LNS_GEMM_PAIRS 0
 #include "runtime/gemm_kernel.inc"
 
 const lns::GemmKernels lns::kGemmAvx512 = {
-    "builtin avx512", kRows, kColumns, packA, packB, multiply};
+    "builtin avx512", kRows, kColumns, kGroup, packA, packB, multiply};

@@ -10,7 +10,8 @@
 #define LNS_GEMM_LANES 4
 #define LNS_GEMM_ROWS 4
 #define LNS_GEMM_VECTORS 2
+#define LNS_GEMM_PAIRS 0
 #include "runtime/gemm_kernel.inc"
 
 const lns::GemmKernels lns::kGemmGeneric = {
-    "builtin generic", kRows, kColumns, packA, packB, multiply};
+    "builtin generic", kRows, kColumns, kGroup, packA, packB, multiply};

@@ -142,8 +142,10 @@ typedef struct lnsrt_session_options {
   const char *cpu_level; ///< NULL: the best level in the plan that the
                          ///< processor has; else exactly this one, e.g.
                          ///< "x86-64-v3"
-  const char *matmul;    ///< "builtin" or "onednn" (which leaves products with
-                         ///< a gain to the builtin code); NULL: what the
+  const char *matmul;    ///< "builtin"; "builtin-f32": the same, but products
+                         ///< in bf16 without the processor's instructions for
+                         ///< it; "onednn": leaves products in bf16 or with a
+                         ///< gain to the builtin code; NULL: what the
                          ///< environment variable LNSRT_MATMUL says, else
                          ///< "builtin"
 } lnsrt_session_options;
@@ -163,8 +165,8 @@ LNSRT_API uint32_t lnsrt_session_threads(const lnsrt_session *session);
 /// What the session has allocated: the sizes of the blocks that it owns.
 LNSRT_API lnsrt_error *lnsrt_session_memory(const lnsrt_session *session,
                                             lnsrt_memory *memory);
-/// What computes the matrix products, e.g. "builtin avx512" or "onednn
-/// (gain: builtin avx512)".
+/// What computes the matrix products, e.g. "builtin avx512+bf16" (with
+/// instructions for bf16) or "onednn (bf16, gain: builtin avx2)".
 LNSRT_API const char *lnsrt_session_matmul(const lnsrt_session *session);
 
 /// Fills every parameter from its initializer with Philox4x32-10 keyed by

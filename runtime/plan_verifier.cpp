@@ -377,9 +377,6 @@ Error PlanVerifier::checkMatmul(const plan::Matmul &matmul,
     if (overlap(*matmul.c(), *matmul.gain()))
       return bad("'", name, "' in '", entry, "' writes over its own gain");
   }
-  if (matmul.dtype_a() != DType::f32 || matmul.dtype_b() != DType::f32)
-    return bad("'", name, "' in '", entry,
-               "' has bf16 operands, which this runtime cannot multiply");
   if (Error error = checkBuffer(*matmul.a(), name, entry))
     return error;
   if (Error error = checkBuffer(*matmul.b(), name, entry))

@@ -75,6 +75,10 @@ void lnsrt_session::fillMemory(lnsrt_memory &memory) const {
                  memory.matmul + memory.scratch;
 }
 
+static MatmulType matmulType(plan::DType type) {
+  return type == plan::DType::bf16 ? MatmulType::Bf16 : MatmulType::F32;
+}
+
 void lnsrt_session::resolve(Entry which, const plan::EntryPoint &entry) {
   ResolvedEntry &resolved = entries[size_t(which)];
   resolved.present = true;
@@ -101,10 +105,16 @@ void lnsrt_session::resolve(Entry which, const plan::EntryPoint &entry) {
       out.items = int64_t(launch->items());
     } else if (const plan::Matmul *matmul = command->body_as_Matmul()) {
       out.group = "matmul";
-      out.shape = {int64_t(matmul->m()), int64_t(matmul->n()),
-                   int64_t(matmul->k()), matmul->trans_a(),
-                   matmul->trans_b(),    matmul->alpha(),
-                   matmul->beta()};
+      out.shape = {int64_t(matmul->m()),
+                   int64_t(matmul->n()),
+                   int64_t(matmul->k()),
+                   matmul->trans_a(),
+                   matmul->trans_b(),
+                   matmul->alpha(),
+                   matmul->beta(),
+                   matmulType(matmul->dtype_a()),
+                   matmulType(matmul->dtype_b()),
+                   matmulType(matmul->dtype_c())};
       out.a = address(*matmul->a());
       out.b = address(*matmul->b());
       out.c = address(*matmul->c());

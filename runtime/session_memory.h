@@ -20,9 +20,10 @@ namespace lns {
 
 inline constexpr uint32_t kMaxThreads = 1024;
 
-/// Packed operands of the matrix product that is being computed. A backend that
-/// needs less gets as much; none may need more.
-inline constexpr uint64_t kMatmulWorkspaceBytes = uint64_t(4) << 20;
+/// Packed operands of the matrix product that is being computed, and its sums
+/// when the result is bf16. A backend that needs less gets as much; none may
+/// need more.
+inline constexpr uint64_t kMatmulWorkspaceBytes = uint64_t(6) << 20;
 
 /// What a plan says about memory, in bytes.
 struct MemoryFacts {

@@ -199,14 +199,22 @@ TEST(Allocation, NoneInLargeProducts) {
   ASSERT_EQ(pool.start(3), nullptr);
   ASSERT_EQ(matmul.create("builtin", "", pool), nullptr);
   std::vector<float> a(1100 * 700, 1.0f), b(700 * 1300, 1.0f), c(1100 * 1300);
+  std::vector<float> gain(1300, 1.0f);
+  std::vector<uint16_t> half(1100 * 700, 0x3f80), rounded(1100 * 1300);
   bool good = true;
   long before = allocations;
   for (int round = 0; round < 3; ++round)
-    for (bool transposed : {false, true})
-      good &= !matmul.run({1100, 1300, 700, transposed, transposed}, a.data(),
-                          b.data(), c.data());
+    for (bool transposed : {false, true}) {
+      lns::MatmulShape shape = {1100, 1300, 700, transposed, transposed};
+      good &= !matmul.run(shape, a.data(), b.data(), c.data());
+      shape.typeA = shape.typeC = lns::MatmulType::Bf16;
+      good &= !matmul.run(shape, half.data(), b.data(), rounded.data(),
+                          gain.data());
+    }
   EXPECT_EQ(allocations - before, 0);
   EXPECT_TRUE(good);
   EXPECT_EQ(c.front(), 700.0f);
   EXPECT_EQ(c.back(), 700.0f);
+  EXPECT_EQ(rounded.front(), 0x442f); // 700; eight bits suffice
+  EXPECT_EQ(rounded.back(), 0x442f);
 }

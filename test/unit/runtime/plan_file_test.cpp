@@ -198,9 +198,9 @@ TEST(PlanFile, Info) {
   EXPECT_EQ(info.parameters, 2 * kVocabulary * kWidth);
   EXPECT_EQ(info.arena_bytes, 576u);
   EXPECT_EQ(info.activation_bytes, 96u);
-  // The constants, 4 MiB for products, a page of scratch.
+  // The constants, 6 MiB for products, a page of scratch.
   EXPECT_EQ(info.session_bytes,
-            4 * kParameterBytes + 576 + 320 + 64 + (4 << 20) + 4096);
+            4 * kParameterBytes + 576 + 320 + 64 + (6 << 20) + 4096);
   EXPECT_EQ(info.flops_per_step, 100u);
   EXPECT_STREQ(info.model_name, "toy");
   EXPECT_STREQ(info.compiler, "test");
@@ -232,10 +232,10 @@ TEST(PlanFile, Memory) {
   EXPECT_EQ(memory->workspace, 576u - 96);
   EXPECT_EQ(memory->io, 320u);
   EXPECT_EQ(memory->constants, 64u);
-  EXPECT_EQ(memory->matmul, 4u << 20);
+  EXPECT_EQ(memory->matmul, 6u << 20);
   EXPECT_EQ(memory->scratch, 3u * 4096);
   EXPECT_EQ(memory->total,
-            4 * kParameterBytes + 576 + 320 + 64 + (4 << 20) + 3 * 4096);
+            4 * kParameterBytes + 576 + 320 + 64 + (6 << 20) + 3 * 4096);
   auto many = plan->memory(1025);
   ASSERT_FALSE(many);
   EXPECT_STREQ(many.status().message(),
@@ -259,10 +259,10 @@ TEST(PlanFile, Json) {
         "\xc3\xa9"
         R"(","compiler":"test","norm_scheme":"lns","batch":2,"sequence":3,)"
         R"("vocabulary":5,"layers":1,"parameters":40,"arena_bytes":576,)"
-        R"("activation_bytes":96,"session_bytes":4200384,"flops_per_step":100,)"
+        R"("activation_bytes":96,"session_bytes":6297536,"flops_per_step":100,)"
         R"("memory":{"parameters":256,"gradients":256,"optimizer":512,)"
         R"("activations":96,"workspace":480,"io":320,"constants":64,)"
-        R"("matmul":4194304,"scratch_per_thread":4096},)"
+        R"("matmul":6291456,"scratch_per_thread":4096},)"
         R"("cpu_levels":["x86-64"],)",
         R"("train_step":{"commands":9,"matmuls":3,"bf16_matmuls":0,)"
         R"("gain_matmuls":1,"flops":100,"arena_bytes":576})",

@@ -311,13 +311,6 @@ static const Case kMatmuls[] = {
        p.matmul("head").beta = 1;
      },
      "'head' in 'train_step' adds to a bf16 c; with beta 1 it must be f32"},
-    {"MatmulOfBf16",
-     [](TestPlan &p) {
-       p.matmul("head").dtype_a = DType::bf16;
-       *p.matmul("head").a = BufferRef(0, 48, Segment::arena);
-     },
-     "'head' in 'train_step' has bf16 operands, which this runtime cannot "
-     "multiply"},
     {"MatmulGainOfRows",
      [](TestPlan &p) {
        p.matmul("head").gain =

@@ -138,6 +138,49 @@ TEST(Session, ProductsScaleAndAccumulate) {
   }
 }
 
+// hidden' = hidden I in bf16; logits = hidden' head^T, f32 from both types.
+TEST(Session, MixedProducts) {
+  for (const char *matmul : {"builtin", "builtin-f32", "onednn"}) {
+    TestPlan source;
+    for (uint32_t i = 0; i < kWidth; ++i)
+      for (uint32_t j = 0; j < kWidth; ++j) {
+        uint16_t one = i == j ? 0x3f80 : 0;
+        std::memcpy(&source.constants[2 * (i * kWidth + j)], &one, 2);
+      }
+    auto &commands = source.entry("logits").commands;
+    plan::MatmulT &head = *commands[1]->body.AsMatmul();
+    plan::BufferRef rounded(256, kRows * kWidth * 2, plan::Segment::arena);
+    plan::MatmulT round = head;
+    round.n = kWidth;
+    round.trans_b = false;
+    *round.b =
+        plan::BufferRef(0, kWidth * kWidth * 2, plan::Segment::constants);
+    *round.c = rounded;
+    round.dtype_b = round.dtype_c = plan::DType::bf16;
+    *head.a = rounded;
+    head.dtype_a = plan::DType::bf16;
+    auto command = std::make_unique<plan::CommandT>();
+    command->name = "round";
+    command->body.Set(std::move(round));
+    commands.insert(commands.begin() + 1, std::move(command));
+
+    Running run = start(2, matmul, source);
+    ASSERT_TRUE(run.session.init(3));
+    std::vector<float> table = run.read(LNSRT_PARAMETER, 0);
+    std::vector<float> weight = run.read(LNSRT_PARAMETER, 1);
+    for (auto *values : {&table, &weight})
+      for (float &value : *values) {
+        // The nearest number of eight bits: none of these is a tie.
+        int exponent = 0;
+        double mantissa = std::frexp(double(value), &exponent);
+        value = float(std::ldexp(std::nearbyint(mantissa * 256), exponent - 8));
+      }
+    std::vector<float> logits(kRows * kVocabulary);
+    ASSERT_TRUE(run.session.logits(kTokens, logits.data()));
+    expectNear(logits, Reference(table, weight).logits);
+  }
+}
+
 TEST(Session, TrainStepIsGradsThenApply) {
   Running one = start(), two = start();
   ASSERT_TRUE(one.session.init(3));
@@ -375,8 +418,9 @@ TEST(Session, OptionsThatMakeNoSense) {
          "unknown device 'tpu'; this build has: cpu");
   expect([](Options &o) { o.threads = 1025; }, LNSRT_INVALID_ARGUMENT,
          "1025 threads, at most 1024 are possible");
-  expect([](Options &o) { o.matmul = "blas"; }, LNSRT_INVALID_ARGUMENT,
-         "unknown matmul 'blas', expected 'builtin' or 'onednn'");
+  expect(
+      [](Options &o) { o.matmul = "blas"; }, LNSRT_INVALID_ARGUMENT,
+      "unknown matmul 'blas', expected 'builtin', 'builtin-f32' or 'onednn'");
 }
 
 // Sizes are right in themselves, but no machine has that much.
