@@ -14,6 +14,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "passes/Cluster.h"
 #include "dialect/LnsDialect.h"
 #include "dialect/LnsOps.h"
 #include "passes/Loss.h"
@@ -59,26 +60,27 @@ std::optional<RowSpace> getRowSpace(Operation *op) {
                   full.getShape().back()};
 }
 
-/// Computing these again is cheaper than writing and reading the result: each
-/// costs one multiplication or addition per element.
-bool isCheap(Operation *op) {
+} // namespace
+
+/// Each costs one multiplication or addition per element.
+bool lns::isCheapRowOp(Operation *op) {
   return isa<RowScaleOp, ScaleColumnsOp, ScaleOp, AddBiasOp>(op);
 }
 
-/// Gives every row op that reads a cheap op a clone of its own. Where a reader
-/// is no row op (a matmul, attention), the tensor is in memory anyway, and all
-/// share the original: a clone would read the op's input, which then would have
-/// to be kept.
-void cloneCheapOps(Block &block) {
+bool lns::canShareKernel(OpOperand &use) {
+  return isRowOp(use.getOwner()) && !isSharedByRows(use) &&
+         getRowSpace(use.getOwner()) == getRowSpace(use.get().getDefiningOp());
+}
+
+void lns::cloneCheapRowOps(Block &block) {
   // Backwards, so that chains of cheap ops are cloned from their ends.
   for (Operation &op : llvm::make_early_inc_range(llvm::reverse(block))) {
-    if (!isRowOp(&op) || !isCheap(&op))
+    if (!isRowOp(&op) || !isCheapRowOp(&op))
       continue;
     SmallVector<OpOperand *> rowUses;
     bool otherUses = false;
     for (OpOperand &use : op.getUses()) {
-      if (isRowOp(use.getOwner()) && !isSharedByRows(use) &&
-          getRowSpace(use.getOwner()) == getRowSpace(&op))
+      if (canShareKernel(use))
         rowUses.push_back(&use);
       else
         otherUses = true;
@@ -100,6 +102,8 @@ void cloneCheapOps(Block &block) {
       op.erase();
   }
 }
+
+namespace {
 
 /// A block's ops, contracted into groups. The contracted graph is kept free of
 /// cycles, and `position` in one of its topological orders bounds every search.
@@ -190,7 +194,7 @@ public:
 
 private:
   static bool followsReader(Operation *op) {
-    return (isCheap(op) || isa<RowRstdGradOp>(op)) &&
+    return (isCheapRowOp(op) || isa<RowRstdGradOp>(op)) &&
            llvm::any_of(op->getUsers(), isRowOp);
   }
 
@@ -211,8 +215,8 @@ private:
     if (behindLoss.contains(ops[first]) != behindLoss.contains(ops[second]))
       return;
     std::optional<RowSpace> space = unify(a, b);
-    if (!space || sharesAcross(a, b) || reachesThroughOthers(a, b) ||
-        reachesThroughOthers(b, a))
+    if (!space || sharesAcross(a, b) || changesSums(a, b) ||
+        reachesThroughOthers(a, b) || reachesThroughOthers(b, a))
       return;
     merge(a, b);
     spaces[b] = space;
@@ -259,6 +263,23 @@ private:
       unsigned from = group[edge.first], to = group[edge.second];
       return (from == a && to == b) || (from == b && to == a);
     });
+  }
+
+  /// Whether a row of a forward pass would be summed up in another order than
+  /// in a kernel without the other group: kernels with rotations go through a
+  /// row by heads, those with activations in other strides. A sum that is
+  /// computed again, among other neighbours, must come out the same.
+  bool changesSums(unsigned a, unsigned b) {
+    auto has = [&](unsigned g, auto predicate) {
+      return llvm::any_of(
+          members[g], [&](unsigned member) { return predicate(ops[member]); });
+    };
+    auto sums = [](Operation *op) { return isa<RowRstdOp, CenterRowsOp>(op); };
+    auto orders = [](Operation *op) {
+      return isa<RopeOp, ActivationOp, ActivationGradOp, GatedActivationOp,
+                 GatedActivationGradOp>(op);
+    };
+    return (has(a, sums) && has(b, orders)) || (has(b, sums) && has(a, orders));
   }
 
   /// Kahn's algorithm; of the groups that are ready, the one whose last member
@@ -384,7 +405,7 @@ struct ClusterPass : lns::impl::ClusterBase<ClusterPass> {
     if (function.isExternal() || !function.getBody().hasOneBlock())
       return;
     Block &block = function.getBody().front();
-    cloneCheapOps(block);
+    cloneCheapRowOps(block);
     Grouping grouping(block);
     grouping.run();
     SmallVector<SmallVector<Operation *>> groups = grouping.getOrderedGroups();

@@ -15,6 +15,7 @@
 
 #include "mlir/IR/Block.h"
 #include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/Location.h"
 #include "mlir/IR/Operation.h"
 
 namespace lns {
@@ -29,6 +30,17 @@ inline mlir::Operation *findLoss(mlir::Block &block) {
       terminator->getOperand(0).getType());
   return type && type.getRank() == 0 ? terminator->getOperand(0).getDefiningOp()
                                      : nullptr;
+}
+
+/// For what is computed again: "layers.3.mlp.act" ->
+/// "layers.3.mlp.act.recomputed".
+inline mlir::Location getRecomputedLocation(mlir::Location location) {
+  auto named = llvm::dyn_cast<mlir::NameLoc>(location);
+  if (!named)
+    return location;
+  auto name = mlir::StringAttr::get(location.getContext(),
+                                    named.getName().str() + ".recomputed");
+  return mlir::NameLoc::get(name, named.getChildLoc());
 }
 
 } // namespace lns

@@ -371,6 +371,48 @@ def VerifyTrain : Pass<"lns-verify-train", "::mlir::ModuleOp"> {
   }];
 }
 
+def Recompute : Pass<"lns-recompute", "::mlir::ModuleOp"> {
+  let summary = "Compute again what the budget leaves no room to keep";
+  let description = [{
+    Where a function's arena would be more than the budget leaves, values that live
+    from the forward to the backward pass are computed again just before their
+    first reader behind the loss, once each. Those go first that free most bytes
+    for the time they cost (CostOpInterface): row ops, then attention and
+    matmuls, up to whole blocks from the residual stream. Numbers are the same
+    bits as without a budget.
+
+    Does not fire where the arena fits; nor on ops that read or write anything
+    but their operands, nor on those whose operands include a `lns.get` that is
+    written before the place of the second computation.
+
+    Every proposal is clustered and planned on a copy, so the arena is that of
+    the plan. Remarks in category `lns-memory` say which ops, and how much
+    memory and computation that is.
+
+    `budget-bytes` is what a session may allocate, `reserved-bytes` what it
+    allocates beside its arena. Errors: a budget that cannot be met; the error
+    says the smallest that can.
+
+    ```mlir
+    %m = lns.gated_activation silu %gate, %up : tensor<2x8x176xf32>
+    ...
+    %dw = lns.matmul %dy, %m transpose_a : (tensor<2x8x64xf32>, tensor<2x8x176xf32>) -> tensor<64x176xf32>
+    // becomes
+    %m = lns.gated_activation silu %gate, %up : tensor<2x8x176xf32>
+    ...
+    %m2 = lns.gated_activation silu %gate, %up : tensor<2x8x176xf32>
+    %dw = lns.matmul %dy, %m2 transpose_a : (tensor<2x8x64xf32>, tensor<2x8x176xf32>) -> tensor<64x176xf32>
+    ```
+  }];
+  let options = [
+    Option<"budgetBytes", "budget-bytes", "int64_t", "-1",
+           "What a session may allocate; negative: no limit">,
+    Option<"reservedBytes", "reserved-bytes", "int64_t", "0",
+           "What a session allocates beside its arena">
+  ];
+  let dependentDialects = ["::lns::LnsDialect"];
+}
+
 def Cluster : Pass<"lns-cluster", "::mlir::func::FuncOp"> {
   let summary = "Group row ops that feed each other into one kernel";
   let description = [{
@@ -379,6 +421,8 @@ def Cluster : Pass<"lns-cluster", "::mlir::func::FuncOp"> {
     other read (a gain, a bias). Ops that cost one multiplication or addition per
     element (`row_scale`, `scale_columns`, `scale`, `add_bias`) are first cloned
     for each row op that reads them, so that their results never reach memory.
+    Sums over rows (`row_rstd`, `center_rows`) stay apart from rotations and
+    activations, with which they would be added up in another order.
 
     ```mlir
     %y = lns.residual %x, %f : tensor<2x8x64xf32>

@@ -84,16 +84,6 @@ private:
         << remark::metric("bytes", bytesOf(result.getType()));
   }
 
-  /// "layers.3.mlp.act" -> "layers.3.mlp.act.recomputed".
-  static Location getRecomputedLocation(Location location) {
-    auto named = dyn_cast<NameLoc>(location);
-    if (!named)
-      return location;
-    auto name = StringAttr::get(location.getContext(),
-                                named.getName().str() + ".recomputed");
-    return NameLoc::get(name, named.getChildLoc());
-  }
-
   Operation *loss = nullptr;
 };
 

@@ -171,3 +171,37 @@ func.func @shared_by_rows(%w: tensor<8x8xf32>, %g: tensor<8xf32>, %h: tensor<8xf
   %u = lns.add_bias %h, %b : tensor<8xf32>, tensor<8xf32>
   return %v, %u : tensor<8x8xf32>, tensor<8xf32>
 }
+
+// -----
+
+// A sum over the row stays out of a kernel with a rotation, which would add up in
+// another order: computed again somewhere else, it must be the same bits. What
+// multiplies by it belongs to the rotation.
+// CHECK-LABEL: func.func @sum_and_rotation
+// CHECK: lns.cluster
+// CHECK: lns.row_rstd
+// CHECK-NOT: lns.rope
+// CHECK: lns.cluster
+// CHECK: lns.row_scale
+// CHECK: lns.rope
+func.func @sum_and_rotation(%x: tensor<1x8x64xf32>) -> (tensor<1x8x64xf32>, tensor<1x8xf32>) {
+  %r = lns.row_rstd %x eps(1.0e-6) : (tensor<1x8x64xf32>) -> tensor<1x8xf32>
+  %y = lns.row_scale %x, %r : tensor<1x8x64xf32>, tensor<1x8xf32>
+  %z = lns.rope %y head_dim(16) : tensor<1x8x64xf32>
+  return %z, %r : tensor<1x8x64xf32>, tensor<1x8xf32>
+}
+
+// -----
+
+// Nor does it share a kernel with an activation.
+// CHECK-LABEL: func.func @sum_and_activation
+// CHECK: lns.cluster
+// CHECK: lns.gated_activation
+// CHECK-NOT: lns.row_rstd
+// CHECK: lns.cluster
+// CHECK: lns.row_rstd
+func.func @sum_and_activation(%x: tensor<1x8x64xf32>) -> (tensor<1x8x64xf32>, tensor<1x8xf32>) {
+  %y = lns.gated_activation silu %x, %x : tensor<1x8x64xf32>
+  %r = lns.row_rstd %y eps(1.0e-6) : (tensor<1x8x64xf32>) -> tensor<1x8xf32>
+  return %y, %r : tensor<1x8x64xf32>, tensor<1x8xf32>
+}

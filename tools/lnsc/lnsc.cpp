@@ -68,9 +68,14 @@ cl::list<std::string>
               cl::value_desc("LEVEL,..."), cl::cat(lnscCategory));
 cl::opt<unsigned>
     threads("threads",
-            cl::desc("threads of a session whose memory is printed (default: "
-                     "what this process may use)"),
+            cl::desc("threads of the session whose memory is printed and kept "
+                     "to a budget (default: what this process may use)"),
             cl::value_desc("N"), cl::init(0), cl::cat(lnscCategory));
+cl::opt<std::string> memoryBudget(
+    "memory-budget",
+    cl::desc("most bytes that a session may allocate; what does not fit is "
+             "computed again in the backward pass"),
+    cl::value_desc("BYTES, or with K, M, G"), cl::cat(lnscCategory));
 cl::opt<NormScheme>
     normScheme("norm",
                cl::desc("norm scheme of a model that comes from a config.json"),
@@ -171,6 +176,30 @@ int printModule(ModuleOp module) {
   return printTo([&](llvm::raw_ostream &os) { module->print(os); });
 }
 
+/// "1500000", "800M", "2G": units of 1024.
+bool parseBudget(std::optional<uint64_t> &bytes) {
+  if (!memoryBudget.getNumOccurrences())
+    return true;
+  llvm::StringRef text = memoryBudget;
+  unsigned shift = 0;
+  if (text.consume_back_insensitive("k"))
+    shift = 10;
+  else if (text.consume_back_insensitive("m"))
+    shift = 20;
+  else if (text.consume_back_insensitive("g"))
+    shift = 30;
+  uint64_t number = 0;
+  if (text.getAsInteger(10, number) || number == 0 ||
+      number > (uint64_t(1) << (60 - shift))) {
+    llvm::errs() << "lnsc: error: --memory-budget: '" << memoryBudget
+                 << "' is no number of bytes from 1 to 2^60; write for example "
+                    "1500000000, 800M or 2G\n";
+    return false;
+  }
+  bytes = number << shift;
+  return true;
+}
+
 bool parseLevels(std::vector<cpu::CodeLevel> &levels) {
   std::vector<std::string> names = cpuLevels;
   if (names.empty())
@@ -193,9 +222,11 @@ bool parseLevels(std::vector<cpu::CodeLevel> &levels) {
   return true;
 }
 
-/// As many threads as a session has that is told no number.
+/// Of the session that the plan is for: without --threads, as many as a session
+/// has that is told no number.
 unsigned getThreads() {
-  return llvm::hardware_concurrency().compute_thread_count();
+  return threads ? threads.getValue()
+                 : llvm::hardware_concurrency().compute_thread_count();
 }
 
 /// In bytes: the sum is what a session allocates, not nearly that.
@@ -224,7 +255,43 @@ void printSummary(const Plan &plan, size_t bytes) {
                << plan.batch << " x " << plan.sequence << ", "
                << plan.kernels.size() << " kernels for " << levels << ", "
                << bytes / 1024 << " KiB\n";
-  printMemory(getSessionMemory(plan, threads ? threads : getThreads()));
+  printMemory(getSessionMemory(plan, getThreads()));
+}
+
+/// Training form to what a plan is made of.
+LogicalResult planModule(ModuleOp module, cpu::KernelLowering &kernels,
+                         Plan &plan) {
+  PassManager manager(module.getContext());
+  buildFusePipeline(manager);
+  buildMemoryPipeline(manager);
+  return failed(manager.run(module)) ? failure()
+                                     : buildPlan(module, kernels, plan);
+}
+
+/// What a session allocates beside its arena. Computing ops again changes
+/// nothing of that: it adds commands, and kernels of row ops, which have no
+/// scratch.
+FailureOr<uint64_t> getReservedBytes(ModuleOp trained) {
+  OwningOpRef<ModuleOp> draft = trained.clone();
+  Plan plan;
+  cpu::KernelLowering kernels(trained.getContext());
+  if (failed(planModule(*draft, kernels, plan)))
+    return failure();
+  SessionMemory memory = getSessionMemory(plan, getThreads());
+  return memory.total() - memory.arena();
+}
+
+/// Makes training form fit the budget.
+LogicalResult fitBudget(ModuleOp module, uint64_t budget, TimingScope &timing) {
+  FailureOr<uint64_t> reserved = getReservedBytes(module);
+  if (failed(reserved))
+    return failure();
+  RecomputeOptions options;
+  options.budgetBytes = budget;
+  options.reservedBytes = *reserved;
+  return runPhase(module, timing, [&](OpPassManager &manager) {
+    manager.addPass(createRecompute(options));
+  });
 }
 
 int compileModel() {
@@ -255,7 +322,8 @@ int compileModel() {
     return 1;
   }
   std::vector<cpu::CodeLevel> levels;
-  if (!parseLevels(levels))
+  std::optional<uint64_t> budget;
+  if (!parseLevels(levels) || !parseBudget(budget))
     return 1;
 
   uint64_t sourceHash = 0;
@@ -278,6 +346,8 @@ int compileModel() {
         buildEliminationPipeline(manager, !disableNormElimination);
         buildTrainPipeline(manager);
       })))
+    return 1;
+  if (budget && failed(fitBudget(*module, *budget, timing)))
     return 1;
   if (emit == Phase::Train)
     return printModule(*module);
