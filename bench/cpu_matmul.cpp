@@ -140,28 +140,28 @@ int main(int argc, char **argv) {
       mixed.typeA = product.a;
       mixed.typeB = product.b;
       mixed.typeC = product.c;
+      Operands plain, halves;
+      if (plain.allocate(shape) || halves.allocate(mixed))
+        return 1;
+      plain.fill(shape);
+      halves.fill(mixed);
       struct {
         CpuMatmul &matmul;
         const MatmulShape &shape;
+        const Operands &operands;
         bool scaled;
-        Operands operands;
         std::vector<double> seconds;
-      } turns[] = {{builtin, shape, false, {}, {}},
-                   {oneDnn, shape, false, {}, {}},
-                   {builtin, mixed, false, {}, {}},
-                   {builtin, shape, true, {}, {}},
-                   {builtin, mixed, true, {}, {}}};
-      for (auto &turn : turns) {
-        if (turn.operands.allocate(turn.shape))
-          return 1;
-        turn.operands.fill(turn.shape);
-      }
+      } turns[] = {{builtin, shape, plain, false, {}},
+                   {oneDnn, shape, plain, false, {}},
+                   {builtin, mixed, halves, false, {}},
+                   {builtin, shape, plain, true, {}},
+                   {builtin, mixed, halves, true, {}}};
       std::vector<float> gain(size_t(std::max(shape.k, shape.n)), 1.5f);
       double flops = 2.0 * double(shape.m) * double(shape.n) * double(shape.k);
       int rounds = int(std::clamp(4e10 / flops, 5.0, 500.0));
       for (int round = -1; round < rounds; ++round)
         for (auto &turn : turns) {
-          Operands &operands = turn.operands;
+          const Operands &operands = turn.operands;
           double start = now(threads == 1);
           if (turn.matmul.run(turn.shape, operands.a, operands.b, operands.c,
                               turn.scaled ? gain.data() : nullptr))

@@ -446,7 +446,7 @@ Error PlanVerifier::checkBindings(
     if (elements != rule.elements)
       return bad(direction, " '", rule.name, "' of '", entry, "' has ",
                  elements, " elements, expected ", rule.elements);
-    // Both element types have four bytes.
+    // Both element types of bindings have four bytes.
     const plan::BufferRef &buffer = *found->buffer();
     if (buffer.size() != elements * sizeof(float))
       return bad(direction, " '", rule.name, "' of '", entry, "' has ",
