@@ -182,6 +182,7 @@ std::string lns::planJson(const lnsrt_plan &plan) {
   json.field("norm_scheme", table.norm_scheme()
                                 ? table.norm_scheme()->string_view()
                                 : std::string_view());
+  json.field("dtype", plan::EnumNameDType(table.dtype()));
   json.field("batch", info.batch);
   json.field("sequence", info.sequence);
   json.field("vocabulary", info.vocabulary);

@@ -101,6 +101,9 @@ Error PlanVerifier::checkSizes() {
     return bad("batch ", table.batch(), ", sequence ", table.sequence(),
                ", vocabulary ", table.vocabulary(),
                ": each must be at least 1");
+  if (table.dtype() != plan::DType::f32 && table.dtype() != plan::DType::bf16)
+    return bad("activations have element type ", int(table.dtype()),
+               ", expected f32 or bf16");
   if (table.vocabulary() > uint32_t(INT32_MAX))
     return bad("vocabulary ", table.vocabulary(), " exceeds ", INT32_MAX);
   auto logits = checkedProduct(

@@ -96,6 +96,10 @@ struct CodeLevel {
 /// Fails with a message in `error` that lists the known levels.
 bool parseCodeLevel(llvm::StringRef name, CodeLevel &level, std::string &error);
 
+/// Whether processors of the level multiply matrices of bf16 by instructions of
+/// their own: only then are such products faster than those of f32.
+bool hasBf16Products(const CodeLevel &level);
+
 /// Lowers a clone of `kernels` to LLVM IR once, then to machine code for every
 /// level, side by side, and links one shared object for each into `objects`.
 /// With `llvmIr`, also gives the first level's optimized IR as text. Emits

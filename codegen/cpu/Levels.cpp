@@ -43,3 +43,8 @@ bool lns::cpu::parseCodeLevel(llvm::StringRef name, CodeLevel &level,
           "'; known are x86-64-v2, x86-64-v3, x86-64-v4 and native";
   return false;
 }
+
+bool lns::cpu::hasBf16Products(const CodeLevel &level) {
+  return llvm::is_contained(level.features, "avx512bf16") ||
+         llvm::is_contained(level.features, "amx-bf16");
+}

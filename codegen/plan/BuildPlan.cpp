@@ -51,6 +51,12 @@ std::pair<uint64_t, uint64_t> getMatrixView(Value value) {
   return {rows, static_cast<uint64_t>(type.getShape().back())};
 }
 
+/// The element type of a matrix product's operand or result.
+PlanDType getMatrixType(Value value) {
+  auto type = cast<RankedTensorType>(value.getType());
+  return type.getElementType().isBF16() ? PlanDType::Bf16 : PlanDType::F32;
+}
+
 class PlanBuilder {
 public:
   PlanBuilder(ModuleOp module, cpu::KernelLowering &kernels, Plan &plan)
@@ -98,6 +104,8 @@ private:
     plan.modelName = text("name");
     plan.configJson = text("config");
     plan.normScheme = text("norm_scheme");
+    if (text("dtype") == "bf16")
+      plan.dtype = PlanDType::Bf16;
     // The io segment: inputs and small outputs, the same for all entry points.
     uint64_t tokenBytes = llvm::alignTo(
         uint64_t(plan.batch) * plan.sequence * 4, kBufferAlignment);
@@ -351,6 +359,9 @@ private:
     matmul.a = places.lookup(op.getInput());
     matmul.b = places.lookup(op.getWeight());
     matmul.c = places.lookup(op.getResult());
+    matmul.typeA = getMatrixType(op.getInput());
+    matmul.typeB = getMatrixType(op.getWeight());
+    matmul.typeC = getMatrixType(op.getResult());
     if (op.getGain())
       matmul.gain = places.lookup(op.getGain());
     entry.commands.push_back({name, matmul});
@@ -370,6 +381,9 @@ private:
     matmul.a = places.lookup(op.getA());
     matmul.b = places.lookup(op.getB());
     matmul.c = places.lookup(op.getResult());
+    matmul.typeA = getMatrixType(op.getA());
+    matmul.typeB = getMatrixType(op.getB());
+    matmul.typeC = getMatrixType(op.getResult());
     matmul.alpha = op.getAlpha().convertToDouble();
     if (op.getGain())
       matmul.gain = places.lookup(op.getGain());

@@ -103,6 +103,7 @@ struct PlanCode {
 
 struct Plan {
   std::string modelName, configJson, normScheme;
+  PlanDType dtype = PlanDType::F32; ///< of activations
   uint64_t sourceHash = 0;
   unsigned batch = 0, sequence = 0, vocabulary = 0, layers = 0;
   uint64_t parameterBytes = 0, arenaBytes = 0, ioBytes = 0;

@@ -136,7 +136,8 @@ void serializeTable(flatbuffers::FlatBufferBuilder &builder, const Plan &plan,
                      plan.batch, plan.sequence, plan.vocabulary, plan.layers,
                      plan.parameterBytes, plan.arenaBytes, plan.ioBytes,
                      constants.offset, constants.size, parameterVector,
-                     kernelVector, entryVector, codeVector, scheme),
+                     kernelVector, entryVector, codeVector, scheme,
+                     static_cast<fb::DType>(plan.dtype)),
       fb::PlanIdentifier());
 }
 

@@ -80,6 +80,7 @@ static void printPlan(const PlanFile &plan, const ordered_json &json,
              formatCount(static_cast<double>(info.flops_per_step)));
   if (!json.is_object())
     return printMemory(memory);
+  fmt::print("activation type     {}\n", cell(json, "dtype"));
   std::string entries;
   if (auto it = json.find("entry_points"); it != json.end() && it->is_object())
     for (const auto &[name, entry] : it->items()) {

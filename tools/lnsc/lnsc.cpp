@@ -87,6 +87,17 @@ cl::opt<bool> disableNormElimination(
     "disable-norm-elimination",
     cl::desc("compute every norm where it stands, for comparisons"),
     cl::cat(lnscCategory));
+enum class DType { Default, F32, Bf16 };
+cl::opt<DType> dtype(
+    "dtype",
+    cl::desc("element type of activations (parameters, gradients and sums "
+             "stay f32); default: bf16 where every level of --cpu has matrix "
+             "instructions for it, AVX512-BF16 or AMX-BF16, as 'native' may; "
+             "else f32"),
+    cl::values(clEnumValN(DType::F32, "f32", "32-bit floats"),
+               clEnumValN(DType::Bf16, "bf16",
+                          "bfloat16: half the memory, products in bf16")),
+    cl::init(DType::Default), cl::cat(lnscCategory));
 cl::opt<Phase> emit(
     "emit", cl::desc("stop after a phase and print it"),
     cl::values(
@@ -242,6 +253,13 @@ void printMemory(const SessionMemory &memory) {
                << memory.scratchPerThread << "\n";
 }
 
+/// Whether activations are bf16.
+bool usesBf16(ArrayRef<cpu::CodeLevel> levels) {
+  if (dtype != DType::Default)
+    return dtype == DType::Bf16;
+  return llvm::all_of(levels, cpu::hasBf16Products);
+}
+
 void printSummary(const Plan &plan, size_t bytes) {
   uint64_t elements = 0;
   for (const PlanParameter &parameter : plan.parameters)
@@ -253,6 +271,7 @@ void printSummary(const Plan &plan, size_t bytes) {
                << llvm::format("%.2f", elements / 1e6) << "M parameters, "
                << plan.layers << " layers (" << plan.normScheme << "), batch "
                << plan.batch << " x " << plan.sequence << ", "
+               << (plan.dtype == PlanDType::Bf16 ? "bf16" : "f32") << ", "
                << plan.kernels.size() << " kernels for " << levels << ", "
                << bytes / 1024 << " KiB\n";
   printMemory(getSessionMemory(plan, getThreads()));
@@ -342,8 +361,11 @@ int compileModel() {
   if (emit == Phase::Graph)
     return printModule(*module);
 
-  if (failed(runPhase(*module, timing, [](OpPassManager &manager) {
+  bool bf16 = usesBf16(levels);
+  if (failed(runPhase(*module, timing, [&](OpPassManager &manager) {
         buildEliminationPipeline(manager, !disableNormElimination);
+        if (bf16)
+          buildMixedPrecisionPipeline(manager);
         buildTrainPipeline(manager);
       })))
     return 1;

@@ -249,6 +249,7 @@ TEST(PlanFile, Json) {
   TestPlan source;
   // A name that is not UTF-8, and one that needs escapes.
   source.table.model_name = "a\xff\"\n\xc3\xa9";
+  source.table.dtype = plan::DType::bf16;
   source.matmul("head").gain =
       std::make_unique<plan::BufferRef>(0, 16, plan::Segment::parameters);
   auto plan = open(source.serialize());
@@ -257,7 +258,8 @@ TEST(PlanFile, Json) {
   for (const char *part :
        {R"({"model":"a\ufffd\"\u000a)"
         "\xc3\xa9"
-        R"(","compiler":"test","norm_scheme":"lns","batch":2,"sequence":3,)"
+        R"(","compiler":"test","norm_scheme":"lns","dtype":"bf16",)"
+        R"("batch":2,"sequence":3,)"
         R"("vocabulary":5,"layers":1,"parameters":40,"arena_bytes":576,)"
         R"("activation_bytes":96,"session_bytes":6297536,"flops_per_step":100,)"
         R"("memory":{"parameters":256,"gradients":256,"optimizer":512,)"

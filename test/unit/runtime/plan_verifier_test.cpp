@@ -81,6 +81,12 @@ static const Case kSizes[] = {
     {"VocabularyBeyondTokens",
      [](TestPlan &p) { p.table.vocabulary = 0x80000000u; },
      "vocabulary 2147483648 exceeds 2147483647"},
+    {"IntegerActivations",
+     [](TestPlan &p) { p.table.dtype = plan::DType::i32; },
+     "activations have element type 1, expected f32 or bf16"},
+    {"UnknownActivations",
+     [](TestPlan &p) { p.table.dtype = static_cast<plan::DType>(77); },
+     "activations have element type 77, expected f32 or bf16"},
     {"LogitsOverflow",
      [](TestPlan &p) {
        p.table.batch = p.table.sequence = 0xffffffffu;
