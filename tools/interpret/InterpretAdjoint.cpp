@@ -19,9 +19,7 @@ static ArrayRef<int64_t> rowShape(const Tensor &tensor) {
 }
 
 static LogicalResult interpretMatmul(OpCall &call, MatmulOp op) {
-  TensorRef left = call.getFactor(op.getA(), op.getB());
-  TensorRef right = call.getFactor(op.getB(), op.getA());
-  const Tensor &a = *left, &b = *right;
+  const Tensor &a = *call.get(op.getA()), &b = *call.get(op.getB());
   bool ta = op.getTransposeA(), tb = op.getTransposeB();
   int64_t rows = ta ? a.columns() : a.rows();
   int64_t inner = ta ? a.rows() : a.columns();
@@ -38,7 +36,12 @@ static LogicalResult interpretMatmul(OpCall &call, MatmulOp op) {
       (op.getAddend() && failed(call.expectShape(op.getAddend(), c->shape))))
     return failure();
   std::vector<double> scaled = scaleColumns(b, call.get(op.getGain()));
-  multiplyAdd(rows, columns, inner, a.values.data(), ta, scaled.data(), tb,
+  std::vector<double> left = a.values;
+  if (call.roundsFactors()) {
+    roundToBf16(left);
+    roundToBf16(scaled);
+  }
+  multiplyAdd(rows, columns, inner, left.data(), ta, scaled.data(), tb,
               c->values.data());
   double alpha = op.getAlpha().convertToDouble();
   const Tensor *addend = call.get(op.getAddend());

@@ -107,9 +107,8 @@ static LogicalResult interpretNorm(OpCall &call, NormOp op) {
 }
 
 static LogicalResult interpretLinear(OpCall &call, LinearOp op) {
-  TensorRef input = call.getFactor(op.getInput(), op.getWeight());
-  TensorRef weightValue = call.getFactor(op.getWeight(), op.getInput());
-  const Tensor &x = *input, &weight = *weightValue;
+  const Tensor &x = *call.get(op.getInput());
+  const Tensor &weight = *call.get(op.getWeight());
   const Tensor *bias = call.get(op.getBias());
   int64_t in = weight.columns(), out = weight.rows();
   SmallVector<int64_t> inputShape(x.shape), shape(x.shape);
@@ -120,8 +119,13 @@ static LogicalResult interpretLinear(OpCall &call, LinearOp op) {
       (bias && failed(call.expectShape(op.getBias(), out))) ||
       (op.getGain() && failed(call.expectShape(op.getGain(), in))))
     return failure();
+  std::vector<double> input = x.values;
   std::vector<double> folded = scaleColumns(weight, call.get(op.getGain()));
-  multiplyAdd(x.rows(), out, in, x.values.data(), false, folded.data(), true,
+  if (call.roundsFactors()) {
+    roundToBf16(input);
+    roundToBf16(folded);
+  }
+  multiplyAdd(x.rows(), out, in, input.data(), false, folded.data(), true,
               y->values.data());
   double alpha = op.getAlpha().convertToDouble();
   for (int64_t i = 0; i < y->size(); ++i)

@@ -55,16 +55,12 @@ Tensor *OpCall::allocateByType(unsigned index) {
   return nullptr;
 }
 
-TensorRef OpCall::getFactor(Value operand, Value other) const {
+bool OpCall::roundsFactors() const {
   auto isBf16 = [](Value value) {
     return cast<RankedTensorType>(value.getType()).getElementType().isBF16();
   };
-  for (auto [value, tensor] : llvm::zip_equal(op->getOperands(), operands))
-    if (value == operand)
-      return rounding == Rounding::Bf16 && isBf16(other) && !isBf16(operand)
-                 ? roundToBf16(tensor)
-                 : tensor;
-  return nullptr;
+  return rounding == Rounding::Bf16 &&
+         llvm::any_of(op->getOperands().take_front(2), isBf16);
 }
 
 LogicalResult OpCall::expectShape(Value operand,
@@ -91,8 +87,11 @@ LogicalResult Interpreter::bind(Value value, TensorRef tensor) {
            << "value of type " << type << " cannot take "
            << (tensor->isTokens ? "tokens" : "numbers") << " of shape "
            << formatShape(tensor->shape);
-  if (rounding == Rounding::Bf16 && type.getElementType().isBF16())
-    tensor = roundToBf16(tensor);
+  if (rounding == Rounding::Bf16 && type.getElementType().isBF16()) {
+    auto rounded = std::make_shared<Tensor>(*tensor);
+    roundToBf16(rounded->values);
+    tensor = rounded;
+  }
   values[value] = std::move(tensor);
   return success();
 }

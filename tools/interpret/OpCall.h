@@ -27,8 +27,9 @@ struct OpCall {
   /// The tensor of an operand, null for an optional operand that is absent.
   const Tensor *get(mlir::Value operand) const;
 
-  /// An operand of a product with `other`, as that rounds it.
-  TensorRef getFactor(mlir::Value operand, mlir::Value other) const;
+  /// Whether this product rounds what it multiplies: one of its operands is
+  /// bf16, and the run rounds.
+  bool roundsFactors() const;
 
   /// Makes result `index`, of zeros. Null, with an error emitted, when it is
   /// too large or does not have the shape that the result's type says.

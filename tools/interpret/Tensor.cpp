@@ -38,19 +38,14 @@ lns::interpret::makeTokens(llvm::ArrayRef<int64_t> shape) {
   return tensor;
 }
 
-double lns::interpret::roundToBf16(double value) {
-  llvm::APFloat number(value);
-  bool lossy;
-  number.convert(llvm::APFloat::BFloat(), llvm::APFloat::rmNearestTiesToEven,
-                 &lossy);
-  return number.convertToDouble();
-}
-
-TensorRef lns::interpret::roundToBf16(const TensorRef &tensor) {
-  auto rounded = std::make_shared<Tensor>(*tensor);
-  for (double &value : rounded->values)
-    value = roundToBf16(value);
-  return rounded;
+void lns::interpret::roundToBf16(std::vector<double> &values) {
+  for (double &value : values) {
+    llvm::APFloat number(value);
+    bool lossy;
+    number.convert(llvm::APFloat::BFloat(), llvm::APFloat::rmNearestTiesToEven,
+                   &lossy);
+    value = number.convertToDouble();
+  }
 }
 
 std::string lns::interpret::formatShape(llvm::ArrayRef<int64_t> shape) {

@@ -53,9 +53,9 @@ int64_t countElements(llvm::ArrayRef<int64_t> shape);
 std::shared_ptr<Tensor> makeTensor(llvm::ArrayRef<int64_t> shape);
 std::shared_ptr<Tensor> makeTokens(llvm::ArrayRef<int64_t> shape);
 
-/// The nearest bf16 number, the even one of two; what is not finite stays.
-double roundToBf16(double value);
-TensorRef roundToBf16(const TensorRef &tensor);
+/// Makes every element the nearest bf16 number, the even one of two; what is
+/// not finite stays.
+void roundToBf16(std::vector<double> &values);
 
 /// "[2, 8, 64]".
 std::string formatShape(llvm::ArrayRef<int64_t> shape);

@@ -9,6 +9,23 @@
 // float64 interpreter, from the same parameters and tokens: loss, logits, every
 // gradient, and every parameter and moment after three optimizer steps.
 //
+// With bf16 activations, results differ by what rounding does to the model, not
+// by what kernels do wrong. How much that is, the interpreter says when it
+// rounds, too: `rounded` below. A plan rounds a little less (values that stay
+// inside a kernel are f32), but at other places, so its distance from the exact
+// result must be about that of the rounded one, or less. Were kernels to
+// truncate, their error would be twice that, and systematic.
+//
+// How much may it be at all? One rounding is a relative error of at most
+// u = 2^-8. To first order, R of them change a result by the sum of their
+// errors, each times how much the result depends on that number, its condition.
+// The errors are independent with mean zero, so they add up like a random walk,
+// to sqrt(R) u times the condition (Higham and Mary, SIAM J. Sci. Comput. 41,
+// 2019), not to R u. R is at most the number of bf16 tensors in @grads;
+// conditions of these models are about one, as gains and norms keep every
+// tensor near one, and at most two is allowed for products of two rounded
+// factors.
+//
 //===----------------------------------------------------------------------===//
 
 #include "codegen/plan/Plan.h"
@@ -21,6 +38,7 @@
 
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/IR/OwningOpRef.h"
+#include "mlir/IR/TypeUtilities.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
 #include <cmath>
@@ -37,6 +55,7 @@ struct Case {
   const char *model; ///< a config.json's text, or a file of test/Models
   int64_t batch, sequence;
   const char *level;
+  bool bf16 = false;
 };
 
 // Odd sizes on purpose: head sizes 8, 10 and 26, widths that no vector divides,
@@ -71,7 +90,24 @@ const Case kCases[] = {
      "native"},
     {"PostNorm", NormScheme::Lns, "post-norm.mlir", 2, 9, "native"},
     {"Shared", NormScheme::Lns, "shared.mlir", 3, 7, "native"},
+    {"GroupedLnsBf16", NormScheme::Lns, kGrouped, 2, 12, "native", true},
+    {"GroupedLnsBf16V3", NormScheme::Lns, kGrouped, 1, 65, "x86-64-v3", true},
+    {"TiedLnsBf16", NormScheme::Lns, kTied, 3, 7, "native", true},
+    {"OddHeadsLnsBf16V2", NormScheme::Lns, kOddHeads, 1, 50, "x86-64-v2", true},
+    {"BiasesLnsBf16", NormScheme::Lns, kBiases, 3, 7, "native", true},
+    {"Gpt2Bf16", NormScheme::Pre, "gpt2.mlir", 3, 7, "native", true},
+    {"SharedBf16", NormScheme::Lns, "shared.mlir", 3, 7, "native", true},
 };
+
+/// A bf16 result may be as far from the exact one as the rounded one, times
+/// this: small tensors are sums over few rounding errors.
+constexpr double kSlack = 1.5;
+/// The same of parameters that AdamW changed: its first steps are as long for a
+/// gradient near zero, whose sign rounding changes, as for any other, so that a
+/// few elements make all of the distance.
+constexpr double kStepSlack = 4;
+/// The greatest relative error of a rounding to bf16.
+constexpr double kUnit = 1.0 / 256;
 
 class Conformance : public testing::TestWithParam<Case> {
 protected:
@@ -87,6 +123,8 @@ protected:
     PassManager manager(&context);
     buildGraphPipeline(manager, GetParam().batch, GetParam().sequence);
     buildEliminationPipeline(manager);
+    if (GetParam().bf16)
+      buildMixedPrecisionPipeline(manager);
     buildTrainPipeline(manager);
     ASSERT_TRUE(succeeded(manager.run(*training)));
     ASSERT_NO_FATAL_FAILURE(openSession());
@@ -126,8 +164,12 @@ protected:
     auto opened = lnsrt::Plan::openMemory(bytes.data(), bytes.size());
     ASSERT_TRUE(opened) << opened.status().message();
     plan.emplace(std::move(*opened));
+    ASSERT_NO_FATAL_FAILURE(makeSession(2));
+  }
+
+  void makeSession(unsigned threads) {
     lnsrt::SessionOptions options;
-    options.threads = 2;
+    options.threads = threads;
     auto created = lnsrt::Session::create(*plan, options);
     ASSERT_TRUE(created) << created.status().message();
     session.emplace(std::move(*created));
@@ -169,21 +211,38 @@ protected:
     };
     tokenTensor = slice(0, tokens);
     targetTensor = slice(1, targets);
+    rounded = environment;
   }
 
-  interpret::TensorRef
-  interpretEntry(llvm::StringRef name,
-                 llvm::ArrayRef<interpret::TensorRef> arguments) {
+  /// The exact result, and the one that is rounded as bf16 is.
+  struct Reference {
+    interpret::TensorRef exact, rounded;
+  };
+
+  Reference interpretEntry(llvm::StringRef name,
+                           llvm::ArrayRef<interpret::TensorRef> arguments) {
     auto function = training->lookupSymbol<func::FuncOp>(name);
-    interpret::Interpreter interpreter(environment);
-    llvm::SmallVector<interpret::TensorRef> results;
-    if (!function || failed(interpreter.run(function, arguments, results)))
-      return nullptr;
-    return results.front();
+    auto run = [&](interpret::Environment &state,
+                   interpret::Rounding rounding) {
+      llvm::SmallVector<interpret::TensorRef> results;
+      if (!function || failed(interpret::Interpreter(state, rounding)
+                                  .run(function, arguments, results)))
+        return interpret::TensorRef();
+      return results.front();
+    };
+    Reference result;
+    result.exact = run(environment, interpret::Rounding::None);
+    result.rounded = result.exact;
+    if (GetParam().bf16)
+      result.rounded = run(rounded, interpret::Rounding::Bf16);
+    if (!result.rounded)
+      result.exact = nullptr;
+    return result;
   }
 
   /// ||ours - reference|| / ||reference||; infinite when a value is not finite.
-  static double distance(const std::vector<float> &ours,
+  template <typename Number>
+  static double distance(const std::vector<Number> &ours,
                          const std::vector<double> &reference) {
     double error = 0, norm = 0;
     for (size_t i = 0; i < ours.size(); ++i) {
@@ -195,20 +254,51 @@ protected:
     return norm > 0 ? std::sqrt(error / norm) : std::sqrt(error);
   }
 
+  /// Expects `ours` within `tolerance` of the reference, relative to its norm;
+  /// in bf16, about as near as the rounded reference.
+  void expectNear(const std::vector<float> &ours, const Reference &reference,
+                  double tolerance, llvm::StringRef what,
+                  double slack = kSlack) {
+    const std::vector<double> &exact = reference.exact->values;
+    ASSERT_EQ(ours.size(), exact.size());
+    double rounding = distance(reference.rounded->values, exact);
+    EXPECT_LE(distance(ours, exact), slack * rounding + tolerance)
+        << what.str() << ", rounding alone gives " << rounding;
+    if (GetParam().bf16)
+      EXPECT_LE(distance(ours, exact), 2 * std::sqrt(countRoundings()) * kUnit)
+          << what.str();
+  }
+
+  /// R: the bf16 tensors of @grads.
+  double countRoundings() {
+    unsigned count = 0;
+    training->lookupSymbol<func::FuncOp>("grads").walk([&](Operation *op) {
+      for (Type type : op->getResultTypes())
+        count += getElementTypeOrSelf(type).isBF16();
+    });
+    return count;
+  }
+
+  void expectLoss(double loss, const Reference &reference) {
+    // One number: rounding may move it by chance by much less than it could.
+    double exact = reference.exact->values[0];
+    EXPECT_NEAR(loss / exact, 1.0, GetParam().bf16 ? kUnit : 1e-5);
+  }
+
   void expectTensors(lnsrt_tensor_kind kind,
                      interpret::TensorRef interpret::ParameterState::*member,
-                     double tolerance) {
+                     double tolerance, double slack = kSlack) {
     for (size_t i = 0; i < plan->tensorCount(); ++i) {
       lnsrt::TensorInfo info = *plan->tensorInfo(i);
       std::vector<float> ours(info.elements);
       ASSERT_TRUE(session->read(kind, i, ours.data(), ours.size()));
-      const interpret::TensorRef &reference = environment[info.name].*member;
-      ASSERT_EQ(ours.size(), reference->values.size());
-      EXPECT_LE(distance(ours, reference->values), tolerance) << info.name;
+      Reference reference{environment[info.name].*member,
+                          rounded[info.name].*member};
+      expectNear(ours, reference, tolerance, info.name, slack);
       // Zeros on both sides would agree and show nothing.
-      EXPECT_GT(
-          distance(std::vector<float>(ours.size(), 0.0f), reference->values),
-          0.5)
+      EXPECT_GT(distance(std::vector<float>(ours.size(), 0.0f),
+                         reference.exact->values),
+                0.5)
           << info.name;
     }
   }
@@ -217,32 +307,31 @@ protected:
   OwningOpRef<ModuleOp> training;
   std::optional<lnsrt::Plan> plan;
   std::optional<lnsrt::Session> session;
-  interpret::Environment environment;
+  interpret::Environment environment, rounded;
   interpret::TensorRef tokenTensor, targetTensor;
   std::vector<int32_t> tokens, targets;
 };
 
 TEST_P(Conformance, LogitsAndLoss) {
-  interpret::TensorRef reference = interpretEntry("logits", {tokenTensor});
-  ASSERT_TRUE(reference);
-  std::vector<float> logits(reference->values.size());
+  Reference reference = interpretEntry("logits", {tokenTensor});
+  ASSERT_TRUE(reference.exact);
+  std::vector<float> logits(reference.exact->values.size());
   ASSERT_TRUE(session->logits(tokens.data(), logits.data()));
-  EXPECT_LE(distance(logits, reference->values), 1e-5);
+  expectNear(logits, reference, 1e-5, "logits");
 
   reference = interpretEntry("eval", {tokenTensor, targetTensor});
-  ASSERT_TRUE(reference);
+  ASSERT_TRUE(reference.exact);
   auto loss = session->eval(tokens.data(), targets.data());
   ASSERT_TRUE(loss);
-  EXPECT_NEAR(*loss / reference->values[0], 1.0, 1e-5);
+  expectLoss(*loss, reference);
 }
 
 TEST_P(Conformance, Gradients) {
-  interpret::TensorRef reference =
-      interpretEntry("grads", {tokenTensor, targetTensor});
-  ASSERT_TRUE(reference);
+  Reference reference = interpretEntry("grads", {tokenTensor, targetTensor});
+  ASSERT_TRUE(reference.exact);
   auto loss = session->grads(tokens.data(), targets.data());
   ASSERT_TRUE(loss);
-  EXPECT_NEAR(*loss / reference->values[0], 1.0, 1e-5);
+  expectLoss(*loss, reference);
   expectTensors(LNSRT_GRADIENT, &interpret::ParameterState::gradient, 1e-4);
 }
 
@@ -253,18 +342,50 @@ TEST_P(Conformance, ThreeSteps) {
   options.weight_decay = float(values.weightDecay);
   options.clip = float(values.clip);
   for (int step = 1; step <= 3; ++step) {
-    interpret::TensorRef reference =
+    Reference reference =
         interpretEntry("train_step", {tokenTensor, targetTensor,
                                       interpret::makeOptimizer(values, step)});
-    ASSERT_TRUE(reference);
+    ASSERT_TRUE(reference.exact);
     options.step = step;
     auto result = session->trainStep(tokens.data(), targets.data(), options);
     ASSERT_TRUE(result) << result.status().message();
-    EXPECT_NEAR(result->loss / reference->values[0], 1.0, 1e-5);
+    expectLoss(result->loss, reference);
   }
-  expectTensors(LNSRT_PARAMETER, &interpret::ParameterState::value, 1e-4);
+  expectTensors(LNSRT_PARAMETER, &interpret::ParameterState::value, 1e-4,
+                kStepSlack);
   expectTensors(LNSRT_EXP_AVG, &interpret::ParameterState::expAvg, 1e-3);
   expectTensors(LNSRT_EXP_AVG_SQ, &interpret::ParameterState::expAvgSq, 1e-3);
+}
+
+/// Every gradient's bits.
+static std::vector<std::vector<float>> readGradients(const lnsrt::Plan &plan,
+                                                     lnsrt::Session &session) {
+  std::vector<std::vector<float>> all(plan.tensorCount());
+  for (size_t i = 0; i < all.size(); ++i) {
+    all[i].resize(plan.tensorInfo(i)->elements);
+    EXPECT_TRUE(session.read(LNSRT_GRADIENT, i, all[i].data(), all[i].size()));
+  }
+  return all;
+}
+
+// The number of threads does not change a bit.
+TEST_P(Conformance, Threads) {
+  auto loss = session->grads(tokens.data(), targets.data());
+  ASSERT_TRUE(loss);
+  std::vector<std::vector<float>> first = readGradients(*plan, *session);
+  for (unsigned threads : {1, 3}) {
+    ASSERT_NO_FATAL_FAILURE(makeSession(threads));
+    for (size_t i = 0; i < plan->tensorCount(); ++i) {
+      const interpret::Tensor &value =
+          *environment[plan->tensorInfo(i)->name].value;
+      std::vector<float> data(value.values.begin(), value.values.end());
+      ASSERT_TRUE(session->write(LNSRT_PARAMETER, i, data.data(), data.size()));
+    }
+    auto again = session->grads(tokens.data(), targets.data());
+    ASSERT_TRUE(again);
+    EXPECT_EQ(*loss, *again) << threads << " threads";
+    EXPECT_EQ(first, readGradients(*plan, *session)) << threads << " threads";
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, Conformance, testing::ValuesIn(kCases),
