@@ -258,7 +258,8 @@ def ReuseOutputs : Pass<"lns-reuse-outputs"> {
     The gradient of r in y = row_scale(z, r) is row_dot(dy, z), for which z would
     have to be kept. But r times it is row_dot(dy, y), and where y is only
     rotated, q = rope(y), that is row_dot(dq, q): a rotation keeps dot products.
-    q is kept for attention's adjoint anyway. All parts of one row_rstd_grad
+    q is kept for attention's adjoint anyway. Where a bias stands between y and
+    q, y is computed from q. All parts of one row_rstd_grad
     change together; it then is `relative`. A loss with factors gives r times
     their gradient just as well.
 

@@ -11,6 +11,9 @@
 // because a rotation keeps dot products. y or q is what attention keeps for its
 // own adjoint, so the products before the row scale need not be kept.
 //
+// With a bias in between, q = y + b or q = rope(y + b), y is q rotated back
+// less b: row ops, which cost less in the row dot's kernel than keeping z.
+//
 // r is not 0: it is 1 / sqrt of something finite.
 //
 //===----------------------------------------------------------------------===//
@@ -39,6 +42,9 @@ struct Part {
   RowDotOp dot;             // null: the factors_grad of `loss`
   Value outputGrad, output; // row_dot(outputGrad, output) = r * dot
   CrossEntropyGradOp loss;
+  // What must be undone to get from `output` to that: last to first.
+  RopeOp rotation;
+  AddBiasOp bias;
 };
 
 /// The terms of a sum whose partial sums have no other reader.
@@ -86,6 +92,56 @@ void moveBehindRotation(Part &part) {
       }
 }
 
+/// Whether an op with a kernel of its own reads the value, which is then in
+/// memory anyway.
+bool isKept(Value value) {
+  return llvm::any_of(value.getUsers(), [](Operation *user) {
+    return !user->hasTrait<lns::OpTrait::RowOp>();
+  });
+}
+
+/// q for y where q is kept and y + b, or that rotated.
+void moveBehindBias(Part &part) {
+  auto isBefore = [&](Operation *op) {
+    return op->getBlock() == part.dot->getBlock() &&
+           op->isBeforeInBlock(part.dot);
+  };
+  for (Operation *user : part.output.getUsers()) {
+    auto bias = dyn_cast<AddBiasOp>(user);
+    if (!bias || !isBefore(bias))
+      continue;
+    if (isKept(bias.getResult())) {
+      part.bias = bias;
+      part.output = bias.getResult();
+      return;
+    }
+    for (Operation *next : bias.getResult().getUsers())
+      if (auto rope = dyn_cast<RopeOp>(next);
+          rope && isBefore(rope) && isKept(rope.getResult())) {
+        part.rotation = rope;
+        part.bias = bias;
+        part.output = rope.getResult();
+        return;
+      }
+  }
+}
+
+/// `output` less the bias, rotated back before.
+Value undo(OpBuilder &builder, Part part) {
+  Value value = part.output;
+  if (part.rotation) {
+    auto back = cast<RopeOp>(builder.clone(*part.rotation));
+    back.getInputMutable().assign(value);
+    back.setInverse(!part.rotation.getInverse());
+    value = back;
+  }
+  if (part.bias)
+    value = AddBiasOp::create(
+        builder, part.bias.getLoc(), value, part.bias.getBias(),
+        builder.getF64FloatAttr(-part.bias.getScale().convertToDouble()));
+  return value;
+}
+
 /// Fills `part`; says why not otherwise, nothing where there is no point.
 std::optional<StringRef> matchPart(Value term, Value r, Part &part) {
   if (!term.hasOneUse())
@@ -113,6 +169,7 @@ std::optional<StringRef> matchPart(Value term, Value r, Part &part) {
     part.outputGrad = swap ? part.dot.getB() : part.dot.getA();
     part.output = scale.getResult();
     moveBehindRotation(part);
+    moveBehindBias(part);
     return std::nullopt;
   }
   return "a row dot is with no input of a row scale by r";
@@ -142,20 +199,23 @@ private:
         remark::missed(adjoint.getLoc(), options) << *reason;
         return;
       }
-    unsigned rotations = 0;
+    unsigned rotations = 0, biases = 0;
     for (Part &part : parts) {
       if (part.loss) {
         part.loss.setRelative(true);
         continue;
       }
       rotations += isa<RopeOp>(part.output.getDefiningOp());
+      biases += bool(part.bias);
+      OpBuilder builder(part.dot);
       part.dot.getAMutable().assign(part.outputGrad);
-      part.dot.getBMutable().assign(part.output);
+      part.dot.getBMutable().assign(undo(builder, part));
     }
     adjoint.setRelative(true);
     remark::passed(adjoint.getLoc(), options)
         << "row dots taken from outputs" << remark::metric("dots", parts.size())
-        << remark::metric("behind_rotations", rotations);
+        << remark::metric("behind_rotations", rotations)
+        << remark::metric("behind_biases", biases);
   }
 };
 

@@ -17,7 +17,7 @@ func.func @rotated(%x: tensor<2x3x4xf32>, %w: tensor<4x4xf32>, %dq: tensor<2x3x4
   %q = lns.rope %y head_dim(2) : tensor<2x3x4xf32>
   %dy = lns.rope %dq head_dim(2) inverse : tensor<2x3x4xf32>
   %dr = lns.row_dot %dy, %z : (tensor<2x3x4xf32>, tensor<2x3x4xf32>) -> tensor<2x3xf32>
-  // expected-remark@+1 {{[Passed] reuse-outputs | Category:lns-norm | Remark="row dots taken from outputs", behind_rotations=1, dots=1}}
+  // expected-remark@+1 {{[Passed] reuse-outputs | Category:lns-norm | Remark="row dots taken from outputs", behind_biases=0, behind_rotations=1, dots=1}}
   %dx = lns.row_rstd_grad %x, %r, %dr : (tensor<2x3x4xf32>, tensor<2x3xf32>, tensor<2x3xf32>) -> tensor<2x3x4xf32>
   return %q, %dy, %dx : tensor<2x3x4xf32>, tensor<2x3x4xf32>, tensor<2x3x4xf32>
 }
@@ -41,7 +41,7 @@ func.func @sum(%x: tensor<2x3x4xf32>, %w: tensor<4x4xf32>, %dy: tensor<2x3x4xf32
     : (tensor<2x3x4xf32>, tensor<2x3xi32>, tensor<2x3xf32>, tensor<2x3xf32>, tensor<2x3xf32>) -> (tensor<2x3x4xf32>, tensor<2x3xf32>)
   %d = lns.row_dot %z, %dy : (tensor<2x3x4xf32>, tensor<2x3x4xf32>) -> tensor<2x3xf32>
   %dr = lns.add %d, %df : tensor<2x3xf32>
-  // expected-remark@+1 {{row dots taken from outputs", behind_rotations=0, dots=2}}
+  // expected-remark@+1 {{row dots taken from outputs", behind_biases=0, behind_rotations=0, dots=2}}
   %dx = lns.row_rstd_grad %x, %r, %dr : (tensor<2x3x4xf32>, tensor<2x3xf32>, tensor<2x3xf32>) -> tensor<2x3x4xf32>
   return %y, %dl, %dx : tensor<2x3x4xf32>, tensor<2x3x4xf32>, tensor<2x3x4xf32>
 }
@@ -59,7 +59,7 @@ func.func @other_rotation(%x: tensor<2x3x4xf32>, %w: tensor<4x4xf32>, %dq: tenso
   %q = lns.rope %y head_dim(4) : tensor<2x3x4xf32>
   %dy = lns.rope %dq head_dim(2) inverse : tensor<2x3x4xf32>
   %dr = lns.row_dot %dy, %z : (tensor<2x3x4xf32>, tensor<2x3x4xf32>) -> tensor<2x3xf32>
-  // expected-remark@+1 {{behind_rotations=0, dots=1}}
+  // expected-remark@+1 {{behind_biases=0, behind_rotations=0, dots=1}}
   %dx = lns.row_rstd_grad %x, %r, %dr : (tensor<2x3x4xf32>, tensor<2x3xf32>, tensor<2x3xf32>) -> tensor<2x3x4xf32>
   return %q, %dx : tensor<2x3x4xf32>, tensor<2x3x4xf32>
 }
@@ -138,4 +138,62 @@ func.func @other_factors(%x: tensor<2x3x4xf32>, %f: tensor<2x3xf32>, %t: tensor<
   // expected-remark@+1 {{a part of the gradient of r is a loss with other factors}}
   %dx = lns.row_rstd_grad %x, %r, %df : (tensor<2x3x4xf32>, tensor<2x3xf32>, tensor<2x3xf32>) -> tensor<2x3x4xf32>
   return %dl, %dx : tensor<2x3x4xf32>, tensor<2x3x4xf32>
+}
+
+// -----
+
+// With a bias between y and what attention keeps, y is q less the bias, or q rotated
+// back less the bias; neither z nor y is read.
+// CHECK-LABEL: func.func @biased
+// CHECK-SAME: %[[B:[a-z0-9]+]]: tensor<4xf32>
+// CHECK: %[[Q:.*]] = lns.rope %{{.*}} head_dim(2) :
+// CHECK: %[[V:.*]] = lns.add_bias {{.*}} scale(5.000000e-01)
+// CHECK: %[[DQ:.*]], %{{.*}}, %[[DV:.*]] = lns.attention_grad
+// CHECK: %[[DY:.*]] = lns.rope %[[DQ]] head_dim(2) inverse
+// CHECK: %[[BACK:.*]] = lns.rope %[[Q]] head_dim(2) inverse
+// CHECK: %[[Y:.*]] = lns.add_bias %[[BACK]], %[[B]] scale(-1.000000e+00)
+// CHECK: lns.row_dot %[[DY]], %[[Y]]
+// CHECK: %[[Z:.*]] = lns.add_bias %[[V]], %[[B]] scale(-5.000000e-01)
+// CHECK: lns.row_dot %[[DV]], %[[Z]]
+// CHECK: lns.row_rstd_grad {{.*}} relative
+func.func @biased(%x: tensor<2x3x4xf32>, %w: tensor<4x4xf32>, %b: tensor<4xf32>, %da: tensor<2x3x4xf32>) -> (tensor<2x3x4xf32>, tensor<2x3x4xf32>) {
+  %r = lns.row_rstd %x eps(1.0e-3) : (tensor<2x3x4xf32>) -> tensor<2x3xf32>
+  %z = lns.linear %x, %w : (tensor<2x3x4xf32>, tensor<4x4xf32>) -> tensor<2x3x4xf32>
+  %y = lns.row_scale %z, %r : tensor<2x3x4xf32>, tensor<2x3xf32>
+  %s = lns.add_bias %y, %b : tensor<2x3x4xf32>, tensor<4xf32>
+  %q = lns.rope %s head_dim(2) : tensor<2x3x4xf32>
+  %z2 = lns.linear %x, %w {alpha = 0.5 : f64} : (tensor<2x3x4xf32>, tensor<4x4xf32>) -> tensor<2x3x4xf32>
+  %y2 = lns.row_scale %z2, %r : tensor<2x3x4xf32>, tensor<2x3xf32>
+  %v = lns.add_bias %y2, %b scale(0.5) : tensor<2x3x4xf32>, tensor<4xf32>
+  %a, %lse = lns.attention %q, %x, %v heads(2) kv_heads(2) causal : (tensor<2x3x4xf32>, tensor<2x3x4xf32>, tensor<2x3x4xf32>) -> (tensor<2x3x4xf32>, tensor<2x2x3xf32>)
+  %dq, %dk, %dv = lns.attention_grad %q, %x, %v, %a, %lse, %da heads(2) kv_heads(2) causal
+    : (tensor<2x3x4xf32>, tensor<2x3x4xf32>, tensor<2x3x4xf32>, tensor<2x3x4xf32>, tensor<2x2x3xf32>, tensor<2x3x4xf32>) -> (tensor<2x3x4xf32>, tensor<2x3x4xf32>, tensor<2x3x4xf32>)
+  %dy = lns.rope %dq head_dim(2) inverse : tensor<2x3x4xf32>
+  %dr1 = lns.row_dot %dy, %z : (tensor<2x3x4xf32>, tensor<2x3x4xf32>) -> tensor<2x3xf32>
+  %dr2 = lns.row_dot %dv, %z2 : (tensor<2x3x4xf32>, tensor<2x3x4xf32>) -> tensor<2x3xf32>
+  %dr = lns.add %dr1, %dr2 : tensor<2x3xf32>
+  // expected-remark@+1 {{behind_biases=2, behind_rotations=1, dots=2}}
+  %dx = lns.row_rstd_grad %x, %r, %dr : (tensor<2x3x4xf32>, tensor<2x3xf32>, tensor<2x3xf32>) -> tensor<2x3x4xf32>
+  return %a, %dx : tensor<2x3x4xf32>, tensor<2x3x4xf32>
+}
+
+// -----
+
+// Where only row ops read the sum, nothing keeps it: y itself is as good, which
+// the row dot's kernel computes from z.
+// CHECK-LABEL: func.func @bias_not_kept
+// CHECK: %[[Y:.*]] = lns.row_scale
+// CHECK: lns.row_dot %{{.*}}, %[[Y]]
+// CHECK-NOT: lns.add_bias {{.*}} scale(-
+func.func @bias_not_kept(%x: tensor<2x3x4xf32>, %w: tensor<4x4xf32>, %b: tensor<4xf32>, %da: tensor<2x3x4xf32>) -> (tensor<2x3xf32>, tensor<2x3x4xf32>) {
+  %r = lns.row_rstd %x eps(1.0e-3) : (tensor<2x3x4xf32>) -> tensor<2x3xf32>
+  %z = lns.linear %x, %w : (tensor<2x3x4xf32>, tensor<4x4xf32>) -> tensor<2x3x4xf32>
+  %y = lns.row_scale %z, %r : tensor<2x3x4xf32>, tensor<2x3xf32>
+  %s = lns.add_bias %y, %b : tensor<2x3x4xf32>, tensor<4xf32>
+  %a = lns.row_rstd %s eps(1.0e-3) : (tensor<2x3x4xf32>) -> tensor<2x3xf32>
+  %dy = lns.activation_grad gelu_tanh %da, %s : tensor<2x3x4xf32>
+  %dr = lns.row_dot %dy, %z : (tensor<2x3x4xf32>, tensor<2x3x4xf32>) -> tensor<2x3xf32>
+  // expected-remark@+1 {{behind_biases=0, behind_rotations=0, dots=1}}
+  %dx = lns.row_rstd_grad %x, %r, %dr : (tensor<2x3x4xf32>, tensor<2x3xf32>, tensor<2x3xf32>) -> tensor<2x3x4xf32>
+  return %a, %dx : tensor<2x3xf32>, tensor<2x3x4xf32>
 }
