@@ -28,6 +28,11 @@
 //
 // A bias of the linear is added after the row scale, with W b.
 //
+// x, g and b are read by the linear then, not by the norm, which may stand far
+// above it. A value never changes, and the planner keeps its memory until the
+// last reader; but lns.get gives a parameter's own memory, so nothing may write
+// the parameter in between.
+//
 //===----------------------------------------------------------------------===//
 
 #include "dialect/LnsDialect.h"
@@ -92,6 +97,10 @@ private:
             .str();
       if (linear.getGain())
         return "a reader has a gain already";
+      if (StringRef symbol = findOverwritten(norm, linear); !symbol.empty())
+        return ("'" + symbol +
+                "', which it reads, is overwritten before a reader")
+            .str();
       // The loss takes a row scale, but no bias before it.
       int64_t width = columnsOf(type(linear.getResult()));
       int64_t inputWidth = columnsOf(type(norm.getInput()));
@@ -104,6 +113,28 @@ private:
             .str();
     }
     return "";
+  }
+
+  /// A parameter that the norm reads and that is written before the linear.
+  static StringRef findOverwritten(NormOp norm, LinearOp linear) {
+    using Memory = std::pair<StringAttr, Storage>;
+    SmallVector<Memory, 3> reads;
+    for (Value operand : norm->getOperands())
+      if (auto get = operand.getDefiningOp<GetOp>())
+        reads.push_back({get.getSymbolAttr().getAttr(), get.getStorage()});
+    if (reads.empty())
+      return {};
+    for (Operation *op = norm->getNextNode(); op && op != linear;
+         op = op->getNextNode()) {
+      Memory written;
+      if (auto set = dyn_cast<SetOp>(op))
+        written = {set.getSymbolAttr().getAttr(), set.getStorage()};
+      else if (auto adamw = dyn_cast<AdamWOp>(op))
+        written = {adamw.getSymbolAttr().getAttr(), Storage::parameter};
+      if (llvm::is_contained(reads, written))
+        return written.first.getValue();
+    }
+    return {};
   }
 
   static RankedTensorType type(Value value) {

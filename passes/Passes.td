@@ -124,7 +124,8 @@ def FuseNormMatmul : Pass<"lns-fuse-norm-matmul"> {
     ```
 
     Does not fire for norms whose scale is not folded, or that nobody reads; nor
-    with a reader that is no linear or has a gain already, nor where a bias, the
+    with a reader that is no linear or has a gain already, or before which a
+    parameter that the norm reads is written, nor where a bias, the
     norm's or the linear's, would be added to a result more than `max-widening`
     times as wide as the input: over the vocabulary that costs more than the
     norm. Remarks in category `lns-norm` say why.

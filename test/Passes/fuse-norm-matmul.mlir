@@ -203,6 +203,7 @@ func.func @many_tokens(%x: tensor<16x4xf32>, %v: tensor<1x4xf32>, %w: tensor<1x4
 // CHECK-NOT: lns.norm
 // OPTIONS-LABEL: func.func @wide
 // OPTIONS-NOT: lns.norm
+// OPTIONS: return
 func.func @wide(%x: tensor<2x4xf32>, %b: tensor<4xf32>, %a: tensor<36xf32>, %w: tensor<36x4xf32>)
     -> (tensor<2x36xf32>, tensor<2x36xf32>, tensor<2x36xf32>) {
   // expected-remark@+1 {{a reader's result is 36 wide for an input of 4, more than 8 times, and a bias would be added to all of it}}
@@ -215,4 +216,88 @@ func.func @wide(%x: tensor<2x4xf32>, %b: tensor<4xf32>, %a: tensor<36xf32>, %w: 
   %o = lns.norm layer %x : tensor<2x4xf32>
   %u = lns.linear %o, %w : (tensor<2x4xf32>, tensor<36x4xf32>) -> tensor<2x36xf32>
   return %y, %z, %u : tensor<2x36xf32>, tensor<2x36xf32>, tensor<2x36xf32>
+}
+
+// -----
+
+// Does not fire in post-norm position: what the norm makes is the residual stream,
+// which the next block's linear and residual read.
+// CHECK-LABEL: func.func @post_norm
+// CHECK: lns.norm layer
+// CHECK-NOT: lns.row_scale
+func.func @post_norm(%x: tensor<2x3x4xf32>, %f: tensor<2x3x4xf32>, %g: tensor<4xf32>, %b: tensor<4xf32>, %w: tensor<4x4xf32>) -> tensor<2x3x4xf32> {
+  %h = lns.residual %x, %f : tensor<2x3x4xf32>
+  // expected-remark@+1 {{a reader is 'lns.residual', not the input of lns.linear}}
+  %n = lns.norm layer %h, %g bias(%b) : tensor<2x3x4xf32>, tensor<4xf32>, tensor<4xf32>
+  %y = lns.linear %n, %w : (tensor<2x3x4xf32>, tensor<4x4xf32>) -> tensor<2x3x4xf32>
+  %z = lns.residual %n, %y : tensor<2x3x4xf32>
+  return %z : tensor<2x3x4xf32>
+}
+
+// -----
+
+// Of a sandwich, the norm before the branch fuses; the one behind it does not, as
+// only a residual reads it.
+// CHECK-LABEL: func.func @sandwich
+// CHECK-NOT: lns.norm
+// CHECK: lns.linear
+// CHECK: lns.row_scale
+// CHECK: lns.norm rms
+// CHECK-NOT: lns.row_scale
+func.func @sandwich(%x: tensor<2x3x4xf32>, %g: tensor<4xf32>, %h: tensor<4xf32>, %w: tensor<4x4xf32>) -> tensor<2x3x4xf32> {
+  // expected-remark@+1 {{norm fused into its matmuls}}
+  %n = lns.norm rms %x, %g : tensor<2x3x4xf32>, tensor<4xf32>
+  %y = lns.linear %n, %w : (tensor<2x3x4xf32>, tensor<4x4xf32>) -> tensor<2x3x4xf32>
+  // expected-remark@+1 {{a reader is 'lns.residual', not the input of lns.linear}}
+  %m = lns.norm rms %y, %h : tensor<2x3x4xf32>, tensor<4xf32>
+  %z = lns.residual %x, %m : tensor<2x3x4xf32>
+  return %z : tensor<2x3x4xf32>
+}
+
+// -----
+
+// Does not fire when a parameter that the norm reads is overwritten before the
+// linear, which would read it too late: what lns.get gives is the parameter's own
+// memory.
+// CHECK-LABEL: func.func @overwritten
+// CHECK-COUNT-3: lns.norm
+// CHECK-NOT: lns.row_scale
+lns.parameter @x matrix init(zeros) decay(true) : tensor<3x4xf32>
+lns.parameter @g gain init(ones) decay(false) : tensor<4xf32>
+lns.parameter @b bias init(zeros) decay(false) : tensor<4xf32>
+func.func @overwritten(%y: tensor<3x4xf32>, %h: tensor<4xf32>, %w: tensor<4x4xf32>, %f: tensor<f32>, %o: tensor<8xf32>) -> (tensor<3x4xf32>, tensor<3x4xf32>, tensor<3x4xf32>) {
+  %x = lns.get parameter @x : tensor<3x4xf32>
+  %g = lns.get parameter @g : tensor<4xf32>
+  %b = lns.get gradient @b : tensor<4xf32>
+  // expected-remark@+1 {{'g', which it reads, is overwritten before a reader}}
+  %n0 = lns.norm rms %y, %g : tensor<3x4xf32>, tensor<4xf32>
+  // expected-remark@+1 {{'x', which it reads, is overwritten before a reader}}
+  %n1 = lns.norm rms %x, %h : tensor<3x4xf32>, tensor<4xf32>
+  // expected-remark@+1 {{'b', which it reads, is overwritten before a reader}}
+  %n2 = lns.norm layer %y bias(%b) : tensor<3x4xf32>, tensor<4xf32>
+  lns.set %h, parameter @g : tensor<4xf32>
+  lns.adamw @x, %y, %f, %o decay(true) : tensor<3x4xf32>, tensor<f32>, tensor<8xf32>
+  lns.set %h, gradient @b : tensor<4xf32>
+  %z0 = lns.linear %n0, %w : (tensor<3x4xf32>, tensor<4x4xf32>) -> tensor<3x4xf32>
+  %z1 = lns.linear %n1, %w : (tensor<3x4xf32>, tensor<4x4xf32>) -> tensor<3x4xf32>
+  %z2 = lns.linear %n2, %w : (tensor<3x4xf32>, tensor<4x4xf32>) -> tensor<3x4xf32>
+  return %z0, %z1, %z2 : tensor<3x4xf32>, tensor<3x4xf32>, tensor<3x4xf32>
+}
+
+// -----
+
+// Fires when only what the norm does not read is written: the other storage of its
+// gain, and another parameter.
+// CHECK-LABEL: func.func @others_written
+// CHECK-NOT: lns.norm
+lns.parameter @g gain init(ones) decay(false) : tensor<4xf32>
+lns.parameter @b bias init(zeros) decay(false) : tensor<4xf32>
+func.func @others_written(%y: tensor<3x4xf32>, %h: tensor<4xf32>, %w: tensor<4x4xf32>) -> tensor<3x4xf32> {
+  %g = lns.get parameter @g : tensor<4xf32>
+  // expected-remark@+1 {{norm fused into its matmuls}}
+  %n = lns.norm rms %y, %g : tensor<3x4xf32>, tensor<4xf32>
+  lns.set %h, gradient @g : tensor<4xf32>
+  lns.set %h, parameter @b : tensor<4xf32>
+  %z = lns.linear %n, %w : (tensor<3x4xf32>, tensor<4x4xf32>) -> tensor<3x4xf32>
+  return %z : tensor<3x4xf32>
 }
