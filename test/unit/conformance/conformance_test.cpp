@@ -41,6 +41,7 @@
 #include "mlir/IR/TypeUtilities.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
+#include <algorithm>
 #include <cmath>
 #include <gtest/gtest.h>
 
@@ -100,12 +101,16 @@ const Case kCases[] = {
 };
 
 /// A bf16 result may be as far from the exact one as the rounded one, times
-/// this: small tensors are sums over few rounding errors.
-constexpr double kSlack = 1.5;
+/// this: small tensors, such as biases, are sums over few rounding errors, and
+/// two such sums may well differ so.
+constexpr double kSlack = 3;
 /// The same of parameters that AdamW changed: its first steps are as long for a
 /// gradient near zero, whose sign rounding changes, as for any other, so that a
 /// few elements make all of the distance.
-constexpr double kStepSlack = 4;
+constexpr double kStepSlack = 8;
+/// The same of the median over all tensors, which chance moves little: it is at
+/// most about one, and up to 1.9 where kernels truncate.
+constexpr double kMedianSlack = 1.2;
 /// The greatest relative error of a rounding to bf16.
 constexpr double kUnit = 1.0 / 256;
 
@@ -288,6 +293,7 @@ protected:
   void expectTensors(lnsrt_tensor_kind kind,
                      interpret::TensorRef interpret::ParameterState::*member,
                      double tolerance, double slack = kSlack) {
+    std::vector<double> ratios;
     for (size_t i = 0; i < plan->tensorCount(); ++i) {
       lnsrt::TensorInfo info = *plan->tensorInfo(i);
       std::vector<float> ours(info.elements);
@@ -300,7 +306,17 @@ protected:
                          reference.exact->values),
                 0.5)
           << info.name;
+      if (!GetParam().bf16)
+        continue;
+      const std::vector<double> &exact = reference.exact->values;
+      ratios.push_back(distance(ours, exact) /
+                       distance(reference.rounded->values, exact));
     }
+    if (!GetParam().bf16)
+      return;
+    auto median = ratios.begin() + int64_t(ratios.size() / 2);
+    std::nth_element(ratios.begin(), median, ratios.end());
+    EXPECT_LE(*median, kMedianSlack);
   }
 
   MLIRContext context;
