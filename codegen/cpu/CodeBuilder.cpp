@@ -285,26 +285,8 @@ Value CodeBuilder::rounded(Value x) { return extend(round(x)); }
 Value CodeBuilder::round(Value wide) {
   if (Value narrow = narrowOf.lookup(wide))
     return narrow;
-  Type ints = integerLike(wide.getType());
-  auto c = [&](int64_t value) { return integer(*this, value, ints); };
-  Value bits = arith::BitcastOp::create(*this, loc, ints, wide);
-  Value upper = arith::ShRUIOp::create(*this, loc, bits, c(16));
-  // Adding just under half, and one more where the upper half is odd, carries
-  // into it exactly when it must be rounded up; infinity follows the greatest
-  // finite number by itself.
-  Value odd = arith::AndIOp::create(*this, loc, upper, c(1));
-  Value sum = arith::AddIOp::create(
-      *this, loc, bits, arith::AddIOp::create(*this, loc, odd, c(0x7fff)));
-  Value rounded = arith::ShRUIOp::create(*this, loc, sum, c(16));
-  // A NaN's payload may have been in the lower half only.
-  Value isNaN =
-      arith::CmpFOp::create(*this, loc, arith::CmpFPredicate::UNO, wide, wide);
-  Value quiet = arith::OrIOp::create(*this, loc, upper, c(0x40));
-  rounded = select(isNaN, quiet, rounded);
-  Value narrow = arith::TruncIOp::create(
-      *this, loc, withElement(wide.getType(), getI16Type()), rounded);
-  return arith::BitcastOp::create(
-      *this, loc, withElement(wide.getType(), getBF16Type()), narrow);
+  return arith::TruncFOp::create(
+      *this, loc, withElement(wide.getType(), getBF16Type()), wide);
 }
 
 static bool holdsBf16(Value memref) {

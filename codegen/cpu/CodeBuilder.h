@@ -10,9 +10,9 @@
 // shorter vector, which the backend splits into loads that stay inside the row.
 //
 // Numbers are f32 once they are loaded, whatever a buffer holds: loads of bf16
-// extend, and stores of bf16 round to nearest even, with integer operations
-// that give the same bits on every processor. (The conversion instructions of
-// AVX512-BF16 would flush subnormal numbers; without them LLVM calls libgcc.)
+// extend, and stores of bf16 round to nearest even. Numbers too small to be
+// normal become zero, and NaN stays NaN: what AVX512-BF16 has an instruction
+// for, and processors without it compute to the same bits (RoundBf16.cpp).
 //
 // Floating-point order is explicit: nothing emitted here may be reassociated,
 // so a kernel gives the same bits on each run.
@@ -131,7 +131,7 @@ public:
 private:
   /// f32 from bf16, scalar or vector: its upper half.
   Value extend(Value narrow);
-  /// The nearest bf16, the even one of two; NaN stays NaN.
+  /// The nearest bf16, the even one of two.
   Value round(Value wide);
   /// What `extend` made wide: `round` gives it back.
   llvm::DenseMap<Value, Value> narrowOf;

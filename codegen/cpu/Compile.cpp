@@ -110,6 +110,8 @@ static bool compileLevel(llvm::StringRef bitcode, const CodeLevel &level,
     return false;
   module->setTargetTriple(machine->getTargetTriple());
   module->setDataLayout(machine->createDataLayout());
+  if (!llvm::is_contained(level.features, "avx512bf16"))
+    expandBf16Rounding(*module);
   optimize(*module, *machine);
   if (llvmIr) {
     llvm::raw_string_ostream stream(*llvmIr);

@@ -29,6 +29,11 @@ namespace lns::cpu {
 std::unique_ptr<llvm::Module> translateKernels(mlir::ModuleOp kernels,
                                                llvm::LLVMContext &context);
 
+/// Writes every rounding of f32 to bf16 in `module` as integer operations, with
+/// the bits that AVX512-BF16 gives. Without its instructions, LLVM would call a
+/// function of a library that kernels do not have.
+void expandBf16Rounding(llvm::Module &module);
+
 /// Links one object file into a shared object that needs nothing else. Gives
 /// the reason in `error` when it fails.
 bool linkSharedObject(llvm::StringRef object, std::vector<char> &sharedObject,
