@@ -210,6 +210,13 @@ ParseResult ParameterOp::parse(OpAsmParser &parser, OperationState &state) {
   if (!properties.decay)
     return parser.emitError(parser.getCurrentLocation(),
                             "expected decay(true) or decay(false)");
+  Type storage;
+  if (succeeded(parser.parseOptionalKeyword("storage"))) {
+    if (parser.parseLParen() || parser.parseType(storage) ||
+        parser.parseRParen())
+      return failure();
+    properties.storage = TypeAttr::get(storage);
+  }
   if (parseAttributes(parser, state, /*keyword=*/false) ||
       parser.parseColonType(type))
     return failure();
@@ -222,10 +229,13 @@ void ParameterOp::print(OpAsmPrinter &printer) {
   printer << ' ';
   printer.printSymbolName(getSymName());
   printParameterFacts(printer, *this);
+  if (std::optional<Type> storage = getStorage())
+    printer << " storage(" << *storage << ')';
   printer.printOptionalAttrDict((*this)->getAttrs(),
                                 {getSymNameAttrName(), getRoleAttrName(),
                                  getInitAttrName(), getInitValueAttrName(),
-                                 getDecayAttrName(), getTypeAttrName()});
+                                 getDecayAttrName(), getTypeAttrName(),
+                                 getStorageAttrName()});
   printer << " : " << getType();
 }
 

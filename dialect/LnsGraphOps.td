@@ -18,19 +18,30 @@ def LNS_ParameterOp : LNS_Op<"parameter", [Symbol, HasParent<"::mlir::ModuleOp">
   let summary = "a parameter with its gradient and optimizer state (graph form)";
   let description = [{
     The symbol's name is the Hugging Face name. Gradient and both moments of
-    AdamW have the parameter's type.
+    AdamW have the parameter's storage type: its type, unless `storage` gives
+    another. Then the parameter is the leading corner of what is stored, [0,
+    extent) in every dimension; the rest is zero, for gradient and moments too.
+    Only functions see it: checkpoints and initial values know the type alone.
 
     - (C1) as `lns.param` C1 and C2.
+    - (C2) a storage type satisfies C1, has the type's element type and rank,
+         differs from it, and no extent of it is smaller.
 
     ```mlir
     lns.parameter @model.norm.weight gain init(ones) decay(false) : tensor<128xf32>
+    lns.parameter @up_proj.weight matrix init(zeros) decay(true) storage(tensor<176x64xf32>) : tensor<171x64xf32>
     ```
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, LNS_RoleAttr:$role,
                        LNS_InitKindAttr:$init, OptionalAttr<F64Attr>:$init_value,
-                       BoolAttr:$decay, TypeAttrOf<LNS_WideTensor>:$type);
+                       BoolAttr:$decay, TypeAttrOf<LNS_WideTensor>:$type,
+                       OptionalAttr<TypeAttrOf<LNS_WideTensor>>:$storage);
   let hasCustomAssemblyFormat = 1;
   let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    /// What functions read and write.
+    ::mlir::Type getStoredType() { return getStorage().value_or(getType()); }
+  }];
 }
 
 def LNS_GetOp : LNS_Op<"get", [DeclareOpInterfaceMethods<SymbolUserOpInterface>,
@@ -39,7 +50,7 @@ def LNS_GetOp : LNS_Op<"get", [DeclareOpInterfaceMethods<SymbolUserOpInterface>,
   let description = [{
     Reads memory: two reads are one only when no write lies between them.
 
-    - (C1) the symbol names an `lns.parameter` of the result's type.
+    - (C1) the symbol names an `lns.parameter` of the result's type, or storage type.
 
     ```mlir
     %w = lns.get parameter @lm_head.weight : tensor<256x64xf32>
@@ -56,7 +67,7 @@ def LNS_SetOp : LNS_Op<"set", [DeclareOpInterfaceMethods<SymbolUserOpInterface>,
   let description = [{
     `gradient` overwrites; gradients of several readers are summed before.
 
-    - (C1) the symbol names an `lns.parameter` of the value's type.
+    - (C1) the symbol names an `lns.parameter` of the value's type, or storage type.
 
     ```mlir
     lns.set %dw, gradient @lm_head.weight : tensor<256x64xf32>

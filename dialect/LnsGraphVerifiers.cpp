@@ -244,11 +244,14 @@ static LogicalResult verifyParameterUse(Operation *op,
     diagnostic.attachNote(target->getLoc()) << "declared here";
     return diagnostic;
   }
-  if (parameter.getType() == type)
+  if (parameter.getStoredType() == type)
     return success();
   InFlightDiagnostic diagnostic =
       op->emitOpError() << what << " has type " << type << ", but parameter "
-                        << symbol << " has type " << parameter.getType();
+                        << symbol
+                        << (parameter.getStorage() ? " has storage of type "
+                                                   : " has type ")
+                        << parameter.getStoredType();
   diagnostic.attachNote(parameter.getLoc()) << "declared here";
   return diagnostic;
 }

@@ -76,7 +76,29 @@ LogicalResult ParamOp::verify() {
 
 LogicalResult ParameterOp::verify() {
   // (C1)
-  return verifyParameterFacts(*this, cast<RankedTensorType>(getType()));
+  auto type = cast<RankedTensorType>(getType());
+  if (failed(verifyParameterFacts(*this, type)))
+    return failure();
+  // (C2)
+  if (!getStorage())
+    return success();
+  auto storage = cast<RankedTensorType>(*getStorage());
+  bool holds = storage != type && storage.hasStaticShape() &&
+               storage.getElementType() == type.getElementType() &&
+               storage.getRank() == type.getRank();
+  if (holds)
+    for (auto [room, extent] :
+         llvm::zip_equal(storage.getShape(), type.getShape()))
+      holds &= room >= extent;
+  if (!holds)
+    return emitOpError("has storage of type ")
+           << storage << " for type " << type
+           << ", expected another type of the same rank and element type, no "
+              "extent smaller; without storage the type itself is stored";
+  if (bytesOf(storage) == std::numeric_limits<int64_t>::max())
+    return emitOpError("has storage of type ")
+           << storage << ", whose size in bytes does not fit 64 bits";
+  return success();
 }
 
 LogicalResult LayersOp::verify() {

@@ -80,9 +80,9 @@ struct AddOptimizerPass : lns::impl::AddOptimizerBase<AddOptimizerPass> {
     builder.setInsertionPointToStart(apply.addEntryBlock());
     SmallVector<Value> gradients;
     for (ParameterOp parameter : parameters)
-      gradients.push_back(GetOp::create(builder, parameter.getLoc(),
-                                        parameter.getType(), Storage::gradient,
-                                        parameter.getSymName()));
+      gradients.push_back(
+          GetOp::create(builder, parameter.getLoc(), parameter.getStoredType(),
+                        Storage::gradient, parameter.getSymName()));
     Value norm =
         addUpdates(builder, parameters, gradients, apply.getArgument(0));
     func::ReturnOp::create(builder, module.getLoc(), norm);

@@ -176,9 +176,9 @@ private:
       Value gradient = byParameter.lookup(parameter.getSymNameAttr());
       // A parameter that the loss does not depend on.
       if (!gradient)
-        gradient =
-            ConstantOp::create(builder, parameter.getLoc(), parameter.getType(),
-                               builder.getF64FloatAttr(0.0));
+        gradient = ConstantOp::create(builder, parameter.getLoc(),
+                                      parameter.getStoredType(),
+                                      builder.getF64FloatAttr(0.0));
       SetOp::create(builder, parameter.getLoc(), gradient, Storage::gradient,
                     parameter.getSymName());
     }

@@ -230,7 +230,7 @@ private:
     it->second = ParameterOp::create(
         builder, NameLoc::get(builder.getStringAttr(symbol), param.getLoc()),
         symbol, param.getRole(), param.getInit(), param.getInitValueAttr(),
-        decay, param.getValue().getType());
+        decay, param.getValue().getType(), /*storage=*/TypeAttr());
     return success();
   }
 

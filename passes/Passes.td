@@ -64,6 +64,46 @@ def VerifyGraph : Pass<"lns-verify-graph", "::mlir::ModuleOp"> {
   }];
 }
 
+def Pad : Pass<"lns-pad", "::mlir::ModuleOp"> {
+  let summary = "Pad odd widths between linears with zeros"
+                " to what the target's kernels like";
+  let description = [{
+    An inner width, such as the 5461 columns of a feed-forward block, is rounded
+    up to the next multiple of `multiple` elements. The weights and biases of the
+    linears on both sides get a storage type with zeros in the new rows and
+    columns; results and gradients are the same, and the gradient of every new
+    element is exactly 0. The parameter's own type stays: initial values,
+    checkpoints and names do not know of it.
+
+    ```mlir
+    lns.parameter @up matrix init(zeros) decay(true) : tensor<171x64xf32>
+    lns.parameter @down matrix init(zeros) decay(true) : tensor<64x171xf32>
+    %y = lns.linear %x, %up : (tensor<2x8x64xf32>, tensor<171x64xf32>) -> tensor<2x8x171xf32>
+    %m = lns.activation relu %y : tensor<2x8x171xf32>
+    %z = lns.linear %m, %down : (tensor<2x8x171xf32>, tensor<64x171xf32>) -> tensor<2x8x64xf32>
+    // becomes
+    lns.parameter @up matrix init(zeros) decay(true) storage(tensor<176x64xf32>) : tensor<171x64xf32>
+    lns.parameter @down matrix init(zeros) decay(true) storage(tensor<64x176xf32>) : tensor<64x171xf32>
+    %y = lns.linear %x, %up : (tensor<2x8x64xf32>, tensor<176x64xf32>) -> tensor<2x8x176xf32>
+    %m = lns.activation relu %y : tensor<2x8x176xf32>
+    %z = lns.linear %m, %down : (tensor<2x8x176xf32>, tensor<64x176xf32>) -> tensor<2x8x64xf32>
+    ```
+
+    Does not fire where another op than a linear, an activation, add, add_bias,
+    cast, residual, row_scale or scale makes or reads such a value: a norm, for
+    one, divides by the width, and rope and attention take their heads from it.
+    Nor where such an op reads a parameter of that width, as an embedding does,
+    nor where a linear's weight is no parameter. All values that must have the
+    same width are padded, or none. Remarks in category `lns-pad` say why.
+
+    Error: a `multiple` that is not at least 1 and at most 4096.
+  }];
+  let options = [
+    Option<"multiple", "multiple", "int64_t", "16",
+           "What widths are rounded up to; for the CPU, floats of a vector">
+  ];
+}
+
 def FoldDepthScale : Pass<"lns-fold-depth-scale"> {
   let summary = "Move a norm's depth scale into the linears that read it";
   let description = [{

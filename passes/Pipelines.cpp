@@ -34,6 +34,12 @@ void lns::buildGraphPipeline(OpPassManager &manager, int64_t batch,
   manager.addPass(createVerifyGraph());
 }
 
+void lns::buildPaddingPipeline(OpPassManager &manager) {
+  // Before elimination, which would leave row ops and folded biases between
+  // linears; and before differentiation, which then pads gradients by itself.
+  manager.addPass(createPad());
+}
+
 void lns::buildEliminationPipeline(OpPassManager &manager, bool eliminate) {
   if (eliminate) {
     // The scale must have left the norm before fusion looks at it: fusion takes

@@ -19,6 +19,8 @@ namespace lns {
 /// Model form to graph form.
 void buildGraphPipeline(mlir::OpPassManager &manager, int64_t batch,
                         int64_t sequence);
+/// Inner widths of graph form to what the target's kernels like.
+void buildPaddingPipeline(mlir::OpPassManager &manager);
 /// Graph form with norms to graph form without. With `eliminate` false, every
 /// norm is computed where it stands, for comparisons.
 void buildEliminationPipeline(mlir::OpPassManager &manager,

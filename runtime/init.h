@@ -9,15 +9,17 @@
 #define LNS_RUNTIME_INIT_H
 
 #include "runtime/plan_generated.h"
+#include "runtime/stored_tensor.h"
 #include "runtime/thread_pool.h"
 
 namespace lns {
 
-/// Fills the `elements` values of parameter number `index` from its
-/// initializer. Element e of a normal initializer is value e % 4 of Philox
-/// block e / 4 of stream `index`: the same for every thread count.
+/// Fills the elements of parameter number `index` from its initializer, and
+/// what else is stored with zeros. Element e of a normal initializer is value e
+/// % 4 of Philox block e / 4 of stream `index`: the same for every thread
+/// count, and however the parameter is padded.
 void initializeParameter(const plan::Parameter &parameter, uint32_t index,
-                         uint64_t elements, uint64_t seed, float *data,
+                         uint64_t seed, const StoredTensor &tensor,
                          ThreadPool &pool);
 
 } // namespace lns

@@ -276,10 +276,10 @@ lnsrt_error *lnsrt_tensor_read(lnsrt_session *session, lnsrt_tensor_kind kind,
   return guarded([&]() -> Error {
     if (!session || !data)
       return missing(session ? "data" : "session");
-    float *tensor = nullptr;
+    StoredTensor tensor;
     if (Error error = session->tensor(kind, index, elements, tensor))
       return error;
-    std::memcpy(data, tensor, elements * sizeof(float));
+    tensor.read(0, elements, data);
     return nullptr;
   });
 }
@@ -291,7 +291,7 @@ lnsrt_error *lnsrt_tensor_read_part(lnsrt_session *session,
   return guarded([&]() -> Error {
     if (!session || !data)
       return missing(session ? "data" : "session");
-    float *tensor = nullptr;
+    StoredTensor tensor;
     uint64_t size = session->tensorElements(index);
     if (Error error = session->tensor(kind, index, size, tensor))
       return error;
@@ -303,7 +303,7 @@ lnsrt_error *lnsrt_tensor_read_part(lnsrt_session *session,
                            ->string_view(),
                        elements, " elements from ", first,
                        " on, the tensor has ", size);
-    std::memcpy(data, tensor + first, elements * sizeof(float));
+    tensor.read(first, elements, data);
     return nullptr;
   });
 }
@@ -314,10 +314,10 @@ lnsrt_error *lnsrt_tensor_write(lnsrt_session *session, lnsrt_tensor_kind kind,
   return guarded([&]() -> Error {
     if (!session || !data)
       return missing(session ? "data" : "session");
-    float *tensor = nullptr;
+    StoredTensor tensor;
     if (Error error = session->tensor(kind, index, elements, tensor))
       return error;
-    std::memcpy(tensor, data, elements * sizeof(float));
+    tensor.write(data);
     return nullptr;
   });
 }

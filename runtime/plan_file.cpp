@@ -11,6 +11,7 @@
 #include "runtime/plan_format.h"
 #include "runtime/plan_verifier.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
@@ -31,6 +32,13 @@ uint64_t lns::elementCount(const plan::Parameter &parameter) {
   for (int64_t extent : *parameter.shape())
     count *= uint64_t(extent);
   return count;
+}
+
+bool lns::isPadded(const plan::Parameter &parameter) {
+  const auto *storage = parameter.storage_shape();
+  return storage && storage->size() != 0 &&
+         !std::equal(storage->begin(), storage->end(),
+                     parameter.shape()->begin());
 }
 
 static Error checkHeader(const PlanHeader &header, uint64_t size,

@@ -42,6 +42,9 @@ Error openPlanMemory(const void *bytes, uint64_t size,
 /// Trainable elements of one parameter. Only for verified plans.
 uint64_t elementCount(const plan::Parameter &parameter);
 
+/// Whether more is stored of it than its elements. Only for verified plans.
+bool isPadded(const plan::Parameter &parameter);
+
 /// Describes the plan as JSON; the keys are in docs/plan-format.md.
 std::string planJson(const lnsrt_plan &plan);
 

@@ -258,6 +258,13 @@ std::string lns::planJson(const lnsrt_plan &plan) {
     for (int64_t extent : *parameter->shape())
       json.number(extent);
     json.close(']');
+    if (isPadded(*parameter)) {
+      json.key("storage_shape");
+      json.open('[');
+      for (int64_t extent : *parameter->storage_shape())
+        json.number(extent);
+      json.close(']');
+    }
     json.field("role", std::string_view(plan::EnumNameRole(parameter->role())));
     json.field("init",
                std::string_view(plan::EnumNameInitKind(parameter->init())));

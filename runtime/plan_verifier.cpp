@@ -208,6 +208,24 @@ Error PlanVerifier::checkParameters() {
         return bad("the shape of parameter '", name, "' overflows");
       bytes = *product;
     }
+    if (const auto *storage = parameter->storage_shape();
+        storage && storage->size() != 0) {
+      if (storage->size() != parameter->shape()->size())
+        return bad("parameter '", name, "' of rank ",
+                   parameter->shape()->size(), " has storage of rank ",
+                   storage->size());
+      bytes = sizeof(float);
+      for (flatbuffers::uoffset_t i = 0; i < storage->size(); ++i) {
+        int64_t extent = storage->Get(i);
+        if (extent < parameter->shape()->Get(i))
+          return bad("parameter '", name, "' has storage of extent ", extent,
+                     " for extent ", parameter->shape()->Get(i));
+        auto product = checkedProduct({bytes, uint64_t(extent)});
+        if (!product)
+          return bad("the storage of parameter '", name, "' overflows");
+        bytes = *product;
+      }
+    }
     if (parameter->offset() % kBufferAlignment != 0)
       return bad("parameter '", name, "' at offset ", parameter->offset(),
                  ", which is not a multiple of ", kBufferAlignment);

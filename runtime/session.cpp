@@ -174,6 +174,10 @@ Error lnsrt_session::create(lnsrt_plan *from,
   for (size_t i = 0; i < kEntries; ++i)
     if (const plan::EntryPoint *entry = plan->entryPoint(entryName(Entry(i))))
       resolve(Entry(i), *entry);
+  const auto &parameters = *plan->table->parameters();
+  hasPadding = std::any_of(
+      parameters.begin(), parameters.end(),
+      [](const plan::Parameter *parameter) { return isPadded(*parameter); });
   rows.reserve(entries[size_t(Entry::TrainStep)].commands.size());
   return nullptr;
 }
@@ -187,8 +191,8 @@ void lnsrt_session::init(uint64_t seed) {
   for (const plan::Parameter *parameter : *plan->table->parameters()) {
     auto *data = reinterpret_cast<float *>(segment(Segment::parameters) +
                                            parameter->offset());
-    initializeParameter(*parameter, index++, elementCount(*parameter), seed,
-                        data, pool);
+    initializeParameter(*parameter, index++, seed,
+                        StoredTensor(*parameter, data), pool);
   }
 }
 
@@ -200,7 +204,7 @@ uint64_t lnsrt_session::tensorElements(size_t index) const {
 }
 
 Error lnsrt_session::tensor(lnsrt_tensor_kind kind, size_t index,
-                            uint64_t elements, float *&data) {
+                            uint64_t elements, StoredTensor &tensor) {
   Segment which;
   switch (kind) {
   case LNSRT_PARAMETER:
@@ -229,6 +233,7 @@ Error lnsrt_session::tensor(lnsrt_tensor_kind kind, size_t index,
     return makeError(LNSRT_INVALID_ARGUMENT, parameter.name()->string_view(),
                      elements, " elements given, the tensor has ",
                      elementCount(parameter));
-  data = reinterpret_cast<float *>(segment(which) + parameter.offset());
+  tensor = StoredTensor(parameter, reinterpret_cast<float *>(
+                                       segment(which) + parameter.offset()));
   return nullptr;
 }

@@ -18,6 +18,7 @@
 #include "runtime/error.h"
 #include "runtime/memory.h"
 #include "runtime/plan_file.h"
+#include "runtime/stored_tensor.h"
 #include "runtime/thread_pool.h"
 
 #include <array>
@@ -72,6 +73,7 @@ struct lnsrt_session {
   lns::CpuMatmul matmul;
   std::array<lns::ResolvedEntry, lns::kEntries> entries;
   std::vector<lnsrt_profile_row> rows;
+  bool hasPadding = false; ///< of any parameter
   // Last, so that its threads end before the memory goes.
   lns::ThreadPool pool;
 
@@ -92,9 +94,9 @@ struct lnsrt_session {
   lns::Error runMatmuls(double &seconds);
   /// 0 for a tensor that does not exist.
   uint64_t tensorElements(size_t index) const;
-  /// The tensor's storage; `elements` must match.
+  /// The tensor where it is stored; `elements` must match.
   lns::Error tensor(lnsrt_tensor_kind kind, size_t index, uint64_t elements,
-                    float *&data);
+                    lns::StoredTensor &tensor);
 
 private:
   unsigned char *segment(lns::plan::Segment segment) const;
@@ -102,6 +104,7 @@ private:
   lns::Error allocate();
   void resolve(lns::Entry which, const lns::plan::EntryPoint &entry);
   lns::Error require(lns::Entry which, lns::ResolvedEntry *&entry);
+  lns::Error putOptimizer(const lnsrt_optimizer_options &options, float *to);
   lns::Error putTokens(const int32_t *from, int32_t *to, const char *what);
   lns::Error execute(const lns::ResolvedCommand &command);
   lns::Error execute(const lns::ResolvedEntry &entry);

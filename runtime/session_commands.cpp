@@ -95,7 +95,8 @@ Error lnsrt_session::putTokens(const int32_t *from, int32_t *to,
   return nullptr;
 }
 
-static Error putOptimizer(const lnsrt_optimizer_options &options, float *to) {
+Error lnsrt_session::putOptimizer(const lnsrt_optimizer_options &options,
+                                  float *to) {
   auto bad = [](const char *name, auto value, const char *expected) {
     return makeError(LNSRT_INVALID_ARGUMENT, "optimizer", name, " is ", value,
                      ", expected ", expected);
@@ -112,6 +113,11 @@ static Error putOptimizer(const lnsrt_optimizer_options &options, float *to) {
     return bad("beta2", options.beta2, "0 <= beta2 < 1");
   if (!isSize(options.eps))
     return bad("eps", options.eps, "a finite number, at least 0");
+  // What pads a parameter has moments of 0, and is updated by 0 / (0 + eps).
+  if (hasPadding && options.eps == 0.0f)
+    return bad("eps", options.eps,
+               "more than 0 for a plan with padded parameters; compile the "
+               "model with --disable-padding to train it with 0");
   if (!isSize(options.weight_decay))
     return bad("weight_decay", options.weight_decay,
                "a finite number, at least 0");

@@ -119,7 +119,8 @@ private:
   LogicalResult placeParameters() {
     for (auto parameter : module.getOps<ParameterOp>()) {
       auto type = cast<RankedTensorType>(parameter.getType());
-      std::optional<uint64_t> bytes = getTensorBytes(type);
+      auto stored = cast<RankedTensorType>(parameter.getStoredType());
+      std::optional<uint64_t> bytes = getTensorBytes(stored);
       if (!bytes || !type.getElementType().isF32())
         return parameter.emitOpError()
                << "has type " << type
@@ -127,6 +128,9 @@ private:
       PlanParameter entry;
       entry.name = parameter.getSymName().str();
       entry.shape.assign(type.getShape().begin(), type.getShape().end());
+      if (stored != type)
+        entry.storageShape.assign(stored.getShape().begin(),
+                                  stored.getShape().end());
       entry.role = static_cast<unsigned>(parameter.getRole());
       entry.init = static_cast<unsigned>(parameter.getInit());
       entry.initValue = parameter.getInitValue()

@@ -89,11 +89,12 @@ struct PlanEntryPoint {
 struct PlanParameter {
   std::string name;
   std::vector<int64_t> shape;
+  std::vector<int64_t> storageShape; ///< empty: shape
   unsigned role = 0,
            init = 0; ///< the dialect's enums, same numbers in the file
   double initValue = 0;
   bool decay = false;
-  uint64_t offset = 0, bytes = 0;
+  uint64_t offset = 0, bytes = 0; ///< of what is stored
 };
 
 struct PlanCode {

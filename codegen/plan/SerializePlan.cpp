@@ -96,7 +96,8 @@ void serializeTable(flatbuffers::FlatBufferBuilder &builder, const Plan &plan,
     parameters.push_back(fb::CreateParameter(
         builder, builder.CreateString(p.name), builder.CreateVector(p.shape),
         fb::DType::f32, static_cast<fb::Role>(p.role),
-        static_cast<fb::InitKind>(p.init), p.initValue, p.decay, p.offset));
+        static_cast<fb::InitKind>(p.init), p.initValue, p.decay, p.offset,
+        p.storageShape.empty() ? 0 : builder.CreateVector(p.storageShape)));
   std::vector<flatbuffers::Offset<fb::Kernel>> kernels;
   for (const cpu::KernelInfo &k : plan.kernels)
     kernels.push_back(fb::CreateKernel(

@@ -12,6 +12,53 @@ lns.parameter @a matrix init(constant) decay(true) : tensor<8xf32>
 
 // -----
 
+// lns.parameter (C2): storage says something.
+// expected-error @below {{has storage of type 'tensor<8x4xf32>' for type 'tensor<8x4xf32>', expected another type of the same rank and element type, no extent smaller; without storage the type itself is stored}}
+lns.parameter @a matrix init(zeros) decay(true) storage(tensor<8x4xf32>) : tensor<8x4xf32>
+
+// -----
+
+// lns.parameter (C2): no dimension is smaller.
+// expected-error @below {{has storage of type 'tensor<16x3xf32>' for type 'tensor<8x4xf32>'}}
+lns.parameter @a matrix init(zeros) decay(true) storage(tensor<16x3xf32>) : tensor<8x4xf32>
+
+// -----
+
+// lns.parameter (C2): the same rank.
+// expected-error @below {{has storage of type 'tensor<64xf32>' for type 'tensor<8x4xf32>'}}
+lns.parameter @a matrix init(zeros) decay(true) storage(tensor<64xf32>) : tensor<8x4xf32>
+
+// -----
+
+// lns.parameter (C2): the same element type.
+// expected-error @below {{has storage of type 'tensor<16x4xf64>' for type 'tensor<8x4xf32>'}}
+lns.parameter @a matrix init(zeros) decay(true) storage(tensor<16x4xf64>) : tensor<8x4xf32>
+
+// -----
+
+// lns.parameter (C2): a static shape.
+// expected-error @below {{has storage of type 'tensor<?x4xf32>' for type 'tensor<8x4xf32>'}}
+lns.parameter @a matrix init(zeros) decay(true) storage(tensor<?x4xf32>) : tensor<8x4xf32>
+
+// -----
+
+// lns.parameter (C2): a size that can be counted.
+// expected-error @below {{has storage of type 'tensor<4611686018427387904x4xf32>', whose size in bytes does not fit 64 bits}}
+lns.parameter @a matrix init(zeros) decay(true) storage(tensor<4611686018427387904x4xf32>) : tensor<8x4xf32>
+
+// -----
+
+// lns.get (C1): the type of what is stored.
+// expected-note @below {{declared here}}
+lns.parameter @a matrix init(zeros) decay(true) storage(tensor<16x4xf32>) : tensor<8x4xf32>
+func.func @get() {
+  // expected-error @below {{value has type 'tensor<8x4xf32>', but parameter @a has storage of type 'tensor<16x4xf32>'}}
+  %a = lns.get parameter @a : tensor<8x4xf32>
+  return
+}
+
+// -----
+
 // lns.get (C1): nothing has that name.
 func.func @get() {
   // expected-error @below {{parameter @a is not declared}}

@@ -6,6 +6,17 @@
 lns.parameter @model.norm.weight gain init(ones) decay(false) : tensor<8xf32>
 // CHECK: lns.parameter @"0 strange name" matrix init(normal, 2.000000e-02) decay(true) {note} : tensor<6x8xf32>
 lns.parameter @"0 strange name" matrix init(normal, 0.02) decay(true) {note} : tensor<6x8xf32>
+// CHECK: lns.parameter @padded matrix init(zeros) decay(true) storage(tensor<8x8xf32>) {note} : tensor<6x8xf32>
+lns.parameter @padded matrix init(zeros) decay(true) storage(tensor<8x8xf32>) {note} : tensor<6x8xf32>
+
+// CHECK-LABEL: func.func @padded_storage
+func.func @padded_storage(%g: tensor<8x8xf32>) {
+  // CHECK: lns.get parameter @padded : tensor<8x8xf32>
+  %p = lns.get parameter @padded : tensor<8x8xf32>
+  // CHECK: lns.set %{{.*}}, gradient @padded : tensor<8x8xf32>
+  lns.set %p, gradient @padded : tensor<8x8xf32>
+  return
+}
 
 // CHECK-LABEL: func.func @storage
 func.func @storage() {

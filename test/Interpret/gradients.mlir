@@ -26,6 +26,15 @@
 // GRADIENTS-COUNT-21: gradient of {{.*}} agrees
 // GRADIENTS-NOT: gradient of
 
+// So have those of a model whose inner width is padded: gradients and updates
+// are 0 outside of the parameters, or the interpreter would complain.
+// RUN: lns-interpret %s --check-pipeline='builtin.module(lns-graph{batch=2 seq=5},lns-pad,lns-eliminate-norms,lns-train,lns-fuse)' | FileCheck %s --check-prefix=MODEL
+// RUN: lns-opt %s --lns-graph='batch=2 seq=5' --lns-pad --lns-eliminate-norms --lns-train -o %t.padded.mlir
+// RUN: FileCheck %s --check-prefix=PADDED --input-file=%t.padded.mlir
+// PADDED: lns.parameter @model.layers.1.mlp.gate_proj.weight matrix {{.*}} storage(tensor<16x12xf32>) : tensor<10x12xf32>
+// RUN: lns-interpret %t.padded.mlir --check-gradients | FileCheck %s --check-prefix=GRADIENTS
+// RUN: lns-interpret %t.padded.mlir --check-pipeline='builtin.module(lns-fuse,canonicalize,cse)' | FileCheck %s --check-prefix=TRAIN
+
 // A gradient that is off fails.
 // RUN: not lns-interpret %t.train.mlir --check-gradients --perturb-adjoint=1e-4 2>&1 | FileCheck %s --check-prefix=WRONG
 // WRONG: error: the gradient of 'model.embed_tokens.weight' is wrong

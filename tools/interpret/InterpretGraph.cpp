@@ -38,17 +38,43 @@ static LogicalResult interpretGet(OpCall &call, GetOp op) {
   ParameterState *state = findParameter(call, op.getSymbol());
   if (!state)
     return failure();
-  call.results[0] =
-      op.getStorage() == Storage::parameter ? state->value : state->gradient;
+  ArrayRef<int64_t> shape = op.getValue().getType().getShape();
+  if (countElements(shape) < 0)
+    return op.emitOpError("has shape ")
+           << formatShape(shape) << ", but the interpreter holds at most "
+           << Tensor::maxElements << " elements in a tensor";
+  call.results[0] = padWithZeros(
+      op.getStorage() == Storage::parameter ? state->value : state->gradient,
+      shape);
   return success();
+}
+
+/// What `operand` has for the parameter itself; the rest of its storage must be
+/// zero, as every op keeps it.
+static LogicalResult crop(OpCall &call, Value operand,
+                          const ParameterState &state, TensorRef &cropped) {
+  ArrayRef<int64_t> shape =
+      cast<RankedTensorType>(operand.getType()).getShape();
+  if (failed(call.expectShape(operand, shape)))
+    return failure();
+  for (auto [value, tensor] :
+       llvm::zip_equal(call.op->getOperands(), call.operands))
+    if (value == operand)
+      cropped = cropZeros(tensor, state.value->shape);
+  if (cropped)
+    return success();
+  return call.op->emitOpError("stores a tensor of shape ")
+         << formatShape(shape) << " with other numbers than 0 outside of the "
+         << "parameter's shape " << formatShape(state.value->shape);
 }
 
 static LogicalResult interpretSet(OpCall &call, SetOp op) {
   ParameterState *state = findParameter(call, op.getSymbol());
-  if (!state || failed(call.expectShape(op.getValue(), state->value->shape)))
+  TensorRef value;
+  if (!state || failed(crop(call, op.getValue(), *state, value)))
     return failure();
   bool isParameter = op.getStorage() == Storage::parameter;
-  (isParameter ? state->value : state->gradient) = call.operands[0];
+  (isParameter ? state->value : state->gradient) = value;
   (isParameter ? state->updated : state->gradientStored) = true;
   return success();
 }
@@ -126,11 +152,11 @@ static LogicalResult interpretClipFactor(OpCall &call, ClipFactorOp op) {
 
 static LogicalResult interpretAdamW(OpCall &call, AdamWOp op) {
   ParameterState *state = findParameter(call, op.getSymbol());
-  if (!state ||
-      failed(call.expectShape(op.getGradient(), state->value->shape)) ||
+  TensorRef cropped;
+  if (!state || failed(crop(call, op.getGradient(), *state, cropped)) ||
       failed(call.expectShape(op.getOptimizer(), LNS_OPT_SLOTS)))
     return failure();
-  const Tensor &gradient = *call.get(op.getGradient());
+  const Tensor &gradient = *cropped;
   double factor = call.get(op.getFactor())->values[0];
   const std::vector<double> &slots = call.get(op.getOptimizer())->values;
   double lr = slots[LNS_OPT_LR], eps = slots[LNS_OPT_EPS];

@@ -48,6 +48,39 @@ void lns::interpret::roundToBf16(std::vector<double> &values) {
   }
 }
 
+/// Where element `index` of the leading corner `shape` lies in `outer`.
+static int64_t placeInCorner(int64_t index, llvm::ArrayRef<int64_t> shape,
+                             llvm::ArrayRef<int64_t> outer) {
+  int64_t place = 0, stride = 1;
+  for (size_t i = shape.size(); i-- > 0;) {
+    place += index % shape[i] * stride;
+    index /= shape[i];
+    stride *= outer[i];
+  }
+  return place;
+}
+
+TensorRef lns::interpret::padWithZeros(const TensorRef &tensor,
+                                       llvm::ArrayRef<int64_t> shape) {
+  if (llvm::ArrayRef(tensor->shape) == shape)
+    return tensor;
+  auto padded = makeTensor(shape);
+  for (int64_t i = 0; i < tensor->size(); ++i)
+    padded->values[placeInCorner(i, tensor->shape, shape)] = tensor->values[i];
+  return padded;
+}
+
+TensorRef lns::interpret::cropZeros(const TensorRef &tensor,
+                                    llvm::ArrayRef<int64_t> shape) {
+  if (llvm::ArrayRef(tensor->shape) == shape)
+    return tensor;
+  auto cropped = makeTensor(shape);
+  for (int64_t i = 0; i < cropped->size(); ++i)
+    cropped->values[i] = tensor->values[placeInCorner(i, shape, tensor->shape)];
+  bool isZero = padWithZeros(cropped, tensor->shape)->values == tensor->values;
+  return isZero ? cropped : nullptr;
+}
+
 std::string lns::interpret::formatShape(llvm::ArrayRef<int64_t> shape) {
   std::string text = "[";
   for (size_t i = 0; i < shape.size(); ++i)

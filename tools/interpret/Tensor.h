@@ -57,6 +57,12 @@ std::shared_ptr<Tensor> makeTokens(llvm::ArrayRef<int64_t> shape);
 /// not finite stays.
 void roundToBf16(std::vector<double> &values);
 
+/// The tensor as the leading corner, [0, extent) in every dimension, of one
+/// that is zero elsewhere and in no dimension smaller; and back. Cropping gives
+/// null where it would lose a number other than zero.
+TensorRef padWithZeros(const TensorRef &tensor, llvm::ArrayRef<int64_t> shape);
+TensorRef cropZeros(const TensorRef &tensor, llvm::ArrayRef<int64_t> shape);
+
 /// "[2, 8, 64]".
 std::string formatShape(llvm::ArrayRef<int64_t> shape);
 

@@ -98,6 +98,10 @@ cl::opt<DType> dtype(
                clEnumValN(DType::Bf16, "bf16",
                           "bfloat16: half the memory, products in bf16")),
     cl::init(DType::Default), cl::cat(lnscCategory));
+cl::opt<bool> disablePadding(
+    "disable-padding",
+    cl::desc("leave widths between linears as they are, for comparisons"),
+    cl::cat(lnscCategory));
 cl::opt<Phase> emit(
     "emit", cl::desc("stop after a phase and print it"),
     cl::values(
@@ -262,8 +266,12 @@ bool usesBf16(ArrayRef<cpu::CodeLevel> levels) {
 
 void printSummary(const Plan &plan, size_t bytes) {
   uint64_t elements = 0;
-  for (const PlanParameter &parameter : plan.parameters)
-    elements += parameter.bytes / sizeof(float);
+  for (const PlanParameter &parameter : plan.parameters) {
+    uint64_t size = 1;
+    for (int64_t extent : parameter.shape)
+      size *= uint64_t(extent);
+    elements += size;
+  }
   std::string levels;
   for (const PlanCode &unit : plan.code)
     levels += (levels.empty() ? "" : ",") + unit.level.name;
@@ -363,6 +371,8 @@ int compileModel() {
 
   bool bf16 = usesBf16(levels);
   if (failed(runPhase(*module, timing, [&](OpPassManager &manager) {
+        if (!disablePadding)
+          buildPaddingPipeline(manager);
         buildEliminationPipeline(manager, !disableNormElimination);
         if (bf16)
           buildMixedPrecisionPipeline(manager);

@@ -54,13 +54,15 @@ TEST(Philox, InitializersFillEveryElement) {
     parameter.init = kind;
     parameter.init_value = 0.02;
     builder.Clear();
+    parameter.shape = {int64_t(elements)};
     builder.Finish(plan::CreateParameter(builder, &parameter));
     ThreadPool pool;
     EXPECT_EQ(pool.start(threads), nullptr);
     std::vector<float> data(elements + 1, -9.0f);
-    initializeParameter(
-        *flatbuffers::GetRoot<plan::Parameter>(builder.GetBufferPointer()),
-        index, elements, seed, data.data(), pool);
+    const auto &stored =
+        *flatbuffers::GetRoot<plan::Parameter>(builder.GetBufferPointer());
+    initializeParameter(stored, index, seed, StoredTensor(stored, data.data()),
+                        pool);
     EXPECT_EQ(data.back(), -9.0f) << "wrote past the end";
     data.pop_back();
     return data;

@@ -188,6 +188,30 @@ static const Case kParameters[] = {
        p.table.parameters[0]->shape = {int64_t(1) << 40, int64_t(1) << 40};
      },
      "the shape of parameter 'model.embed_tokens.weight' overflows"},
+    {"StorageRank",
+     [](TestPlan &p) { p.table.parameters[0]->storage_shape = {32}; },
+     "parameter 'model.embed_tokens.weight' of rank 2 has storage of rank 1"},
+    {"StorageExtent",
+     [](TestPlan &p) { p.table.parameters[0]->storage_shape = {6, 3}; },
+     "parameter 'model.embed_tokens.weight' has storage of extent 3 for extent "
+     "4"},
+    {"StorageNegative",
+     [](TestPlan &p) { p.table.parameters[0]->storage_shape = {-6, 4}; },
+     "parameter 'model.embed_tokens.weight' has storage of extent -6 for "
+     "extent 5"},
+    {"StorageOverflow",
+     [](TestPlan &p) {
+       p.table.parameters[0]->storage_shape = {int64_t(1) << 40, int64_t(1)
+                                                                     << 40};
+     },
+     "the storage of parameter 'model.embed_tokens.weight' overflows"},
+    {"StorageOutside",
+     [](TestPlan &p) { p.table.parameters[1]->storage_shape = {5, 7}; },
+     "parameter 'lm_head.weight' of 140 bytes at offset 128 lies outside the "
+     "segment of 256 bytes"},
+    {"StorageOverlaps",
+     [](TestPlan &p) { p.table.parameters[0]->storage_shape = {5, 7}; },
+     "parameter 'model.embed_tokens.weight' overlaps 'lm_head.weight'"},
     {"ParameterUnaligned",
      [](TestPlan &p) { p.table.parameters[0]->offset = 4; },
      "parameter 'model.embed_tokens.weight' at offset 4, which is not a "

@@ -340,6 +340,50 @@ TEST(Session, OptimizerOptionsThatMakeNoSense) {
   expect([](Options &o) { o.step = 0; }, "step is 0, expected at least 1");
 }
 
+/// The plan with its first parameter of 5 x 4 stored as 6 x 5.
+static TestPlan paddedPlan() {
+  TestPlan source;
+  source.table.parameters[0]->storage_shape = {kVocabulary + 1, kWidth + 1};
+  return source;
+}
+
+TEST(Session, PaddedParametersNeedAnEps) {
+  Running run = start(1, nullptr, paddedPlan());
+  lnsrt::OptimizerOptions options = optimizer(1e-3f);
+  options.eps = 0;
+  auto step = run.session.apply(options);
+  ASSERT_FALSE(step);
+  EXPECT_STREQ(step.status().message(),
+               "eps is 0, expected more than 0 for a plan with padded "
+               "parameters; compile the model with --disable-padding to train "
+               "it with 0");
+  options.eps = 1e-45f;
+  EXPECT_TRUE(run.session.apply(options));
+  options.eps = 0;
+  EXPECT_TRUE(start().session.apply(options));
+}
+
+TEST(Session, PaddingIsInvisible) {
+  Running plain = start(), padded = start(2, nullptr, paddedPlan());
+  ASSERT_TRUE(plain.session.init(3));
+  ASSERT_TRUE(padded.session.init(3));
+  for (size_t index : {0, 1})
+    EXPECT_EQ(padded.read(LNSRT_PARAMETER, index),
+              plain.read(LNSRT_PARAMETER, index));
+  for (lnsrt_tensor_kind kind :
+       {LNSRT_PARAMETER, LNSRT_GRADIENT, LNSRT_EXP_AVG, LNSRT_EXP_AVG_SQ}) {
+    std::vector<float> data(kElements);
+    for (size_t i = 0; i < kElements; ++i)
+      data[i] = float(i + 1 + 100 * kind);
+    ASSERT_TRUE(padded.session.write(kind, 0, data.data(), kElements));
+    EXPECT_EQ(padded.read(kind, 0), data);
+    float part[7];
+    ASSERT_TRUE(padded.session.readPart(kind, 0, 3, part, 7));
+    EXPECT_EQ(std::vector<float>(part, part + 7),
+              std::vector<float>(data.begin() + 3, data.begin() + 10));
+  }
+}
+
 // What a kernel makes of a diverged model is the caller's to judge.
 TEST(Session, LossThatIsNotFiniteIsReported) {
   Running run = start();
