@@ -63,7 +63,8 @@ LogicalResult EmbeddingOp::buildAdjoint(OpBuilder &builder,
                                         ValueRange resultGrads,
                                         SmallVectorImpl<Value> &operandGrads) {
   operandGrads.push_back(EmbeddingGradOp::create(
-      builder, getLoc(), getTable().getType(), resultGrads[0], getTokens()));
+      builder, getLoc(), getTable().getType(), resultGrads[0], getTokens(),
+      /*addend=*/Value()));
   operandGrads.push_back(Value());
   return success();
 }

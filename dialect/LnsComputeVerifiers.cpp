@@ -46,9 +46,14 @@ LogicalResult EmbeddingOp::verify() {
 LogicalResult EmbeddingGradOp::verify() {
   RankedTensorType table = tensorOf(getResult()), grad = tensorOf(getGrad());
   // (C1)
-  return verifyType(*this, "grad", grad,
-                    rowsOfTable(table, tensorOf(getTokens()), grad),
-                    "tokens and result");
+  if (failed(verifyType(*this, "grad", grad,
+                        rowsOfTable(table, tensorOf(getTokens()), grad),
+                        "tokens and result")))
+    return failure();
+  // (C2)
+  return getAddend() ? verifyType(*this, "addend", tensorOf(getAddend()), table,
+                                  "the result")
+                     : success();
 }
 
 LogicalResult NormOp::verify() {

@@ -356,23 +356,26 @@ def LNS_ScaleOp : LNS_ComputeOp<"scale", [LNS_Diff, LNS_RowOp, SameOperandsAndRe
 // Adjoints
 //===----------------------------------------------------------------------===//
 
-def LNS_EmbeddingGradOp : LNS_ComputeOp<"embedding_grad", []> {
+def LNS_EmbeddingGradOp : LNS_ComputeOp<"embedding_grad", [
+    DeclareOpInterfaceMethods<LNS_InPlaceOpInterface>]> {
   let summary = "adds every row of the gradient to its token's row of the table";
   let description = [{
-    Rows of tokens that do not occur are zero. Terms are added in the order of
-    the tokens.
+    Rows start as the addend's, or as zero. Terms are added in the order of the
+    tokens. The result is computed over the addend where nothing reads that
+    later.
 
     - (C1) grad is tokens' shape followed by the table's width, of the result's
          element type, or bf16 for a result of f32.
+    - (C2) addend has the result's type.
 
     ```mlir
     %dt = lns.embedding_grad %dy, %tokens
       : (tensor<2x8x64xf32>, tensor<2x8xi32>) -> tensor<256x64xf32>
     ```
   }];
-  let arguments = (ins LNS_Tensor:$grad, LNS_Tokens:$tokens);
+  let arguments = (ins LNS_Tensor:$grad, LNS_Tokens:$tokens, Optional<LNS_Tensor>:$addend);
   let results = (outs LNS_WideMatrix:$result);
-  let assemblyFormat = "$grad `,` $tokens attr-dict `:` functional-type(operands, results)";
+  let assemblyFormat = "$grad `,` $tokens (`addend` `(` $addend^ `)`)? attr-dict `:` functional-type(operands, results)";
   let hasVerifier = 1;
 }
 

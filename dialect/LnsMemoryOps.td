@@ -38,4 +38,37 @@ def LNS_PackOp : LNS_Op<"pack", [HasParent<"::mlir::ModuleOp">]> {
   let hasVerifier = 1;
 }
 
+def LNS_RepeatOp : LNS_Op<"repeat", [DeclareOpInterfaceMethods<SymbolUserOpInterface>,
+    MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "calls a function for one part of a batch after the other";
+  let description = [{
+    The inputs are cut along their first dimension into `count` equal parts. The
+    function is called with the first parts, then with the second ones, and so
+    on; each call sees what those before it wrote. A result is the mean of what
+    the calls return: a batch's loss from those of its micro-batches.
+
+    A step of one large batch so needs the activations of a small one:
+    `lns-micro-batch` makes `@eval` a repeat, and `lns-differentiate` then
+    `@grads`, whose calls add to the gradients that are stored.
+
+    - (C1) count >= 1; the callee is a function of the module that has a body of
+         one block, and no lns.repeat in it.
+    - (C2) as many inputs as the callee has arguments, of their types but for the
+         first dimension, which is `count` times theirs.
+    - (C3) the results are those of the callee: scalars.
+
+    ```mlir
+    %loss = lns.repeat @micro_eval(%tokens, %targets) count(4)
+      : (tensor<8x256xi32>, tensor<8x256xi32>) -> tensor<f32>
+    ```
+  }];
+  let arguments = (ins FlatSymbolRefAttr:$callee, Variadic<AnyRankedTensor>:$inputs,
+                       I64Attr:$count);
+  let results = (outs Variadic<LNS_Scalar>:$results);
+  let assemblyFormat = [{
+    $callee `(` $inputs `)` `count` `(` $count `)` attr-dict
+    `:` functional-type($inputs, $results)
+  }];
+}
+
 #endif // LNS_MEMORY_OPS_TD

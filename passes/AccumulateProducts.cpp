@@ -6,7 +6,8 @@
 //===----------------------------------------------------------------------===//
 //
 // matmul(a, b) + c = matmul(a, b) addend(c), computed over c: a sum of products
-// needs no pass of its own and no more memory than one of them.
+// needs no pass of its own and no more memory than one of them. So it is with
+// embedding_grad, which adds up rows anyway.
 //
 //===----------------------------------------------------------------------===//
 
@@ -38,21 +39,24 @@ struct AccumulateProductsPass
       auto options =
           remark::RemarkOpts::name("accumulate-products").category("lns-norm");
       // The later of two products takes the other one.
-      MatmulOp left = getProduct(add.getA()), right = getProduct(add.getB());
-      MatmulOp product = right;
+      Operation *left = getProduct(add.getA()), *right = getProduct(add.getB());
+      Operation *product = right;
       if (!right || (left && right->isBeforeInBlock(left)))
         product = left;
       if (!product)
         continue;
       Value other = product == left ? add.getB() : add.getA();
-      if (other == product.getResult()) {
+      if (other == product->getResult(0)) {
         remark::missed(add.getLoc(), options) << "a product is added to itself";
         continue;
       }
       // Where the sum stands, both are there.
       product->moveBefore(add);
-      product.getAddendMutable().assign(other);
-      add.getResult().replaceAllUsesWith(product.getResult());
+      if (auto matmul = dyn_cast<MatmulOp>(product))
+        matmul.getAddendMutable().assign(other);
+      else
+        cast<EmbeddingGradOp>(product).getAddendMutable().assign(other);
+      add.getResult().replaceAllUsesWith(product->getResult(0));
       remark::passed(add.getLoc(), options) << "sum computed by a product";
       add.erase();
     }
@@ -61,14 +65,16 @@ struct AccumulateProductsPass
 private:
   /// The product that `value` is, if it has no addend yet and nobody else reads
   /// it.
-  static MatmulOp getProduct(Value value) {
-    auto product = value.getDefiningOp<MatmulOp>();
+  static Operation *getProduct(Value value) {
+    auto matmul = value.getDefiningOp<MatmulOp>();
+    auto embedding = value.getDefiningOp<EmbeddingGradOp>();
     // A sum is accumulated in c; one that is rounded more often than the terms
     // would not be the same sum.
-    if (!product || product.getAddend() || !value.hasOneUse() ||
+    if ((!matmul && !embedding) || (matmul && matmul.getAddend()) ||
+        (embedding && embedding.getAddend()) || !value.hasOneUse() ||
         getElementTypeOrSelf(value.getType()).getIntOrFloatBitWidth() < 32)
       return nullptr;
-    return product;
+    return value.getDefiningOp();
   }
 };
 

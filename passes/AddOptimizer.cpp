@@ -87,14 +87,21 @@ struct AddOptimizerPass : lns::impl::AddOptimizerBase<AddOptimizerPass> {
         addUpdates(builder, parameters, gradients, apply.getArgument(0));
     func::ReturnOp::create(builder, module.getLoc(), norm);
 
-    // train_step updates with the values that it stores.
+    // train_step updates with the values that it stores, or with what repeated
+    // calls have left there.
     Block &body = step.getBody().front();
     Value optimizer = body.addArgument(slots, module.getLoc());
-    gradients.clear();
-    for (Value gradient : stored)
-      gradients.push_back(mapping.lookup(gradient));
     Operation *terminator = body.getTerminator();
     builder.setInsertionPoint(terminator);
+    gradients.clear();
+    bool readBack = !body.getOps<RepeatOp>().empty();
+    for (auto [parameter, gradient] : llvm::zip_equal(parameters, stored))
+      gradients.push_back(readBack ? GetOp::create(builder, parameter.getLoc(),
+                                                   parameter.getStoredType(),
+                                                   Storage::gradient,
+                                                   parameter.getSymName())
+                                         .getValue()
+                                   : mapping.lookup(gradient));
     norm = addUpdates(builder, parameters, gradients, optimizer);
     terminator->insertOperands(terminator->getNumOperands(), norm);
     step.setFunctionType(builder.getFunctionType(

@@ -149,11 +149,18 @@ public:
             readers.lookup(getKey(adamw.getSymbolAttr(), Storage::parameter));
       else if (auto set = dyn_cast<SetOp>(ops[i]))
         before = readers.lookup(getKey(set.getSymbolAttr(), set.getStorage()));
+      // What is there is read after it was written.
+      if (isa<GetOp>(ops[i]) && lastWrite)
+        successors[*lastWrite].push_back(i);
+      // A repeated function may read and write all there is.
+      if (isa<RepeatOp>(ops[i]))
+        for (auto &entry : readers)
+          llvm::append_range(before, entry.second);
       for (unsigned reader : before)
         if (reader != i)
           successors[reader].push_back(i);
       // Writes of parameters keep their order.
-      if (isa<SetOp, AdamWOp>(ops[i])) {
+      if (isa<SetOp, AdamWOp, RepeatOp>(ops[i])) {
         if (lastWrite)
           successors[*lastWrite].push_back(i);
         lastWrite = i;

@@ -15,6 +15,7 @@
 #include "dialect/LnsDialect.h"
 #include "dialect/LnsInterfaces.h"
 #include "dialect/LnsOps.h"
+#include "passes/Loss.h"
 #include "passes/Passes.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -43,10 +44,16 @@ Location getGradientLocation(Location location) {
   return NameLoc::get(name, named.getChildLoc());
 }
 
+/// How much of the loss a function computes, and where its gradients go.
+struct Share {
+  double weight = 1;       ///< the function's loss counts so much
+  bool accumulate = false; ///< adds to the gradients that are stored
+};
+
 class Differentiator {
 public:
-  explicit Differentiator(func::FuncOp function)
-      : function(function), block(function.getBody().front()) {}
+  Differentiator(func::FuncOp function, Share share)
+      : function(function), block(function.getBody().front()), share(share) {}
 
   LogicalResult run(ModuleOp module) {
     SmallVector<Operation *> forward;
@@ -69,9 +76,11 @@ public:
 
     Value loss = terminator->getOperand(0);
     OpBuilder builder(terminator);
+    if (share.accumulate)
+      startFromStored(builder);
     addGradient(builder, loss,
                 ConstantOp::create(builder, loss.getLoc(), loss.getType(),
-                                   builder.getF64FloatAttr(1.0)));
+                                   builder.getF64FloatAttr(share.weight)));
     for (Operation *op : llvm::reverse(forward))
       if (failed(differentiate(builder, op)))
         return failure();
@@ -93,6 +102,18 @@ private:
         op->setLoc(getGradientLocation(op->getLoc()));
       op = previous;
     }
+  }
+
+  /// Every parameter's sum of gradients starts with what is stored, so that
+  /// products can be added up where it stands.
+  void startFromStored(OpBuilder &builder) {
+    llvm::DenseSet<Attribute> seen;
+    for (auto get : llvm::make_early_inc_range(block.getOps<GetOp>()))
+      if (get.getStorage() == Storage::parameter &&
+          seen.insert(get.getSymbolAttr()).second)
+        stored[get.getValue()] = gradients[get.getValue()] =
+            GetOp::create(builder, get.getLoc(), get.getType(),
+                          Storage::gradient, get.getSymbol());
   }
 
   /// Active: depends on a parameter.
@@ -164,7 +185,7 @@ private:
       if (!get || get.getStorage() != Storage::parameter)
         continue;
       Value gradient = gradients.lookup(get.getValue());
-      if (!gradient)
+      if (!gradient || gradient == stored.lookup(get.getValue()))
         continue;
       Value &sum = byParameter[get.getSymbolAttr().getAttr()];
       sum = sum ? AddOp::create(builder, gradient.getLoc(), gradient.getType(),
@@ -175,6 +196,8 @@ private:
     for (auto parameter : module.getOps<ParameterOp>()) {
       Value gradient = byParameter.lookup(parameter.getSymNameAttr());
       // A parameter that the loss does not depend on.
+      if (!gradient && share.accumulate)
+        continue;
       if (!gradient)
         gradient = ConstantOp::create(builder, parameter.getLoc(),
                                       parameter.getStoredType(),
@@ -188,6 +211,8 @@ private:
   Block &block;
   llvm::DenseSet<Value> active;
   llvm::DenseMap<Value, Value> gradients;
+  llvm::DenseMap<Value, Value> stored; // what they start with
+  Share share;
 };
 
 struct DifferentiatePass : lns::impl::DifferentiateBase<DifferentiatePass> {
@@ -211,8 +236,43 @@ struct DifferentiatePass : lns::impl::DifferentiateBase<DifferentiatePass> {
     builder.setInsertionPointAfter(eval);
     auto grads = cast<func::FuncOp>(builder.clone(*eval));
     grads.setSymName("grads");
-    if (failed(Differentiator(grads).run(module)))
+    Operation *loss = findLoss(grads.getBody().front());
+    if (auto repeat = dyn_cast_if_present<RepeatOp>(loss)) {
+      if (failed(differentiateRepeat(repeat, module)))
+        return signalPassFailure();
+      return;
+    }
+    if (failed(Differentiator(grads, Share()).run(module)))
       return signalPassFailure();
+  }
+
+private:
+  /// The gradient of a mean over calls: each call of the callee's derivative
+  /// adds its share to what is stored, which starts as zero.
+  static LogicalResult differentiateRepeat(RepeatOp repeat, ModuleOp module) {
+    if (Operation *other = module.lookupSymbol("micro_grads"))
+      return other->emitError("'micro_grads' exists already; it is made from '")
+             << repeat.getCallee() << "'";
+    auto callee = module.lookupSymbol<func::FuncOp>(repeat.getCallee());
+    OpBuilder builder(callee);
+    builder.setInsertionPointAfter(callee);
+    auto micro = cast<func::FuncOp>(builder.clone(*callee));
+    micro.setSymName("micro_grads");
+    Share share;
+    share.weight = 1.0 / double(repeat.getCount());
+    share.accumulate = true;
+    if (failed(Differentiator(micro, share).run(module)))
+      return failure();
+    repeat.setCallee("micro_grads");
+    builder.setInsertionPoint(repeat);
+    for (auto parameter : module.getOps<ParameterOp>()) {
+      Value zero = ConstantOp::create(builder, parameter.getLoc(),
+                                      parameter.getStoredType(),
+                                      builder.getF64FloatAttr(0.0));
+      SetOp::create(builder, parameter.getLoc(), zero, Storage::gradient,
+                    parameter.getSymName());
+    }
+    return success();
   }
 };
 

@@ -57,7 +57,8 @@ bool isPartOfSum(AddOp add) {
 
 /// Whether f(a) + f(b) = f(a + b) for the two ops, f being the same in both.
 bool haveCommonFactor(Operation *left, Operation *right) {
-  if (left == right ||
+  if (left == right || !isa<ScaleColumnsOp, ColumnDotOp>(left) ||
+      left->getName() != right->getName() ||
       left->getResult(0).getType() != right->getResult(0).getType() ||
       left->getOperand(0).getType() != right->getOperand(0).getType())
     return false;

@@ -261,6 +261,36 @@ def MixedPrecision : Pass<"lns-mixed-precision", "::mlir::ModuleOp"> {
   let dependentDialects = ["::lns::LnsDialect"];
 }
 
+def MicroBatch : Pass<"lns-micro-batch", "::mlir::ModuleOp"> {
+  let summary = "Make a step of several micro-batches";
+  let description = [{
+    What was `@eval` of a batch is now `@micro_eval`, and `@eval` takes `steps`
+    times that batch: `lns.repeat` calls the other for each part and gives the
+    mean of the losses. `lns-differentiate` makes `@grads` of that, which adds
+    up gradients in their homes, in the order of the parts. The length of a plan
+    does not depend on `steps`, nor does the memory of activations. `@logits`
+    stays as it is.
+
+    Errors: no `@eval`, or one whose arguments have no static first dimension or
+    whose results are no scalars; a `@micro_eval` that is there already; `steps`
+    that is not positive.
+
+    ```mlir
+    func.func @eval(%tokens: tensor<2x256xi32>, %targets: tensor<2x256xi32>) -> tensor<f32> { ... }
+    // becomes, with steps=4
+    func.func @micro_eval(%tokens: tensor<2x256xi32>, %targets: tensor<2x256xi32>) -> tensor<f32> { ... }
+    func.func @eval(%tokens: tensor<8x256xi32>, %targets: tensor<8x256xi32>) -> tensor<f32> {
+      %loss = lns.repeat @micro_eval(%tokens, %targets) count(4)
+        : (tensor<8x256xi32>, tensor<8x256xi32>) -> tensor<f32>
+      return %loss : tensor<f32>
+    }
+    ```
+  }];
+  let options = [Option<"steps", "steps", "int64_t", "1",
+                        "Micro-batches in a step">];
+  let dependentDialects = ["::mlir::func::FuncDialect", "::lns::LnsDialect"];
+}
+
 def Differentiate : Pass<"lns-differentiate", "::mlir::ModuleOp"> {
   let summary = "Make @grads from @eval by reverse-mode differentiation";
   let description = [{
@@ -269,6 +299,9 @@ def Differentiate : Pass<"lns-differentiate", "::mlir::ModuleOp"> {
     depend on. Each op builds its own adjoint; an op on the way that has none is
     an error. Gradients of a value with several readers are summed in a fixed
     order. An adjoint is called after its op, as in `layers.3.mlp.up_proj.grad`.
+
+    Where `@eval` is an `lns.repeat`, its callee gives `@micro_grads`, which adds
+    its share to the stored gradients, and `@grads` clears these and repeats it.
 
     ```mlir
     func.func @eval(%x: tensor<8x64xf32>) -> tensor<f32> {
@@ -495,7 +528,7 @@ def PlanMemory : Pass<"lns-plan-memory", "::mlir::func::FuncOp"> {
     time never overlap. Offsets are multiples of 64 bytes, in the attribute
     `lns.offsets` (one per result, -1 for a value that lives elsewhere: function
     arguments, `lns.get`, and a gradient that `lns.set` stores where nothing else
-    of the function reads or writes). The function gets `lns.arena_bytes`,
+    reads or writes at that time). The function gets `lns.arena_bytes`,
     `lns.live_bytes` (most bytes in use at one time: what the arena exceeds them
     by is waste) and `lns.activation_bytes`. An op with InPlaceOpInterface
     writes over its operand when nobody reads that later.

@@ -63,7 +63,11 @@ void lns::buildMixedPrecisionPipeline(OpPassManager &manager) {
   manager.addPass(createMixedPrecision());
 }
 
-void lns::buildTrainPipeline(OpPassManager &manager) {
+void lns::buildTrainPipeline(OpPassManager &manager, int64_t microBatches) {
+  // Nothing before needs to know; differentiation then sees what is repeated.
+  MicroBatchOptions options;
+  options.steps = microBatches;
+  manager.addPass(createMicroBatch(options));
   manager.addPass(createDifferentiate());
   // Adjoints leave sums with zero and values that nobody wants. Before the
   // optimizer, whose cloning of @grads would double the work.
@@ -115,8 +119,9 @@ void lns::registerLnsPasses() {
   PassPipelineRegistration<>("lns-bf16",
                              "Graph form without norms to bf16 activations",
                              buildMixedPrecisionPipeline);
-  PassPipelineRegistration<>("lns-train", "Graph form to training form",
-                             buildTrainPipeline);
+  PassPipelineRegistration<>(
+      "lns-train", "Graph form to training form",
+      [](OpPassManager &manager) { buildTrainPipeline(manager); });
   PassPipelineRegistration<>("lns-fuse", "Training form to fused form",
                              buildFusePipeline);
 }

@@ -27,8 +27,8 @@ void buildEliminationPipeline(mlir::OpPassManager &manager,
                               bool eliminate = true);
 /// Graph form without norms to one with bf16 activations.
 void buildMixedPrecisionPipeline(mlir::OpPassManager &manager);
-/// Graph form to training form.
-void buildTrainPipeline(mlir::OpPassManager &manager);
+/// Graph form to training form, for a step of so many batches.
+void buildTrainPipeline(mlir::OpPassManager &manager, int64_t microBatches = 1);
 /// Training form to fused form.
 void buildFusePipeline(mlir::OpPassManager &manager);
 /// Places every value.

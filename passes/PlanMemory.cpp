@@ -10,8 +10,8 @@
 // of the block, so a value lives from its op to its last reader.
 //
 // No memory in the arena is needed for function arguments (the caller's), for
-// `lns.get` (the parameter's own) and for a gradient whose home nothing else in
-// the function reads or writes: it is computed where `lns.set` stores it.
+// `lns.get` (the parameter's own) and for a gradient whose home is free while
+// it is alive: it is computed where `lns.set` stores it.
 //
 //===----------------------------------------------------------------------===//
 
@@ -50,6 +50,24 @@ std::optional<uint64_t> lns::getTensorBytes(Type type) {
   return bytes;
 }
 
+SetOp lns::findStore(Value value) {
+  SetOp first;
+  for (Operation *user : value.getUsers())
+    if (auto set = dyn_cast<SetOp>(user))
+      if (!first || set->isBeforeInBlock(first))
+        first = set;
+  if (first || !value.hasOneUse())
+    return first;
+  OpOperand &use = *value.use_begin();
+  if (auto inPlace = dyn_cast<InPlaceOpInterface>(use.getOwner()))
+    for (OpResult result : use.getOwner()->getResults())
+      if (inPlace.getInPlaceOperand(result.getResultNumber()) ==
+              int64_t(use.getOperandNumber()) &&
+          result.getType() == value.getType())
+        return findStore(result);
+  return nullptr;
+}
+
 namespace {
 
 class FunctionPlanner {
@@ -61,7 +79,7 @@ public:
     unsigned position = 0;
     for (Operation &op : block)
       positions[&op] = position++;
-    countGradientUses();
+    findGradientAccesses();
     for (Operation &op : block.without_terminator())
       for (OpResult result : op.getResults())
         if (failed(placeResult(result)))
@@ -101,29 +119,54 @@ private:
     return last;
   }
 
-  /// Whether the value can be computed where lns.set stores it (the first one,
-  /// in the block's order): in the home of a gradient that nothing else in the
-  /// function reads or writes. A parameter's home never qualifies, since it has
-  /// readers of the old value.
-  bool isComputedWhereStored(Value value) {
-    SetOp first;
-    for (Operation *user : value.getUsers())
-      if (auto set = dyn_cast<SetOp>(user))
-        if (!first || set->isBeforeInBlock(first))
-          first = set;
-    return first && first.getStorage() == Storage::gradient &&
-           gradientUses.lookup(first.getSymbolAttr().getAttr()) == 1;
+  /// Whether the value can be computed in the home of the gradient where it is
+  /// stored: nothing else is written there while it is alive, and what stood
+  /// there before is read before, or by the op itself, which computes over it.
+  /// A parameter's home never qualifies, since it has readers of the old value.
+  bool isComputedWhereStored(OpResult value) {
+    SetOp set = findStore(value);
+    if (!set || set.getStorage() != Storage::gradient)
+      return false;
+    Operation *op = value.getOwner();
+    unsigned first = positions.lookup(op);
+    unsigned stored = positions.lookup(set);
+    unsigned last = std::max(stored, getLastUse(value));
+    auto overwrites = [&](OpOperand &use) {
+      auto inPlace = dyn_cast<InPlaceOpInterface>(op);
+      return use.getOwner() == op && inPlace &&
+             inPlace.getInPlaceOperand(value.getResultNumber()) ==
+                 int64_t(use.getOperandNumber());
+    };
+    auto isOutside = [&](Operation *writer) {
+      unsigned at = positions.lookup(writer);
+      return at < first || at > last;
+    };
+    for (Operation *access :
+         gradientAccesses.lookup(set.getSymbolAttr().getAttr())) {
+      if (auto get = dyn_cast<GetOp>(access)) {
+        if (positions.lookup(get) > stored)
+          continue;
+        for (OpOperand &use : get->getUses())
+          if (positions.lookup(use.getOwner()) >= first && !overwrites(use))
+            return false;
+      } else if (access != set && !isOutside(access)) {
+        return false;
+      }
+    }
+    return llvm::all_of(repeats, isOutside);
   }
 
-  /// Counts the reads and writes of each gradient's home.
-  void countGradientUses() {
+  /// Who reads and writes the gradients' homes.
+  void findGradientAccesses() {
     for (Operation &op : block) {
       if (auto get = dyn_cast<GetOp>(op);
           get && get.getStorage() == Storage::gradient)
-        ++gradientUses[get.getSymbolAttr().getAttr()];
+        gradientAccesses[get.getSymbolAttr().getAttr()].push_back(get);
       if (auto set = dyn_cast<SetOp>(op);
           set && set.getStorage() == Storage::gradient)
-        ++gradientUses[set.getSymbolAttr().getAttr()];
+        gradientAccesses[set.getSymbolAttr().getAttr()].push_back(set);
+      if (isa<RepeatOp>(op))
+        repeats.push_back(&op);
     }
   }
 
@@ -189,7 +232,8 @@ private:
   Block &block;
   func::FuncOp function;
   llvm::DenseMap<Operation *, unsigned> positions;
-  llvm::DenseMap<StringAttr, unsigned> gradientUses;
+  llvm::DenseMap<StringAttr, SmallVector<Operation *>> gradientAccesses;
+  SmallVector<Operation *> repeats;       // which may access all of them
   llvm::DenseMap<Value, unsigned> places; // value to interval
   SmallVector<MemoryInterval> intervals;
   uint64_t arenaBytes = 0;

@@ -12,6 +12,8 @@
 #ifndef LNS_PASSES_PLANMEMORY_H
 #define LNS_PASSES_PLANMEMORY_H
 
+#include "dialect/LnsOps.h"
+
 #include "mlir/IR/Types.h"
 #include "llvm/ADT/StringRef.h"
 #include <cstdint>
@@ -30,6 +32,11 @@ inline constexpr llvm::StringLiteral kLiveBytesAttr = "lns.live_bytes";
 /// that is what the forward pass keeps for the backward pass.
 inline constexpr llvm::StringLiteral kActivationBytesAttr =
     "lns.activation_bytes";
+
+/// The lns.set in whose place a value may be computed: the first that stores
+/// it, or that stores what is computed over it and by nobody else read. Null
+/// where there is none.
+SetOp findStore(mlir::Value value);
 
 /// Bytes of a dense tensor; nullopt for dynamic shapes and beyond 2^46 bytes.
 std::optional<uint64_t> getTensorBytes(mlir::Type type);

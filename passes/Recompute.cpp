@@ -26,6 +26,7 @@
 #include "mlir/IR/Remarks.h"
 #include "mlir/Pass/Pass.h"
 #include "mlir/Pass/PassManager.h"
+#include "llvm/ADT/StringMap.h"
 
 namespace lns {
 #define GEN_PASS_DEF_RECOMPUTE
@@ -37,8 +38,7 @@ using namespace lns;
 
 namespace {
 
-/// A function's copy, in a module of its own with the parameters that it names,
-/// and what was measured on it.
+/// A function's copy, in a module of its own with what it names.
 struct Draft {
   OwningOpRef<ModuleOp> module;
   func::FuncOp function;
@@ -50,6 +50,9 @@ struct Draft {
     for (auto parameter : from.getOps<ParameterOp>())
       builder.clone(*parameter);
     function = cast<func::FuncOp>(builder.clone(*original));
+    for (auto repeat : function.getBody().front().getOps<RepeatOp>())
+      if (!module->lookupSymbol(repeat.getCallee()))
+        builder.clone(*from.lookupSymbol(repeat.getCallee()));
   }
   Block &getBlock() { return function.getBody().front(); }
 };
@@ -58,6 +61,86 @@ struct Draft {
 struct Proposal {
   RecomputeSet set;
   uint64_t arena = 0; ///< bytes
+};
+
+/// A set with one more candidate, if that helps: time for each byte that it
+/// takes off the excess at each moment.
+struct Step {
+  RecomputeSet set;
+  RecomputeModel::Estimate estimate;
+  double price;
+};
+std::optional<Step> tryStep(const RecomputeModel &model,
+                            const RecomputeSet &set,
+                            const RecomputeModel::Estimate &now, unsigned op,
+                            uint64_t target) {
+  if (set.test(op))
+    return std::nullopt;
+  Step step{set, {}, 0};
+  if (!model.add(step.set, op))
+    return std::nullopt;
+  std::optional<RecomputeModel::Estimate> then =
+      model.estimate(step.set, target);
+  if (!then || then->excess >= now.excess || then->peak > now.peak)
+    return std::nullopt;
+  step.estimate = *then;
+  step.price = model.getCost(step.set, set) / (now.excess - then->excess);
+  return step;
+}
+
+/// Adds to the set until its estimate is at most `target`. Each round takes
+/// the candidates that are about as cheap as the cheapest; what was taken may
+/// have changed the prices of the rest. False when nothing helps any more.
+bool extend(const RecomputeModel &model, RecomputeSet &set, uint64_t target) {
+  std::optional<RecomputeModel::Estimate> now = model.estimate(set, target);
+  while (now && now->peak > target) {
+    SmallVector<std::pair<double, unsigned>> prices;
+    for (unsigned op : model.getCandidates())
+      if (std::optional<Step> step = tryStep(model, set, *now, op, target))
+        prices.push_back({step->price, op});
+    if (prices.empty())
+      return false;
+    // Among equals, the first to be made: it is kept for longest.
+    llvm::sort(prices);
+    double limit = 1.25 * prices.front().first;
+    for (auto [price, op] : prices) {
+      if (price > limit || now->peak <= target)
+        break;
+      std::optional<Step> step = tryStep(model, set, *now, op, target);
+      if (!step || step->price > limit)
+        continue;
+      set = std::move(step->set);
+      now = step->estimate;
+    }
+  }
+  return bool(now);
+}
+
+/// Proposals that compute more and more again. A step's path is that of all
+/// functions that begin as it does.
+struct Path {
+  SmallVector<SmallVector<unsigned>> sets; ///< positions of ops
+  double target = 0;                       ///< estimate that was asked for last
+  bool ended = false;
+
+  /// Nothing behind the end.
+  std::optional<RecomputeSet> get(const RecomputeModel &model, unsigned step) {
+    while (sets.size() <= step && !ended) {
+      RecomputeSet set = model.getEmptySet();
+      if (!sets.empty())
+        for (unsigned op : sets.back())
+          set.set(op);
+      target *= 0.9;
+      ended = !extend(model, set, uint64_t(target));
+      sets.emplace_back(set.set_bits_begin(), set.set_bits_end());
+    }
+    if (step >= sets.size())
+      return std::nullopt;
+    RecomputeSet set = model.getEmptySet();
+    for (unsigned op : sets[step])
+      set.set(op);
+    return set;
+  }
 };
 
 struct RecomputePass : lns::impl::RecomputeBase<RecomputePass> {
@@ -69,13 +152,28 @@ struct RecomputePass : lns::impl::RecomputeBase<RecomputePass> {
     uint64_t budget = budgetBytes, reserved = reservedBytes, smallest = 0;
     uint64_t limit = budget > reserved ? budget - reserved : 0;
     func::FuncOp largest;
+    // A repeated function's arena stands before those of its callers.
+    llvm::StringMap<uint64_t> callers;
+    for (auto function : getOperation().getOps<func::FuncOp>()) {
+      if (function.isExternal() || !function.getBody().hasOneBlock())
+        continue;
+      for (auto repeat : function.getBody().front().getOps<RepeatOp>()) {
+        FailureOr<uint64_t> own =
+            measure(*Draft(getOperation(), function).module, nullptr);
+        if (failed(own))
+          return signalPassFailure();
+        uint64_t &most = callers[repeat.getCallee()];
+        most = std::max(most, *own);
+      }
+    }
     for (auto function :
          llvm::make_early_inc_range(getOperation().getOps<func::FuncOp>())) {
       if (function.isExternal() || !function.getBody().hasOneBlock())
         continue;
-      uint64_t arena = 0;
-      if (failed(fit(function, limit, arena)))
+      uint64_t arena = 0, behind = callers.lookup(function.getSymName());
+      if (failed(fit(function, limit > behind ? limit - behind : 0, arena)))
         return signalPassFailure();
+      arena += behind;
       if (!largest || arena > smallest) {
         smallest = arena;
         largest = function;
@@ -112,62 +210,13 @@ private:
     return bytes;
   }
 
-  /// A set with one more candidate, if that helps: time for each byte that it
-  /// takes off the excess at each moment.
-  struct Step {
-    RecomputeSet set;
-    RecomputeModel::Estimate estimate;
-    double price;
-  };
-  static std::optional<Step> tryStep(const RecomputeModel &model,
-                                     const RecomputeSet &set,
-                                     const RecomputeModel::Estimate &now,
-                                     unsigned op, uint64_t target) {
-    if (set.test(op))
-      return std::nullopt;
-    Step step{set, {}, 0};
-    if (!model.add(step.set, op))
-      return std::nullopt;
-    std::optional<RecomputeModel::Estimate> then =
-        model.estimate(step.set, target);
-    if (!then || then->excess >= now.excess || then->peak > now.peak)
-      return std::nullopt;
-    step.estimate = *then;
-    step.price = model.getCost(step.set, set) / (now.excess - then->excess);
-    return step;
-  }
-
-  /// Adds to the set until its estimate is at most `target`. Each round takes
-  /// the candidates that are about as cheap as the cheapest; what was taken may
-  /// have changed the prices of the rest. False when nothing helps any more.
-  static bool extend(const RecomputeModel &model, RecomputeSet &set,
-                     uint64_t target) {
-    std::optional<RecomputeModel::Estimate> now = model.estimate(set, target);
-    while (now && now->peak > target) {
-      SmallVector<std::pair<double, unsigned>> prices;
-      for (unsigned op : model.getCandidates())
-        if (std::optional<Step> step = tryStep(model, set, *now, op, target))
-          prices.push_back({step->price, op});
-      if (prices.empty())
-        return false;
-      // Among equals, the first to be made: it is kept for longest.
-      llvm::sort(prices);
-      double limit = 1.25 * prices.front().first;
-      for (auto [price, op] : prices) {
-        if (price > limit || now->peak <= target)
-          break;
-        std::optional<Step> step = tryStep(model, set, *now, op, target);
-        if (!step || step->price > limit)
-          continue;
-        set = std::move(step->set);
-        now = step->estimate;
-      }
-    }
-    return bool(now);
-  }
-
   /// Makes the function's arena at most `limit` bytes, if it can; `arena` is
   /// then what it is, else the least that it can be, and nothing is changed.
+  ///
+  /// The proposals that are tried lie on one path, which does not depend on the
+  /// limit: each needs 10 % less than the one before, so says the model. What
+  /// one budget can do, a larger one can, and the smallest is the path's
+  /// smallest.
   LogicalResult fit(func::FuncOp function, uint64_t limit, uint64_t &arena) {
     Draft draft(getOperation(), function);
     FailureOr<uint64_t> before = measure(*draft.module, nullptr);
@@ -182,63 +231,74 @@ private:
     if (!model.hasBackward())
       return success();
 
-    std::optional<Proposal> best;
-    auto consider = [&](const RecomputeSet &set) -> FailureOr<uint64_t> {
-      FailureOr<uint64_t> bytes = measure(*draft.module, &set);
-      if (succeeded(bytes) && *bytes <= limit)
-        best = {set, *bytes};
-      return bytes;
-    };
-    // @train_step begins as @grads does: what was right there is right here.
-    if (!previous.empty()) {
-      RecomputeSet set = model.getEmptySet();
-      bool same = llvm::all_of(previous, [&](unsigned op) {
-        return op < set.size() && model.add(set, op);
-      });
-      if (same && model.estimate(set, 0) && failed(consider(set)))
-        return failure();
+    if (!model.beginsAs(pathOps)) {
+      path = Path();
+      path.target = model.estimate(model.getEmptySet(), 0)->peak;
+      pathOps = model.getForwardOps();
     }
-    // The model is off by what it does not know; each measurement corrects it.
-    RecomputeSet set = model.getEmptySet();
-    uint64_t estimated = model.estimate(set, 0)->peak;
-    uint64_t target = correct(limit, arena, estimated);
-    for (bool more = true; more && !best;) {
-      more = extend(model, set, target);
-      FailureOr<uint64_t> bytes = consider(set);
+    RecomputeSet last = model.getEmptySet();
+    SmallVector<RecomputeSet> unlikely;
+    for (unsigned step = 0;; ++step) {
+      std::optional<RecomputeSet> set = path.get(model, step);
+      if (!set)
+        break;
+      // A model that is wrong by half would be a bad guide.
+      if (model.estimate(*set, 0)->peak / 3 > limit / 2) {
+        unlikely.push_back(*set);
+        last = *set;
+        continue;
+      }
+      FailureOr<uint64_t> bytes = measure(*draft.module, &*set);
       if (failed(bytes))
         return failure();
-      estimated = std::min(model.estimate(set, 0)->peak, target);
-      target = correct(limit, *bytes, estimated);
+      if (*bytes <= limit) {
+        Proposal proposal{*set, *bytes};
+        if (failed(refine(*draft.module, model, last, limit, proposal)))
+          return failure();
+        report(function, model, proposal.set, *before, proposal.arena);
+        arena = proposal.arena;
+        model.apply(proposal.set);
+        function.getBody().takeBody(draft.function.getBody());
+        return success();
+      }
+      arena = std::min(arena, *bytes);
+      last = *set;
     }
-    if (!best) {
-      set = model.getEmptySet();
-      extend(model, set, 0);
-      FailureOr<uint64_t> bytes = consider(set);
+    for (const RecomputeSet &set : unlikely) {
+      FailureOr<uint64_t> bytes = measure(*draft.module, &set);
       if (failed(bytes))
         return failure();
       arena = std::min(arena, *bytes);
     }
-    if (!best)
-      return success();
-    report(function, model, best->set, arena, best->arena);
-    arena = best->arena;
-    previous.assign(best->set.set_bits_begin(), best->set.set_bits_end());
-    model.apply(best->set);
-    function.getBody().takeBody(draft.function.getBody());
     return success();
   }
 
-  /// The estimate to ask for where one of `estimated` was in truth `measured`.
-  static uint64_t correct(uint64_t limit, uint64_t measured,
-                          uint64_t estimated) {
-    if (measured <= limit)
-      return estimated;
-    uint64_t over = measured - limit;
-    return estimated > over ? estimated - over : 0;
+  /// Looks for a proposal that computes less again, between one that does not
+  /// fit and one that does.
+  LogicalResult refine(ModuleOp draft, const RecomputeModel &model,
+                       RecomputeSet low, uint64_t limit, Proposal &high) {
+    for (int round = 0; round < 4; ++round) {
+      uint64_t target =
+          (model.estimate(low, 0)->peak + model.estimate(high.set, 0)->peak) /
+          2;
+      RecomputeSet middle = low;
+      if (!extend(model, middle, target) || middle == low || middle == high.set)
+        break;
+      FailureOr<uint64_t> bytes = measure(draft, &middle);
+      if (failed(bytes))
+        return failure();
+      if (*bytes > limit)
+        low = middle;
+      else if (model.getFlops(middle) <= model.getFlops(high.set))
+        high = {middle, *bytes};
+      else
+        break;
+    }
+    return success();
   }
 
-  /// What was taken for the function before.
-  SmallVector<unsigned> previous;
+  Path path;
+  SmallVector<OperationName> pathOps; ///< what the path is one of
 
   static void report(func::FuncOp function, const RecomputeModel &model,
                      const RecomputeSet &set, uint64_t before, uint64_t after) {

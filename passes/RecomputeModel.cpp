@@ -97,6 +97,11 @@ RecomputeModel::RecomputeModel(Block &block) : block(block) {
       candidates.push_back(op);
 }
 
+SmallVector<OperationName> RecomputeModel::getForwardOps() const {
+  return llvm::map_to_vector(ArrayRef(ops).take_front(loss + 1),
+                             [](Operation *op) { return op->getName(); });
+}
+
 bool RecomputeModel::mayWrite(Operation *op, GetOp get) {
   if (auto set = dyn_cast<SetOp>(op))
     return set.getSymbol() == get.getSymbol() &&

@@ -36,6 +36,11 @@ public:
   bool hasBackward() const { return loss != 0; }
   RecomputeSet getEmptySet() const { return RecomputeSet(ops.size()); }
   mlir::Operation *getOp(unsigned op) const { return ops[op]; }
+  /// The kinds of the ops up to the loss.
+  llvm::SmallVector<mlir::OperationName> getForwardOps() const;
+  bool beginsAs(llvm::ArrayRef<mlir::OperationName> names) const {
+    return llvm::ArrayRef(getForwardOps()) == names;
+  }
 
   /// Ops with results that are kept for the backward pass, in their order.
   llvm::ArrayRef<unsigned> getCandidates() const { return candidates; }

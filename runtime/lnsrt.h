@@ -92,6 +92,8 @@ typedef struct lnsrt_plan_info {
   uint64_t flops_per_step;   ///< matmul and attention FLOPs of train_step
   const char *model_name;    ///< lives as long as the plan
   const char *compiler;      ///< version of the lnsc that wrote the plan
+  uint32_t micro_batch;      ///< sequences that are in memory at one time; B
+                             ///< is a multiple of it
 } lnsrt_plan_info;
 
 LNSRT_API lnsrt_error *lnsrt_plan_get_info(const lnsrt_plan *plan,

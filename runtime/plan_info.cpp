@@ -125,6 +125,7 @@ void lns::fillPlanInfo(const lnsrt_plan &plan, lnsrt_plan_info &info) {
   const plan::Plan &table = *plan.table;
   info.batch = table.batch();
   info.sequence = table.sequence();
+  info.micro_batch = table.micro_batch() ? table.micro_batch() : table.batch();
   info.vocabulary = table.vocabulary();
   info.layers = table.layers();
   info.parameters = 0;
@@ -142,13 +143,28 @@ void lns::fillPlanInfo(const lnsrt_plan &plan, lnsrt_plan_info &info) {
   info.compiler = table.compiler()->c_str();
 }
 
+/// Calls visit(command, times) for every command that an entry point runs.
+template <typename Visit>
+static void forEachCommand(const lnsrt_plan &plan,
+                           const plan::EntryPoint &entry, Visit visit,
+                           uint64_t times = 1) {
+  for (const plan::Command *command : *entry.commands())
+    if (const plan::Repeat *repeat = command->body_as_Repeat())
+      forEachCommand(plan, *plan.table->entry_points()->Get(repeat->entry()),
+                     visit, repeat->count());
+    else
+      visit(*command, times);
+}
+
 /// Launches of each kernel in one train_step, by the kernel's index.
 static std::vector<uint64_t> launchesPerStep(const lnsrt_plan &plan) {
   std::vector<uint64_t> launches(plan.table->kernels()->size());
   if (const plan::EntryPoint *step = plan.entryPoint("train_step"))
-    for (const plan::Command *command : *step->commands())
-      if (const plan::Launch *launch = command->body_as_Launch())
-        ++launches[launch->kernel()];
+    forEachCommand(plan, *step,
+                   [&](const plan::Command &command, uint64_t times) {
+                     if (const plan::Launch *launch = command.body_as_Launch())
+                       launches[launch->kernel()] += times;
+                   });
   return launches;
 }
 
@@ -159,15 +175,21 @@ struct MatmulCounts {
 };
 } // namespace
 
-static MatmulCounts countMatmuls(const plan::EntryPoint &entry) {
+static MatmulCounts countMatmuls(const lnsrt_plan &plan,
+                                 const plan::EntryPoint &entry) {
   MatmulCounts counts;
-  for (const plan::Command *command : *entry.commands())
-    if (const plan::Matmul *matmul = command->body_as_Matmul()) {
-      ++counts.all;
-      counts.bf16 += matmul->dtype_a() == plan::DType::bf16 ||
-                     matmul->dtype_b() == plan::DType::bf16;
-      counts.gain += matmul->gain() != nullptr;
-    }
+  forEachCommand(plan, entry,
+                 [&](const plan::Command &command, uint64_t times) {
+                   const plan::Matmul *matmul = command.body_as_Matmul();
+                   if (!matmul)
+                     return;
+                   counts.all += times;
+                   if (matmul->dtype_a() == plan::DType::bf16 ||
+                       matmul->dtype_b() == plan::DType::bf16)
+                     counts.bf16 += times;
+                   if (matmul->gain())
+                     counts.gain += times;
+                 });
   return counts;
 }
 
@@ -184,6 +206,7 @@ std::string lns::planJson(const lnsrt_plan &plan) {
                                 : std::string_view());
   json.field("dtype", plan::EnumNameDType(table.dtype()));
   json.field("batch", info.batch);
+  json.field("micro_batch", info.micro_batch);
   json.field("sequence", info.sequence);
   json.field("vocabulary", info.vocabulary);
   json.field("layers", info.layers);
@@ -219,7 +242,7 @@ std::string lns::planJson(const lnsrt_plan &plan) {
     json.key(entry->name()->string_view());
     json.open('{');
     json.field("commands", entry->commands()->size());
-    MatmulCounts matmuls = countMatmuls(*entry);
+    MatmulCounts matmuls = countMatmuls(plan, *entry);
     json.field("matmuls", matmuls.all);
     json.field("bf16_matmuls", matmuls.bf16);
     json.field("gain_matmuls", matmuls.gain);

@@ -76,6 +76,8 @@ private:
                     std::string_view entry);
   Error checkMatmul(const plan::Matmul &matmul, std::string_view name,
                     std::string_view entry);
+  Error checkRepeat(const plan::Repeat &repeat, std::string_view name,
+                    std::string_view entry);
   Error checkCommand(const plan::Command &command, std::string_view entry);
 
   const plan::Plan &table;
@@ -89,6 +91,11 @@ private:
 
 static const char *segmentName(Segment segment) {
   return plan::EnumNameSegment(segment);
+}
+
+/// Entry points that only commands of others run.
+static bool isMicro(std::string_view entry) {
+  return entry == "micro_grads" || entry == "micro_eval";
 }
 
 static bool overlap(const plan::BufferRef &a, const plan::BufferRef &b) {
@@ -106,6 +113,9 @@ Error PlanVerifier::checkSizes() {
                ", expected f32 or bf16");
   if (table.vocabulary() > uint32_t(INT32_MAX))
     return bad("vocabulary ", table.vocabulary(), " exceeds ", INT32_MAX);
+  if (table.micro_batch() != 0 && table.batch() % table.micro_batch() != 0)
+    return bad("batch ", table.batch(), " is no multiple of micro_batch ",
+               table.micro_batch());
   auto logits = checkedProduct(
       {table.batch(), table.sequence(), table.vocabulary(), sizeof(float)});
   if (!logits)
@@ -409,6 +419,45 @@ Error PlanVerifier::checkMatmul(const plan::Matmul &matmul,
   return nullptr;
 }
 
+/// The callee's own inputs and outputs are checked with its entry point.
+Error PlanVerifier::checkRepeat(const plan::Repeat &repeat,
+                                std::string_view name, std::string_view entry) {
+  const auto &entries = *table.entry_points();
+  if (repeat.entry() >= entries.size())
+    return bad("'", name, "' in '", entry, "' repeats entry point ",
+               repeat.entry(), ", the plan has ", entries.size());
+  const plan::EntryPoint &callee = *entries.Get(repeat.entry());
+  std::string_view calleeName = callee.name()->string_view();
+  if (!isMicro(calleeName) || isMicro(entry))
+    return bad(
+        "'", name, "' in '", entry, "' repeats '", calleeName,
+        "', but only micro_grads and micro_eval are repeated, and not by "
+        "one another");
+  if (repeat.count() == 0 ||
+      uint64_t(repeat.count()) * table.micro_batch() != table.batch())
+    return bad("'", name, "' in '", entry, "' repeats ", table.micro_batch(),
+               " sequences ", repeat.count(), " times, a batch has ",
+               table.batch());
+  uint64_t bytes = uint64_t(table.batch()) * table.sequence() * sizeof(int32_t);
+  for (const plan::BufferRef *input : {repeat.tokens(), repeat.targets()}) {
+    if (Error error = checkBuffer(*input, name, entry))
+      return error;
+    if (input->size() != bytes)
+      return bad("'", name, "' in '", entry, "' has inputs of ", input->size(),
+                 " bytes, a batch has ", bytes);
+  }
+  if (Error error = checkTarget(*repeat.loss(), name, entry))
+    return error;
+  if (repeat.loss()->size() != sizeof(float) ||
+      (repeat.loss()->segment() == Segment::arena &&
+       repeat.loss()->offset() < callee.arena_bytes()))
+    return bad("'", name, "' in '", entry, "' puts its loss into ",
+               repeat.loss()->size(), " bytes at ", repeat.loss()->offset(),
+               ", expected 4 behind the ", callee.arena_bytes(), " of '",
+               calleeName, "'");
+  return nullptr;
+}
+
 Error PlanVerifier::checkCommand(const plan::Command &command,
                                  std::string_view entry) {
   std::string_view name = command.name()->string_view();
@@ -417,6 +466,8 @@ Error PlanVerifier::checkCommand(const plan::Command &command,
     return checkLaunch(*command.body_as_Launch(), name, entry);
   case plan::CommandBody::Matmul:
     return checkMatmul(*command.body_as_Matmul(), name, entry);
+  case plan::CommandBody::Repeat:
+    return checkRepeat(*command.body_as_Repeat(), name, entry);
   case plan::CommandBody::Fill:
     return checkTarget(*command.body_as_Fill()->target(), name, entry);
   case plan::CommandBody::Copy: {
@@ -515,13 +566,20 @@ Error PlanVerifier::checkEntryPoints() {
   BindingRule optimizer{"optimizer", DType::f32, LNS_OPT_SLOTS};
   BindingRule loss{"loss", DType::f32, 1};
   BindingRule norm{"gradient_norm", DType::f32, 1};
-  BindingRule logits{"logits", DType::f32, rows * table.vocabulary()};
+  uint64_t partRows = table.micro_batch() == 0
+                          ? rows
+                          : uint64_t(table.micro_batch()) * table.sequence();
+  BindingRule partTokens{"tokens", DType::i32, partRows};
+  BindingRule partTargets{"targets", DType::i32, partRows};
+  BindingRule logits{"logits", DType::f32, partRows * table.vocabulary()};
   const EntryRule rules[] = {
       {"train_step", {tokens, targets, optimizer}, {loss, norm}},
       {"grads", {tokens, targets}, {loss}},
       {"apply", {optimizer}, {norm}},
       {"eval", {tokens, targets}, {loss}},
-      {"logits", {tokens}, {logits}},
+      {"logits", {partTokens}, {logits}},
+      {"micro_grads", {partTokens, partTargets}, {loss}},
+      {"micro_eval", {partTokens, partTargets}, {loss}},
   };
   for (const plan::EntryPoint *entry : *table.entry_points()) {
     std::string_view name = entry->name()->string_view();

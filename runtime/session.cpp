@@ -19,8 +19,9 @@ using namespace lns;
 using plan::Segment;
 
 const char *lns::entryName(Entry entry) {
-  constexpr const char *kNames[kEntries] = {"train_step", "grads", "apply",
-                                            "eval", "logits"};
+  constexpr const char *kNames[kEntries] = {
+      "train_step", "grads",       "apply",     "eval",
+      "logits",     "micro_grads", "micro_eval"};
   return kNames[size_t(entry)];
 }
 
@@ -120,6 +121,18 @@ void lnsrt_session::resolve(Entry which, const plan::EntryPoint &entry) {
       out.c = address(*matmul->c());
       if (matmul->gain())
         out.gain = static_cast<const float *>(address(*matmul->gain()));
+    } else if (const plan::Repeat *repeat = command->body_as_Repeat()) {
+      out.group = "repeat";
+      const plan::EntryPoint &callee =
+          *plan->table->entry_points()->Get(repeat->entry());
+      for (size_t i = 0; i < kEntries; ++i)
+        if (callee.name()->string_view() == entryName(Entry(i)))
+          out.callee = &entries[i];
+      out.items = int64_t(repeat->count());
+      out.a = address(*repeat->tokens());
+      out.b = address(*repeat->targets());
+      out.c = address(*repeat->loss());
+      out.bytes = repeat->tokens()->size() / repeat->count();
     } else if (const plan::Fill *fill = command->body_as_Fill()) {
       out.group = "fill";
       out.c = address(*fill->target());
@@ -178,7 +191,11 @@ Error lnsrt_session::create(lnsrt_plan *from,
   hasPadding = std::any_of(
       parameters.begin(), parameters.end(),
       [](const plan::Parameter *parameter) { return isPadded(*parameter); });
-  rows.reserve(entries[size_t(Entry::TrainStep)].commands.size());
+  size_t profiled = 0;
+  for (const ResolvedCommand &command :
+       entries[size_t(Entry::TrainStep)].commands)
+    profiled += command.callee ? command.callee->commands.size() : 1;
+  rows.reserve(profiled);
   return nullptr;
 }
 

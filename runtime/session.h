@@ -26,6 +26,8 @@
 
 namespace lns {
 
+struct ResolvedEntry;
+
 /// One command with its operands' addresses.
 struct ResolvedCommand {
   plan::CommandBody kind = plan::CommandBody::NONE;
@@ -37,6 +39,9 @@ struct ResolvedCommand {
   const float *floats = nullptr;
   const int64_t *ints = nullptr;
   int64_t items = 0;
+  // Repeat: a and b are tokens and targets of the whole batch, bytes those of
+  // one part of either, c is the loss, items their number
+  const ResolvedEntry *callee = nullptr;
   // Matmul; Fill and Copy use c (target), a (source) and bytes
   MatmulShape shape;
   const void *a = nullptr;
@@ -58,8 +63,17 @@ struct ResolvedEntry {
   const float *logits = nullptr;
 };
 
-enum class Entry { TrainStep, Grads, Apply, Eval, Logits };
-inline constexpr size_t kEntries = 5;
+/// The last two are run by commands of others only.
+enum class Entry {
+  TrainStep,
+  Grads,
+  Apply,
+  Eval,
+  Logits,
+  MicroGrads,
+  MicroEval
+};
+inline constexpr size_t kEntries = 7;
 const char *entryName(Entry entry);
 
 } // namespace lns
@@ -105,9 +119,14 @@ private:
   void resolve(lns::Entry which, const lns::plan::EntryPoint &entry);
   lns::Error require(lns::Entry which, lns::ResolvedEntry *&entry);
   lns::Error putOptimizer(const lnsrt_optimizer_options &options, float *to);
+  lns::Error checkTokens(const int32_t *tokens, const char *what) const;
   lns::Error putTokens(const int32_t *from, int32_t *to, const char *what);
+  /// B, or the size of its parts.
+  uint32_t partSize() const;
   lns::Error execute(const lns::ResolvedCommand &command);
   lns::Error execute(const lns::ResolvedEntry &entry);
+  template <typename Run>
+  lns::Error repeat(const lns::ResolvedCommand &command, Run run);
 };
 
 #endif // LNS_RUNTIME_SESSION_H

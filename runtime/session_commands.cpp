@@ -27,8 +27,33 @@ static constexpr int64_t kRangesPerThread = 4;
 /// Bytes of one range of a fill or a copy.
 static constexpr int64_t kMemoryRange = 256 << 10;
 
+/// Calls `run` with the callee once for each part of the batch, its inputs
+/// filled, and gives the mean of its losses, added up in the parts' order.
+template <typename Run>
+Error lnsrt_session::repeat(const ResolvedCommand &command, Run run) {
+  const ResolvedEntry &callee = *command.callee;
+  float sum = 0;
+  for (int64_t i = 0; i < command.items; ++i) {
+    size_t offset = size_t(i) * command.bytes;
+    std::memcpy(callee.tokens,
+                static_cast<const unsigned char *>(command.a) + offset,
+                command.bytes);
+    std::memcpy(callee.targets,
+                static_cast<const unsigned char *>(command.b) + offset,
+                command.bytes);
+    if (Error error = run(callee))
+      return error;
+    sum += *callee.loss;
+  }
+  *static_cast<float *>(command.c) = sum / float(command.items);
+  return nullptr;
+}
+
 Error lnsrt_session::execute(const ResolvedCommand &command) {
   switch (command.kind) {
+  case plan::CommandBody::Repeat:
+    return repeat(command,
+                  [&](const ResolvedEntry &callee) { return execute(callee); });
   case plan::CommandBody::Launch: {
     int64_t ranges = int64_t(pool.threads()) * kRangesPerThread;
     int64_t grain = pool.threads() == 1 ? command.items
@@ -78,8 +103,12 @@ Error lnsrt_session::require(Entry which, ResolvedEntry *&entry) {
                    "'; compile the model again with it");
 }
 
-Error lnsrt_session::putTokens(const int32_t *from, int32_t *to,
-                               const char *what) {
+uint32_t lnsrt_session::partSize() const {
+  const plan::Plan &table = *plan->table;
+  return table.micro_batch() ? table.micro_batch() : table.batch();
+}
+
+Error lnsrt_session::checkTokens(const int32_t *from, const char *what) const {
   uint32_t vocabulary = plan->table->vocabulary();
   uint32_t sequence = plan->table->sequence();
   size_t count = size_t(plan->table->batch()) * sequence;
@@ -91,7 +120,16 @@ Error lnsrt_session::putTokens(const int32_t *from, int32_t *to,
                        "][", i % sequence, "] is ", from[i],
                        ", the vocabulary has ", vocabulary,
                        " tokens; prepare the data for this model");
-  std::memcpy(to, from, count * sizeof(int32_t));
+  return nullptr;
+}
+
+Error lnsrt_session::putTokens(const int32_t *from, int32_t *to,
+                               const char *what) {
+  if (Error error = checkTokens(from, what))
+    return error;
+  const plan::Plan &table = *plan->table;
+  std::memcpy(to, from,
+              size_t(table.batch()) * table.sequence() * sizeof(int32_t));
   return nullptr;
 }
 
@@ -205,14 +243,20 @@ Error lnsrt_session::logits(const int32_t *tokens, float *logits) {
   ResolvedEntry *entry = nullptr;
   if (Error error = require(Entry::Logits, entry))
     return error;
-  if (Error error = putTokens(tokens, entry->tokens, "tokens"))
-    return error;
-  if (Error error = execute(*entry))
+  if (Error error = checkTokens(tokens, "tokens"))
     return error;
   const plan::Plan &table = *plan->table;
-  std::memcpy(logits, entry->logits,
-              sizeof(float) * table.batch() * table.sequence() *
-                  table.vocabulary());
+  // Each part's logits go to the caller before the next one's are computed.
+  size_t count = size_t(partSize()) * table.sequence();
+  for (uint32_t first = 0; first < table.batch(); first += partSize()) {
+    std::memcpy(entry->tokens, tokens, count * sizeof(int32_t));
+    if (Error error = execute(*entry))
+      return error;
+    std::memcpy(logits, entry->logits,
+                count * table.vocabulary() * sizeof(float));
+    tokens += count;
+    logits += count * table.vocabulary();
+  }
   return nullptr;
 }
 
@@ -237,12 +281,33 @@ Error lnsrt_session::profileStep(uint64_t seed) {
     return error;
   rows.clear();
   double before = now();
-  for (const ResolvedCommand &command : entry->commands) {
+  auto measure = [&](const ResolvedCommand &command, size_t row) -> Error {
     if (Error error = execute(command))
       return error;
     double after = now();
-    rows.push_back({command.group, command.name, after - before});
+    rows[row].seconds += after - before;
     before = after;
+    return nullptr;
+  };
+  for (const ResolvedCommand &command : entry->commands) {
+    size_t first = rows.size();
+    if (!command.callee) {
+      rows.push_back({command.group, command.name, 0});
+      if (Error error = measure(command, first))
+        return error;
+      continue;
+    }
+    // What is repeated has one row for all its runs.
+    for (const ResolvedCommand &inner : command.callee->commands)
+      rows.push_back({inner.group, inner.name, 0});
+    Error failed = repeat(command, [&](const ResolvedEntry &callee) -> Error {
+      for (size_t i = 0; i < callee.commands.size(); ++i)
+        if (Error error = measure(callee.commands[i], first + i))
+          return error;
+      return nullptr;
+    });
+    if (failed)
+      return failed;
   }
   return nullptr;
 }
@@ -252,10 +317,19 @@ Error lnsrt_session::runMatmuls(double &seconds) {
   if (Error error = require(Entry::TrainStep, entry))
     return error;
   double before = now();
+  auto runAll = [&](const ResolvedEntry &all) -> Error {
+    for (const ResolvedCommand &command : all.commands)
+      if (command.kind == plan::CommandBody::Matmul)
+        if (Error error = execute(command))
+          return error;
+    return nullptr;
+  };
   for (const ResolvedCommand &command : entry->commands)
-    if (command.kind == plan::CommandBody::Matmul)
-      if (Error error = execute(command))
+    for (int64_t i = 0; command.callee && i < command.items; ++i)
+      if (Error error = runAll(*command.callee))
         return error;
+  if (Error error = runAll(*entry))
+    return error;
   seconds = now() - before;
   return nullptr;
 }

@@ -150,7 +150,7 @@ LogicalResult cpu::lowerEmbeddingGrad(EmbeddingGradOp op, KernelSet &set,
   spec.buffers = {rowBuffer(elementOf(op.getGrad()), blocks.width),
                   flatBuffer(builder.getI32Type()),
                   rowBuffer(builder.getF32Type(), blocks.width)};
-  spec.ints = 2; // tokens, rows of the table
+  spec.ints = 2; // tokens, rows of the table to clear
   LaunchBuilder launch;
   launch.launch.kernel =
       set.getKernel(spec, op.getLoc(), [&](CodeBuilder &b, KernelFrame &frame) {
@@ -174,9 +174,10 @@ LogicalResult cpu::lowerEmbeddingGrad(EmbeddingGradOp op, KernelSet &set,
         });
       });
   launch.value(op.getGrad()).value(op.getTokens()).value(op.getResult());
+  // An addend stands where the result will be, so there is nothing to clear.
   launch.launch.ints = {
       cast<RankedTensorType>(op.getTokens().getType()).getNumElements(),
-      type.getDimSize(0)};
+      op.getAddend() ? 0 : type.getDimSize(0)};
   launch.launch.items = blocks.items();
   launches.push_back(std::move(launch.launch));
   return success();

@@ -65,9 +65,11 @@ public:
   LogicalResult run() {
     if (failed(readFacts()) || failed(placeParameters()))
       return failure();
-    for (auto function : module.getOps<func::FuncOp>())
-      if (failed(buildEntryPoint(function)))
-        return failure();
+    // What is repeated comes first: those who repeat it add up its work.
+    for (bool repeats : {false, true})
+      for (auto function : module.getOps<func::FuncOp>())
+        if (repeats == hasRepeat(function) && failed(buildEntryPoint(function)))
+          return failure();
     plan.kernels.assign(kernels.getKernels().begin(),
                         kernels.getKernels().end());
     placeConstants();
@@ -75,6 +77,11 @@ public:
   }
 
 private:
+  static bool hasRepeat(func::FuncOp function) {
+    return !function.getBody().empty() &&
+           !function.getBody().front().getOps<RepeatOp>().empty();
+  }
+
   LogicalResult readFacts() {
     auto facts = module->getAttrOfType<DictionaryAttr>("lns.model");
     if (!facts)
@@ -94,6 +101,14 @@ private:
         failed(number("sequence", plan.sequence)) ||
         failed(number("vocabulary", plan.vocabulary)))
       return failure();
+    // A model whose step has no parts says nothing of them.
+    if (facts.get("micro_batch") &&
+        failed(number("micro_batch", plan.microBatch)))
+      return failure();
+    if (plan.microBatch != 0 && plan.batch % plan.microBatch != 0)
+      return module.emitError()
+             << "'lns.model' attribute has batch " << plan.batch
+             << ", which is no multiple of micro_batch " << plan.microBatch;
     // A model without blocks has none to count.
     if (auto layers = facts.getAs<IntegerAttr>("layers"))
       plan.layers = layers.getInt();
@@ -113,6 +128,15 @@ private:
     targets = {PlanSegment::Io, tokenBytes, tokens.size};
     optimizer = {PlanSegment::Io, 2 * tokenBytes, LNS_OPT_SLOTS * 4};
     plan.ioBytes = 2 * tokenBytes + kBufferAlignment;
+    microTokens = tokens;
+    microTargets = targets;
+    if (plan.microBatch == 0)
+      return success();
+    uint64_t partBytes = uint64_t(plan.microBatch) * plan.sequence * 4;
+    microTokens = {PlanSegment::Io, plan.ioBytes, partBytes};
+    plan.ioBytes += llvm::alignTo(partBytes, kBufferAlignment);
+    microTargets = {PlanSegment::Io, plan.ioBytes, partBytes};
+    plan.ioBytes += llvm::alignTo(partBytes, kBufferAlignment);
     return success();
   }
 
@@ -164,12 +188,13 @@ private:
   LogicalResult buildEntryPoint(func::FuncOp function) {
     PlanEntryPoint entry;
     entry.name = function.getSymName().str();
-    if (!llvm::is_contained({"logits", "eval", "grads", "apply", "train_step"},
+    if (!llvm::is_contained({"logits", "eval", "grads", "apply", "train_step",
+                             "micro_eval", "micro_grads"},
                             llvm::StringRef(entry.name)))
       return function.emitError()
              << "function '" << entry.name
              << "' is no entry point of a plan (logits, eval, grads, apply, "
-                "train_step); remove it";
+                "train_step, micro_eval, micro_grads); remove it";
     auto integer = [&](StringRef key) -> uint64_t {
       auto attr = function->getAttrOfType<IntegerAttr>(key);
       return attr ? attr.getInt() : 0;
@@ -179,6 +204,18 @@ private:
                                 "'lns-plan-memory' first");
     entry.arenaBytes = integer(kArenaBytesAttr);
     entry.activationBytes = integer(kActivationBytesAttr);
+    // What a repeated function needs comes first, its caller's own values
+    // behind it: the function's places are the same for all that repeat it.
+    arenaBase = 0;
+    for (auto repeat : function.getBody().front().getOps<RepeatOp>()) {
+      auto callee = module.lookupSymbol<func::FuncOp>(repeat.getCallee());
+      auto bytes = callee->getAttrOfType<IntegerAttr>(kArenaBytesAttr);
+      auto kept = callee->getAttrOfType<IntegerAttr>(kActivationBytesAttr);
+      arenaBase = std::max<uint64_t>(arenaBase, bytes ? bytes.getInt() : 0);
+      entry.activationBytes =
+          std::max<uint64_t>(entry.activationBytes, kept ? kept.getInt() : 0);
+    }
+    entry.arenaBytes += arenaBase;
     plan.arenaBytes = std::max(plan.arenaBytes, entry.arenaBytes);
 
     Block &block = function.getBody().front();
@@ -195,6 +232,10 @@ private:
   }
 
   LogicalResult bindInputs(func::FuncOp function, PlanEntryPoint &entry) {
+    // Logits are of one part, so that they need no more room than a step.
+    bool isPart = plan.microBatch != 0 &&
+                  (entry.name == "logits" ||
+                   llvm::StringRef(entry.name).starts_with("micro_"));
     for (BlockArgument argument : function.getArguments()) {
       auto type = dyn_cast<RankedTensorType>(argument.getType());
       PlanBinding binding;
@@ -202,7 +243,8 @@ private:
         bool first = entry.inputs.empty();
         binding.name = first ? "tokens" : "targets";
         binding.isInteger = true;
-        binding.buffer = first ? tokens : targets;
+        binding.buffer = isPart ? (first ? microTokens : microTargets)
+                                : (first ? tokens : targets);
       } else if (type && type.getElementType().isF32()) {
         binding.name = "optimizer";
         binding.buffer = optimizer;
@@ -212,7 +254,8 @@ private:
                << "argument " << argument.getArgNumber() << " of entry point '"
                << entry.name << "' has type " << argument.getType()
                << ", but a plan takes tokens and targets as tensor<"
-               << plan.batch << "x" << plan.sequence
+               << (isPart ? plan.microBatch : plan.batch) << "x"
+               << plan.sequence
                << "xi32> and optimizer values as tensor<8xf32>";
       binding.shape.assign(type.getShape().begin(), type.getShape().end());
       places[argument] = binding.buffer;
@@ -257,14 +300,11 @@ private:
                              ? offsets[result.getResultNumber()]
                              : -1;
         if (offset >= 0) {
-          places[result] = {PlanSegment::Arena, uint64_t(offset), bytes};
+          places[result] = {PlanSegment::Arena, arenaBase + uint64_t(offset),
+                            bytes};
           continue;
         }
-        SetOp set;
-        for (Operation *user : result.getUsers())
-          if (auto candidate = dyn_cast<SetOp>(user))
-            if (!set || candidate->isBeforeInBlock(set))
-              set = candidate;
+        SetOp set = findStore(result);
         if (!set)
           return op.emitOpError() << "result " << result.getResultNumber()
                                   << " has no place; run 'lns-plan-memory'";
@@ -287,13 +327,13 @@ private:
           set, set.getSymbol(), getSegment(set.getStorage()));
       if (failed(target))
         return failure();
-      PlanBuffer source = places.lookup(set.getValue());
-      if (source.segment != target->segment || source.offset != target->offset)
-        entry.commands.push_back({name, PlanCopy{source, *target}});
+      copyTo(places.lookup(set.getValue()), *target, name, entry);
       return success();
     }
     if (isa<LinearOp, MatmulOp, AttentionOp, AttentionGradOp>(op))
       entry.flops += cast<CostOpInterface>(op).getFlops();
+    if (auto repeat = dyn_cast<RepeatOp>(op))
+      return buildRepeat(repeat, name, entry);
     if (auto linear = dyn_cast<LinearOp>(op))
       return buildLinear(linear, name, entry);
     if (auto matmul = dyn_cast<MatmulOp>(op)) {
@@ -303,6 +343,10 @@ private:
     if (!cpu::KernelLowering::isKernelOp(op))
       return op->emitOpError("has no CPU kernel and is no matmul, so that it "
                              "cannot stand in a plan");
+    if (auto embedding = dyn_cast<EmbeddingGradOp>(op))
+      if (Value addend = embedding.getAddend())
+        copyTo(places.lookup(addend), places.lookup(embedding.getResult()),
+               name, entry);
     SmallVector<cpu::KernelLaunch> launches;
     if (failed(kernels.lower(op, launches)))
       return failure();
@@ -320,6 +364,33 @@ private:
       }
       entry.commands.push_back({name, std::move(command)});
     }
+    return success();
+  }
+
+  /// Nothing where the value stands there already.
+  static void copyTo(PlanBuffer source, PlanBuffer target,
+                     const std::string &name, PlanEntryPoint &entry) {
+    if (source.segment != target.segment || source.offset != target.offset)
+      entry.commands.push_back({name, PlanCopy{source, target}});
+  }
+
+  LogicalResult buildRepeat(RepeatOp op, const std::string &name,
+                            PlanEntryPoint &entry) {
+    if (!llvm::StringRef(op.getCallee()).starts_with("micro_") ||
+        op.getInputs().size() != 2 || op.getNumResults() != 1 ||
+        op.getCount() > UINT32_MAX)
+      return op.emitOpError(
+          "calls what a plan cannot repeat; make it with 'lns-micro-batch'");
+    PlanRepeat repeat;
+    repeat.entry = op.getCallee().str();
+    repeat.count = op.getCount();
+    repeat.tokens = places.lookup(op.getInputs()[0]);
+    repeat.targets = places.lookup(op.getInputs()[1]);
+    repeat.loss = places.lookup(op.getResult(0));
+    for (const PlanEntryPoint &callee : plan.entryPoints)
+      if (callee.name == repeat.entry)
+        entry.flops += repeat.count * callee.flops;
+    entry.commands.push_back({name, std::move(repeat)});
     return success();
   }
 
@@ -393,10 +464,7 @@ private:
       matmul.gain = places.lookup(op.getGain());
     if (op.getAddend()) {
       matmul.beta = 1;
-      PlanBuffer addend = places.lookup(op.getAddend());
-      if (addend.segment != matmul.c.segment ||
-          addend.offset != matmul.c.offset)
-        entry.commands.push_back({name, PlanCopy{addend, matmul.c}});
+      copyTo(places.lookup(op.getAddend()), matmul.c, name, entry);
     }
     entry.commands.push_back({name, matmul});
   }
@@ -417,6 +485,8 @@ private:
   llvm::StringMap<unsigned> parameterIndex;
   llvm::DenseMap<Value, PlanBuffer> places;
   PlanBuffer tokens, targets, optimizer;
+  PlanBuffer microTokens, microTargets; ///< of one part of a step
+  uint64_t arenaBase = 0; ///< where the entry point's own values begin
 };
 
 } // namespace

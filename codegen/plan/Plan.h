@@ -67,9 +67,15 @@ struct PlanCopy {
   PlanBuffer source, target;
 };
 
+struct PlanRepeat {
+  std::string entry; ///< name of the entry point
+  unsigned count = 0;
+  PlanBuffer tokens, targets, loss;
+};
+
 struct PlanCommand {
   std::string name;
-  std::variant<PlanLaunch, PlanMatmul, PlanCopy> body;
+  std::variant<PlanLaunch, PlanMatmul, PlanCopy, PlanRepeat> body;
 };
 
 struct PlanBinding {
@@ -107,6 +113,7 @@ struct Plan {
   PlanDType dtype = PlanDType::F32; ///< of activations
   uint64_t sourceHash = 0;
   unsigned batch = 0, sequence = 0, vocabulary = 0, layers = 0;
+  unsigned microBatch = 0; ///< 0: a step is of one part
   uint64_t parameterBytes = 0, arenaBytes = 0, ioBytes = 0;
   std::vector<PlanParameter> parameters;
   std::vector<cpu::KernelInfo> kernels;

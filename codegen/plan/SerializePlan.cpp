@@ -48,7 +48,7 @@ serializeBindings(flatbuffers::FlatBufferBuilder &builder,
 }
 
 flatbuffers::Offset<fb::Command>
-serializeCommand(flatbuffers::FlatBufferBuilder &builder,
+serializeCommand(flatbuffers::FlatBufferBuilder &builder, const Plan &plan,
                  const PlanCommand &command) {
   auto name = builder.CreateSharedString(command.name);
   fb::CommandBody kind = fb::CommandBody::NONE;
@@ -76,6 +76,16 @@ serializeCommand(flatbuffers::FlatBufferBuilder &builder,
                             static_cast<fb::DType>(matmul->typeB),
                             static_cast<fb::DType>(matmul->typeC),
                             matmul->gain ? &gain : nullptr)
+               .Union();
+  } else if (const auto *repeat = std::get_if<PlanRepeat>(&command.body)) {
+    fb::BufferRef tokens = toRef(repeat->tokens),
+                  targets = toRef(repeat->targets), loss = toRef(repeat->loss);
+    unsigned entry = 0;
+    while (plan.entryPoints[entry].name != repeat->entry)
+      ++entry;
+    kind = fb::CommandBody::Repeat;
+    body = fb::CreateRepeat(builder, entry, repeat->count, &tokens, &targets,
+                            &loss)
                .Union();
   } else {
     const auto &copy = std::get<PlanCopy>(command.body);
@@ -113,7 +123,7 @@ void serializeTable(flatbuffers::FlatBufferBuilder &builder, const Plan &plan,
         builder.CreateVector(serializeBindings(builder, entry.outputs));
     std::vector<flatbuffers::Offset<fb::Command>> commands;
     for (const PlanCommand &command : entry.commands)
-      commands.push_back(serializeCommand(builder, command));
+      commands.push_back(serializeCommand(builder, plan, command));
     entryPoints.push_back(fb::CreateEntryPoint(
         builder, name, inputs, outputs, builder.CreateVector(commands),
         entry.flops, entry.arenaBytes, entry.activationBytes));
@@ -138,7 +148,7 @@ void serializeTable(flatbuffers::FlatBufferBuilder &builder, const Plan &plan,
                      plan.parameterBytes, plan.arenaBytes, plan.ioBytes,
                      constants.offset, constants.size, parameterVector,
                      kernelVector, entryVector, codeVector, scheme,
-                     static_cast<fb::DType>(plan.dtype)),
+                     static_cast<fb::DType>(plan.dtype), plan.microBatch),
       fb::PlanIdentifier());
 }
 

@@ -27,6 +27,15 @@ func.func @embedding_grad(%dy: tensor<2x4x8xf32>, %tokens: tensor<2x4xi32>) {
 
 // -----
 
+// lns.embedding_grad (C2)
+func.func @embedding_grad_addend(%dy: tensor<2x4x8xf32>, %tokens: tensor<2x4xi32>, %a: tensor<15x8xf32>) {
+  // expected-error @below {{addend has type 'tensor<15x8xf32>', expected 'tensor<16x8xf32>' from the result}}
+  %y = lns.embedding_grad %dy, %tokens addend(%a) : (tensor<2x4x8xf32>, tensor<2x4xi32>, tensor<15x8xf32>) -> tensor<16x8xf32>
+  return
+}
+
+// -----
+
 // A scalar has no row.
 func.func @norm(%x: tensor<f32>) {
   // expected-error @below {{input has type 'tensor<f32>', expected at least one dimension}}

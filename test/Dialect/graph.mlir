@@ -91,6 +91,8 @@ func.func @elementwise(%x: tensor<2x4xf32>) {
 func.func @adjoints(%x: tensor<2x4x8xf32>, %k: tensor<2x4x4xf32>, %tokens: tensor<2x4xi32>, %rows: tensor<2x4xf32>, %s: tensor<f32>) {
   // CHECK: lns.embedding_grad %{{.*}}, %{{.*}} : (tensor<2x4x8xf32>, tensor<2x4xi32>) -> tensor<16x8xf32>
   %0 = lns.embedding_grad %x, %tokens : (tensor<2x4x8xf32>, tensor<2x4xi32>) -> tensor<16x8xf32>
+  // CHECK: lns.embedding_grad %{{.*}}, %{{.*}} addend(%{{.*}}) : (tensor<2x4x8xf32>, tensor<2x4xi32>, tensor<16x8xf32>) -> tensor<16x8xf32>
+  %00 = lns.embedding_grad %x, %tokens addend(%0) : (tensor<2x4x8xf32>, tensor<2x4xi32>, tensor<16x8xf32>) -> tensor<16x8xf32>
   %a, %lse = lns.attention %x, %k, %k heads(4) kv_heads(2) causal : (tensor<2x4x8xf32>, tensor<2x4x4xf32>, tensor<2x4x4xf32>) -> (tensor<2x4x8xf32>, tensor<2x4x4xf32>)
   // CHECK: lns.attention_grad %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}} heads(4) kv_heads(2) causal : (tensor<2x4x8xf32>, tensor<2x4x4xf32>, tensor<2x4x4xf32>, tensor<2x4x8xf32>, tensor<2x4x4xf32>, tensor<2x4x8xf32>) -> (tensor<2x4x8xf32>, tensor<2x4x4xf32>, tensor<2x4x4xf32>)
   %1:3 = lns.attention_grad %x, %k, %k, %a, %lse, %x heads(4) kv_heads(2) causal

@@ -209,6 +209,19 @@ func.func @embedding_grad() -> tensor<3x2xf64> {
 
 // -----
 
+// With an addend, they are summed onto its rows.
+// CHECK-LABEL: embedding_grad_addend: result.0: [3, 2]
+// CHECK-NEXT:  = 13, 24, 30, 40, 56, 68
+func.func @embedding_grad_addend() -> tensor<3x2xf64> {
+  %tokens = arith.constant dense<[[2, 0, 2]]> : tensor<1x3xi32>
+  %dy = arith.constant dense<[[[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]]> : tensor<1x3x2xf64>
+  %a = arith.constant dense<[[10.0, 20.0], [30.0, 40.0], [50.0, 60.0]]> : tensor<3x2xf64>
+  %d = lns.embedding_grad %dy, %tokens addend(%a) : (tensor<1x3x2xf64>, tensor<1x3xi32>, tensor<3x2xf64>) -> tensor<3x2xf64>
+  return %d : tensor<3x2xf64>
+}
+
+// -----
+
 // Softmax 1/10 .. 4/10 minus the target's one, times the loss's gradient.
 // CHECK-LABEL: cross_entropy_grad: result.0: [1, 1, 4]
 // CHECK-NEXT:  = 1, 2, 3, -6

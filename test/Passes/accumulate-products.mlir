@@ -70,3 +70,22 @@ func.func @narrow(%a: tensor<2x3xbf16>, %w: tensor<3x4xf32>, %c: tensor<2x4xbf16
   %t = lns.add %p, %c : tensor<2x4xbf16>
   return %t : tensor<2x4xbf16>
 }
+
+// -----
+
+// Rows of a table's gradient are added onto the other term: of a tied table the
+// head's gradient, which is added onto what was stored.
+// CHECK-LABEL: func.func @tied
+// CHECK-SAME: %[[OLD:[a-z0-9]+]]: tensor<5x4xf32>
+// CHECK: %[[HEAD:.*]] = lns.matmul {{.*}} addend(%[[OLD]])
+// CHECK: %[[SUM:.*]] = lns.embedding_grad {{.*}} addend(%[[HEAD]])
+// CHECK: return %[[SUM]]
+func.func @tied(%old: tensor<5x4xf32>, %d: tensor<3x5xf32>, %x: tensor<3x4xf32>, %tokens: tensor<1x3xi32>, %dx: tensor<1x3x4xf32>) -> tensor<5x4xf32> {
+  %head = lns.matmul %d, %x transpose_a : (tensor<3x5xf32>, tensor<3x4xf32>) -> tensor<5x4xf32>
+  // expected-remark@+1 {{sum computed by a product}}
+  %s = lns.add %old, %head : tensor<5x4xf32>
+  %rows = lns.embedding_grad %dx, %tokens : (tensor<1x3x4xf32>, tensor<1x3xi32>) -> tensor<5x4xf32>
+  // expected-remark@+1 {{sum computed by a product}}
+  %t = lns.add %s, %rows : tensor<5x4xf32>
+  return %t : tensor<5x4xf32>
+}

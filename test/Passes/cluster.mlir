@@ -205,3 +205,31 @@ func.func @sum_and_activation(%x: tensor<1x8x64xf32>) -> (tensor<1x8x64xf32>, te
   %r = lns.row_rstd %y eps(1.0e-6) : (tensor<1x8x64xf32>) -> tensor<1x8xf32>
   return %y, %r : tensor<1x8x64xf32>, tensor<1x8xf32>
 }
+
+// -----
+
+// What a repeated function may write is not read before it, nor written behind it
+// where it stood before.
+lns.parameter @w matrix init(ones) decay(true) : tensor<4x64xf32>
+func.func @micro_grads(%x: tensor<4x64xf32>) -> tensor<f32> {
+  lns.set %x, gradient @w : tensor<4x64xf32>
+  %loss = lns.mean %x : (tensor<4x64xf32>) -> tensor<f32>
+  return %loss : tensor<f32>
+}
+// CHECK-LABEL: func.func @repeated
+// CHECK: %[[OLD:.*]] = lns.get gradient @w
+// CHECK: lns.cluster(%{{.*}} = %[[OLD]])
+// CHECK: lns.set
+// CHECK: lns.repeat
+// CHECK-NEXT: lns.get gradient @w
+// CHECK: lns.cluster
+func.func @repeated(%x: tensor<8x64xf32>) -> (tensor<4x64xf32>, tensor<4x64xf32>, tensor<f32>) {
+  %old = lns.get gradient @w : tensor<4x64xf32>
+  %a = lns.gated_activation silu %old, %old : tensor<4x64xf32>
+  %zero = lns.constant 0.0 : tensor<4x64xf32>
+  lns.set %zero, gradient @w : tensor<4x64xf32>
+  %loss = lns.repeat @micro_grads(%x) count(2) : (tensor<8x64xf32>) -> tensor<f32>
+  %new = lns.get gradient @w : tensor<4x64xf32>
+  %b = lns.gated_activation silu %new, %new : tensor<4x64xf32>
+  return %a, %b, %loss : tensor<4x64xf32>, tensor<4x64xf32>, tensor<f32>
+}

@@ -92,3 +92,20 @@ func.func @eval(%targets: tensor<3xi32>) -> tensor<f32> {
   %loss = lns.mean %lse : (tensor<3xf32>) -> tensor<f32>
   return %loss : tensor<f32>
 }
+
+// -----
+
+// The derivative of what is repeated needs a name.
+lns.parameter @g gain init(ones) decay(false) : tensor<4xf32>
+func.func @part(%x: tensor<1x4xf32>) -> tensor<f32> {
+  %g = lns.get parameter @g : tensor<4xf32>
+  %y = lns.scale_columns %x, %g : tensor<1x4xf32>, tensor<4xf32>
+  %loss = lns.mean %y : (tensor<1x4xf32>) -> tensor<f32>
+  return %loss : tensor<f32>
+}
+func.func @eval(%x: tensor<2x4xf32>) -> tensor<f32> {
+  %loss = lns.repeat @part(%x) count(2) : (tensor<2x4xf32>) -> tensor<f32>
+  return %loss : tensor<f32>
+}
+// expected-error@+1 {{'micro_grads' exists already; it is made from 'part'}}
+func.func @micro_grads() { return }

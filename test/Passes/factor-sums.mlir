@@ -73,3 +73,19 @@ func.func @other_reader(%a: tensor<3x4xf32>, %b: tensor<3x4xf32>, %g: tensor<4xf
   %d = lns.add %sa, %sb : tensor<3x4xf32>
   return %d, %sa : tensor<3x4xf32>, tensor<3x4xf32>
 }
+
+// -----
+
+// Does not fire on terms that are read, not computed.
+lns.parameter @g gain init(ones) decay(false) : tensor<4xf32>
+// CHECK-LABEL: func.func @stored
+// CHECK: lns.add
+// CHECK: lns.add
+func.func @stored(%a: tensor<2x3x4xf32>) -> tensor<4xf32> {
+  %old = lns.get gradient @g : tensor<4xf32>
+  %one = lns.constant 1.0 : tensor<4xf32>
+  %d = lns.column_dot %a : (tensor<2x3x4xf32>) -> tensor<4xf32>
+  %s = lns.add %old, %one : tensor<4xf32>
+  %t = lns.add %s, %d : tensor<4xf32>
+  return %t : tensor<4xf32>
+}

@@ -18,7 +18,7 @@
 // RUN: lns-interpret %t.bf16.mlir --check-gradients
 // RUN: lns-interpret %t.bf16.mlir --check-pipeline='builtin.module(lns-fuse)'
 // BF16-LABEL: func.func @grads
-// BF16: lns.embedding_grad %{{.*}} : (tensor<2x4x4xbf16>, tensor<2x4xi32>) -> tensor<7x4xf32>
+// BF16: lns.embedding_grad %{{.*}} addend({{.*}}) : (tensor<2x4x4xbf16>, tensor<2x4xi32>, tensor<7x4xf32>) -> tensor<7x4xf32>
 // BF16-NOT: tensor<4x4xbf16> to tensor<4x4xf32>
 
 // One statistic serves the query and the key, and one x is read by both; the

@@ -111,3 +111,120 @@ func.func @accumulated(%x: tensor<4x64xf32>) -> tensor<4x64xf32> {
   lns.set %new, gradient @w : tensor<4x64xf32>
   return %sum : tensor<4x64xf32>
 }
+
+// -----
+
+// A product that is added to what is stored is computed there, and so is what is
+// computed over it: no value needs room.
+lns.parameter @e embedding init(normal, 1.0) decay(true) : tensor<5x64xf32>
+// CHECK-LABEL: func.func @accumulated_in_place
+// CHECK-SAME: lns.arena_bytes = 0
+// CHECK-NOT: lns.offsets
+func.func @accumulated_in_place(%d: tensor<3x5xf32>, %x: tensor<3x64xf32>, %tokens: tensor<1x3xi32>, %dx: tensor<1x3x64xf32>) {
+  %old = lns.get gradient @e : tensor<5x64xf32>
+  %head = lns.matmul %d, %x transpose_a addend(%old) : (tensor<3x5xf32>, tensor<3x64xf32>, tensor<5x64xf32>) -> tensor<5x64xf32>
+  %sum = lns.embedding_grad %dx, %tokens addend(%head) : (tensor<1x3x64xf32>, tensor<1x3xi32>, tensor<5x64xf32>) -> tensor<5x64xf32>
+  lns.set %sum, gradient @e : tensor<5x64xf32>
+  return
+}
+
+// -----
+
+// Not where the old value is read later.
+lns.parameter @e embedding init(normal, 1.0) decay(true) : tensor<5x64xf32>
+// CHECK-LABEL: func.func @accumulated_too_early
+// CHECK: lns.matmul {{.*}} {lns.offsets = array<i64: {{[0-9]+}}>}
+func.func @accumulated_too_early(%d: tensor<3x5xf32>, %x: tensor<3x64xf32>) -> tensor<5x64xf32> {
+  %old = lns.get gradient @e : tensor<5x64xf32>
+  %new = lns.matmul %d, %x transpose_a addend(%old) : (tensor<3x5xf32>, tensor<3x64xf32>, tensor<5x64xf32>) -> tensor<5x64xf32>
+  %difference = lns.add %old, %new : tensor<5x64xf32>
+  lns.set %new, gradient @e : tensor<5x64xf32>
+  return %difference : tensor<5x64xf32>
+}
+
+// -----
+
+// Nor where the result of the first has another reader.
+lns.parameter @e embedding init(normal, 1.0) decay(true) : tensor<5x64xf32>
+// CHECK-LABEL: func.func @accumulated_and_read
+// CHECK: lns.matmul {{.*}} {lns.offsets = array<i64: {{[0-9]+}}>}
+func.func @accumulated_and_read(%d: tensor<3x5xf32>, %x: tensor<3x64xf32>, %tokens: tensor<1x3xi32>, %dx: tensor<1x3x64xf32>) -> tensor<5x64xf32> {
+  %old = lns.get gradient @e : tensor<5x64xf32>
+  %head = lns.matmul %d, %x transpose_a addend(%old) : (tensor<3x5xf32>, tensor<3x64xf32>, tensor<5x64xf32>) -> tensor<5x64xf32>
+  %sum = lns.embedding_grad %dx, %tokens addend(%head) : (tensor<1x3x64xf32>, tensor<1x3xi32>, tensor<5x64xf32>) -> tensor<5x64xf32>
+  lns.set %sum, gradient @e : tensor<5x64xf32>
+  return %head : tensor<5x64xf32>
+}
+
+// -----
+
+// What a function clears before it repeats another is cleared in its home, and
+// what it reads behind that is another value.
+lns.parameter @w matrix init(ones) decay(true) : tensor<4x64xf32>
+func.func @micro_grads(%x: tensor<4x64xf32>) -> tensor<f32> {
+  %old = lns.get gradient @w : tensor<4x64xf32>
+  %new = lns.add %old, %x : tensor<4x64xf32>
+  lns.set %new, gradient @w : tensor<4x64xf32>
+  %loss = lns.mean %x : (tensor<4x64xf32>) -> tensor<f32>
+  return %loss : tensor<f32>
+}
+// CHECK-LABEL: func.func @cleared
+// CHECK: lns.constant
+// CHECK-NOT: lns.offsets
+// CHECK: lns.set
+// CHECK: lns.repeat {{.*}} {lns.offsets = array<i64: {{[0-9]+}}>}
+func.func @cleared(%x: tensor<8x64xf32>) -> (tensor<f32>, tensor<4x64xf32>) {
+  %zero = lns.constant 0.0 : tensor<4x64xf32>
+  lns.set %zero, gradient @w : tensor<4x64xf32>
+  %loss = lns.repeat @micro_grads(%x) count(2) : (tensor<8x64xf32>) -> tensor<f32>
+  %sum = lns.get gradient @w : tensor<4x64xf32>
+  %twice = lns.scale %sum factor(2.0) : tensor<4x64xf32>
+  return %loss, %twice : tensor<f32>, tensor<4x64xf32>
+}
+
+// -----
+
+// A value is not computed in a home that is repeated over before it is stored.
+lns.parameter @w matrix init(ones) decay(true) : tensor<4x64xf32>
+func.func @micro_grads(%x: tensor<4x64xf32>) -> tensor<f32> {
+  lns.set %x, gradient @w : tensor<4x64xf32>
+  %loss = lns.mean %x : (tensor<4x64xf32>) -> tensor<f32>
+  return %loss : tensor<f32>
+}
+// CHECK-LABEL: func.func @repeated_over
+// CHECK: lns.constant {{.*}} {lns.offsets = array<i64: {{[0-9]+}}>}
+func.func @repeated_over(%x: tensor<8x64xf32>) -> tensor<f32> {
+  %one = lns.constant 1.0 : tensor<4x64xf32>
+  %loss = lns.repeat @micro_grads(%x) count(2) : (tensor<8x64xf32>) -> tensor<f32>
+  lns.set %one, gradient @w : tensor<4x64xf32>
+  return %loss : tensor<f32>
+}
+
+// -----
+
+// Two values for one home, one after the other, both stand there.
+lns.parameter @w matrix init(ones) decay(true) : tensor<4x64xf32>
+// CHECK-LABEL: func.func @stored_twice
+// CHECK-SAME: lns.arena_bytes = 0
+func.func @stored_twice(%x: tensor<4x64xf32>) {
+  %a = lns.scale %x factor(2.0) : tensor<4x64xf32>
+  lns.set %a, gradient @w : tensor<4x64xf32>
+  %b = lns.scale %x factor(3.0) : tensor<4x64xf32>
+  lns.set %b, gradient @w : tensor<4x64xf32>
+  return
+}
+
+// -----
+
+// Not where the first is read when the second is there.
+lns.parameter @w matrix init(ones) decay(true) : tensor<4x64xf32>
+// CHECK-LABEL: func.func @stored_twice_and_read
+// CHECK: lns.scale {{.*}} {lns.offsets = array<i64: {{[0-9]+}}>}
+func.func @stored_twice_and_read(%x: tensor<4x64xf32>) -> tensor<4x64xf32> {
+  %a = lns.scale %x factor(2.0) : tensor<4x64xf32>
+  lns.set %a, gradient @w : tensor<4x64xf32>
+  %b = lns.scale %x factor(3.0) : tensor<4x64xf32>
+  lns.set %b, gradient @w : tensor<4x64xf32>
+  %c = lns.add %a, %b : tensor<4x64xf32>
+  return %c : tensor<4x64xf32>
+}

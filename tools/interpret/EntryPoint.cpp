@@ -73,7 +73,13 @@ static int64_t vocabularyOf(Value tokens) {
         (ShapedType::isDynamic(vocabulary) || extent < vocabulary))
       vocabulary = extent;
   };
-  for (Operation *user : tokens.getUsers()) {
+  for (OpOperand &use : tokens.getUses()) {
+    Operation *user = use.getOwner();
+    if (auto op = dyn_cast<RepeatOp>(user)) {
+      auto callee = SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(
+          op, op.getCalleeAttr());
+      limit(vocabularyOf(callee.getArgument(use.getOperandNumber())));
+    }
     if (auto op = dyn_cast<EmbeddingOp>(user))
       limit(op.getTable().getType().getDimSize(0));
     if (auto op = dyn_cast<EmbeddingGradOp>(user))

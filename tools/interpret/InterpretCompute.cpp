@@ -61,8 +61,12 @@ static LogicalResult interpretEmbeddingGrad(OpCall &call, EmbeddingGradOp op) {
   SmallVector<int64_t> shape(tokens.shape);
   shape.push_back(width);
   if (failed(call.expectShape(op.getGrad(), shape)) ||
-      failed(checkTokens(call, tokens, result->rows(), "the table's rows")))
+      failed(checkTokens(call, tokens, result->rows(), "the table's rows")) ||
+      (op.getAddend() &&
+       failed(call.expectShape(op.getAddend(), result->shape))))
     return failure();
+  if (const Tensor *addend = call.get(op.getAddend()))
+    result->values = addend->values;
   for (auto [row, token] : llvm::enumerate(tokens.tokens))
     for (int64_t k = 0; k < width; ++k)
       result->values[token * width + k] +=

@@ -147,6 +147,8 @@ LogicalResult Interpreter::runOp(Operation *op) {
              << type << ", expected ranked tensors";
   if (auto layers = dyn_cast<LayersOp>(op))
     return runLayers(layers);
+  if (auto repeat = dyn_cast<RepeatOp>(op))
+    return runRepeat(repeat);
 
   OpCall call{op, environment, rounding, layer, {}, {}};
   for (Value operand : op->getOperands())
@@ -169,6 +171,46 @@ LogicalResult Interpreter::runOp(Operation *op) {
   for (auto [value, tensor] : llvm::zip_equal(op->getResults(), call.results))
     if (failed(bind(value, tensor)))
       return failure();
+  return success();
+}
+
+/// The part of `whole` that call number `index` of `count` gets.
+static TensorRef slice(const Tensor &whole, int64_t index, int64_t count) {
+  SmallVector<int64_t> shape(whole.shape);
+  shape[0] /= count;
+  auto cut = [&](const auto &from, auto &to) {
+    size_t size = from.size() / count;
+    to.assign(from.begin() + index * size, from.begin() + (index + 1) * size);
+  };
+  if (whole.isTokens) {
+    auto part = makeTokens(shape);
+    cut(whole.tokens, part->tokens);
+    return part;
+  }
+  auto part = makeTensor(shape);
+  cut(whole.values, part->values);
+  return part;
+}
+
+LogicalResult Interpreter::runRepeat(RepeatOp op) {
+  auto callee = SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(
+      op, op.getCalleeAttr());
+  SmallVector<double> sums(op->getNumResults(), 0.0);
+  for (int64_t i = 0, count = op.getCount(); i < count; ++i) {
+    SmallVector<TensorRef> parts, results;
+    for (Value input : op.getInputs())
+      parts.push_back(slice(*values.lookup(input), i, count));
+    if (failed(Interpreter(environment, rounding).run(callee, parts, results)))
+      return failure();
+    for (auto [sum, result] : llvm::zip_equal(sums, results))
+      sum += result->values[0];
+  }
+  for (auto [value, sum] : llvm::zip_equal(op.getResults(), sums)) {
+    auto mean = makeTensor({});
+    mean->values[0] = sum / op.getCount();
+    if (failed(bind(value, mean)))
+      return failure();
+  }
   return success();
 }
 

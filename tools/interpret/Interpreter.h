@@ -78,6 +78,7 @@ private:
                                llvm::SmallVectorImpl<TensorRef> &yielded);
   llvm::LogicalResult runOp(mlir::Operation *op);
   llvm::LogicalResult runLayers(LayersOp layers);
+  llvm::LogicalResult runRepeat(RepeatOp repeat);
   llvm::LogicalResult bind(mlir::Value value, TensorRef tensor);
 
   Environment &environment;

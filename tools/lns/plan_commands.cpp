@@ -70,13 +70,16 @@ static void printJson(const std::string &text, const lnsrt_memory &memory) {
 static void printPlan(const PlanFile &plan, const ordered_json &json,
                       const lnsrt_memory &memory) {
   const lnsrt_plan_info &info = plan.info();
-  fmt::print("{}: {} ({} layers), batch {} x {}, vocabulary {}\n"
+  std::string parts = info.micro_batch != 0 && info.micro_batch != info.batch
+                          ? fmt::format(" in parts of {}", info.micro_batch)
+                          : "";
+  fmt::print("{}: {} ({} layers), batch {} x {}{}, vocabulary {}\n"
              "compiled by {}\n"
              "parameters          {} ({})\n"
              "FLOPs per step      {}\n",
              plan.path(), info.model_name, info.layers, info.batch,
-             info.sequence, info.vocabulary, info.compiler, info.parameters,
-             formatCount(static_cast<double>(info.parameters)),
+             info.sequence, parts, info.vocabulary, info.compiler,
+             info.parameters, formatCount(static_cast<double>(info.parameters)),
              formatCount(static_cast<double>(info.flops_per_step)));
   if (!json.is_object())
     return printMemory(memory);

@@ -52,6 +52,11 @@ cl::opt<std::string> outputPath("o", cl::desc("where to write the plan"),
                                 cl::value_desc("PLAN"), cl::cat(lnscCategory));
 cl::opt<int64_t> batch("batch", cl::desc("sequences in a step (default 8)"),
                        cl::value_desc("N"), cl::init(8), cl::cat(lnscCategory));
+cl::opt<int64_t> microBatch(
+    "micro-batch",
+    cl::desc("sequences that are in memory at one time (default: --batch); a "
+             "step adds up the gradients of as many as there are"),
+    cl::value_desc("N"), cl::init(0), cl::cat(lnscCategory));
 cl::opt<int64_t> sequence("seq", cl::desc("tokens in a sequence (default 256)"),
                           cl::value_desc("T"), cl::init(256),
                           cl::cat(lnscCategory));
@@ -278,10 +283,12 @@ void printSummary(const Plan &plan, size_t bytes) {
   llvm::outs() << outputPath << ": " << plan.modelName << ", "
                << llvm::format("%.2f", elements / 1e6) << "M parameters, "
                << plan.layers << " layers (" << plan.normScheme << "), batch "
-               << plan.batch << " x " << plan.sequence << ", "
-               << (plan.dtype == PlanDType::Bf16 ? "bf16" : "f32") << ", "
-               << plan.kernels.size() << " kernels for " << levels << ", "
-               << bytes / 1024 << " KiB\n";
+               << plan.batch << " x " << plan.sequence;
+  if (plan.microBatch)
+    llvm::outs() << " in parts of " << plan.microBatch;
+  llvm::outs() << ", " << (plan.dtype == PlanDType::Bf16 ? "bf16" : "f32")
+               << ", " << plan.kernels.size() << " kernels for " << levels
+               << ", " << bytes / 1024 << " KiB\n";
   printMemory(getSessionMemory(plan, getThreads()));
 }
 
@@ -348,6 +355,12 @@ int compileModel() {
     llvm::errs() << "lnsc: error: nothing to write; give -o PLAN, or --emit=\n";
     return 1;
   }
+  if (microBatch < 0 || (microBatch > 0 && batch % microBatch != 0)) {
+    llvm::errs() << "lnsc: error: --micro-batch: a batch of " << batch
+                 << " is no multiple of " << microBatch << "\n";
+    return 1;
+  }
+  int64_t microBatches = microBatch > 0 ? batch / microBatch : 1;
   std::vector<cpu::CodeLevel> levels;
   std::optional<uint64_t> budget;
   if (!parseLevels(levels) || !parseBudget(budget))
@@ -362,8 +375,8 @@ int compileModel() {
   if (emit == Phase::Model)
     return printModule(*module);
 
-  if (failed(runPhase(*module, timing, [](OpPassManager &manager) {
-        buildGraphPipeline(manager, batch, sequence);
+  if (failed(runPhase(*module, timing, [&](OpPassManager &manager) {
+        buildGraphPipeline(manager, batch / microBatches, sequence);
       })))
     return 1;
   if (emit == Phase::Graph)
@@ -376,7 +389,7 @@ int compileModel() {
         buildEliminationPipeline(manager, !disableNormElimination);
         if (bf16)
           buildMixedPrecisionPipeline(manager);
-        buildTrainPipeline(manager);
+        buildTrainPipeline(manager, microBatches);
       })))
     return 1;
   if (budget && failed(fitBudget(*module, *budget, timing)))

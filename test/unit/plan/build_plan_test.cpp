@@ -88,6 +88,90 @@ TEST_F(BuildPlan, MatmulsAndCopies) {
   EXPECT_EQ(plan.entryPoints[0].flops, 2u * 4 * 4 * 4);
 }
 
+const std::string kPartFacts =
+    "lns.model = {batch = 6 : i64, micro_batch = 2 : i64, sequence = 2 : i64, "
+    "vocabulary = 4 : i64}";
+const std::string kParts = R"(
+  func.func @eval(%t: tensor<6x2xi32>, %y: tensor<6x2xi32>) -> tensor<f32>
+      attributes {lns.arena_bytes = 64 : i64} {
+    %l = lns.repeat @micro_eval(%t, %y) count(3) {lns.offsets = array<i64: 0>}
+      : (tensor<6x2xi32>, tensor<6x2xi32>) -> tensor<f32>
+    return %l : tensor<f32>
+  }
+  func.func @micro_eval(%t: tensor<2x2xi32>, %y: tensor<2x2xi32>) -> tensor<f32>
+      attributes {lns.arena_bytes = 192 : i64, lns.activation_bytes = 100 : i64} {
+    %w = lns.get parameter @w : tensor<4x4xf32>
+    %z = lns.linear %w, %w {lns.offsets = array<i64: 128>}
+      : (tensor<4x4xf32>, tensor<4x4xf32>) -> tensor<4x4xf32>
+    %l = lns.mean %z {lns.offsets = array<i64: 0>} : (tensor<4x4xf32>) -> tensor<f32>
+    return %l : tensor<f32>
+  })";
+
+// The caller's own values stand behind those of what it repeats, and its
+// numbers contain them.
+TEST_F(BuildPlan, Repeats) {
+  ASSERT_TRUE(build(kPartFacts, kWeight + kParts)) << errors;
+  EXPECT_EQ(plan.batch, 6u);
+  EXPECT_EQ(plan.microBatch, 2u);
+  ASSERT_EQ(plan.entryPoints.size(), 2u);
+  const lns::PlanEntryPoint &part = plan.entryPoints[0];
+  const lns::PlanEntryPoint &whole = plan.entryPoints[1];
+  EXPECT_EQ(part.name, "micro_eval");
+  EXPECT_EQ(part.arenaBytes, 192u);
+  EXPECT_EQ(part.flops, 128u);
+  EXPECT_EQ(part.inputs[0].buffer.size, 16u);
+  EXPECT_EQ(whole.arenaBytes, 256u);
+  EXPECT_EQ(whole.activationBytes, 100u);
+  EXPECT_EQ(whole.flops, 3u * 128);
+  EXPECT_EQ(plan.arenaBytes, 256u);
+  ASSERT_EQ(whole.commands.size(), 1u);
+  const auto &repeat = std::get<lns::PlanRepeat>(whole.commands[0].body);
+  EXPECT_EQ(repeat.entry, "micro_eval");
+  EXPECT_EQ(repeat.count, 3u);
+  EXPECT_EQ(repeat.tokens.size, 48u);
+  EXPECT_EQ(repeat.loss.offset, 192u);
+  for (const lns::PlanBuffer &io :
+       {part.inputs[0].buffer, part.inputs[1].buffer}) {
+    EXPECT_EQ(io.segment, lns::PlanSegment::Io);
+    EXPECT_GE(io.offset, repeat.targets.offset + repeat.targets.size);
+    EXPECT_LE(io.offset + io.size, plan.ioBytes);
+  }
+}
+
+TEST_F(BuildPlan, PartsFillABatch) {
+  std::string facts = kPartFacts;
+  facts.replace(facts.find("batch = 6"), 9, "batch = 5");
+  expectError(facts, "",
+              "'lns.model' attribute has batch 5, which is no multiple of "
+              "micro_batch 2");
+}
+
+TEST_F(BuildPlan, OnlyPartsAreRepeated) {
+  std::string parts = kParts;
+  for (size_t at; (at = parts.find("micro_eval")) != std::string::npos;)
+    parts.replace(at, 10, "logits");
+  expectError(kPartFacts, kWeight + parts,
+              "calls what a plan cannot repeat; make it with "
+              "'lns-micro-batch'");
+}
+
+// An addend that stands elsewhere is copied to where rows are added.
+TEST_F(BuildPlan, AddendsAreCopied) {
+  ASSERT_TRUE(build(kFacts, kWeight + function(kPlanned, R"(
+    %w = lns.get parameter @w : tensor<4x4xf32>
+    %d = lns.constant 1.0 {lns.offsets = array<i64: 0>} : tensor<1x2x4xf32>
+    %y = lns.embedding_grad %d, %t addend(%w) {lns.offsets = array<i64: 64>}
+      : (tensor<1x2x4xf32>, tensor<1x2xi32>, tensor<4x4xf32>) -> tensor<4x4xf32>)")))
+      << errors;
+  const auto &commands = plan.entryPoints[0].commands;
+  ASSERT_EQ(commands.size(), 3u);
+  const auto &copy = std::get<lns::PlanCopy>(commands[1].body);
+  EXPECT_EQ(copy.source.segment, lns::PlanSegment::Parameters);
+  EXPECT_EQ(copy.target.offset, 64u);
+  const auto &launch = std::get<lns::PlanLaunch>(commands[2].body);
+  EXPECT_EQ(launch.ints, (std::vector<int64_t>{2, 0}));
+}
+
 TEST_F(BuildPlan, NoGraphForm) {
   expectError("", "",
               "module has no 'lns.model' attribute, so it is no graph "

@@ -25,6 +25,37 @@ static PlanMatmul someMatmul() {
   return matmul;
 }
 
+TEST(SerializePlan, Repeat) {
+  Plan plan;
+  plan.batch = 8, plan.microBatch = 2;
+  plan.entryPoints.resize(2);
+  plan.entryPoints[0].name = "grads";
+  plan.entryPoints[1].name = "micro_grads";
+  PlanRepeat repeat;
+  repeat.entry = "micro_grads";
+  repeat.count = 4;
+  repeat.tokens = {PlanSegment::Io, 0, 64};
+  repeat.targets = {PlanSegment::Io, 64, 64};
+  repeat.loss = {PlanSegment::Arena, 128, 4};
+  plan.entryPoints[0].commands = {{"parts", repeat}};
+  std::vector<char> bytes;
+  std::string error;
+  ASSERT_TRUE(serializePlan(plan, bytes, error)) << error;
+
+  const plan::Plan *table = plan::GetPlan(bytes.data() + sizeof(PlanHeader));
+  EXPECT_EQ(table->micro_batch(), 2u);
+  const plan::Command &command =
+      *table->entry_points()->Get(0)->commands()->Get(0);
+  EXPECT_EQ(command.name()->str(), "parts");
+  const plan::Repeat &written = *command.body_as_Repeat();
+  EXPECT_EQ(written.entry(), 1u);
+  EXPECT_EQ(written.count(), 4u);
+  EXPECT_EQ(written.tokens()->offset(), 0u);
+  EXPECT_EQ(written.targets()->offset(), 64u);
+  EXPECT_EQ(written.loss()->segment(), plan::Segment::arena);
+  EXPECT_EQ(written.loss()->offset(), 128u);
+}
+
 TEST(SerializePlan, Matmul) {
   PlanMatmul scaled = someMatmul();
   scaled.gain = PlanBuffer{PlanSegment::Parameters, 256, 20};

@@ -194,6 +194,7 @@ TEST(PlanFile, Info) {
   EXPECT_EQ(info.batch, kBatch);
   EXPECT_EQ(info.sequence, kSequence);
   EXPECT_EQ(info.vocabulary, kVocabulary);
+  EXPECT_EQ(info.micro_batch, kBatch);
   EXPECT_EQ(info.layers, 1u);
   EXPECT_EQ(info.parameters, 2 * kVocabulary * kWidth);
   EXPECT_EQ(info.arena_bytes, 576u);
@@ -259,7 +260,7 @@ TEST(PlanFile, Json) {
        {R"({"model":"a\ufffd\"\u000a)"
         "\xc3\xa9"
         R"(","compiler":"test","norm_scheme":"lns","dtype":"bf16",)"
-        R"("batch":2,"sequence":3,)"
+        R"("batch":2,"micro_batch":2,"sequence":3,)"
         R"("vocabulary":5,"layers":1,"parameters":40,"arena_bytes":576,)"
         R"("activation_bytes":96,"session_bytes":6297536,"flops_per_step":100,)"
         R"("memory":{"parameters":256,"gradients":256,"optimizer":512,)"

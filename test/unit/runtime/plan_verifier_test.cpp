@@ -492,6 +492,74 @@ static const Case kEntries[] = {
      "input 'tokens' of 'eval' overlaps another input"},
 };
 
+// On a plan whose batch has parts.
+static const Case kRepeats[] = {
+    {"RepeatUnknown", [](TestPlan &p) { p.repeat().entry = 5; },
+     "'micro_batches' in 'grads' repeats entry point 5, the plan has 5"},
+    {"RepeatWhole", [](TestPlan &p) { p.repeat().entry = 0; },
+     "'micro_batches' in 'grads' repeats 'train_step', but only micro_grads "
+     "and "
+     "micro_eval are repeated, and not by one another"},
+    {"RepeatItself",
+     [](TestPlan &p) {
+       p.entry("micro_grads").commands = std::move(p.entry("grads").commands);
+     },
+     "'micro_batches' in 'micro_grads' repeats 'micro_grads', but only "
+     "micro_grads and micro_eval are repeated, and not by one another"},
+    {"RepeatNever", [](TestPlan &p) { p.repeat().count = 0; },
+     "'micro_batches' in 'grads' repeats 1 sequences 0 times, a batch has 2"},
+    {"RepeatTooOften", [](TestPlan &p) { p.repeat().count = 3; },
+     "'micro_batches' in 'grads' repeats 1 sequences 3 times, a batch has 2"},
+    {"RepeatTokens",
+     [](TestPlan &p) { *p.repeat().tokens = BufferRef(0, 20, Segment::io); },
+     "'micro_batches' in 'grads' has inputs of 20 bytes, a batch has 24"},
+    {"RepeatTargetsOutside",
+     [](TestPlan &p) { *p.repeat().targets = BufferRef(448, 24, Segment::io); },
+     "'micro_batches' in 'grads' uses 24 bytes at offset 448 of segment 'io', "
+     "which has 448"},
+    {"RepeatLossSize",
+     [](TestPlan &p) { *p.repeat().loss = BufferRef(192, 8, Segment::io); },
+     "'micro_batches' in 'grads' puts its loss into 8 bytes at 192, expected 4 "
+     "behind the 64 of 'micro_grads'"},
+    {"RepeatLossInTheWay",
+     [](TestPlan &p) { *p.repeat().loss = BufferRef(0, 4, Segment::arena); },
+     "'micro_batches' in 'grads' puts its loss into 4 bytes at 0, expected 4 "
+     "behind the 64 of 'micro_grads'"},
+    {"RepeatLossToConstants",
+     [](TestPlan &p) {
+       *p.repeat().loss = BufferRef(0, 4, Segment::constants);
+     },
+     "'micro_batches' in 'grads' writes to the constants"},
+    {"MicroBatch", [](TestPlan &p) { p.table.micro_batch = 3; },
+     "batch 2 is no multiple of micro_batch 3"},
+    {"MicroTokens",
+     [](TestPlan &p) { p.entry("micro_grads").inputs[0]->shape = {6}; },
+     "input 'tokens' of 'micro_grads' has 6 elements, expected 3"},
+};
+
+namespace {
+class RepeatVerifierTest : public PlanVerifierTest {};
+} // namespace
+
+TEST(PlanVerifier, AcceptsParts) {
+  TestPlan source;
+  source.splitBatch();
+  auto plan = open(source.serialize());
+  EXPECT_TRUE(plan) << plan.status().message();
+}
+
+TEST_P(RepeatVerifierTest, Refuses) {
+  TestPlan source;
+  source.splitBatch();
+  GetParam().change(source);
+  auto plan = open(source.serialize());
+  ASSERT_FALSE(plan) << "opened";
+  EXPECT_EQ(plan.status().code(), LNSRT_INVALID_PLAN);
+  EXPECT_EQ(plan.status().message(),
+            std::string(GetParam().message) +
+                "; the plan is damaged: compile the model again");
+}
+
 static std::string caseName(const testing::TestParamInfo<Case> &info) {
   return info.param.name;
 }
@@ -517,6 +585,8 @@ LNS_CASES(Launches, kLaunches);
 LNS_CASES(Matmuls, kMatmuls);
 LNS_CASES(Commands, kCommands);
 LNS_CASES(Entries, kEntries);
+INSTANTIATE_TEST_SUITE_P(Repeats, RepeatVerifierTest,
+                         testing::ValuesIn(kRepeats), caseName);
 
 // A body of a kind that this version does not know.
 TEST(PlanVerifier, RefusesAnUnknownCommand) {

@@ -282,6 +282,25 @@ TEST(Session, TensorsAreReadAndWritten) {
   EXPECT_STREQ(size.place(), "lm_head.weight");
 }
 
+// The parts' losses are the bits of small integers, whose sums are exact.
+TEST(Session, PartsOfABatch) {
+  TestPlan source;
+  source.splitBatch();
+  Running run = start(2, "builtin", source);
+  EXPECT_EQ(run.plan.info().micro_batch, 1u);
+  const int32_t tokens[kRows] = {1, 2, 3, 3, 4, 0};
+  const int32_t targets[kRows] = {2, 1, 1, 4, 1, 1};
+  auto loss = run.session.grads(tokens, targets);
+  ASSERT_TRUE(loss) << loss.status().message();
+  int32_t bits = 0;
+  std::memcpy(&bits, &*loss, sizeof(bits));
+  EXPECT_EQ(bits, (1 + 3) / 2);
+  // In order: the last part's gradient is what stays.
+  float gradient = run.read(LNSRT_GRADIENT, 0)[0];
+  std::memcpy(&bits, &gradient, sizeof(bits));
+  EXPECT_EQ(bits, 4);
+}
+
 TEST(Session, TokenBeyondTheVocabulary) {
   Running run = start();
   ASSERT_TRUE(run.session.init(1));

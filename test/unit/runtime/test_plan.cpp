@@ -251,6 +251,43 @@ TestPlan::TestPlan() : code(readFile(LNS_TEST_KERNELS)), constants(64, 7) {
   table.code.push_back(std::move(blob));
 }
 
+void TestPlan::splitBatch() {
+  table.micro_batch = 1;
+  table.io_bytes = 448;
+  // Logits are of one part, too, which the toy's are not.
+  table.entry_points.pop_back();
+  const BufferRef tokens = ioAt(320, kSequence * 4);
+  const BufferRef targets = ioAt(384, kSequence * 4);
+  EntryPointT &micro = addEntry(table, "micro_grads");
+  micro.inputs.push_back(binding("tokens", DType::i32, {1, kSequence}, tokens));
+  micro.inputs.push_back(
+      binding("targets", DType::i32, {1, kSequence}, targets));
+  micro.outputs.push_back(binding("loss", DType::f32, {}, arenaAt(0, 4)));
+  micro.arena_bytes = 64;
+  micro.activation_bytes = 0;
+  CopyT loss, gradient;
+  loss.source = std::make_unique<BufferRef>(ioAt(320, 4));
+  loss.target = std::make_unique<BufferRef>(arenaAt(0, 4));
+  micro.commands.push_back(::command("loss", std::move(loss)));
+  gradient.source = std::make_unique<BufferRef>(ioAt(384, 4));
+  gradient.target = std::make_unique<BufferRef>(0, 4, Segment::gradients);
+  micro.commands.push_back(::command("gradient", std::move(gradient)));
+
+  RepeatT repeat;
+  repeat.entry = uint32_t(table.entry_points.size() - 1);
+  repeat.count = kBatch;
+  repeat.tokens = std::make_unique<BufferRef>(kTokens);
+  repeat.targets = std::make_unique<BufferRef>(kTargets);
+  repeat.loss = std::make_unique<BufferRef>(kLoss);
+  EntryPointT &grads = entry("grads");
+  grads.commands.clear();
+  grads.commands.push_back(::command("micro_batches", std::move(repeat)));
+}
+
+RepeatT &TestPlan::repeat() {
+  return *entry("grads").commands.front()->body.AsRepeat();
+}
+
 EntryPointT &TestPlan::entry(const std::string &name) {
   for (auto &entry : table.entry_points)
     if (entry->name == name)

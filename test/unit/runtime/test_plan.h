@@ -46,6 +46,12 @@ struct TestPlan {
   plan::LaunchT &launch(const std::string &name);
   plan::MatmulT &matmul(const std::string &name);
 
+  /// Makes `grads` a repeat over the two sequences. A part's "loss" is its
+  /// first token, as the bits of a float; the first gradient becomes its first
+  /// target.
+  void splitBatch();
+  plan::RepeatT &repeat();
+
   /// The file, with a right header, whatever the table says.
   Bytes serialize() const;
 };
