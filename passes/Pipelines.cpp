@@ -91,6 +91,12 @@ void lns::buildFusePipeline(OpPassManager &manager) {
   manager.addNestedPass<func::FuncOp>(createVerifyFused());
 }
 
+void lns::buildCudaPreparePipeline(OpPassManager &) {}
+
+void lns::buildCudaFusePipeline(OpPassManager &manager, bool) {
+  buildFusePipeline(manager);
+}
+
 void lns::buildMemoryPipeline(OpPassManager &manager) {
   // Last: it fixes the order of ops that every later step must keep.
   manager.addNestedPass<func::FuncOp>(createPlanMemory());

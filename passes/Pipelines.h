@@ -31,6 +31,11 @@ void buildMixedPrecisionPipeline(mlir::OpPassManager &manager);
 void buildTrainPipeline(mlir::OpPassManager &manager, int64_t microBatches = 1);
 /// Training form to fused form.
 void buildFusePipeline(mlir::OpPassManager &manager);
+/// Training form to one that CUDA kernels compute.
+void buildCudaPreparePipeline(mlir::OpPassManager &manager);
+/// What that one becomes: fused form, in which matrix products may have row ops
+/// for epilogues.
+void buildCudaFusePipeline(mlir::OpPassManager &manager, bool fuseProducts);
 /// Places every value.
 void buildMemoryPipeline(mlir::OpPassManager &manager);
 

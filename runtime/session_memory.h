@@ -74,6 +74,20 @@ inline SessionMemory getSessionMemory(const MemoryFacts &facts,
   return memory;
 }
 
+/// Workspace of cuBLASLt, which a session has when the plan's program for CUDA
+/// has products that it may compute.
+inline constexpr uint64_t kLibraryWorkspaceBytes = uint64_t(32) << 20;
+
+/// On a CUDA device. `facts` are those of the plan's program for it; scratch is
+/// one block there, which launches use one after another.
+inline SessionMemory getCudaSessionMemory(const MemoryFacts &facts,
+                                          bool hasLibraryProducts) {
+  SessionMemory memory = getSessionMemory(facts, 1);
+  memory.matmul = hasLibraryProducts ? kLibraryWorkspaceBytes : 0;
+  memory.scratchPerThread = facts.scratch;
+  return memory;
+}
+
 } // namespace lns
 
 #endif // LNS_RUNTIME_SESSION_MEMORY_H

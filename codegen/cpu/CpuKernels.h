@@ -7,9 +7,7 @@
 //
 // KernelLowering turns graph-form ops (clusters, attention, cross entropy, the
 // optimizer, ...) into kernel functions in one MLIR module and into launches of
-// them. Ops that need the same code share a kernel: scales and counts are
-// launch arguments, so the number of kernels does not grow with depth. Matmuls
-// are not kernels; the plan writer makes matmul commands of them.
+// them.
 //
 // compileKernels turns the module into a shared object for one
 // instruction-set level (runtime/kernel_abi.h says how it is called).
@@ -19,39 +17,16 @@
 #ifndef LNS_CODEGEN_CPU_CPUKERNELS_H
 #define LNS_CODEGEN_CPU_CPUKERNELS_H
 
+#include "codegen/KernelLaunch.h"
+
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/OwningOpRef.h"
-#include "mlir/IR/Value.h"
-#include "llvm/ADT/SmallVector.h"
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
 
 namespace lns::cpu {
-
-/// One buffer argument of a launch.
-struct KernelArgument {
-  enum class Kind {
-    Value,     ///< an operand or result of the lowered op, whole
-    Parameter, ///< a parameter's own tensor (`symbol`)
-    ExpAvg,    ///< its first moment
-    ExpAvgSq,  ///< its second moment
-    Constant   ///< constant data number `constant` of the KernelLowering
-  };
-  Kind kind = Kind::Value;
-  mlir::Value value;
-  std::string symbol;
-  unsigned constant = 0;
-};
-
-struct KernelLaunch {
-  unsigned kernel = 0; ///< index into KernelLowering::getKernels()
-  llvm::SmallVector<KernelArgument> buffers;
-  llvm::SmallVector<float> floats;
-  llvm::SmallVector<int64_t> ints;
-  uint64_t items = 0;
-};
 
 struct KernelInfo {
   std::string symbol; ///< "row_3_residual_row_rstd": unique, readable
@@ -62,22 +37,20 @@ struct KernelInfo {
   bool isNorm = false; ///< computes a normalized activation
 };
 
-class KernelLowering {
+class KernelLowering final : public KernelTarget {
 public:
   explicit KernelLowering(mlir::MLIRContext *context);
-  ~KernelLowering();
+  ~KernelLowering() override;
 
-  /// Whether `op` lowers to kernels (false: a matmul, lns.get, lns.set, ...).
-  static bool isKernelOp(mlir::Operation *op);
-
-  /// Appends the launches that execute `op`, in order; emits an error at the
-  /// op and fails when it has no CPU kernel for it.
-  llvm::LogicalResult lower(mlir::Operation *op,
-                            llvm::SmallVectorImpl<KernelLaunch> &launches);
+  llvm::StringRef getTargetName() const override { return "CPU"; }
+  /// Matmuls are not kernels: the plan's own command computes them.
+  bool hasKernel(mlir::Operation *op) const override;
+  llvm::LogicalResult
+  lower(mlir::Operation *op,
+        llvm::SmallVectorImpl<KernelLaunch> &launches) override;
+  llvm::ArrayRef<std::vector<float>> getConstants() const override;
 
   llvm::ArrayRef<KernelInfo> getKernels() const;
-  /// RoPE tables and the like; 64-byte multiples, deduplicated.
-  llvm::ArrayRef<std::vector<float>> getConstants() const;
   /// The kernels as MLIR (func, scf, vector, arith, math, memref).
   mlir::ModuleOp getModule() const;
 

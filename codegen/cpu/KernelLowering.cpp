@@ -23,13 +23,15 @@ KernelLowering::KernelLowering(MLIRContext *context)
     : impl(std::make_unique<Impl>(context)) {}
 KernelLowering::~KernelLowering() = default;
 
-bool KernelLowering::isKernelOp(Operation *op) {
+static bool isKernelOp(Operation *op) {
   return op->hasTrait<lns::OpTrait::RowOp>() ||
          isa<ClusterOp, AttentionOp, AttentionGradOp, ColumnDotOp, EmbeddingOp,
              EmbeddingGradOp, AddPositionsGradOp, CrossEntropyOp,
              CrossEntropyGradOp, MeanOp, MeanGradOp, lns::ConstantOp,
              ClipFactorOp, AdamWOp>(op);
 }
+
+bool KernelLowering::hasKernel(Operation *op) const { return isKernelOp(op); }
 
 /// Kernels compute in f32 over static shapes of f32 and bf16. `partials` of a
 /// clip factor is the only f64 there is.

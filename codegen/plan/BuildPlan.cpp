@@ -5,8 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// One command per op, in the block's order: a matmul becomes a matmul command,
-// everything with a kernel becomes launches. Where a value lives was decided by
+// In the block's order, everything with a kernel becomes launches, and a matmul
+// that has none a matmul command. Where a value lives was decided by
 // `lns-plan-memory`; here its place is only looked up.
 //
 //===----------------------------------------------------------------------===//
@@ -59,10 +59,15 @@ PlanDType getMatrixType(Value value) {
 
 class PlanBuilder {
 public:
-  PlanBuilder(ModuleOp module, cpu::KernelLowering &kernels, Plan &plan)
-      : module(module), kernels(kernels), plan(plan) {}
+  PlanBuilder(ModuleOp module, KernelTarget &target, Plan &plan,
+              PlanProgram &program)
+      : module(module), target(target), plan(plan), program(program) {}
 
   LogicalResult run() {
+    // Both programs of a plan are of one model: the second one finds the same
+    // facts and the same parameters.
+    plan.ioBytes = plan.parameterBytes = 0;
+    plan.parameters.clear();
     if (failed(readFacts()) || failed(placeParameters()))
       return failure();
     // What is repeated comes first: those who repeat it add up its work.
@@ -70,8 +75,6 @@ public:
       for (auto function : module.getOps<func::FuncOp>())
         if (repeats == hasRepeat(function) && failed(buildEntryPoint(function)))
           return failure();
-    plan.kernels.assign(kernels.getKernels().begin(),
-                        kernels.getKernels().end());
     placeConstants();
     return success();
   }
@@ -216,7 +219,7 @@ private:
           std::max<uint64_t>(entry.activationBytes, kept ? kept.getInt() : 0);
     }
     entry.arenaBytes += arenaBase;
-    plan.arenaBytes = std::max(plan.arenaBytes, entry.arenaBytes);
+    program.arenaBytes = std::max(program.arenaBytes, entry.arenaBytes);
 
     Block &block = function.getBody().front();
     places.clear();
@@ -227,7 +230,7 @@ private:
         return failure();
     if (failed(bindOutputs(function, entry)))
       return failure();
-    plan.entryPoints.push_back(std::move(entry));
+    program.entryPoints.push_back(std::move(entry));
     return success();
   }
 
@@ -330,40 +333,111 @@ private:
       copyTo(places.lookup(set.getValue()), *target, name, entry);
       return success();
     }
-    if (isa<LinearOp, MatmulOp, AttentionOp, AttentionGradOp>(op))
-      entry.flops += cast<CostOpInterface>(op).getFlops();
+    // Also those inside a cluster.
+    op->walk([&](Operation *inner) {
+      if (isa<LinearOp, MatmulOp, AttentionOp, AttentionGradOp>(inner))
+        entry.flops += cast<CostOpInterface>(inner).getFlops();
+    });
     if (auto repeat = dyn_cast<RepeatOp>(op))
       return buildRepeat(repeat, name, entry);
-    if (auto linear = dyn_cast<LinearOp>(op))
-      return buildLinear(linear, name, entry);
-    if (auto matmul = dyn_cast<MatmulOp>(op)) {
-      buildMatmul(matmul, name, entry);
+    copyAddend(op, name, entry);
+    if (!target.hasKernel(op)) {
+      if (auto linear = dyn_cast<LinearOp>(op))
+        return buildLinear(linear, name, entry);
+      if (auto matmul = dyn_cast<MatmulOp>(op)) {
+        buildMatmul(matmul, name, entry);
+        return success();
+      }
+      return op->emitOpError()
+             << "has no " << target.getTargetName()
+             << " kernel and is no matmul, so that it cannot stand in a plan";
+    }
+    SmallVector<KernelLaunch> launches;
+    SmallVector<KernelStep, 2> steps;
+    if (failed(target.lower(op, launches)) ||
+        failed(target.lowerWithLibrary(op, steps)))
+      return failure();
+    std::vector<PlanCommand> commands;
+    for (const KernelLaunch &launch : launches)
+      if (failed(addLaunch(op, launch, name, commands)))
+        return failure();
+    if (steps.empty()) {
+      llvm::move(commands, std::back_inserter(entry.commands));
       return success();
     }
-    if (!cpu::KernelLowering::isKernelOp(op))
-      return op->emitOpError("has no CPU kernel and is no matmul, so that it "
-                             "cannot stand in a plan");
-    if (auto embedding = dyn_cast<EmbeddingGradOp>(op))
-      if (Value addend = embedding.getAddend())
-        copyTo(places.lookup(addend), places.lookup(embedding.getResult()),
-               name, entry);
-    SmallVector<cpu::KernelLaunch> launches;
-    if (failed(kernels.lower(op, launches)))
-      return failure();
-    for (cpu::KernelLaunch &launch : launches) {
-      PlanLaunch command;
-      command.kernel = launch.kernel;
-      command.floats.assign(launch.floats.begin(), launch.floats.end());
-      command.ints.assign(launch.ints.begin(), launch.ints.end());
-      command.items = launch.items;
-      for (const cpu::KernelArgument &argument : launch.buffers) {
-        FailureOr<PlanBuffer> buffer = resolve(op, argument);
-        if (failed(buffer))
-          return failure();
-        command.buffers.push_back(*buffer);
-      }
-      entry.commands.push_back({name, std::move(command)});
+    PlanAlternatives ways;
+    ways.options.push_back({"generated", std::move(commands)});
+    ways.options.push_back({"library", {}});
+    for (const KernelStep &step : steps) {
+      auto &to = ways.options.back().commands;
+      const auto *launch = std::get_if<KernelLaunch>(&step);
+      if (failed(launch
+                     ? addLaunch(op, *launch, name, to)
+                     : addProduct(op, std::get<KernelProduct>(step), name, to)))
+        return failure();
     }
+    entry.commands.push_back({name, std::move(ways)});
+    return success();
+  }
+
+  /// What is computed over an addend finds it there.
+  void copyAddend(Operation *op, const std::string &name,
+                  PlanEntryPoint &entry) {
+    Value addend;
+    if (auto embedding = dyn_cast<EmbeddingGradOp>(op))
+      addend = embedding.getAddend();
+    else if (auto matmul = dyn_cast<MatmulOp>(op))
+      addend = matmul.getAddend();
+    if (addend)
+      copyTo(places.lookup(addend), places.lookup(op->getResult(0)), name,
+             entry);
+  }
+
+  LogicalResult addLaunch(Operation *op, const KernelLaunch &launch,
+                          const std::string &name,
+                          std::vector<PlanCommand> &commands) {
+    PlanLaunch command;
+    command.kernel = launch.kernel;
+    command.floats.assign(launch.floats.begin(), launch.floats.end());
+    command.ints.assign(launch.ints.begin(), launch.ints.end());
+    command.items = launch.items;
+    command.grid = launch.grid;
+    for (const KernelArgument &argument : launch.buffers) {
+      FailureOr<PlanBuffer> buffer = resolve(op, argument);
+      if (failed(buffer))
+        return failure();
+      command.buffers.push_back(*buffer);
+    }
+    commands.push_back({name, std::move(command)});
+    return success();
+  }
+
+  LogicalResult addProduct(Operation *op, const KernelProduct &product,
+                           const std::string &name,
+                           std::vector<PlanCommand> &commands) {
+    PlanMatmul matmul;
+    matmul.m = product.m;
+    matmul.n = product.n;
+    matmul.k = product.k;
+    matmul.transA = product.transA;
+    matmul.transB = product.transB;
+    matmul.alpha = product.alpha;
+    matmul.beta = product.beta;
+    auto getType = [](bool bf16) {
+      return bf16 ? PlanDType::Bf16 : PlanDType::F32;
+    };
+    matmul.typeA = getType(product.bf16A);
+    matmul.typeB = getType(product.bf16B);
+    matmul.typeC = getType(product.bf16C);
+    for (auto [argument, buffer] : {std::make_pair(&product.a, &matmul.a),
+                                    std::make_pair(&product.b, &matmul.b),
+                                    std::make_pair(&product.c, &matmul.c)}) {
+      FailureOr<PlanBuffer> place = resolve(op, *argument);
+      if (failed(place))
+        return failure();
+      *buffer = *place;
+    }
+    commands.push_back({name, matmul});
     return success();
   }
 
@@ -387,16 +461,15 @@ private:
     repeat.tokens = places.lookup(op.getInputs()[0]);
     repeat.targets = places.lookup(op.getInputs()[1]);
     repeat.loss = places.lookup(op.getResult(0));
-    for (const PlanEntryPoint &callee : plan.entryPoints)
+    for (const PlanEntryPoint &callee : program.entryPoints)
       if (callee.name == repeat.entry)
         entry.flops += repeat.count * callee.flops;
     entry.commands.push_back({name, std::move(repeat)});
     return success();
   }
 
-  FailureOr<PlanBuffer> resolve(Operation *op,
-                                const cpu::KernelArgument &argument) {
-    using Kind = cpu::KernelArgument::Kind;
+  FailureOr<PlanBuffer> resolve(Operation *op, const KernelArgument &argument) {
+    using Kind = KernelArgument::Kind;
     switch (argument.kind) {
     case Kind::Value:
       return places.lookup(argument.value);
@@ -408,13 +481,15 @@ private:
       return getParameterBuffer(op, argument.symbol, PlanSegment::ExpAvgSq);
     case Kind::Constant: {
       uint64_t offset = 0;
-      auto constants = kernels.getConstants();
+      auto constants = target.getConstants();
       for (unsigned i = 0; i < argument.constant; ++i)
         offset += llvm::alignTo(constants[i].size() * sizeof(float),
                                 kBufferAlignment);
       return PlanBuffer{PlanSegment::Constants, offset,
                         constants[argument.constant].size() * sizeof(float)};
     }
+    case Kind::Scratch:
+      return PlanBuffer{PlanSegment::Scratch, argument.offset, argument.size};
     }
     llvm_unreachable("covered switch");
   }
@@ -462,26 +537,25 @@ private:
     matmul.alpha = op.getAlpha().convertToDouble();
     if (op.getGain())
       matmul.gain = places.lookup(op.getGain());
-    if (op.getAddend()) {
+    if (op.getAddend())
       matmul.beta = 1;
-      copyTo(places.lookup(op.getAddend()), matmul.c, name, entry);
-    }
     entry.commands.push_back({name, matmul});
   }
 
   void placeConstants() {
-    for (const std::vector<float> &constant : kernels.getConstants()) {
+    for (const std::vector<float> &constant : target.getConstants()) {
       uint64_t bytes = constant.size() * sizeof(float);
       const char *data = reinterpret_cast<const char *>(constant.data());
-      plan.constants.insert(plan.constants.end(), data, data + bytes);
-      plan.constants.resize(
-          llvm::alignTo(plan.constants.size(), kBufferAlignment));
+      program.constants.insert(program.constants.end(), data, data + bytes);
+      program.constants.resize(
+          llvm::alignTo(program.constants.size(), kBufferAlignment));
     }
   }
 
   ModuleOp module;
-  cpu::KernelLowering &kernels;
+  KernelTarget &target;
   Plan &plan;
+  PlanProgram &program;
   llvm::StringMap<unsigned> parameterIndex;
   llvm::DenseMap<Value, PlanBuffer> places;
   PlanBuffer tokens, targets, optimizer;
@@ -491,21 +565,57 @@ private:
 
 } // namespace
 
-SessionMemory lns::getSessionMemory(const Plan &plan, uint32_t threads) {
+static MemoryFacts getMemoryFacts(const Plan &plan,
+                                  const PlanProgram &program) {
   MemoryFacts facts;
   facts.parameters = plan.parameterBytes;
-  facts.arena = plan.arenaBytes;
-  for (const PlanEntryPoint &entry : plan.entryPoints)
+  facts.arena = program.arenaBytes;
+  for (const PlanEntryPoint &entry : program.entryPoints)
     if (entry.name == "train_step")
       facts.activations = entry.activationBytes;
   facts.io = plan.ioBytes;
-  facts.constants = plan.constants.size();
+  facts.constants = program.constants.size();
+  return facts;
+}
+
+SessionMemory lns::getSessionMemory(const Plan &plan, uint32_t threads) {
+  MemoryFacts facts = getMemoryFacts(plan, plan);
   for (const cpu::KernelInfo &kernel : plan.kernels)
     facts.scratch = std::max(facts.scratch, kernel.scratchBytes);
   return getSessionMemory(facts, threads);
 }
 
+SessionMemory lns::getCudaSessionMemory(const Plan &plan) {
+  MemoryFacts facts = getMemoryFacts(plan, *plan.cuda);
+  facts.scratch = plan.cuda->scratchBytes;
+  bool hasProducts = false;
+  for (const PlanEntryPoint &entry : plan.cuda->entryPoints)
+    for (const PlanCommand &command : entry.commands)
+      if (const auto *ways = std::get_if<PlanAlternatives>(&command.body))
+        for (const PlanAlternative &option : ways->options)
+          hasProducts |=
+              llvm::any_of(option.commands, [](const PlanCommand &command) {
+                return std::holds_alternative<PlanMatmul>(command.body);
+              });
+  return getCudaSessionMemory(facts, hasProducts);
+}
+
 LogicalResult lns::buildPlan(ModuleOp module, cpu::KernelLowering &kernels,
                              Plan &plan) {
-  return PlanBuilder(module, kernels, plan).run();
+  if (failed(PlanBuilder(module, kernels, plan, plan).run()))
+    return failure();
+  plan.kernels.assign(kernels.getKernels().begin(), kernels.getKernels().end());
+  return success();
+}
+
+LogicalResult lns::buildCudaPlan(ModuleOp module, cuda::KernelLowering &kernels,
+                                 Plan &plan) {
+  PlanCuda &program = plan.cuda.emplace();
+  if (failed(PlanBuilder(module, kernels, plan, program).run()))
+    return failure();
+  program.kernels.assign(kernels.getKernels().begin(),
+                         kernels.getKernels().end());
+  program.headers = cuda::getIncludedHeaders(program.kernels);
+  program.scratchBytes = kernels.getScratchBytes();
+  return success();
 }

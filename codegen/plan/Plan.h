@@ -15,9 +15,11 @@
 #define LNS_CODEGEN_PLAN_PLAN_H
 
 #include "codegen/cpu/CpuKernels.h"
+#include "codegen/cuda/CudaKernels.h"
 #include "runtime/session_memory.h"
 
 #include "mlir/IR/BuiltinOps.h"
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -33,7 +35,8 @@ enum class PlanSegment {
   ExpAvg,
   ExpAvgSq,
   Constants,
-  Io
+  Io,
+  Scratch
 };
 
 /// Same numbers in the file.
@@ -51,6 +54,7 @@ struct PlanLaunch {
   std::vector<float> floats;
   std::vector<int64_t> ints;
   uint64_t items = 0;
+  std::array<uint32_t, 3> grid = {0, 0, 0};
 };
 
 struct PlanMatmul {
@@ -73,9 +77,21 @@ struct PlanRepeat {
   PlanBuffer tokens, targets, loss;
 };
 
+struct PlanCommand;
+
+struct PlanAlternative {
+  std::string name;
+  std::vector<PlanCommand> commands;
+};
+
+struct PlanAlternatives {
+  std::vector<PlanAlternative> options;
+};
+
 struct PlanCommand {
   std::string name;
-  std::variant<PlanLaunch, PlanMatmul, PlanCopy, PlanRepeat> body;
+  std::variant<PlanLaunch, PlanMatmul, PlanCopy, PlanRepeat, PlanAlternatives>
+      body;
 };
 
 struct PlanBinding {
@@ -108,18 +124,38 @@ struct PlanCode {
   std::vector<char> sharedObject;
 };
 
-struct Plan {
+/// What a plan has once for each kind of device.
+struct PlanProgram {
+  uint64_t arenaBytes = 0;
+  std::vector<PlanEntryPoint> entryPoints;
+  std::vector<char> constants;
+};
+
+struct PlanCubin {
+  unsigned kernel = 0;
+  std::string arch;
+  std::vector<char> bytes;
+};
+
+struct PlanCuda : PlanProgram {
+  std::vector<cuda::KernelInfo> kernels;
+  std::vector<cuda::Header> headers;
+  std::vector<PlanCubin> cubins;
+  uint64_t scratchBytes = 0;
+};
+
+/// A plan and its program for CPUs, which is empty in a plan without one.
+struct Plan : PlanProgram {
   std::string modelName, configJson, normScheme;
   PlanDType dtype = PlanDType::F32; ///< of activations
   uint64_t sourceHash = 0;
   unsigned batch = 0, sequence = 0, vocabulary = 0, layers = 0;
   unsigned microBatch = 0; ///< 0: a step is of one part
-  uint64_t parameterBytes = 0, arenaBytes = 0, ioBytes = 0;
+  uint64_t parameterBytes = 0, ioBytes = 0;
   std::vector<PlanParameter> parameters;
   std::vector<cpu::KernelInfo> kernels;
-  std::vector<PlanEntryPoint> entryPoints;
-  std::vector<char> constants;
   std::vector<PlanCode> code;
+  std::optional<PlanCuda> cuda;
 };
 
 /// Collects `module` (fused graph form, memory planned) into `plan`, all but
@@ -127,8 +163,16 @@ struct Plan {
 llvm::LogicalResult buildPlan(mlir::ModuleOp module,
                               cpu::KernelLowering &kernels, Plan &plan);
 
+/// The same for the plan's CUDA program. The model is the same as that of the
+/// CPU's program, if there is one.
+llvm::LogicalResult buildCudaPlan(mlir::ModuleOp module,
+                                  cuda::KernelLowering &kernels, Plan &plan);
+
 /// What a session on so many threads will allocate.
 SessionMemory getSessionMemory(const Plan &plan, uint32_t threads);
+
+/// The same on a CUDA device. The plan has a program for it.
+SessionMemory getCudaSessionMemory(const Plan &plan);
 
 /// The file's bytes. Fails, with a message, when a size does not fit the
 /// format.

@@ -48,8 +48,22 @@ serializeBindings(flatbuffers::FlatBufferBuilder &builder,
 }
 
 flatbuffers::Offset<fb::Command>
-serializeCommand(flatbuffers::FlatBufferBuilder &builder, const Plan &plan,
-                 const PlanCommand &command) {
+serializeCommand(flatbuffers::FlatBufferBuilder &builder,
+                 const PlanProgram &program, const PlanCommand &command);
+
+flatbuffers::Offset<flatbuffers::Vector<flatbuffers::Offset<fb::Command>>>
+serializeCommands(flatbuffers::FlatBufferBuilder &builder,
+                  const PlanProgram &program,
+                  const std::vector<PlanCommand> &commands) {
+  std::vector<flatbuffers::Offset<fb::Command>> result;
+  for (const PlanCommand &command : commands)
+    result.push_back(serializeCommand(builder, program, command));
+  return builder.CreateVector(result);
+}
+
+flatbuffers::Offset<fb::Command>
+serializeCommand(flatbuffers::FlatBufferBuilder &builder,
+                 const PlanProgram &program, const PlanCommand &command) {
   auto name = builder.CreateSharedString(command.name);
   fb::CommandBody kind = fb::CommandBody::NONE;
   flatbuffers::Offset<void> body;
@@ -61,7 +75,8 @@ serializeCommand(flatbuffers::FlatBufferBuilder &builder, const Plan &plan,
     body = fb::CreateLaunch(builder, launch->kernel,
                             builder.CreateVectorOfStructs(refs),
                             builder.CreateVector(launch->floats),
-                            builder.CreateVector(launch->ints), launch->items)
+                            builder.CreateVector(launch->ints), launch->items,
+                            launch->grid[0], launch->grid[1], launch->grid[2])
                .Union();
   } else if (const auto *matmul = std::get_if<PlanMatmul>(&command.body)) {
     fb::BufferRef a = toRef(matmul->a), b = toRef(matmul->b),
@@ -81,12 +96,21 @@ serializeCommand(flatbuffers::FlatBufferBuilder &builder, const Plan &plan,
     fb::BufferRef tokens = toRef(repeat->tokens),
                   targets = toRef(repeat->targets), loss = toRef(repeat->loss);
     unsigned entry = 0;
-    while (plan.entryPoints[entry].name != repeat->entry)
+    while (program.entryPoints[entry].name != repeat->entry)
       ++entry;
     kind = fb::CommandBody::Repeat;
     body = fb::CreateRepeat(builder, entry, repeat->count, &tokens, &targets,
                             &loss)
                .Union();
+  } else if (const auto *ways = std::get_if<PlanAlternatives>(&command.body)) {
+    std::vector<flatbuffers::Offset<fb::Alternative>> options;
+    for (const PlanAlternative &option : ways->options)
+      options.push_back(fb::CreateAlternative(
+          builder, builder.CreateSharedString(option.name),
+          serializeCommands(builder, program, option.commands)));
+    kind = fb::CommandBody::Alternatives;
+    body =
+        fb::CreateAlternatives(builder, builder.CreateVector(options)).Union();
   } else {
     const auto &copy = std::get<PlanCopy>(command.body);
     fb::BufferRef source = toRef(copy.source), target = toRef(copy.target);
@@ -96,10 +120,62 @@ serializeCommand(flatbuffers::FlatBufferBuilder &builder, const Plan &plan,
   return fb::CreateCommand(builder, name, kind, body);
 }
 
-/// The table with blobs at `constants` and `code`; its size does not depend on
-/// those numbers, because they are fixed-width and written even when zero.
+using EntryPoints = std::vector<flatbuffers::Offset<fb::EntryPoint>>;
+
+EntryPoints serializeEntryPoints(flatbuffers::FlatBufferBuilder &builder,
+                                 const PlanProgram &program) {
+  EntryPoints result;
+  for (const PlanEntryPoint &entry : program.entryPoints) {
+    auto name = builder.CreateString(entry.name);
+    auto inputs =
+        builder.CreateVector(serializeBindings(builder, entry.inputs));
+    auto outputs =
+        builder.CreateVector(serializeBindings(builder, entry.outputs));
+    result.push_back(fb::CreateEntryPoint(
+        builder, name, inputs, outputs,
+        serializeCommands(builder, program, entry.commands), entry.flops,
+        entry.arenaBytes, entry.activationBytes));
+  }
+  return result;
+}
+
+/// Where the file's blobs stand.
+struct BlobPlaces {
+  BlobPlace constants, cudaConstants;
+  std::vector<BlobPlace> code, cubins;
+};
+
+flatbuffers::Offset<fb::CudaProgram>
+serializeCuda(flatbuffers::FlatBufferBuilder &builder, const PlanCuda &cuda,
+              const BlobPlaces &places) {
+  std::vector<flatbuffers::Offset<fb::CudaKernel>> kernels;
+  for (const cuda::KernelInfo &k : cuda.kernels)
+    kernels.push_back(fb::CreateCudaKernel(
+        builder, builder.CreateString(k.symbol), builder.CreateString(k.kind),
+        builder.CreateString(k.source), builder.CreateString(k.text), k.buffers,
+        k.floats, k.ints, k.threads, k.sharedBytes, k.isNorm, k.noSpills));
+  std::vector<flatbuffers::Offset<fb::CudaHeader>> headers;
+  for (const cuda::Header &header : cuda.headers)
+    headers.push_back(fb::CreateCudaHeader(builder,
+                                           builder.CreateString(header.name),
+                                           builder.CreateString(header.text)));
+  std::vector<flatbuffers::Offset<fb::CudaCubin>> cubins;
+  for (auto [cubin, place] : llvm::zip(cuda.cubins, places.cubins))
+    cubins.push_back(fb::CreateCudaCubin(builder, cubin.kernel,
+                                         builder.CreateString(cubin.arch),
+                                         place.offset, place.size));
+  EntryPoints entryPoints = serializeEntryPoints(builder, cuda);
+  return fb::CreateCudaProgram(
+      builder, builder.CreateVector(kernels), builder.CreateVector(headers),
+      builder.CreateVector(cubins), builder.CreateVector(entryPoints),
+      cuda.arenaBytes, cuda.scratchBytes, places.cudaConstants.offset,
+      places.cudaConstants.size);
+}
+
+/// The table with blobs at `places`; its size does not depend on those numbers,
+/// because they are fixed-width and written even when zero.
 void serializeTable(flatbuffers::FlatBufferBuilder &builder, const Plan &plan,
-                    BlobPlace constants, llvm::ArrayRef<BlobPlace> code) {
+                    const BlobPlaces &places) {
   builder.ForceDefaults(true);
   std::vector<flatbuffers::Offset<fb::Parameter>> parameters;
   for (const PlanParameter &p : plan.parameters)
@@ -114,22 +190,9 @@ void serializeTable(flatbuffers::FlatBufferBuilder &builder, const Plan &plan,
         builder, builder.CreateString(k.symbol), builder.CreateString(k.kind),
         builder.CreateString(k.source), k.buffers, k.floats, k.ints,
         k.scratchBytes, k.isNorm));
-  std::vector<flatbuffers::Offset<fb::EntryPoint>> entryPoints;
-  for (const PlanEntryPoint &entry : plan.entryPoints) {
-    auto name = builder.CreateString(entry.name);
-    auto inputs =
-        builder.CreateVector(serializeBindings(builder, entry.inputs));
-    auto outputs =
-        builder.CreateVector(serializeBindings(builder, entry.outputs));
-    std::vector<flatbuffers::Offset<fb::Command>> commands;
-    for (const PlanCommand &command : entry.commands)
-      commands.push_back(serializeCommand(builder, plan, command));
-    entryPoints.push_back(fb::CreateEntryPoint(
-        builder, name, inputs, outputs, builder.CreateVector(commands),
-        entry.flops, entry.arenaBytes, entry.activationBytes));
-  }
+  EntryPoints entryPoints = serializeEntryPoints(builder, plan);
   std::vector<flatbuffers::Offset<fb::CodeBlob>> blobs;
-  for (auto [unit, place] : llvm::zip(plan.code, code))
+  for (auto [unit, place] : llvm::zip(plan.code, places.code))
     blobs.push_back(
         fb::CreateCodeBlob(builder, builder.CreateString(unit.level.name),
                            builder.CreateVectorOfStrings(unit.level.features),
@@ -142,13 +205,17 @@ void serializeTable(flatbuffers::FlatBufferBuilder &builder, const Plan &plan,
   auto kernelVector = builder.CreateVector(kernels);
   auto entryVector = builder.CreateVector(entryPoints);
   auto codeVector = builder.CreateVector(blobs);
+  flatbuffers::Offset<fb::CudaProgram> cuda;
+  if (plan.cuda)
+    cuda = serializeCuda(builder, *plan.cuda, places);
   builder.Finish(
       fb::CreatePlan(builder, compiler, modelName, plan.sourceHash, config,
                      plan.batch, plan.sequence, plan.vocabulary, plan.layers,
                      plan.parameterBytes, plan.arenaBytes, plan.ioBytes,
-                     constants.offset, constants.size, parameterVector,
-                     kernelVector, entryVector, codeVector, scheme,
-                     static_cast<fb::DType>(plan.dtype), plan.microBatch),
+                     places.constants.offset, places.constants.size,
+                     parameterVector, kernelVector, entryVector, codeVector,
+                     scheme, static_cast<fb::DType>(plan.dtype),
+                     plan.microBatch, cuda),
       fb::PlanIdentifier());
 }
 
@@ -158,25 +225,32 @@ bool lns::serializePlan(const Plan &plan, std::vector<char> &bytes,
                         std::string &error) {
   // The table's size decides where blobs stand, and the table names their
   // places: write it once to learn its size and once for good.
-  std::vector<BlobPlace> code(plan.code.size());
-  BlobPlace constants;
+  BlobPlaces places;
+  std::vector<std::pair<BlobPlace *, llvm::ArrayRef<char>>> blobs;
+  places.code.resize(plan.code.size());
+  blobs.push_back({&places.constants, plan.constants});
+  for (auto [place, unit] : llvm::zip(places.code, plan.code))
+    blobs.push_back({&place, unit.sharedObject});
+  if (plan.cuda) {
+    places.cubins.resize(plan.cuda->cubins.size());
+    blobs.push_back({&places.cudaConstants, plan.cuda->constants});
+    for (auto [place, cubin] : llvm::zip(places.cubins, plan.cuda->cubins))
+      blobs.push_back({&place, cubin.bytes});
+  }
   uint64_t tableSize = 0, fileSize = 0;
   flatbuffers::FlatBufferBuilder builder;
   for (int round = 0; round < 2; ++round) {
     builder.Clear();
-    serializeTable(builder, plan, constants, code);
+    serializeTable(builder, plan, places);
     if (round == 1)
       break;
     tableSize = builder.GetSize();
     fileSize = sizeof(PlanHeader) + tableSize;
-    auto place = [&](BlobPlace &blob, uint64_t size) {
+    for (auto &[place, bytes] : blobs) {
       fileSize = llvm::alignTo(fileSize, kPlanBlobAlignment);
-      blob = {fileSize, size};
-      fileSize += size;
-    };
-    place(constants, plan.constants.size());
-    for (auto [blob, unit] : llvm::zip(code, plan.code))
-      place(blob, unit.sharedObject.size());
+      *place = {fileSize, bytes.size()};
+      fileSize += bytes.size();
+    }
   }
   if (builder.GetSize() != tableSize) {
     error = "plan table changed its size between two passes of the writer";
@@ -194,9 +268,8 @@ bool lns::serializePlan(const Plan &plan, std::vector<char> &bytes,
       memcpy(bytes.data() + offset, data, size);
   };
   put(sizeof(PlanHeader), builder.GetBufferPointer(), tableSize);
-  put(constants.offset, plan.constants.data(), plan.constants.size());
-  for (auto [blob, unit] : llvm::zip(code, plan.code))
-    put(blob.offset, unit.sharedObject.data(), unit.sharedObject.size());
+  for (auto &[place, blob] : blobs)
+    put(place->offset, blob.data(), blob.size());
 
   PlanHeader header = {};
   memcpy(header.magic, kPlanMagic, sizeof(header.magic));

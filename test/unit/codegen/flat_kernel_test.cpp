@@ -187,7 +187,7 @@ TEST_F(FlatKernels, NaNIsNotSwallowed) {
         std::memset(buffer->data(), 0, buffer->size());
     for (auto &one : launches)
       launch(one, Split::Whole, buffers);
-    auto value = [&](const lns::cpu::KernelArgument &argument) {
+    auto value = [&](const lns::KernelArgument &argument) {
       std::string name = "v" + std::to_string(reinterpret_cast<uintptr_t>(
                                    argument.value.getAsOpaquePointer()));
       return *reinterpret_cast<float *>(buffers[name]->data());

@@ -217,7 +217,7 @@ RunResult KernelTest::makeBuffers() {
   return buffers;
 }
 
-void KernelTest::launch(const cpu::KernelLaunch &launch, Split split,
+void KernelTest::launch(const KernelLaunch &launch, Split split,
                         RunResult &buffers) {
   const cpu::KernelInfo &kernel = lowering->getKernels()[launch.kernel];
   auto *function = reinterpret_cast<lns_kernel_fn>(code->find(kernel.symbol));
@@ -226,8 +226,8 @@ void KernelTest::launch(const cpu::KernelLaunch &launch, Split split,
   EXPECT_EQ(kernel.floats, launch.floats.size());
   EXPECT_EQ(kernel.ints, launch.ints.size());
   std::vector<void *> pointers;
-  using Kind = cpu::KernelArgument::Kind;
-  for (const cpu::KernelArgument &argument : launch.buffers) {
+  using Kind = KernelArgument::Kind;
+  for (const KernelArgument &argument : launch.buffers) {
     std::string name;
     switch (argument.kind) {
     case Kind::Value:
@@ -245,6 +245,8 @@ void KernelTest::launch(const cpu::KernelLaunch &launch, Split split,
     case Kind::Constant:
       name = "c" + std::to_string(argument.constant);
       break;
+    case Kind::Scratch:
+      FAIL() << kernel.symbol << ": CPU kernels get scratch without asking";
     }
     ASSERT_TRUE(buffers.count(name)) << kernel.symbol;
     pointers.push_back(buffers[name]->data());
@@ -268,7 +270,7 @@ void KernelTest::launch(const cpu::KernelLaunch &launch, Split split,
 
 RunResult KernelTest::run(Split split) {
   RunResult buffers = makeBuffers();
-  for (const cpu::KernelLaunch &one : launches)
+  for (const KernelLaunch &one : launches)
     launch(one, split, buffers);
   for (auto &[name, buffer] : buffers)
     EXPECT_TRUE(buffer->guardIsIntact()) << "written beyond its end";

@@ -78,7 +78,7 @@ protected:
   double measure(size_t launch);
 
   void makeInputs();
-  void launch(const cpu::KernelLaunch &launch, Split split, RunResult &buffers);
+  void launch(const KernelLaunch &launch, Split split, RunResult &buffers);
   RunResult makeBuffers();
 
   mlir::MLIRContext context;
@@ -86,7 +86,7 @@ protected:
   mlir::ScopedDiagnosticHandler handler;
   mlir::OwningOpRef<mlir::ModuleOp> module;
   std::unique_ptr<cpu::KernelLowering> lowering;
-  llvm::SmallVector<cpu::KernelLaunch> launches;
+  llvm::SmallVector<KernelLaunch> launches;
   Tensors inputs;
   llvm::MapVector<mlir::StringAttr, OptimizerState> states;
   std::vector<std::unique_ptr<LoadedCode>> codes;

@@ -271,7 +271,7 @@ TEST_F(RowKernel, RoundsToNearestEven) {
     SCOPED_TRACE(level);
     code = loaded.get();
     RunResult buffers = makeBuffers();
-    auto find = [&](const lns::cpu::KernelArgument &argument) {
+    auto find = [&](const lns::KernelArgument &argument) {
       return buffers[nameOf(argument.value)]->data();
     };
     auto *from = reinterpret_cast<uint32_t *>(find(launches[0].buffers[0]));

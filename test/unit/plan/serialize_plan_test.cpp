@@ -92,3 +92,62 @@ TEST(SerializePlan, Matmul) {
   EXPECT_EQ(second.gain()->offset(), 256u);
   EXPECT_EQ(second.gain()->size(), 20u);
 }
+
+TEST(SerializePlan, Cuda) {
+  Plan plan;
+  PlanCuda &program = plan.cuda.emplace();
+  program.arenaBytes = 640;
+  program.scratchBytes = 256;
+  program.constants = {1, 2, 3, 4};
+  cuda::KernelInfo kernel;
+  kernel.symbol = "row_0";
+  kernel.text = "#include \"device.cuh\"\n";
+  kernel.buffers = 2, kernel.floats = 1, kernel.threads = 128;
+  kernel.sharedBytes = 4096, kernel.noSpills = true;
+  program.kernels = {kernel};
+  program.headers = {{"device.cuh", "// text"}};
+  program.cubins = {{0, "sm_90a", {5, 6, 7}}};
+  program.entryPoints.emplace_back().name = "eval";
+  PlanLaunch launch;
+  launch.buffers = {{PlanSegment::Scratch, 64, 128}};
+  launch.grid = {7, 5, 3};
+  PlanAlternatives ways;
+  ways.options = {{"generated", {{"product", launch}}},
+                  {"library", {{"product", someMatmul()}}}};
+  program.entryPoints[0].commands = {{"product", ways}};
+  std::vector<char> bytes;
+  std::string error;
+  ASSERT_TRUE(serializePlan(plan, bytes, error)) << error;
+
+  const plan::Plan *table = plan::GetPlan(bytes.data() + sizeof(PlanHeader));
+  EXPECT_EQ(table->entry_points()->size(), 0u);
+  const plan::CudaProgram *cuda = table->cuda();
+  ASSERT_NE(cuda, nullptr);
+  EXPECT_EQ(cuda->arena_bytes(), 640u);
+  EXPECT_EQ(cuda->scratch_bytes(), 256u);
+  ASSERT_EQ(cuda->constants_size(), 4u);
+  EXPECT_EQ(bytes[cuda->constants_offset() + 3], 4);
+  const plan::CudaKernel &written = *cuda->kernels()->Get(0);
+  EXPECT_EQ(written.text()->str(), kernel.text);
+  EXPECT_EQ(written.threads(), 128u);
+  EXPECT_EQ(written.shared_bytes(), 4096u);
+  EXPECT_TRUE(written.no_spills());
+  EXPECT_EQ(cuda->headers()->Get(0)->name()->str(), "device.cuh");
+  const plan::CudaCubin &cubin = *cuda->cubins()->Get(0);
+  EXPECT_EQ(cubin.arch()->str(), "sm_90a");
+  ASSERT_EQ(cubin.size(), 3u);
+  EXPECT_EQ(bytes[cubin.offset()], 5);
+  const auto &commands = *cuda->entry_points()->Get(0)->commands();
+  const plan::Alternatives *both = commands.Get(0)->body_as_Alternatives();
+  ASSERT_NE(both, nullptr);
+  ASSERT_EQ(both->options()->size(), 2u);
+  EXPECT_EQ(both->options()->Get(0)->name()->str(), "generated");
+  const plan::Launch &first =
+      *both->options()->Get(0)->commands()->Get(0)->body_as_Launch();
+  EXPECT_EQ(first.grid_x(), 7u);
+  EXPECT_EQ(first.grid_z(), 3u);
+  EXPECT_EQ(first.buffers()->Get(0)->segment(), plan::Segment::scratch);
+  const plan::Matmul &second =
+      *both->options()->Get(1)->commands()->Get(0)->body_as_Matmul();
+  EXPECT_EQ(second.n(), 4u);
+}

@@ -1,0 +1,109 @@
+//===- KernelLowering.cpp - Which op is which CUDA kernel -----------------===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#include "codegen/cuda/KernelSet.h"
+#include "dialect/LnsDialect.h"
+
+#include "llvm/ADT/TypeSwitch.h"
+#include <cmath>
+
+using namespace mlir;
+using namespace lns;
+using namespace lns::cuda;
+
+struct cuda::KernelLowering::Impl : KernelSet {};
+
+cuda::KernelLowering::KernelLowering(MLIRContext *)
+    : impl(std::make_unique<Impl>()) {}
+cuda::KernelLowering::~KernelLowering() = default;
+
+bool cuda::KernelLowering::hasKernel(Operation *op) const {
+  return op->hasTrait<lns::OpTrait::RowOp>() ||
+         isa<ClusterOp, LinearOp, MatmulOp, AttentionOp, AttentionGradOp,
+             ColumnDotOp, EmbeddingOp, EmbeddingGradOp, AddPositionsGradOp,
+             CrossEntropyOp, CrossEntropyGradOp, MeanOp, MeanGradOp,
+             lns::ConstantOp, ClipFactorOp, AdamWOp>(op);
+}
+
+/// Kernels compute in f32 over static shapes of f32 and bf16. `partials` of a
+/// clip factor is the only f64 there is.
+static LogicalResult checkTypes(Operation *op) {
+  auto check = [&](Type type, const char *what, unsigned number) {
+    auto tensor = dyn_cast<RankedTensorType>(type);
+    bool ok = tensor && tensor.hasStaticShape();
+    if (ok) {
+      Type element = tensor.getElementType();
+      ok = element.isF32() || element.isBF16() || element.isInteger(32) ||
+           (element.isF64() && isa<ClipFactorOp>(op));
+    }
+    if (ok)
+      return success();
+    return LogicalResult(op->emitOpError()
+                         << what << " " << number << " has type " << type
+                         << ", but CUDA kernels need static shapes of f32, "
+                            "bf16 or i32; lower the model in f32");
+  };
+  for (auto [i, type] : llvm::enumerate(op->getOperandTypes()))
+    if (failed(check(type, "operand", i)))
+      return failure();
+  for (auto [i, type] : llvm::enumerate(op->getResultTypes()))
+    if (failed(check(type, "result", i)))
+      return failure();
+  return success();
+}
+
+/// A grid's extents are limited: 2^31 - 1, 65535, 65535.
+static LogicalResult checkLaunch(Operation *op, const KernelLaunch &launch) {
+  for (float value : launch.floats)
+    if (!std::isfinite(value))
+      return op->emitOpError(
+          "has a scale that is not finite in f32, the kernels' type");
+  constexpr uint32_t kLimits[3] = {0x7fffffff, 65535, 65535};
+  for (auto [extent, limit] : llvm::zip(launch.grid, kLimits))
+    if (extent == 0 || extent > limit)
+      return op->emitOpError()
+             << "needs " << extent << " blocks along an axis of at most "
+             << limit << "; use a smaller batch";
+  return success();
+}
+
+LogicalResult
+cuda::KernelLowering::lower(Operation *op,
+                            SmallVectorImpl<KernelLaunch> &launches) {
+  if (failed(checkTypes(op)))
+    return failure();
+  KernelSet &set = *impl;
+  set.scratchUsed = 0;
+  size_t first = launches.size();
+  LogicalResult result = TypeSwitch<Operation *, LogicalResult>(op).Default(
+      [&](Operation *op) -> LogicalResult {
+        return op->emitOpError("has no CUDA kernel");
+      });
+  if (failed(result))
+    return failure();
+  for (const KernelLaunch &launch : ArrayRef(launches).drop_front(first))
+    if (failed(checkLaunch(op, launch)))
+      return failure();
+  return success();
+}
+
+LogicalResult
+cuda::KernelLowering::lowerWithLibrary(Operation *op,
+                                       SmallVectorImpl<KernelStep> &steps) {
+  impl->scratchUsed = 0;
+  return success();
+}
+
+ArrayRef<cuda::KernelInfo> cuda::KernelLowering::getKernels() const {
+  return impl->kernels;
+}
+ArrayRef<std::vector<float>> cuda::KernelLowering::getConstants() const {
+  return impl->constants;
+}
+uint64_t cuda::KernelLowering::getScratchBytes() const {
+  return impl->scratchBytes;
+}

@@ -1,0 +1,156 @@
+//===- KernelSet.cpp - CUDA kernels, shared by structure ------------------===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#include "codegen/cuda/KernelSet.h"
+
+#include "llvm/Support/MathExtras.h"
+#include <algorithm>
+
+using namespace mlir;
+using namespace lns;
+using namespace lns::cuda;
+
+/// Every part of the workspace begins on a multiple of this.
+static constexpr uint64_t kScratchAlignment = 256;
+
+static void printParameters(llvm::raw_ostream &os, const KernelSpec &spec) {
+  llvm::ListSeparator separator(",\n    ");
+  for (const BufferSpec &buffer : spec.buffers)
+    os << separator << (buffer.isWritten ? "" : "const ")
+       << getTypeName(buffer.element) << " *"
+       << (buffer.isAlone ? "__restrict__ " : "") << buffer.name;
+  for (const std::string &name : spec.floats)
+    os << separator << "float " << name;
+  for (const std::string &name : spec.ints)
+    os << separator << "long long " << name;
+}
+
+unsigned KernelSet::getKernel(const KernelSpec &spec, Printer print) {
+  std::string key = spec.kind + "|" + spec.key + "|";
+  llvm::raw_string_ostream stream(key);
+  for (const BufferSpec &buffer : spec.buffers)
+    stream << buffer.element << (buffer.isWritten ? "w" : "r")
+           << (buffer.isAlone ? "a " : " ");
+  auto [entry, isNew] = kernelByKey.try_emplace(key, kernels.size());
+  if (!isNew)
+    return entry->second;
+
+  KernelInfo info;
+  info.symbol = spec.kind + "_" + std::to_string(kernels.size());
+  if (!spec.hint.empty())
+    info.symbol += "_" + spec.hint;
+  info.kind = spec.kind;
+  info.source = spec.source;
+  info.buffers = spec.buffers.size();
+  info.floats = spec.floats.size();
+  info.ints = spec.ints.size();
+  info.threads = spec.threads;
+  info.sharedBytes = spec.sharedBytes;
+  info.isNorm = spec.isNorm;
+  info.noSpills = spec.noSpills;
+
+  std::string declarations, body;
+  llvm::raw_string_ostream declarationStream(declarations), bodyStream(body);
+  print(declarationStream, bodyStream);
+  llvm::raw_string_ostream text(info.text);
+  text << "// " << spec.source << "\n";
+  for (const std::string &include : spec.includes)
+    text << "#include \"" << include << "\"\n";
+  text << "\n" << declarations;
+  if (!declarations.empty())
+    text << "\n";
+  text << "extern \"C\" __global__ void __launch_bounds__(" << spec.threads
+       << ")\n"
+       << info.symbol << "(\n    ";
+  printParameters(text, spec);
+  text << ") {\n" << body << "}\n";
+  kernels.push_back(std::move(info));
+  return entry->second;
+}
+
+unsigned KernelSet::getConstant(StringRef key,
+                                llvm::function_ref<std::vector<float>()> make) {
+  auto [entry, isNew] = constantByKey.try_emplace(key, constants.size());
+  if (isNew) {
+    constants.push_back(make());
+    constants.back().resize(llvm::alignTo(constants.back().size(), 16));
+  }
+  return entry->second;
+}
+
+KernelArgument KernelSet::getScratch(uint64_t bytes) {
+  KernelArgument argument;
+  argument.kind = KernelArgument::Kind::Scratch;
+  argument.offset = scratchUsed;
+  argument.size = bytes;
+  scratchUsed = llvm::alignTo(scratchUsed + bytes, kScratchAlignment);
+  scratchBytes = std::max(scratchBytes, scratchUsed);
+  return argument;
+}
+
+LaunchBuilder &LaunchBuilder::value(Value value) {
+  KernelArgument argument;
+  argument.value = value;
+  launch.buffers.push_back(std::move(argument));
+  return *this;
+}
+
+LaunchBuilder &LaunchBuilder::parameter(KernelArgument::Kind kind,
+                                        StringRef symbol) {
+  KernelArgument argument;
+  argument.kind = kind;
+  argument.symbol = symbol.str();
+  launch.buffers.push_back(std::move(argument));
+  return *this;
+}
+
+LaunchBuilder &LaunchBuilder::constant(unsigned number) {
+  KernelArgument argument;
+  argument.kind = KernelArgument::Kind::Constant;
+  argument.constant = number;
+  launch.buffers.push_back(std::move(argument));
+  return *this;
+}
+
+LaunchBuilder &LaunchBuilder::argument(KernelArgument argument) {
+  launch.buffers.push_back(std::move(argument));
+  return *this;
+}
+
+LaunchBuilder &LaunchBuilder::number(double value) {
+  launch.floats.push_back(float(value));
+  return *this;
+}
+
+LaunchBuilder &LaunchBuilder::count(int64_t value) {
+  launch.ints.push_back(value);
+  return *this;
+}
+
+LaunchBuilder &LaunchBuilder::grid(uint64_t x, uint64_t y, uint64_t z) {
+  launch.grid = {uint32_t(x), uint32_t(y), uint32_t(z)};
+  return *this;
+}
+
+StringRef cuda::getTypeName(Type element) {
+  if (element.isBF16())
+    return "lns::bf16";
+  if (element.isF64())
+    return "double";
+  return element.isF32() ? "float" : "int";
+}
+
+Type cuda::elementOf(Value tensor) {
+  return cast<RankedTensorType>(tensor.getType()).getElementType();
+}
+
+int64_t cuda::getRows(RankedTensorType type) {
+  int64_t rows = 1;
+  for (int64_t extent : type.getShape().drop_back(type.getRank() > 0 ? 1 : 0))
+    rows *= extent;
+  return rows;
+}

@@ -1,0 +1,102 @@
+//===- KernelSet.h - CUDA kernels, shared by structure ----------*- C++ -*-===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+//
+// Internal to codegen/cuda: the growing set of kernels and constants, and the
+// entry points of the files that print them.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LNS_CODEGEN_CUDA_KERNELSET_H
+#define LNS_CODEGEN_CUDA_KERNELSET_H
+
+#include "codegen/cuda/CudaKernels.h"
+#include "dialect/LnsOps.h"
+
+#include "llvm/ADT/StringMap.h"
+#include "llvm/Support/raw_ostream.h"
+
+namespace lns::cuda {
+
+/// A pointer argument of a kernel.
+struct BufferSpec {
+  mlir::Type element; ///< f32, bf16, i32 or f64
+  std::string name;   ///< of the parameter
+  bool isWritten = false;
+  bool isAlone = false; ///< nothing else points there: `__restrict__`
+};
+
+/// What a kernel is before it has text. `key` stands for the text: kernels with
+/// one key, kind and buffers are one kernel.
+struct KernelSpec {
+  std::string kind;
+  std::string hint; ///< readable part of the symbol
+  std::string key;
+  std::string source; ///< the ops it is made from, for people
+  llvm::SmallVector<std::string> includes; ///< "matmul.cuh"
+  llvm::SmallVector<BufferSpec> buffers;
+  llvm::SmallVector<std::string> floats, ints; ///< names of the parameters
+  unsigned threads = 0;
+  uint64_t sharedBytes = 0;
+  bool isNorm = false, noSpills = false;
+};
+
+class KernelSet {
+public:
+  /// Prints declarations that come before the function, and the function's
+  /// statements.
+  using Printer = llvm::function_ref<void(llvm::raw_ostream &declarations,
+                                          llvm::raw_ostream &body)>;
+
+  /// The kernel's index; calls `print` for its text when it is new.
+  unsigned getKernel(const KernelSpec &spec, Printer print);
+
+  /// Index of constant data with these contents; `make` fills it when `key` is
+  /// new.
+  unsigned getConstant(llvm::StringRef key,
+                       llvm::function_ref<std::vector<float>()> make);
+
+  /// A part of the workspace, which lives until the end of the op's last
+  /// launch. Parts of one op do not overlap.
+  KernelArgument getScratch(uint64_t bytes);
+
+  std::vector<KernelInfo> kernels;
+  std::vector<std::vector<float>> constants;
+  uint64_t scratchBytes = 0; ///< of the op that wants most
+  uint64_t scratchUsed = 0;  ///< by the op at hand
+
+private:
+  llvm::StringMap<unsigned> kernelByKey, constantByKey;
+};
+
+/// A launch under construction, with short ways to add arguments.
+struct LaunchBuilder {
+  KernelLaunch launch;
+
+  LaunchBuilder &value(mlir::Value value);
+  LaunchBuilder &parameter(KernelArgument::Kind kind, llvm::StringRef symbol);
+  LaunchBuilder &constant(unsigned number);
+  LaunchBuilder &argument(KernelArgument argument);
+  LaunchBuilder &number(double value);
+  LaunchBuilder &count(int64_t value);
+  LaunchBuilder &grid(uint64_t x, uint64_t y = 1, uint64_t z = 1);
+};
+
+/// "float", "lns::bf16", "int", "double".
+llvm::StringRef getTypeName(mlir::Type element);
+
+/// The element type of a tensor.
+mlir::Type elementOf(mlir::Value tensor);
+
+/// Product of all dimensions but the last.
+int64_t getRows(mlir::RankedTensorType type);
+
+using Launches = llvm::SmallVectorImpl<KernelLaunch>;
+using Steps = llvm::SmallVectorImpl<KernelStep>;
+
+} // namespace lns::cuda
+
+#endif // LNS_CODEGEN_CUDA_KERNELSET_H

@@ -1,0 +1,229 @@
+//===- Options.cpp - The driver's command line ------------------*- C++ -*-===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#include "tools/lnsc/Options.h"
+
+#include "runtime/session_memory.h"
+
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/Support/Threading.h"
+#include "llvm/Support/raw_ostream.h"
+
+using namespace lns;
+using namespace lns::driver;
+namespace cl = llvm::cl;
+
+static cl::OptionCategory lnscCategory("lnsc options");
+
+cl::opt<std::string>
+    driver::inputPath(cl::Positional, cl::Required,
+                      cl::desc("MODEL (.mlir, or config.json)"),
+                      cl::cat(lnscCategory));
+cl::opt<std::string> driver::outputPath("o",
+                                        cl::desc("where to write the plan"),
+                                        cl::value_desc("PLAN"),
+                                        cl::cat(lnscCategory));
+cl::opt<int64_t> driver::batch("batch",
+                               cl::desc("sequences in a step (default 8)"),
+                               cl::value_desc("N"), cl::init(8),
+                               cl::cat(lnscCategory));
+cl::opt<int64_t> driver::microBatch(
+    "micro-batch",
+    cl::desc("sequences that are in memory at one time (default: --batch); a "
+             "step adds up the gradients of as many as there are"),
+    cl::value_desc("N"), cl::init(0), cl::cat(lnscCategory));
+cl::opt<int64_t>
+    driver::sequence("seq", cl::desc("tokens in a sequence (default 256)"),
+                     cl::value_desc("T"), cl::init(256), cl::cat(lnscCategory));
+static cl::list<std::string>
+    targets("target", cl::CommaSeparated,
+            cl::desc("what the plan runs on: cpu (default), cuda, or both; a "
+                     "plan for CUDA holds kernels as text, which the runtime "
+                     "compiles for the device that is there"),
+            cl::value_desc("cpu,cuda"), cl::cat(lnscCategory));
+static cl::list<std::string>
+    cpuLevels("cpu", cl::CommaSeparated,
+              cl::desc("instruction-set levels of the CPU code: native, "
+                       "x86-64-v2, x86-64-v3, x86-64-v4 (default "
+                       "x86-64-v3,x86-64-v4); the runtime takes the best that "
+                       "the processor has"),
+              cl::value_desc("LEVEL,..."), cl::cat(lnscCategory));
+cl::opt<unsigned> driver::threads(
+    "threads",
+    cl::desc("threads of the session whose memory is printed and kept "
+             "to a budget (default: what this process may use)"),
+    cl::value_desc("N"), cl::init(0), cl::cat(lnscCategory));
+static cl::opt<std::string> memoryBudget(
+    "memory-budget",
+    cl::desc("most bytes that a session may allocate; what does not fit is "
+             "computed again in the backward pass"),
+    cl::value_desc("BYTES, or with K, M, G"), cl::cat(lnscCategory));
+cl::opt<NormScheme> driver::normScheme(
+    "norm", cl::desc("norm scheme of a model that comes from a config.json"),
+    cl::values(clEnumValN(NormScheme::Lns, "lns",
+                          "LayerNorm Scaling, 1/sqrt(depth)"),
+               clEnumValN(NormScheme::Pre, "pre", "plain Pre-LN")),
+    cl::init(NormScheme::Lns), cl::cat(lnscCategory));
+cl::opt<bool> driver::disableNormElimination(
+    "disable-norm-elimination",
+    cl::desc("compute every norm where it stands, for comparisons"),
+    cl::cat(lnscCategory));
+static cl::opt<DType> dtype(
+    "dtype",
+    cl::desc(
+        "element type of activations (parameters, gradients and sums "
+        "stay f32); default: bf16 where every level of --cpu has matrix "
+        "instructions for it, AVX512-BF16 or AMX-BF16, as 'native' may, and "
+        "in a plan for CUDA alone; else f32"),
+    cl::values(clEnumValN(DType::F32, "f32", "32-bit floats"),
+               clEnumValN(DType::Bf16, "bf16",
+                          "bfloat16: half the memory, products in bf16")),
+    cl::init(DType::Default), cl::cat(lnscCategory));
+cl::opt<bool> driver::disablePadding(
+    "disable-padding",
+    cl::desc("leave widths between linears as they are, for comparisons"),
+    cl::cat(lnscCategory));
+cl::opt<bool> driver::disableProductFusion(
+    "disable-product-fusion",
+    cl::desc("CUDA: leave row ops after a matrix product a kernel of their "
+             "own, for comparisons"),
+    cl::cat(lnscCategory));
+cl::list<std::string> driver::cudaArchs(
+    "cuda-arch", cl::CommaSeparated,
+    cl::desc("CUDA: architectures to compile the kernels for now rather than "
+             "when a session is opened, for example sm_90a; needs NVRTC"),
+    cl::value_desc("sm_XY,..."), cl::cat(lnscCategory));
+cl::opt<Phase> driver::emit(
+    "emit", cl::desc("stop after a phase and print it"),
+    cl::values(
+        clEnumValN(Phase::Model, "model", "the model form, as read"),
+        clEnumValN(Phase::Graph, "graph", "layers instantiated, shapes static"),
+        clEnumValN(Phase::Train, "train",
+                   "norms folded, differentiated, with the optimizer"),
+        clEnumValN(Phase::Fused, "fused", "row ops clustered into kernels"),
+        clEnumValN(Phase::Plan, "plan", "memory planned"),
+        clEnumValN(Phase::Llvm, "llvm",
+                   "optimized LLVM IR of the kernels, first --cpu level"),
+        clEnumValN(Phase::Cuda, "cuda", "CUDA C++ of the kernels")),
+    cl::init(Phase::File), cl::cat(lnscCategory));
+
+/// "1500000", "800M", "2G": units of 1024.
+static bool parseBudget(std::optional<uint64_t> &bytes) {
+  if (!memoryBudget.getNumOccurrences())
+    return true;
+  llvm::StringRef text = memoryBudget;
+  unsigned shift = 0;
+  if (text.consume_back_insensitive("k"))
+    shift = 10;
+  else if (text.consume_back_insensitive("m"))
+    shift = 20;
+  else if (text.consume_back_insensitive("g"))
+    shift = 30;
+  uint64_t number = 0;
+  if (text.getAsInteger(10, number) || number == 0 ||
+      number > (uint64_t(1) << (60 - shift))) {
+    llvm::errs() << "lnsc: error: --memory-budget: '" << memoryBudget
+                 << "' is no number of bytes from 1 to 2^60; write for example "
+                    "1500000000, 800M or 2G\n";
+    return false;
+  }
+  bytes = number << shift;
+  return true;
+}
+
+static bool parseLevels(std::vector<cpu::CodeLevel> &levels) {
+  std::vector<std::string> names = cpuLevels;
+  if (names.empty())
+    names = {"x86-64-v3", "x86-64-v4"};
+  for (const std::string &name : names) {
+    cpu::CodeLevel level;
+    std::string error;
+    if (!cpu::parseCodeLevel(name, level, error)) {
+      llvm::errs() << "lnsc: error: --cpu: " << error << "\n";
+      return false;
+    }
+    for (const cpu::CodeLevel &other : levels)
+      if (other.name == level.name) {
+        llvm::errs() << "lnsc: error: --cpu: level '" << name
+                     << "' is given twice; name each level once\n";
+        return false;
+      }
+    levels.push_back(level);
+  }
+  return true;
+}
+
+static bool parseTargets(Request &request) {
+  if (targets.empty())
+    request.cpu = true;
+  for (const std::string &name : targets) {
+    bool *wanted = name == "cpu"    ? &request.cpu
+                   : name == "cuda" ? &request.cuda
+                                    : nullptr;
+    if (!wanted) {
+      llvm::errs() << "lnsc: error: unknown --target '" << name
+                   << "'; this build compiles for 'cpu' and 'cuda'\n";
+      return false;
+    }
+    *wanted = true;
+  }
+  if (!request.cpu && cpuLevels.getNumOccurrences()) {
+    llvm::errs() << "lnsc: error: --cpu chooses levels of CPU code, but "
+                    "--target has no 'cpu'; write --target=cpu,cuda\n";
+    return false;
+  }
+  if (!request.cuda && cudaArchs.getNumOccurrences()) {
+    llvm::errs() << "lnsc: error: --cuda-arch chooses architectures of CUDA "
+                    "code, but --target has no 'cuda'; write --target=cuda\n";
+    return false;
+  }
+  if ((emit == Phase::Cuda && !request.cuda) ||
+      (emit == Phase::Llvm && !request.cpu)) {
+    llvm::errs() << "lnsc: error: --emit=" << (request.cpu ? "cuda" : "llvm")
+                 << " prints kernels of a target that --target does not name; "
+                    "write --target="
+                 << (request.cpu ? "cuda" : "cpu") << "\n";
+    return false;
+  }
+  return true;
+}
+
+/// Whether activations are bf16: where nobody says, they are when every target
+/// multiplies it faster.
+static bool usesBf16(const Request &request) {
+  if (dtype != DType::Default)
+    return dtype == DType::Bf16;
+  return !request.cpu || llvm::all_of(request.levels, cpu::hasBf16Products);
+}
+
+bool driver::readRequest(Request &request) {
+  if (threads > kMaxThreads) {
+    llvm::errs() << "lnsc: error: --threads: " << threads << ", at most "
+                 << kMaxThreads << " are possible\n";
+    return false;
+  }
+  if (emit == Phase::File && outputPath.empty()) {
+    llvm::errs() << "lnsc: error: nothing to write; give -o PLAN, or --emit=\n";
+    return false;
+  }
+  if (microBatch < 0 || (microBatch > 0 && batch % microBatch != 0)) {
+    llvm::errs() << "lnsc: error: --micro-batch: a batch of " << batch
+                 << " is no multiple of " << microBatch << "\n";
+    return false;
+  }
+  request.microBatches = microBatch > 0 ? batch / microBatch : 1;
+  if (!parseTargets(request) || !parseLevels(request.levels) ||
+      !parseBudget(request.budget))
+    return false;
+  request.bf16 = usesBf16(request);
+  return true;
+}
+
+unsigned driver::getThreads() {
+  return threads ? threads.getValue()
+                 : llvm::hardware_concurrency().compute_thread_count();
+}

@@ -1,0 +1,110 @@
+//===- Report.cpp - What the driver prints ----------------------*- C++ -*-===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#include "tools/lnsc/Report.h"
+
+#include "mlir/Support/FileUtilities.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/Format.h"
+#include "llvm/Support/ToolOutputFile.h"
+
+using namespace mlir;
+using namespace lns;
+using namespace lns::driver;
+
+int driver::printTo(llvm::function_ref<void(llvm::raw_ostream &)> write) {
+  std::string message;
+  std::string path = outputPath.empty() ? "-" : outputPath.getValue();
+  std::unique_ptr<llvm::ToolOutputFile> output = openOutputFile(path, &message);
+  if (!output) {
+    llvm::errs() << "lnsc: error: " << message << "\n";
+    return 1;
+  }
+  write(output->os());
+  output->os().flush();
+  if (std::error_code code = output->os().error()) {
+    llvm::errs() << "lnsc: error: cannot write '" << path
+                 << "': " << code.message()
+                 << "; free some space or choose another -o\n";
+    output->os().clear_error();
+    return 1;
+  }
+  output->keep();
+  return 0;
+}
+
+int driver::printModule(ModuleOp module) {
+  return printTo([&](llvm::raw_ostream &os) { module->print(os); });
+}
+
+void driver::printKernels(llvm::raw_ostream &os, const PlanCuda &program) {
+  llvm::ListSeparator separator("\n");
+  for (const cuda::KernelInfo &kernel : program.kernels)
+    os << separator << "//===--- " << kernel.symbol << ": " << kernel.threads
+       << " threads, " << kernel.sharedBytes << " bytes shared\n"
+       << kernel.text;
+}
+
+/// In bytes: the sum is what a session allocates, not nearly that.
+static void printMemory(const SessionMemory &memory) {
+  llvm::outs() << memory.total() << " bytes = parameters " << memory.parameters
+               << " + gradients " << memory.gradients << " + optimizer "
+               << memory.optimizer << " + activations " << memory.activations
+               << " + workspace " << memory.workspace << " + io " << memory.io
+               << " + constants " << memory.constants << " + matmul "
+               << memory.matmul << " + scratch ";
+}
+
+static uint64_t countElements(const Plan &plan) {
+  uint64_t elements = 0;
+  for (const PlanParameter &parameter : plan.parameters) {
+    uint64_t size = 1;
+    for (int64_t extent : parameter.shape)
+      size *= uint64_t(extent);
+    elements += size;
+  }
+  return elements;
+}
+
+void driver::printSummary(const Plan &plan, const Request &request,
+                          size_t bytes) {
+  llvm::outs() << outputPath << ": " << plan.modelName << ", "
+               << llvm::format("%.2f", countElements(plan) / 1e6)
+               << "M parameters, " << plan.layers << " layers ("
+               << plan.normScheme << "), batch " << plan.batch << " x "
+               << plan.sequence;
+  if (plan.microBatch)
+    llvm::outs() << " in parts of " << plan.microBatch;
+  llvm::outs() << ", " << (plan.dtype == PlanDType::Bf16 ? "bf16" : "f32");
+  if (request.cpu) {
+    llvm::ListSeparator separator(",");
+    llvm::outs() << ", " << plan.kernels.size() << " kernels for ";
+    for (const PlanCode &unit : plan.code)
+      llvm::outs() << separator << unit.level.name;
+  }
+  if (plan.cuda) {
+    llvm::outs() << ", " << plan.cuda->kernels.size() << " kernels for cuda";
+    std::string last;
+    for (const PlanCubin &cubin : plan.cuda->cubins)
+      if (cubin.arch != last)
+        llvm::outs() << "," << (last = cubin.arch);
+  }
+  llvm::outs() << ", " << bytes / 1024 << " KiB\n";
+  if (request.cpu) {
+    SessionMemory memory = getSessionMemory(plan, getThreads());
+    llvm::outs() << "to train on " << memory.threads
+                 << (memory.threads == 1 ? " thread: " : " threads: ");
+    printMemory(memory);
+    llvm::outs() << memory.threads << " x " << memory.scratchPerThread << "\n";
+  }
+  if (plan.cuda) {
+    SessionMemory memory = getCudaSessionMemory(plan);
+    llvm::outs() << "to train on a CUDA device: ";
+    printMemory(memory);
+    llvm::outs() << memory.scratchPerThread << "\n";
+  }
+}
