@@ -1,0 +1,305 @@
+//===- conformance.cpp - Does a plan do what its model means? -------------===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#include "test/unit/conformance/conformance.h"
+
+#include "dialect/Register.h"
+#include "passes/Pipelines.h"
+#include "tools/interpret/EntryPoint.h"
+
+#include "mlir/IR/TypeUtilities.h"
+#include "mlir/Parser/Parser.h"
+#include "mlir/Pass/PassManager.h"
+#include <algorithm>
+
+using namespace mlir;
+using namespace lns;
+
+static bool isCuda(const Case &test) {
+  return llvm::StringRef(test.level) == "cuda";
+}
+
+void Conformance::SetUp() {
+  if (std::string(GetParam().level) == "x86-64-v3" &&
+      !__builtin_cpu_supports("avx2"))
+    GTEST_SKIP() << "this processor has no AVX2";
+  DialectRegistry registry;
+  registerDialects(registry);
+  context.appendDialectRegistry(registry);
+  training = readModel();
+  ASSERT_TRUE(training);
+  PassManager manager(&context);
+  buildGraphPipeline(manager, GetParam().batch, GetParam().sequence);
+  buildEliminationPipeline(manager);
+  if (GetParam().bf16)
+    buildMixedPrecisionPipeline(manager);
+  buildTrainPipeline(manager);
+  ASSERT_TRUE(succeeded(manager.run(*training)));
+  ASSERT_NO_FATAL_FAILURE(openPlan());
+  ASSERT_NO_FATAL_FAILURE(setParameters());
+}
+
+OwningOpRef<ModuleOp> Conformance::readModel() {
+  llvm::StringRef model = GetParam().model;
+  if (model.ends_with(".mlir"))
+    return parseSourceFile<ModuleOp>((LNS_TEST_MODELS "/" + model).str(),
+                                     &context);
+  HuggingFaceOptions options;
+  options.norm = GetParam().norm;
+  return importHuggingFaceConfig(model, "test.json", options, &context);
+}
+
+/// Compiles a copy of `training`.
+void Conformance::compile(Plan &compiled) {
+  OwningOpRef<ModuleOp> fused = training->clone();
+  PassManager manager(&context);
+  if (isCuda(GetParam())) {
+    buildCudaPreparePipeline(manager);
+    buildCudaFusePipeline(manager, GetParam().fuseProducts);
+  } else {
+    buildFusePipeline(manager);
+  }
+  buildMemoryPipeline(manager);
+  ASSERT_TRUE(succeeded(manager.run(*fused)));
+  if (isCuda(GetParam())) {
+    cuda::KernelLowering kernels(&context);
+    ASSERT_TRUE(succeeded(buildCudaPlan(*fused, kernels, compiled)));
+    return;
+  }
+  cpu::KernelLowering kernels(&context);
+  ASSERT_TRUE(succeeded(buildPlan(*fused, kernels, compiled)));
+  cpu::CodeLevel level;
+  std::string error;
+  ASSERT_TRUE(cpu::parseCodeLevel(GetParam().level, level, error)) << error;
+  std::vector<std::vector<char>> objects;
+  ASSERT_TRUE(
+      succeeded(cpu::compileKernels(kernels.getModule(), level, objects)));
+  compiled.code.push_back({level, std::move(objects[0])});
+}
+
+void Conformance::openPlan() {
+  Plan compiled;
+  ASSERT_NO_FATAL_FAILURE(compile(compiled));
+  std::vector<char> bytes;
+  std::string error;
+  ASSERT_TRUE(serializePlan(compiled, bytes, error)) << error;
+  auto opened = lnsrt::Plan::openMemory(bytes.data(), bytes.size());
+  ASSERT_TRUE(opened) << opened.status().message();
+  plan.emplace(std::move(*opened));
+  ASSERT_NO_FATAL_FAILURE(makeSession(2));
+}
+
+void Conformance::makeSession(unsigned threads) {
+  lnsrt::SessionOptions options;
+  options.threads = threads;
+  options.device = isCuda(GetParam()) ? "cuda" : "cpu";
+  auto created = lnsrt::Session::create(*plan, options);
+  ASSERT_TRUE(created) << created.status().message();
+  session.emplace(std::move(*created));
+}
+
+/// The same random parameters on both sides: gains around one, matrices of a
+/// size that keeps activations near one.
+void Conformance::setParameters() {
+  ASSERT_TRUE(succeeded(interpret::declareParameters(*training, environment)));
+  ASSERT_EQ(plan->tensorCount(), environment.size());
+  for (size_t i = 0; i < plan->tensorCount(); ++i) {
+    lnsrt::TensorInfo info = *plan->tensorInfo(i);
+    auto normal = interpret::makeNormal(llvm::ArrayRef(info.shape, info.rank),
+                                        /*seed=*/3, /*stream=*/i);
+    bool isGain = std::string(info.role) == "gain";
+    double deviation =
+        isGain ? 0.2 : 0.7 / std::sqrt(double(info.shape[info.rank - 1]));
+    std::vector<float> data;
+    auto value = std::make_shared<interpret::Tensor>(*normal);
+    for (double &x : value->values) {
+      data.push_back(float((isGain ? 1.0 : 0.0) + deviation * x));
+      x = data.back();
+    }
+    ASSERT_TRUE(session->write(LNSRT_PARAMETER, i, data.data(), data.size()));
+    environment[info.name].value = value;
+  }
+  int64_t count = GetParam().batch * GetParam().sequence;
+  auto text =
+      interpret::makeRandomTokens({count + 1}, plan->info().vocabulary, 5, 0);
+  auto slice = [&](int64_t from, std::vector<int32_t> &out) {
+    auto tensor =
+        interpret::makeTokens({GetParam().batch, GetParam().sequence});
+    for (int64_t i = 0; i < count; ++i) {
+      tensor->tokens[i] = text->tokens[from + i];
+      out.push_back(static_cast<int32_t>(tensor->tokens[i]));
+    }
+    return tensor;
+  };
+  tokenTensor = slice(0, tokens);
+  targetTensor = slice(1, targets);
+  rounded = environment;
+}
+
+void Conformance::restoreParameters() {
+  for (size_t i = 0; i < plan->tensorCount(); ++i) {
+    const interpret::Tensor &value =
+        *environment[plan->tensorInfo(i)->name].value;
+    std::vector<float> data(value.values.begin(), value.values.end());
+    ASSERT_TRUE(session->write(LNSRT_PARAMETER, i, data.data(), data.size()));
+  }
+}
+
+Conformance::Reference
+Conformance::interpretEntry(llvm::StringRef name,
+                            llvm::ArrayRef<interpret::TensorRef> arguments) {
+  auto function = training->lookupSymbol<func::FuncOp>(name);
+  auto run = [&](interpret::Environment &state, interpret::Rounding rounding) {
+    llvm::SmallVector<interpret::TensorRef> results;
+    if (!function || failed(interpret::Interpreter(state, rounding)
+                                .run(function, arguments, results)))
+      return interpret::TensorRef();
+    return results.front();
+  };
+  Reference result;
+  result.exact = run(environment, interpret::Rounding::None);
+  result.rounded = result.exact;
+  if (GetParam().bf16)
+    result.rounded = run(rounded, interpret::Rounding::Bf16);
+  if (!result.rounded)
+    result.exact = nullptr;
+  return result;
+}
+
+/// ||ours - reference|| / ||reference||; infinite when a value is not finite.
+template <typename Number>
+static double distance(const std::vector<Number> &ours,
+                       const std::vector<double> &reference) {
+  double error = 0, norm = 0;
+  for (size_t i = 0; i < ours.size(); ++i) {
+    if (!std::isfinite(ours[i]) || !std::isfinite(reference[i]))
+      return INFINITY;
+    error += (ours[i] - reference[i]) * (ours[i] - reference[i]);
+    norm += reference[i] * reference[i];
+  }
+  return norm > 0 ? std::sqrt(error / norm) : std::sqrt(error);
+}
+
+void Conformance::expectNear(const std::vector<float> &ours,
+                             const Reference &reference, double tolerance,
+                             llvm::StringRef what, double slack) {
+  const std::vector<double> &exact = reference.exact->values;
+  ASSERT_EQ(ours.size(), exact.size());
+  double rounding = distance(reference.rounded->values, exact);
+  EXPECT_LE(distance(ours, exact), slack * rounding + tolerance)
+      << what.str() << ", rounding alone gives " << rounding;
+  if (GetParam().bf16)
+    EXPECT_LE(distance(ours, exact), 2 * std::sqrt(countRoundings()) * kUnit)
+        << what.str();
+}
+
+/// R: the bf16 tensors of @grads.
+double Conformance::countRoundings() {
+  unsigned count = 0;
+  training->lookupSymbol<func::FuncOp>("grads").walk([&](Operation *op) {
+    for (Type type : op->getResultTypes())
+      count += getElementTypeOrSelf(type).isBF16();
+  });
+  return count;
+}
+
+void Conformance::expectLoss(double loss, const Reference &reference) {
+  // One number: rounding may move it by chance by much less than it could.
+  double exact = reference.exact->values[0];
+  EXPECT_NEAR(loss / exact, 1.0, GetParam().bf16 ? kUnit : 1e-5);
+}
+
+void Conformance::expectTensors(
+    lnsrt_tensor_kind kind,
+    interpret::TensorRef interpret::ParameterState::*member, double tolerance,
+    double slack) {
+  std::vector<double> ratios;
+  for (size_t i = 0; i < plan->tensorCount(); ++i) {
+    lnsrt::TensorInfo info = *plan->tensorInfo(i);
+    std::vector<float> ours(info.elements);
+    ASSERT_TRUE(session->read(kind, i, ours.data(), ours.size()));
+    Reference reference{environment[info.name].*member,
+                        rounded[info.name].*member};
+    expectNear(ours, reference, tolerance, info.name, slack);
+    // Zeros on both sides would agree and show nothing.
+    EXPECT_GT(distance(std::vector<float>(ours.size(), 0.0f),
+                       reference.exact->values),
+              0.5)
+        << info.name;
+    if (!GetParam().bf16)
+      continue;
+    const std::vector<double> &exact = reference.exact->values;
+    ratios.push_back(distance(ours, exact) /
+                     distance(reference.rounded->values, exact));
+  }
+  if (!GetParam().bf16)
+    return;
+  auto median = ratios.begin() + int64_t(ratios.size() / 2);
+  std::nth_element(ratios.begin(), median, ratios.end());
+  EXPECT_LE(*median, kMedianSlack);
+}
+
+std::vector<std::vector<float>> Conformance::readGradients() {
+  std::vector<std::vector<float>> all(plan->tensorCount());
+  for (size_t i = 0; i < all.size(); ++i) {
+    all[i].resize(plan->tensorInfo(i)->elements);
+    EXPECT_TRUE(session->read(LNSRT_GRADIENT, i, all[i].data(), all[i].size()));
+  }
+  return all;
+}
+
+//===----------------------------------------------------------------------===//
+// What every device must show
+//===----------------------------------------------------------------------===//
+
+TEST_P(Conformance, LogitsAndLoss) {
+  Reference reference = interpretEntry("logits", {tokenTensor});
+  ASSERT_TRUE(reference.exact);
+  std::vector<float> logits(reference.exact->values.size());
+  ASSERT_TRUE(session->logits(tokens.data(), logits.data()));
+  expectNear(logits, reference, 1e-5, "logits", kSlack);
+
+  reference = interpretEntry("eval", {tokenTensor, targetTensor});
+  ASSERT_TRUE(reference.exact);
+  auto loss = session->eval(tokens.data(), targets.data());
+  ASSERT_TRUE(loss);
+  expectLoss(*loss, reference);
+}
+
+TEST_P(Conformance, Gradients) {
+  Reference reference = interpretEntry("grads", {tokenTensor, targetTensor});
+  ASSERT_TRUE(reference.exact);
+  auto loss = session->grads(tokens.data(), targets.data());
+  ASSERT_TRUE(loss);
+  expectLoss(*loss, reference);
+  expectTensors(LNSRT_GRADIENT, &interpret::ParameterState::gradient, 1e-4,
+                kSlack);
+}
+
+TEST_P(Conformance, ThreeSteps) {
+  interpret::OptimizerValues values;
+  lnsrt::OptimizerOptions options;
+  options.lr = float(values.lr);
+  options.weight_decay = float(values.weightDecay);
+  options.clip = float(values.clip);
+  for (int step = 1; step <= 3; ++step) {
+    Reference reference =
+        interpretEntry("train_step", {tokenTensor, targetTensor,
+                                      interpret::makeOptimizer(values, step)});
+    ASSERT_TRUE(reference.exact);
+    options.step = step;
+    auto result = session->trainStep(tokens.data(), targets.data(), options);
+    ASSERT_TRUE(result) << result.status().message();
+    expectLoss(result->loss, reference);
+  }
+  expectTensors(LNSRT_PARAMETER, &interpret::ParameterState::value, 1e-4,
+                kStepSlack);
+  expectTensors(LNSRT_EXP_AVG, &interpret::ParameterState::expAvg, 1e-3,
+                kSlack);
+  expectTensors(LNSRT_EXP_AVG_SQ, &interpret::ParameterState::expAvgSq, 1e-3,
+                kSlack);
+}

@@ -1,0 +1,141 @@
+//===- conformance.h - Does a plan do what its model means? ------*- C++ -*-===/
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+//
+// Compiles small models, runs the plan and the training form in the
+// float64 interpreter, from the same parameters and tokens: loss, logits, every
+// gradient, and every parameter and moment after three optimizer steps.
+//
+// With bf16 activations, results differ by what rounding does to the model, not
+// by what kernels do wrong. How much that is, the interpreter says when it
+// rounds, too: `rounded` below. A plan rounds a little less (values that stay
+// inside a kernel are f32), but at other places, so its distance from the exact
+// result must be about that of the rounded one, or less. Were kernels to
+// truncate, their error would be twice that, and systematic.
+//
+// How much may it be at all? One rounding is a relative error of at most
+// u = 2^-8. To first order, R of them change a result by the sum of their
+// errors, each times how much the result depends on that number, its condition.
+// The errors are independent with mean zero, so they add up like a random walk,
+// to sqrt(R) u times the condition (Higham and Mary, SIAM J. Sci. Comput. 41,
+// 2019), not to R u. R is at most the number of bf16 tensors in @grads;
+// conditions of these models are about one, as gains and norms keep every
+// tensor near one, and at most two is allowed for products of two rounded
+// factors.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LNS_TEST_UNIT_CONFORMANCE_H
+#define LNS_TEST_UNIT_CONFORMANCE_H
+
+#include "codegen/plan/Plan.h"
+#include "frontend/HuggingFaceConfig.h"
+#include "runtime/lnsrt.hpp"
+#include "tools/interpret/Interpreter.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/MLIRContext.h"
+#include "mlir/IR/OwningOpRef.h"
+#include <cmath>
+#include <gtest/gtest.h>
+
+namespace lns {
+
+struct Case {
+  const char *name;
+  NormScheme norm;
+  const char *model; ///< a config.json's text, or a file of test/Models
+  int64_t batch, sequence;
+  const char *level; ///< of the CPU's code, or "cuda"
+  bool bf16 = false;
+  bool fuseProducts = true; ///< only for CUDA
+};
+
+// Odd sizes on purpose: head sizes 8, 10 and 26, widths that no vector divides,
+// times that no tile divides.
+inline constexpr const char *kGrouped =
+    R"({"model_type": "llama", "vocab_size": 96,
+  "hidden_size": 48, "intermediate_size": 84, "num_hidden_layers": 3,
+  "num_attention_heads": 6, "num_key_value_heads": 2,
+  "tie_word_embeddings": false, "rms_norm_eps": 1e-5})";
+inline constexpr const char *kTied =
+    R"({"model_type": "llama", "vocab_size": 300,
+  "hidden_size": 30, "intermediate_size": 61, "num_hidden_layers": 2,
+  "num_attention_heads": 3, "tie_word_embeddings": true})";
+inline constexpr const char *kOddHeads =
+    R"({"model_type": "llama", "vocab_size": 50,
+  "hidden_size": 52, "intermediate_size": 17, "num_hidden_layers": 2,
+  "num_attention_heads": 2, "tie_word_embeddings": false})";
+
+// Biases everywhere, and a gate that is zero half of the time.
+inline constexpr const char *kBiases =
+    R"({"model_type": "llama", "vocab_size": 61,
+  "hidden_size": 36, "intermediate_size": 50, "num_hidden_layers": 2,
+  "num_attention_heads": 3, "num_key_value_heads": 1, "attention_bias": true,
+  "mlp_bias": true, "hidden_act": "relu", "tie_word_embeddings": true})";
+
+/// A bf16 result may be as far from the exact one as the rounded one, times
+/// this: small tensors, such as biases, are sums over few rounding errors, and
+/// two such sums may well differ so.
+inline constexpr double kSlack = 3;
+/// The same of parameters that AdamW changed: its first steps are as long for a
+/// gradient near zero, whose sign rounding changes, as for any other, so that a
+/// few elements make all of the distance.
+inline constexpr double kStepSlack = 8;
+/// The same of the median over all tensors, which chance moves little: it is at
+/// most about one, and up to 1.9 where kernels truncate.
+inline constexpr double kMedianSlack = 1.2;
+/// The greatest relative error of a rounding to bf16.
+inline constexpr double kUnit = 1.0 / 256;
+
+class Conformance : public testing::TestWithParam<Case> {
+protected:
+  /// The exact result, and the one that is rounded as bf16 is.
+  struct Reference {
+    interpret::TensorRef exact, rounded;
+  };
+
+  void SetUp() override;
+
+  /// A new session of the plan, with the parameters of `environment` as they
+  /// were at first.
+  void makeSession(unsigned threads);
+  void restoreParameters();
+
+  Reference interpretEntry(llvm::StringRef name,
+                           llvm::ArrayRef<interpret::TensorRef> arguments);
+
+  /// Expects `ours` within `tolerance` of the reference, relative to its norm;
+  /// in bf16, about as near as the rounded reference.
+  void expectNear(const std::vector<float> &ours, const Reference &reference,
+                  double tolerance, llvm::StringRef what, double slack);
+  void expectLoss(double loss, const Reference &reference);
+  void expectTensors(lnsrt_tensor_kind kind,
+                     interpret::TensorRef interpret::ParameterState::*member,
+                     double tolerance, double slack);
+
+  /// Every gradient's bits.
+  std::vector<std::vector<float>> readGradients();
+
+  mlir::MLIRContext context;
+  mlir::OwningOpRef<mlir::ModuleOp> training;
+  std::optional<lnsrt::Plan> plan;
+  std::optional<lnsrt::Session> session;
+  interpret::Environment environment, rounded;
+  interpret::TensorRef tokenTensor, targetTensor;
+  std::vector<int32_t> tokens, targets;
+
+private:
+  mlir::OwningOpRef<mlir::ModuleOp> readModel();
+  void compile(Plan &compiled);
+  void openPlan();
+  void setParameters();
+  double countRoundings();
+};
+
+} // namespace lns
+
+#endif // LNS_TEST_UNIT_CONFORMANCE_H
