@@ -1,4 +1,4 @@
-//===- conformance.h - Does a plan do what its model means? ------*- C++ -*-===/
+//===- conformance.h - Does a plan do what its model means? -----*- C++ -*-===//
 //
 // Part of lnsc, under the Apache License v2.0.
 // SPDX-License-Identifier: Apache-2.0
