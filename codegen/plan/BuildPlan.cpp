@@ -225,9 +225,16 @@ private:
     places.clear();
     if (failed(bindInputs(function, entry)) || failed(placeValues(block)))
       return failure();
-    for (Operation &op : block.without_terminator())
+    for (Operation &op : block.without_terminator()) {
+      size_t first = entry.commands.size();
       if (failed(buildCommands(&op, entry)))
         return failure();
+      auto costs = dyn_cast<CostOpInterface>(op);
+      if (!costs || first == entry.commands.size())
+        continue;
+      entry.commands[first].bytes = costs.getBytes();
+      entry.commands[first].flops = costs.getFlops();
+    }
     if (failed(bindOutputs(function, entry)))
       return failure();
     program.entryPoints.push_back(std::move(entry));

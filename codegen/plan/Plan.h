@@ -92,6 +92,7 @@ struct PlanCommand {
   std::string name;
   std::variant<PlanLaunch, PlanMatmul, PlanCopy, PlanRepeat, PlanAlternatives>
       body;
+  uint64_t bytes = 0, flops = 0;
 };
 
 struct PlanBinding {

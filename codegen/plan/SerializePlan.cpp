@@ -117,7 +117,8 @@ serializeCommand(flatbuffers::FlatBufferBuilder &builder,
     kind = fb::CommandBody::Copy;
     body = fb::CreateCopy(builder, &source, &target).Union();
   }
-  return fb::CreateCommand(builder, name, kind, body);
+  return fb::CreateCommand(builder, name, kind, body, command.bytes,
+                           command.flops);
 }
 
 using EntryPoints = std::vector<flatbuffers::Offset<fb::EntryPoint>>;

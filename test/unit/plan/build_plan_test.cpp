@@ -86,6 +86,9 @@ TEST_F(BuildPlan, MatmulsAndCopies) {
   EXPECT_EQ(copy.source.segment, lns::PlanSegment::Parameters);
   EXPECT_EQ(copy.target.segment, lns::PlanSegment::Gradients);
   EXPECT_EQ(plan.entryPoints[0].flops, 2u * 4 * 4 * 4);
+  EXPECT_EQ(commands[0].flops, 2u * 4 * 4 * 4);
+  // Both operands and the result, of 4 x 4 floats.
+  EXPECT_EQ(commands[0].bytes, 3u * 64);
 }
 
 const std::string kPartFacts =
