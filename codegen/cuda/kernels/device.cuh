@@ -1,4 +1,5 @@
-//===- device.cuh - What kernels use of the device --------------*- CUDA -*-===//
+//===- device.cuh - What kernels use of the device --------------*- CUDA
+//-*-===//
 //
 // Part of lnsc, under the Apache License v2.0.
 // SPDX-License-Identifier: Apache-2.0
@@ -119,7 +120,8 @@ template <class T> __device__ __forceinline__ T shuffleFrom(T value, int lane) {
 }
 
 /// The value of the lane `delta` above; the last `delta` lanes keep their own.
-template <class T> __device__ __forceinline__ T shuffleDown(T value, int delta) {
+template <class T>
+__device__ __forceinline__ T shuffleDown(T value, int delta) {
   return __shfl_down_sync(0xffffffffu, value, static_cast<unsigned>(delta));
 }
 
@@ -128,8 +130,8 @@ template <class T> __device__ __forceinline__ T shuffleDown(T value, int delta) 
 //===----------------------------------------------------------------------===//
 
 /// Copies 16 bytes, both ends aligned to 16, or writes 16 zero bytes and leaves
-/// `global` unread where it is out of range. The bytes are there for this thread
-/// after copyAsyncWait, for others after a barrier behind that.
+/// `global` unread where it is out of range. The bytes are there for this
+/// thread after copyAsyncWait, for others after a barrier behind that.
 __device__ __forceinline__ void copyAsync16(void *shared, const void *global,
                                             bool inRange) {
   asm volatile("cp.async.cg.shared.global.L2::128B [%0], [%1], 16, %2;" ::"r"(
@@ -152,9 +154,9 @@ template <int N> __device__ __forceinline__ void copyAsyncWait() {
 // Tensor cores
 //===----------------------------------------------------------------------===//
 
-/// Four 8x8 matrices of bf16. Lanes 8i to 8i+7 give the addresses of the rows of
-/// matrix i, 16 bytes each; lane l receives in r[i] elements 2(l%4) and 2(l%4)+1
-/// of row l/4.
+/// Four 8x8 matrices of bf16. Lanes 8i to 8i+7 give the addresses of the rows
+/// of matrix i, 16 bytes each; lane l receives in r[i] elements 2(l%4) and
+/// 2(l%4)+1 of row l/4.
 __device__ __forceinline__ void loadMatrix4(unsigned (&r)[4],
                                             const void *sharedRow) {
   asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0,%1,%2,%3}, [%4];"
@@ -163,8 +165,8 @@ __device__ __forceinline__ void loadMatrix4(unsigned (&r)[4],
                : "memory");
 }
 
-/// The same with each matrix transposed: r[i] is elements 2(l%4) and 2(l%4)+1 of
-/// column l/4.
+/// The same with each matrix transposed: r[i] is elements 2(l%4) and 2(l%4)+1
+/// of column l/4.
 __device__ __forceinline__ void loadMatrix4Trans(unsigned (&r)[4],
                                                  const void *sharedRow) {
   asm volatile(
@@ -175,9 +177,9 @@ __device__ __forceinline__ void loadMatrix4Trans(unsigned (&r)[4],
 }
 
 /// d += a b for a 16x16 and b 16x8. With g = l/4 and t = l%4 lane l holds
-///   a[0..3]: A[g][2t..], A[g+8][2t..], A[g][2t+8..], A[g+8][2t+8..] (two each),
-///   b[0..1]: B[2t..][g], B[2t+8..][g] (two each),
-///   d[0..3]: D[g][2t], D[g][2t+1], D[g+8][2t], D[g+8][2t+1].
+///   a[0..3]: A[g][2t..], A[g+8][2t..], A[g][2t+8..], A[g+8][2t+8..] (two
+///   each), b[0..1]: B[2t..][g], B[2t+8..][g] (two each), d[0..3]: D[g][2t],
+///   D[g][2t+1], D[g+8][2t], D[g+8][2t+1].
 __device__ __forceinline__ void mmaBf16(float (&d)[4], const unsigned (&a)[4],
                                         const unsigned (&b)[2]) {
   asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 "
