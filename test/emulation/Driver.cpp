@@ -111,8 +111,10 @@ CUresult Driver::submit(CUstream_st &stream, Operation operation) {
 CUresult Driver::refuseInCapture(CUcontext context) {
   CUresult result = CUDA_SUCCESS;
   streams.each([&](CUstream_st &stream) {
+    bool isMine = stream.capturingThread == std::this_thread::get_id();
     if (stream.context != context || !stream.isCapturing ||
-        stream.captureMode == CU_STREAM_CAPTURE_MODE_RELAXED)
+        stream.captureMode == CU_STREAM_CAPTURE_MODE_RELAXED ||
+        (stream.captureMode == CU_STREAM_CAPTURE_MODE_THREAD_LOCAL && !isMine))
       return;
     stream.isInvalidated = true;
     result = CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;

@@ -27,6 +27,7 @@
 #include <mutex>
 #include <set>
 #include <string>
+#include <thread>
 #include <vector>
 
 /// An operation on a stream, run once or whenever its graph is launched.
@@ -45,6 +46,7 @@ struct CUstream_st {
   std::vector<Operation> queue;
   bool isCapturing = false, isInvalidated = false;
   CUstreamCaptureMode captureMode = CU_STREAM_CAPTURE_MODE_GLOBAL;
+  std::thread::id capturingThread;
   std::vector<Operation> captured;
 };
 
@@ -146,7 +148,8 @@ struct Driver {
   CUresult submit(CUstream_st &stream, Operation operation);
   /// Takes back all that is in a context, its error included.
   void destroy(CUctx_st &context);
-  /// A call that a capture does not allow: spoils what is being captured.
+  /// A call that a capture does not allow, of the calling thread or, as its
+  /// mode is, of any: spoils what is being captured.
   CUresult refuseInCapture(CUcontext context);
 };
 

@@ -104,4 +104,12 @@ using CUfunction = struct CUfunc_st *;
 using CUgraph = struct CUgraph_st *;
 using CUgraphExec = struct CUgraphExec_st *;
 
+/// Of the emulator, for other libraries: an operation of theirs on a stream,
+/// dropped when nothing can run it any more; and, for such an operation,
+/// whether bytes are inside of an allocation.
+extern "C" CUresult lnsEmuSubmit(CUstream stream, CUresult (*run)(void *),
+                                 void *state, void (*drop)(void *));
+extern "C" CUresult lnsEmuCheckRange(CUstream stream, const char *what,
+                                     const void *pointer, size_t bytes);
+
 #endif // LNS_TEST_EMULATION_CUDA_ABI_H

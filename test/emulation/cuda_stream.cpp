@@ -346,6 +346,7 @@ LNS_EMU_API cuStreamBeginCapture_v2(CUstream stream, CUstreamCaptureMode mode) {
   stream->isCapturing = true;
   stream->isInvalidated = false;
   stream->captureMode = mode;
+  stream->capturingThread = std::this_thread::get_id();
   stream->captured.clear();
   return CUDA_SUCCESS;
 }
@@ -409,6 +410,26 @@ LNS_EMU_API cuGraphDestroy(CUgraph graph) {
     return call.error;
   return call.driver.graphs.remove(graph) ? CUDA_SUCCESS
                                           : CUDA_ERROR_INVALID_HANDLE;
+}
+
+//===----------------------------------------------------------------------===//
+// For the emulated cuBLASLt
+//===----------------------------------------------------------------------===//
+
+LNS_EMU_API lnsEmuSubmit(CUstream stream, CUresult (*run)(void *), void *state,
+                         void (*drop)(void *)) {
+  std::shared_ptr<void> owner(state, drop);
+  StreamCall call(stream);
+  if (call.error)
+    return call.error;
+  return call.driver.submit(*stream, [run, owner] { return run(owner.get()); });
+}
+
+LNS_EMU_API lnsEmuCheckRange(CUstream stream, const char *what,
+                             const void *pointer, size_t bytes) {
+  // Called by an operation, under the driver's lock.
+  return checkRange(stream->context, what,
+                    reinterpret_cast<CUdeviceptr>(pointer), bytes);
 }
 
 } // extern "C"
