@@ -19,30 +19,30 @@ float bf16ToFloat(unsigned bits) { return std::bit_cast<float>(bits << 16); }
 float lowerHalf(unsigned pair) { return bf16ToFloat(pair & 0xffff); }
 float upperHalf(unsigned pair) { return bf16ToFloat(pair >> 16); }
 
-void shuffle(WarpOperands &lanes) {
+void shuffle(const WarpOperands &lanes) {
   unsigned char values[kWarpSize][8];
   for (unsigned i = 0; i < kWarpSize; ++i)
-    std::memcpy(values[i], lanes[i].value, lanes[i].bytes);
+    std::memcpy(values[i], lanes[i]->value, lanes[i]->bytes);
   for (unsigned i = 0; i < kWarpSize; ++i) {
     // A source outside of the warp leaves the lane its own value.
-    int source = lanes[i].source;
+    int source = lanes[i]->source;
     bool inWarp = source >= 0 && source < static_cast<int>(kWarpSize);
-    std::memcpy(lanes[i].value, values[inWarp ? source : i], lanes[i].bytes);
+    std::memcpy(lanes[i]->value, values[inWarp ? source : i], lanes[i]->bytes);
   }
 }
 
-void ballot(WarpOperands &lanes) {
+void ballot(const WarpOperands &lanes) {
   unsigned bits = 0;
   for (unsigned i = 0; i < kWarpSize; ++i)
-    bits |= static_cast<unsigned>(lanes[i].predicate) << i;
-  for (Operands &lane : lanes)
-    lane.ballot = bits;
+    bits |= static_cast<unsigned>(lanes[i]->predicate) << i;
+  for (Operands *lane : lanes)
+    lane->ballot = bits;
 }
 
-void loadMatrix(WarpOperands &lanes, bool isTransposed) {
+void loadMatrix(const WarpOperands &lanes, bool isTransposed) {
   uint16_t rows[kWarpSize][8];
   for (unsigned i = 0; i < kWarpSize; ++i)
-    std::memcpy(rows[i], lanes[i].row, sizeof(rows[i]));
+    std::memcpy(rows[i], lanes[i]->row, sizeof(rows[i]));
   for (unsigned lane = 0; lane < kWarpSize; ++lane) {
     unsigned outer = lane / 4, inner = lane % 4 * 2;
     for (unsigned matrix = 0; matrix < 4; ++matrix) {
@@ -50,7 +50,7 @@ void loadMatrix(WarpOperands &lanes, bool isTransposed) {
       unsigned low = isTransposed ? from[inner][outer] : from[outer][inner];
       unsigned high =
           isTransposed ? from[inner + 1][outer] : from[outer][inner + 1];
-      lanes[lane].r[matrix] = low | high << 16;
+      lanes[lane]->r[matrix] = low | high << 16;
     }
   }
 }
@@ -59,10 +59,10 @@ void loadMatrix(WarpOperands &lanes, bool isTransposed) {
 /// added to it in the order of k, each sum rounded to nearest. Tensor cores
 /// keep another number of bits within an instruction, and NVIDIA does not say
 /// which: results differ in the last bits of a float.
-void multiplyMatrices(WarpOperands &lanes) {
+void multiplyMatrices(const WarpOperands &lanes) {
   float a[16][16], b[16][8], d[16][8];
   for (unsigned lane = 0; lane < kWarpSize; ++lane) {
-    const Operands &from = lanes[lane];
+    const Operands &from = *lanes[lane];
     unsigned group = lane / 4, pair = lane % 4 * 2;
     for (unsigned i = 0; i < 4; ++i) {
       unsigned row = group + i % 2 * 8, column = pair + i / 2 * 8;
@@ -82,12 +82,13 @@ void multiplyMatrices(WarpOperands &lanes) {
         d[i][j] += a[i][k] * b[k][j];
   for (unsigned lane = 0; lane < kWarpSize; ++lane)
     for (unsigned i = 0; i < 4; ++i)
-      lanes[lane].d[i] = d[lane / 4 + i / 2 * 8][lane % 4 * 2 + i % 2];
+      lanes[lane]->d[i] = d[lane / 4 + i / 2 * 8][lane % 4 * 2 + i % 2];
 }
 
 } // namespace
 
-void lns::emulation::performMeeting(LnsEmuMeeting kind, WarpOperands &lanes) {
+void lns::emulation::performMeeting(LnsEmuMeeting kind,
+                                    const WarpOperands &lanes) {
   switch (kind) {
   case LnsEmuSyncWarp:
     return;

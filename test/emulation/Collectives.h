@@ -38,10 +38,11 @@ struct Operands {
   const unsigned *b = nullptr;
 };
 
-using WarpOperands = std::array<Operands, kWarpSize>;
+/// Those of each lane, which wait on the lanes' stacks.
+using WarpOperands = std::array<Operands *, kWarpSize>;
 
 /// Computes for all lanes.
-void performMeeting(LnsEmuMeeting kind, WarpOperands &lanes);
+void performMeeting(LnsEmuMeeting kind, const WarpOperands &lanes);
 
 /// What device.cuh calls it.
 const char *nameOf(LnsEmuMeeting kind);

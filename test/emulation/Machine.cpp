@@ -28,6 +28,9 @@ constexpr size_t kSharedGuard = 1024;
 constexpr size_t kSharedAlignment = 128;
 constexpr unsigned char kGuard = 0xc5;
 
+/// Whether this thread of the process is the one that runs a launch.
+thread_local bool isLaunching = false;
+
 Machine &theMachine() {
   static Machine machine;
   return machine;
@@ -36,7 +39,8 @@ Machine &theMachine() {
 /// A fault of the running thread (a wild pointer, a full stack, a division by
 /// zero) ends the launch. Any other fault goes the way that it would have gone.
 void onFault(int signal, siginfo_t *info, void *) {
-  if (!theMachine().isRunning()) {
+  // Other threads of the process may fault too.
+  if (!theMachine().isRunning() || !isLaunching) {
     std::signal(signal, SIG_DFL);
     return;
   }
@@ -54,6 +58,7 @@ void onFault(int signal, siginfo_t *info, void *) {
 class FaultGuard {
 public:
   FaultGuard() : stack(64 * 1024) {
+    isLaunching = true;
     stack_t alternative = {};
     alternative.ss_sp = stack.data();
     alternative.ss_size = stack.size();
@@ -70,6 +75,7 @@ public:
     for (size_t i = 0; i < std::size(kSignals); ++i)
       sigaction(kSignals[i], &oldActions[i], nullptr);
     sigaltstack(&oldStack, nullptr);
+    isLaunching = false;
   }
   FaultGuard(const FaultGuard &) = delete;
   FaultGuard &operator=(const FaultGuard &) = delete;
@@ -95,11 +101,15 @@ std::string lns::emulation::runLaunch(const LnsEmuModule &module,
 
 Machine::Machine() {
   host.syncThreads = [] { theMachine().syncThreads(); };
-  host.syncWarp = [] { theMachine().meet(LnsEmuSyncWarp, {}); };
+  host.syncWarp = [] {
+    Operands operands;
+    theMachine().meet(LnsEmuSyncWarp, operands);
+  };
   host.ballot = [](bool predicate) {
     Operands operands;
     operands.predicate = predicate;
-    return theMachine().meet(LnsEmuBallot, operands).ballot;
+    theMachine().meet(LnsEmuBallot, operands);
+    return operands.ballot;
   };
   host.shuffle = [](LnsEmuMeeting kind, void *value, unsigned bytes,
                     int source) {
@@ -235,7 +245,9 @@ void Machine::runBlock() {
   for (Thread &thread : threads) {
     thread.copies.clear();
     thread.openGroup = 0;
-    thread.fiber.start(stacks.get(thread.index), FiberStacks::kBytes,
+    // At the same place of each stack's pages, all would share few cache lines.
+    size_t offset = thread.index * 320 % 4096;
+    thread.fiber.start(stacks.get(thread.index), FiberStacks::kBytes - offset,
                        enterThread);
   }
   switchTo(pick(), mainFiber);
@@ -253,7 +265,7 @@ void Machine::runBlock() {
 void Machine::enterThread() {
   Machine &machine = theMachine();
   machine.kernel->enter(machine.params);
-  machine.leave(State::Returned);
+  machine.leaveForGood();
 }
 
 //===----------------------------------------------------------------------===//
@@ -270,8 +282,6 @@ uint64_t Machine::random() {
 
 void Machine::setReady(unsigned warp, uint32_t lanes) {
   warps[warp].ready |= lanes;
-  for (uint32_t rest = lanes; rest; rest &= rest - 1)
-    threads[warp * kWarpSize + std::countr_zero(rest)].state = State::Ready;
   if (warps[warp].ready)
     readyWarps |= uint32_t(1) << warp;
 }
@@ -302,29 +312,27 @@ void Machine::switchTo(Thread *next, Fiber &from) {
     next->fiber.switchFrom(from);
 }
 
-/// The running thread waits, in a state that its warp knows already, or
-/// returns.
-void Machine::leave(State state) {
-  Thread &self = *current;
-  Warp &warp = warpOf(self);
-  self.state = state;
-  if (state == State::Returned) {
-    if (warp.meeting)
-      fail("returns while " + std::to_string(std::popcount(warp.meeting)) +
-           " lanes of its warp wait at " + nameOf(warp.kind));
-    warp.returned |= bitOf(self);
-    --live;
-    // A barrier is for the threads that have not returned.
-    if (live != 0 && arrived == live)
-      releaseBarrier();
-  }
+/// Others run until somebody makes the running thread ready.
+void Machine::leave() {
+  Fiber &self = current->fiber;
   if (Thread *next = pick())
-    return switchTo(next, self.fiber);
-  if (live == 0) {
-    mainFiber.switchFrom(self.fiber);
-    return;
-  }
+    return switchTo(next, self);
   fail("waits, as all threads of the block do, for what cannot happen");
+}
+
+void Machine::leaveForGood() {
+  Fiber &self = current->fiber;
+  Warp &warp = warpOf(*current);
+  if (warp.meeting)
+    fail("returns while " + std::to_string(std::popcount(warp.meeting)) +
+         " lanes of its warp wait at " + nameOf(warp.kind));
+  warp.returned |= bitOf(*current);
+  if (--live == 0)
+    return mainFiber.switchFrom(self);
+  // A barrier is for the threads that have not returned.
+  if (arrived == live)
+    releaseBarrier();
+  leave();
 }
 
 void Machine::fail(const std::string &what) {
@@ -352,10 +360,10 @@ void Machine::syncThreads() {
   warp.atBarrier |= bitOf(*current);
   ++arrived;
   if (arrived < live)
-    return leave(State::AtBarrier);
+    return leave();
   releaseBarrier();
   // The last to come goes on, unless an order is drawn.
-  leave(State::Ready);
+  leave();
 }
 
 void Machine::releaseBarrier() {
@@ -369,6 +377,9 @@ void Machine::releaseBarrier() {
 
 void Machine::checkMeetable(LnsEmuMeeting kind) {
   const Warp &warp = warpOf(*current);
+  if (warp.lanes == kWarpSize && !warp.returned && !warp.atBarrier &&
+      (!warp.meeting || warp.kind == kind))
+    return;
   auto others = [](uint32_t lanes) {
     return std::to_string(std::popcount(lanes)) + " lanes of its warp";
   };
@@ -380,31 +391,25 @@ void Machine::checkMeetable(LnsEmuMeeting kind) {
     fail(here + " while " + others(warp.returned) + " have returned");
   if (warp.atBarrier)
     fail(here + " while " + others(warp.atBarrier) + " wait at __syncthreads");
-  if (warp.meeting && warp.kind != kind)
-    fail(here + " while " + others(warp.meeting) + " wait at " +
-         nameOf(warp.kind));
+  fail(here + " while " + others(warp.meeting) + " wait at " +
+       nameOf(warp.kind));
 }
 
-Operands Machine::meet(LnsEmuMeeting kind, const Operands &operands) {
+void Machine::meet(LnsEmuMeeting kind, Operands &operands) {
   checkMeetable(kind);
   Thread &self = *current;
   Warp &warp = warpOf(self);
-  unsigned lane = self.index % kWarpSize;
   warp.kind = kind;
-  warp.operands[lane] = operands;
+  warp.operands[self.index % kWarpSize] = &operands;
   warp.meeting |= bitOf(self);
-  if (warp.meeting != ~uint32_t(0)) {
-    leave(State::Meeting);
-    return warp.operands[lane];
-  }
+  if (warp.meeting != ~uint32_t(0))
+    return leave();
   performMeeting(kind, warp.operands);
   if (kind == LnsEmuSyncWarp)
     warp.syncTime = ++time;
   warp.meeting = 0;
   setReady(self.index / kWarpSize, ~uint32_t(0));
-  Operands result = warp.operands[lane];
-  leave(State::Ready);
-  return result;
+  leave();
 }
 
 //===----------------------------------------------------------------------===//

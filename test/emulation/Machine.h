@@ -67,7 +67,7 @@ public:
 
   // What the running thread may call (LnsEmuHost).
   void syncThreads();
-  Operands meet(LnsEmuMeeting kind, const Operands &operands);
+  void meet(LnsEmuMeeting kind, Operands &operands);
   void copyAsync16(void *shared, const void *global, bool inRange);
   void copyAsyncCommit();
   void copyAsyncWait(int groups);
@@ -78,8 +78,6 @@ public:
   bool isRunning() const { return current != nullptr; }
 
 private:
-  enum class State { Ready, Meeting, AtBarrier, Returned };
-
   struct AsyncCopy {
     unsigned char *shared;
     const unsigned char *global;
@@ -90,7 +88,6 @@ private:
   struct Thread {
     Fiber fiber;
     unsigned index = 0;
-    State state = State::Ready;
     std::vector<AsyncCopy> copies;
     unsigned openGroup = 0;
   };
@@ -111,7 +108,8 @@ private:
 
   static void enterThread();
   void runBlock();
-  void leave(State state);
+  void leave();
+  void leaveForGood();
   void setReady(unsigned warp, uint32_t lanes);
   void releaseBarrier();
   Thread *pick();
