@@ -45,6 +45,23 @@ config.substitutions += [
     ("%python", config.lns_python),
 ]
 
+# Before a command: its device "cuda" is the emulated one (test/emulation).
+emulated = {
+    "LNSRT_CUDA_DRIVER": "lib/libcuda-emu.so",
+    "LNSRT_NVRTC": "lib/libnvrtc-emu.so",
+    "LNSRT_CUBLASLT": "lib/libcublaslt-emu.so",
+    "LNSRT_CACHE_DIR": "test/emulation/cache",
+}
+config.substitutions += [
+    (
+        "%emu",
+        "env "
+        + " ".join(
+            name + "=" + os.path.join(config.lns_obj_root, path) for name, path in emulated.items()
+        ),
+    )
+]
+
 # A test that hangs must fail, not stop the run. lit can enforce the limit only
 # when psutil is there.
 if lit_config.maxIndividualTestTime == 0:
