@@ -446,6 +446,37 @@ def VerifyTrain : Pass<"lns-verify-train", "::mlir::ModuleOp"> {
   }];
 }
 
+def MaterializeWeights : Pass<"lns-materialize-weights", "::mlir::func::FuncOp"> {
+  let summary = "Write the weights of products in the type that they compute in";
+  let description = [{
+    For products that take operands from memory as they are, of one type, and
+    scale nothing but their result. An operand of another type than the product
+    computes in (an f32 weight of a bf16 product) and a gain along what it sums
+    over become an ordinary value, W' = cast(scale_columns(W, gain)). Afterwards
+    both operands of every product have one type, and a gain scales the columns
+    of its result.
+
+    ```mlir
+    %y = lns.linear %x, %w gain(%g) {alpha = 5.000000e-01 : f64} : (tensor<2x8x64xbf16>, tensor<32x64xf32>, tensor<64xf32>) -> tensor<2x8x32xbf16>
+    // becomes
+    %s = lns.scale_columns %w, %g : tensor<32x64xf32>, tensor<64xf32>
+    %v = lns.cast %s : tensor<32x64xf32> to tensor<32x64xbf16>
+    %y = lns.linear %x, %v {alpha = 5.000000e-01 : f64} : (tensor<2x8x64xbf16>, tensor<32x64xbf16>) -> tensor<2x8x32xbf16>
+    ```
+
+    There is one value for each operand, gain and type in a function, made before
+    its first reader. It is computed from W and g in every call, so it can never
+    be stale. Forward reads W diag(g) and backward W alone: these are two values,
+    as each then dies in the pass that made it; W without a gain is one for both.
+    alpha stays where it is: a depth scale is never in a weight.
+
+    Does not fire for operands in the type of the product, nor for a gain of the
+    result's columns. A remark in category `lns-weights` says how many values
+    there are, their bytes, and how often products read them.
+  }];
+  let dependentDialects = ["::lns::LnsDialect"];
+}
+
 def Recompute : Pass<"lns-recompute", "::mlir::ModuleOp"> {
   let summary = "Compute again what the budget leaves no room to keep";
   let description = [{

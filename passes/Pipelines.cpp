@@ -91,7 +91,13 @@ void lns::buildFusePipeline(OpPassManager &manager) {
   manager.addNestedPass<func::FuncOp>(createVerifyFused());
 }
 
-void lns::buildCudaPreparePipeline(OpPassManager &) {}
+void lns::buildCudaPreparePipeline(OpPassManager &manager) {
+  // On training form: the adjoint of a product with a gain is made from the
+  // product as it was. Before lns-recompute, which then knows what these values
+  // take, and before clustering, which makes one kernel of a weight's gain and
+  // its rounding.
+  manager.addNestedPass<func::FuncOp>(createMaterializeWeights());
+}
 
 void lns::buildCudaFusePipeline(OpPassManager &manager, bool) {
   buildFusePipeline(manager);
@@ -130,4 +136,10 @@ void lns::registerLnsPasses() {
       [](OpPassManager &manager) { buildTrainPipeline(manager); });
   PassPipelineRegistration<>("lns-fuse", "Training form to fused form",
                              buildFusePipeline);
+  PassPipelineRegistration<>("lns-fuse-cuda",
+                             "Training form to fused form for CUDA",
+                             [](OpPassManager &manager) {
+                               buildCudaPreparePipeline(manager);
+                               buildCudaFusePipeline(manager, true);
+                             });
 }
