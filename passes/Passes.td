@@ -544,6 +544,48 @@ def Cluster : Pass<"lns-cluster", "::mlir::func::FuncOp"> {
   let dependentDialects = ["::lns::LnsDialect"];
 }
 
+def FuseProducts : Pass<"lns-fuse-products", "::mlir::func::FuncOp"> {
+  let summary = "Make row ops the epilogue of the product that they read";
+  let description = [{
+    A product whose result a cluster reads moves into it, before its row ops:
+    one kernel computes both, while the result is in registers. Two products of
+    one input, such as gate and up, share a kernel. The result is written only
+    where others read it, too (for the backward pass, say). What a linear or
+    matmul does beside multiplying becomes a row op: a bias, a gain of the
+    result's columns, an addend. The kernel is called after its products.
+
+    ```mlir
+    %p = lns.linear %m, %w : (tensor<2x8x96xf32>, tensor<64x96xf32>) -> tensor<2x8x64xf32>
+    %y, %r = lns.cluster(%a = %x, %b = %p) : (tensor<2x8x64xf32>, tensor<2x8x64xf32>) -> (tensor<2x8x64xf32>, tensor<2x8xf32>) {
+      %s = lns.residual %a, %b : tensor<2x8x64xf32>
+      %t = lns.row_rstd %s eps(1.0e-06) : (tensor<2x8x64xf32>) -> tensor<2x8xf32>
+      lns.yield %s, %t : tensor<2x8x64xf32>, tensor<2x8xf32>
+    }
+    // becomes
+    %y, %r = lns.cluster(%c = %m, %v = %w, %a = %x) : (tensor<2x8x96xf32>, tensor<64x96xf32>, tensor<2x8x64xf32>) -> (tensor<2x8x64xf32>, tensor<2x8xf32>) {
+      %b = lns.linear %c, %v : (tensor<2x8x96xf32>, tensor<64x96xf32>) -> tensor<2x8x64xf32>
+      %s = lns.residual %a, %b : tensor<2x8x64xf32>
+      %t = lns.row_rstd %s eps(1.0e-06) : (tensor<2x8x64xf32>) -> tensor<2x8xf32>
+      lns.yield %s, %t : tensor<2x8x64xf32>, tensor<2x8xf32>
+    }
+    ```
+
+    A product's kernel has rows in tiles. What works element by element fits, and
+    so does a rotation whose heads divide a tile's 128 columns. Sums over rows
+    (`row_rstd`, `row_dot`) are taken tile by tile and completed behind the
+    kernel, so that nothing in it can read them. Of a cluster that does, or that
+    has an op which needs whole rows (`center_rows`), the rest becomes a cluster
+    before or behind, where all together then read and write fewer bytes.
+
+    Does not fire for a product that sums over rows (`transpose_a`), has operands
+    of two types or a gain along its sum, reads a parameter that is overwritten
+    before the cluster, or whose result another op must read before it; nor where
+    the cluster reads the result as a gain, a bias or a number per row, or
+    follows another product. Remarks in category `lns-products` say why.
+  }];
+  let dependentDialects = ["::lns::LnsDialect"];
+}
+
 def VerifyFused : Pass<"lns-verify-fused", "::mlir::func::FuncOp"> {
   let summary = "Check that every row op is part of a kernel";
   let description = [{
