@@ -585,23 +585,41 @@ def LNS_AdamWOp : LNS_Op<"adamw", [DeclareOpInterfaceMethods<SymbolUserOpInterfa
 
 def LNS_ClusterOp : LNS_Op<"cluster", [IsolatedFromAbove, Pure, LNS_Cost,
     SingleBlockImplicitTerminator<"YieldOp">]> {
-  let summary = "row ops that become one kernel";
+  let summary = "row ops, and products before them, that become one kernel";
   let description = [{
     Made by `lns-cluster`, consumed by code generation. The body holds row ops
-    only (trait RowOp); all full-row tensors have the same rows and, within the
+    (trait RowOp); all full-row tensors have the same rows and, within the
     cluster, the same width. What all rows share (gains, biases, tables of
     positions) comes from outside.
 
+    `lns-fuse-products` moves a product, or two of one input (a gate and an up
+    projection), before the row ops: they then are its epilogue, computed from
+    what it sums up before that is rounded. Such a kernel has a row in parts, in
+    several blocks, so that a sum over a row is complete only behind it.
+
     - (C1) block arguments and operands agree in types; yielded values and
          results agree in types.
-    - (C2) the body's ops are row ops over one number of rows and one width.
+    - (C2) the body's ops are row ops over one number of rows and one width,
+         behind at most two products that give such rows.
     - (C3) gains, biases and tables of positions are block arguments; a table has
          no other reader inside than `lns.add_positions`, and is not yielded.
+    - (C4) a product's operands are block arguments of one element type, and two
+         products have the same first operand, kind and types. A gain, a bias or
+         an addend is not theirs but a row op's.
+    - (C5) behind a product, `lns.row_rstd` and `lns.row_dot` are only yielded, and
+         there is no `lns.center_rows`.
 
     ```mlir
     %y, %r = lns.cluster(%a = %x, %b = %f)
         : (tensor<2x8x64xf32>, tensor<2x8x64xf32>) -> (tensor<2x8x64xf32>, tensor<2x8xf32>) {
       %s = lns.residual %a, %b : tensor<2x8x64xf32>
+      %t = lns.row_rstd %s eps(1.0e-06) : (tensor<2x8x64xf32>) -> tensor<2x8xf32>
+      lns.yield %s, %t : tensor<2x8x64xf32>, tensor<2x8xf32>
+    }
+    %h, %u = lns.cluster(%a = %f, %w = %wo, %b = %x)
+        : (tensor<2x8x64xf32>, tensor<64x64xf32>, tensor<2x8x64xf32>) -> (tensor<2x8x64xf32>, tensor<2x8xf32>) {
+      %p = lns.linear %a, %w : (tensor<2x8x64xf32>, tensor<64x64xf32>) -> tensor<2x8x64xf32>
+      %s = lns.residual %b, %p : tensor<2x8x64xf32>
       %t = lns.row_rstd %s eps(1.0e-06) : (tensor<2x8x64xf32>) -> tensor<2x8xf32>
       lns.yield %s, %t : tensor<2x8x64xf32>, tensor<2x8xf32>
     }
@@ -613,6 +631,10 @@ def LNS_ClusterOp : LNS_Op<"cluster", [IsolatedFromAbove, Pure, LNS_Cost,
   let hasCustomAssemblyFormat = 1;
   let hasVerifier = 1;
   let hasRegionVerifier = 1;
+  let extraClassDeclaration = [{
+    /// The products that the row ops follow; they stand first in the body.
+    ::llvm::SmallVector<::mlir::Operation *> getProducts();
+  }];
 }
 
 #endif // LNS_GRAPH_OPS_TD

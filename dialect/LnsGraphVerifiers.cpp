@@ -284,6 +284,8 @@ LogicalResult ClusterOp::verify() {
 /// A tensor with whole rows among the operands of a row op, or null where the
 /// op may as well work on one value per row (elementwise ops).
 static Value fullRows(Operation *op) {
+  if (isProduct(op))
+    return op->getResult(0);
   if (isa<AddOp, ScaleOp, ResidualOp, CastOp>(op))
     return Value();
   return op->getOperand(0);
@@ -312,6 +314,86 @@ static LogicalResult verifyShared(ClusterOp cluster, OpOperand &operand) {
   return success();
 }
 
+SmallVector<Operation *> ClusterOp::getProducts() {
+  SmallVector<Operation *> products;
+  for (Operation &op : getBody().front().without_terminator())
+    if (isProduct(&op))
+      products.push_back(&op);
+  return products;
+}
+
+/// (C2), (C4) and (C5) of a cluster with products.
+static LogicalResult verifyProducts(ClusterOp cluster) {
+  SmallVector<Operation *> products = cluster.getProducts();
+  if (products.empty())
+    return success();
+  auto refuse = [&](Operation *op, const llvm::Twine &what) -> LogicalResult {
+    InFlightDiagnostic diagnostic = cluster.emitOpError(what);
+    diagnostic.attachNote(op->getLoc()) << "the op is here";
+    return diagnostic;
+  };
+  auto isProductOp = [](Operation &op) { return isProduct(&op); };
+  Block &block = cluster.getBody().front();
+  // (C2)
+  if (products.size() > 2)
+    return refuse(products[2], "holds " + llvm::Twine(products.size()) +
+                                   " products, expected at most 2");
+  auto firstRowOp = llvm::find_if_not(block.without_terminator(), isProductOp);
+  for (Operation *product : products)
+    if (firstRowOp != block.without_terminator().end() &&
+        firstRowOp->isBeforeInBlock(product))
+      return refuse(product, "holds a product behind a row op, expected all "
+                             "products before");
+  // (C4)
+  for (Operation *product : products) {
+    for (Value operand : product->getOperands())
+      if (operand.getDefiningOp())
+        return refuse(product, "multiplies what it computes, which must come "
+                               "from outside");
+    auto linear = dyn_cast<LinearOp>(product);
+    auto matmul = dyn_cast<MatmulOp>(product);
+    if (product->getNumOperands() != 2)
+      return refuse(product, llvm::Twine("holds a product with a") +
+                                 (linear && linear.getBias()     ? " bias"
+                                  : matmul && matmul.getAddend() ? "n addend"
+                                                                 : " gain") +
+                                 ", expected a row op in its place");
+    Type a = tensorOf(product->getOperand(0)).getElementType();
+    Type b = tensorOf(product->getOperand(1)).getElementType();
+    if (a == b)
+      continue;
+    InFlightDiagnostic diagnostic =
+        cluster.emitOpError("holds a product of ")
+        << a << " and " << b << ", expected operands of one element type";
+    diagnostic.attachNote(product->getLoc()) << "the op is here";
+    return diagnostic;
+  }
+  if (products.size() == 2) {
+    auto first = dyn_cast<MatmulOp>(products[0]);
+    auto second = dyn_cast<MatmulOp>(products[1]);
+    bool alike = bool(first) == bool(second) &&
+                 (!first || (first.getTransposeA() == second.getTransposeA() &&
+                             first.getTransposeB() == second.getTransposeB()));
+    if (!alike || products[0]->getOperand(0) != products[1]->getOperand(0) ||
+        products[0]->getOperandTypes() != products[1]->getOperandTypes() ||
+        products[0]->getResultTypes() != products[1]->getResultTypes())
+      return refuse(products[1], "holds two products that differ in more than "
+                                 "their weights and alpha");
+  }
+  // (C5)
+  for (Operation &op : block.without_terminator()) {
+    if (isa<CenterRowsOp>(op))
+      return refuse(&op, "centers rows behind a product, where no row is "
+                         "complete");
+    if (isRowSum(&op) && llvm::any_of(op.getUsers(), [](Operation *user) {
+          return !isa<YieldOp>(user);
+        }))
+      return refuse(&op, "reads a sum over a row behind a product, where no "
+                         "row is complete");
+  }
+  return success();
+}
+
 LogicalResult ClusterOp::verifyRegions() {
   Block &block = getBody().front();
   // (C1)
@@ -324,9 +406,10 @@ LogicalResult ClusterOp::verifyRegions() {
   // cluster of elementwise ops alone takes its first op's.
   Value reference;
   for (Operation &op : block.without_terminator()) {
-    if (!op.hasTrait<lns::OpTrait::RowOp>()) {
+    if (!op.hasTrait<lns::OpTrait::RowOp>() && !isProduct(&op)) {
       InFlightDiagnostic diagnostic =
-          emitOpError("holds ") << op.getName() << ", which is not a row op";
+          emitOpError("holds ")
+          << op.getName() << ", which is neither a row op nor a product";
       diagnostic.attachNote(op.getLoc()) << "the op is here";
       return diagnostic;
     }
@@ -361,5 +444,5 @@ LogicalResult ClusterOp::verifyRegions() {
     for (OpOperand &operand : op.getOpOperands())
       if (isSharedByRows(operand) && failed(verifyShared(*this, operand)))
         return failure();
-  return success();
+  return verifyProducts(*this);
 }

@@ -78,6 +78,10 @@ bool lns::isSharedByRows(OpOperand &operand) {
          isa<ScaleColumnsOp, AddBiasOp, AddPositionsOp>(operand.getOwner());
 }
 
+bool lns::isProduct(Operation *op) { return isa<LinearOp, MatmulOp>(op); }
+
+bool lns::isRowSum(Operation *op) { return isa<RowRstdOp, RowDotOp>(op); }
+
 RankedTensorType lns::wholeRowsType(Operation *op) {
   RankedTensorType whole;
   auto consider = [&](Type type) {

@@ -31,6 +31,14 @@ namespace lns {
 /// table of positions), the same for all rows, rather than row by row.
 bool isSharedByRows(mlir::OpOperand &operand);
 
+/// Whether the op multiplies matrices: what row ops of a cluster may follow as
+/// its epilogue.
+bool isProduct(mlir::Operation *op);
+
+/// Whether a row op adds up whole rows to one number each. What reads it needs
+/// the row to be complete, so that no product's epilogue can hold both.
+bool isRowSum(mlir::Operation *op);
+
 /// The type of whole rows of a row op: that of the highest rank among what it
 /// reads or writes row by row.
 mlir::RankedTensorType wholeRowsType(mlir::Operation *op);

@@ -29,15 +29,14 @@
 // A bias of the linear is added after the row scale, with W b.
 //
 // x, g and b are read by the linear then, not by the norm, which may stand far
-// above it. A value never changes, and the planner keeps its memory until the
-// last reader; but lns.get gives a parameter's own memory, so nothing may write
-// the parameter in between.
+// above it: nothing may write in between what an lns.get gave.
 //
 //===----------------------------------------------------------------------===//
 
 #include "dialect/LnsDialect.h"
 #include "dialect/LnsOps.h"
 #include "dialect/LnsShapes.h"
+#include "passes/Overwritten.h"
 #include "passes/Passes.h"
 
 #include "mlir/IR/Builders.h"
@@ -113,28 +112,6 @@ private:
             .str();
     }
     return "";
-  }
-
-  /// A parameter that the norm reads and that is written before the linear.
-  static StringRef findOverwritten(NormOp norm, LinearOp linear) {
-    using Memory = std::pair<StringAttr, Storage>;
-    SmallVector<Memory, 3> reads;
-    for (Value operand : norm->getOperands())
-      if (auto get = operand.getDefiningOp<GetOp>())
-        reads.push_back({get.getSymbolAttr().getAttr(), get.getStorage()});
-    if (reads.empty())
-      return {};
-    for (Operation *op = norm->getNextNode(); op && op != linear;
-         op = op->getNextNode()) {
-      Memory written;
-      if (auto set = dyn_cast<SetOp>(op))
-        written = {set.getSymbolAttr().getAttr(), set.getStorage()};
-      else if (auto adamw = dyn_cast<AdamWOp>(op))
-        written = {adamw.getSymbolAttr().getAttr(), Storage::parameter};
-      if (llvm::is_contained(reads, written))
-        return written.first.getValue();
-    }
-    return {};
   }
 
   static RankedTensorType type(Value value) {

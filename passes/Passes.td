@@ -446,6 +446,37 @@ def VerifyTrain : Pass<"lns-verify-train", "::mlir::ModuleOp"> {
   }];
 }
 
+def MaterializeWeights : Pass<"lns-materialize-weights", "::mlir::func::FuncOp"> {
+  let summary = "Write the weights of products in the type that they compute in";
+  let description = [{
+    For products that take operands from memory as they are, of one type, and
+    scale nothing but their result. An operand of another type than the product
+    computes in (an f32 weight of a bf16 product) and a gain along what it sums
+    over become an ordinary value, W' = cast(scale_columns(W, gain)). Afterwards
+    both operands of every product have one type, and a gain scales the columns
+    of its result.
+
+    ```mlir
+    %y = lns.linear %x, %w gain(%g) {alpha = 5.000000e-01 : f64} : (tensor<2x8x64xbf16>, tensor<32x64xf32>, tensor<64xf32>) -> tensor<2x8x32xbf16>
+    // becomes
+    %s = lns.scale_columns %w, %g : tensor<32x64xf32>, tensor<64xf32>
+    %v = lns.cast %s : tensor<32x64xf32> to tensor<32x64xbf16>
+    %y = lns.linear %x, %v {alpha = 5.000000e-01 : f64} : (tensor<2x8x64xbf16>, tensor<32x64xbf16>) -> tensor<2x8x32xbf16>
+    ```
+
+    There is one value for each operand, gain and type in a function, made before
+    its first reader. It is computed from W and g in every call, so it can never
+    be stale. Forward reads W diag(g) and backward W alone: these are two values,
+    as each then dies in the pass that made it; W without a gain is one for both.
+    alpha stays where it is: a depth scale is never in a weight.
+
+    Does not fire for operands in the type of the product, nor for a gain of the
+    result's columns. A remark in category `lns-weights` says how many values
+    there are, their bytes, and how often products read them.
+  }];
+  let dependentDialects = ["::lns::LnsDialect"];
+}
+
 def Recompute : Pass<"lns-recompute", "::mlir::ModuleOp"> {
   let summary = "Compute again what the budget leaves no room to keep";
   let description = [{
@@ -509,6 +540,48 @@ def Cluster : Pass<"lns-cluster", "::mlir::func::FuncOp"> {
       lns.yield %s, %t : tensor<2x8x64xf32>, tensor<2x8xf32>
     }
     ```
+  }];
+  let dependentDialects = ["::lns::LnsDialect"];
+}
+
+def FuseProducts : Pass<"lns-fuse-products", "::mlir::func::FuncOp"> {
+  let summary = "Make row ops the epilogue of the product that they read";
+  let description = [{
+    A product whose result a cluster reads moves into it, before its row ops:
+    one kernel computes both, while the result is in registers. Two products of
+    one input, such as gate and up, share a kernel. The result is written only
+    where others read it, too (for the backward pass, say). What a linear or
+    matmul does beside multiplying becomes a row op: a bias, a gain of the
+    result's columns, an addend. The kernel is called after its products.
+
+    ```mlir
+    %p = lns.linear %m, %w : (tensor<2x8x96xf32>, tensor<64x96xf32>) -> tensor<2x8x64xf32>
+    %y, %r = lns.cluster(%a = %x, %b = %p) : (tensor<2x8x64xf32>, tensor<2x8x64xf32>) -> (tensor<2x8x64xf32>, tensor<2x8xf32>) {
+      %s = lns.residual %a, %b : tensor<2x8x64xf32>
+      %t = lns.row_rstd %s eps(1.0e-06) : (tensor<2x8x64xf32>) -> tensor<2x8xf32>
+      lns.yield %s, %t : tensor<2x8x64xf32>, tensor<2x8xf32>
+    }
+    // becomes
+    %y, %r = lns.cluster(%c = %m, %v = %w, %a = %x) : (tensor<2x8x96xf32>, tensor<64x96xf32>, tensor<2x8x64xf32>) -> (tensor<2x8x64xf32>, tensor<2x8xf32>) {
+      %b = lns.linear %c, %v : (tensor<2x8x96xf32>, tensor<64x96xf32>) -> tensor<2x8x64xf32>
+      %s = lns.residual %a, %b : tensor<2x8x64xf32>
+      %t = lns.row_rstd %s eps(1.0e-06) : (tensor<2x8x64xf32>) -> tensor<2x8xf32>
+      lns.yield %s, %t : tensor<2x8x64xf32>, tensor<2x8xf32>
+    }
+    ```
+
+    A product's kernel has rows in tiles. What works element by element fits, and
+    so does a rotation whose heads divide a tile's 128 columns. Sums over rows
+    (`row_rstd`, `row_dot`) are taken tile by tile and completed behind the
+    kernel, so that nothing in it can read them. Of a cluster that does, or that
+    has an op which needs whole rows (`center_rows`), the rest becomes a cluster
+    before or behind, where all together then read and write fewer bytes.
+
+    Does not fire for a product that sums over rows (`transpose_a`), has operands
+    of two types or a gain along its sum, reads a parameter that is overwritten
+    before the cluster, or whose result another op must read before it; nor where
+    the cluster reads the result as a gain, a bias or a number per row, or
+    follows another product. Remarks in category `lns-products` say why.
   }];
   let dependentDialects = ["::lns::LnsDialect"];
 }

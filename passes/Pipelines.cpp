@@ -91,10 +91,22 @@ void lns::buildFusePipeline(OpPassManager &manager) {
   manager.addNestedPass<func::FuncOp>(createVerifyFused());
 }
 
-void lns::buildCudaPreparePipeline(OpPassManager &) {}
+void lns::buildCudaPreparePipeline(OpPassManager &manager) {
+  // On training form: the adjoint of a product with a gain is made from the
+  // product as it was. Before lns-recompute, which then knows what these values
+  // take, and before clustering, which makes one kernel of a weight's gain and
+  // its rounding.
+  manager.addNestedPass<func::FuncOp>(createMaterializeWeights());
+}
 
-void lns::buildCudaFusePipeline(OpPassManager &manager, bool) {
-  buildFusePipeline(manager);
+void lns::buildCudaFusePipeline(OpPassManager &manager, bool fuseProducts) {
+  manager.addNestedPass<func::FuncOp>(createCluster());
+  // Behind clustering, which knows what may share a kernel without looking at
+  // products: a kernel of row ops that no product takes stays as it was.
+  if (fuseProducts)
+    manager.addNestedPass<func::FuncOp>(createFuseProducts());
+  // Last, since a cut cluster must leave no row op outside.
+  manager.addNestedPass<func::FuncOp>(createVerifyFused());
 }
 
 void lns::buildMemoryPipeline(OpPassManager &manager) {
@@ -109,6 +121,12 @@ struct GraphOptions : PassPipelineOptions<GraphOptions> {
                         llvm::cl::init(8)};
   Option<int64_t> seq{*this, "seq", llvm::cl::desc("Tokens in a sequence"),
                       llvm::cl::init(256)};
+};
+struct CudaFuseOptions : PassPipelineOptions<CudaFuseOptions> {
+  Option<bool> products{*this, "products",
+                        llvm::cl::desc("Make kernels of row ops epilogues of "
+                                       "products"),
+                        llvm::cl::init(true)};
 };
 } // namespace
 
@@ -130,4 +148,10 @@ void lns::registerLnsPasses() {
       [](OpPassManager &manager) { buildTrainPipeline(manager); });
   PassPipelineRegistration<>("lns-fuse", "Training form to fused form",
                              buildFusePipeline);
+  PassPipelineRegistration<CudaFuseOptions>(
+      "lns-fuse-cuda", "Training form to fused form for CUDA",
+      [](OpPassManager &manager, const CudaFuseOptions &options) {
+        buildCudaPreparePipeline(manager);
+        buildCudaFusePipeline(manager, options.products);
+      });
 }

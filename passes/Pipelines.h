@@ -31,10 +31,10 @@ void buildMixedPrecisionPipeline(mlir::OpPassManager &manager);
 void buildTrainPipeline(mlir::OpPassManager &manager, int64_t microBatches = 1);
 /// Training form to fused form.
 void buildFusePipeline(mlir::OpPassManager &manager);
-/// Training form to one that CUDA kernels compute.
+/// Training form to one whose products CUDA kernels can compute.
 void buildCudaPreparePipeline(mlir::OpPassManager &manager);
-/// What that one becomes: fused form, in which matrix products may have row ops
-/// for epilogues.
+/// What that one becomes: fused form. With `fuseProducts`, kernels of row ops
+/// are epilogues of the products that they read.
 void buildCudaFusePipeline(mlir::OpPassManager &manager, bool fuseProducts);
 /// Places every value.
 void buildMemoryPipeline(mlir::OpPassManager &manager);

@@ -91,6 +91,9 @@ FailureOr<RowProgram> cpu::buildRowProgram(Operation *op, KernelSet &set) {
   RowProgram program;
   if (auto cluster = dyn_cast<ClusterOp>(op)) {
     Block &body = cluster.getBody().front();
+    if (!cluster.getProducts().empty())
+      return op->emitOpError("holds a product, but CPU kernels hold row ops "
+                             "only; compile without 'lns-fuse-products'");
     for (Operation &inner : body.without_terminator())
       program.ops.push_back(&inner);
     llvm::append_range(program.inputs, body.getArguments());

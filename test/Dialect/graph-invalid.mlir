@@ -746,13 +746,179 @@ func.func @cluster(%x: tensor<4x8xf32>) {
 
 // -----
 
-// lns.cluster (C2): only row ops.
+// lns.cluster (C2): only row ops and products.
+func.func @cluster(%x: tensor<4x8xf32>) {
+  // expected-error @below {{holds lns.column_dot, which is neither a row op nor a product}}
+  %y = lns.cluster(%a = %x) : (tensor<4x8xf32>) -> tensor<8xf32> {
+    // expected-note @below {{the op is here}}
+    %z = lns.column_dot %a : (tensor<4x8xf32>) -> tensor<8xf32>
+    lns.yield %z : tensor<8xf32>
+  }
+  return
+}
+
+// -----
+
+// lns.cluster (C2): at most two products.
 func.func @cluster(%x: tensor<4x8xf32>, %w: tensor<8x8xf32>) {
-  // expected-error @below {{holds lns.linear, which is not a row op}}
+  // expected-error @below {{holds 3 products, expected at most 2}}
+  %y = lns.cluster(%a = %x, %b = %w) : (tensor<4x8xf32>, tensor<8x8xf32>) -> tensor<4x8xf32> {
+    %p = lns.linear %a, %b : (tensor<4x8xf32>, tensor<8x8xf32>) -> tensor<4x8xf32>
+    %q = lns.linear %a, %b : (tensor<4x8xf32>, tensor<8x8xf32>) -> tensor<4x8xf32>
+    // expected-note @below {{the op is here}}
+    %r = lns.linear %a, %b : (tensor<4x8xf32>, tensor<8x8xf32>) -> tensor<4x8xf32>
+    lns.yield %r : tensor<4x8xf32>
+  }
+  return
+}
+
+// -----
+
+// lns.cluster (C2): products first.
+func.func @cluster(%x: tensor<4x8xf32>, %w: tensor<8x8xf32>) {
+  // expected-error @below {{holds a product behind a row op, expected all products before}}
+  %y = lns.cluster(%a = %x, %b = %w) : (tensor<4x8xf32>, tensor<8x8xf32>) -> tensor<4x8xf32> {
+    %s = lns.scale %a factor(2.0) : tensor<4x8xf32>
+    // expected-note @below {{the op is here}}
+    %p = lns.linear %a, %b : (tensor<4x8xf32>, tensor<8x8xf32>) -> tensor<4x8xf32>
+    lns.yield %p : tensor<4x8xf32>
+  }
+  return
+}
+
+// -----
+
+// lns.cluster (C2): a product gives the rows of the row ops.
+func.func @cluster(%x: tensor<4x8xf32>, %w: tensor<6x8xf32>) {
+  // expected-error @below {{has rows of 'tensor<4x6xf32>' and of 'tensor<4x8xf32>', expected one number of rows and one width}}
+  %y = lns.cluster(%a = %x, %b = %w) : (tensor<4x8xf32>, tensor<6x8xf32>) -> tensor<4x8xf32> {
+    %p = lns.linear %a, %b : (tensor<4x8xf32>, tensor<6x8xf32>) -> tensor<4x6xf32>
+    // expected-note @below {{the second is in this op}}
+    %s = lns.activation relu %a : tensor<4x8xf32>
+    lns.yield %s : tensor<4x8xf32>
+  }
+  return
+}
+
+// -----
+
+// lns.cluster (C4): operands come from outside.
+func.func @cluster(%x: tensor<4x8xf32>, %w: tensor<8x8xf32>) {
+  // expected-error @below {{multiplies what it computes, which must come from outside}}
+  %y = lns.cluster(%a = %x, %b = %w) : (tensor<4x8xf32>, tensor<8x8xf32>) -> tensor<4x8xf32> {
+    %p = lns.linear %a, %b : (tensor<4x8xf32>, tensor<8x8xf32>) -> tensor<4x8xf32>
+    // expected-note @below {{the op is here}}
+    %q = lns.linear %p, %b : (tensor<4x8xf32>, tensor<8x8xf32>) -> tensor<4x8xf32>
+    lns.yield %q : tensor<4x8xf32>
+  }
+  return
+}
+
+// -----
+
+// lns.cluster (C4): a bias is a row op.
+func.func @cluster(%x: tensor<4x8xf32>, %w: tensor<8x8xf32>, %v: tensor<8xf32>) {
+  // expected-error @below {{holds a product with a bias, expected a row op in its place}}
+  %y = lns.cluster(%a = %x, %b = %w, %c = %v) : (tensor<4x8xf32>, tensor<8x8xf32>, tensor<8xf32>) -> tensor<4x8xf32> {
+    // expected-note @below {{the op is here}}
+    %p = lns.linear %a, %b bias(%c) : (tensor<4x8xf32>, tensor<8x8xf32>, tensor<8xf32>) -> tensor<4x8xf32>
+    lns.yield %p : tensor<4x8xf32>
+  }
+  return
+}
+
+// -----
+
+// lns.cluster (C4): so is a gain.
+func.func @cluster(%x: tensor<4x8xf32>, %w: tensor<8x8xf32>, %v: tensor<8xf32>) {
+  // expected-error @below {{holds a product with a gain, expected a row op in its place}}
+  %y = lns.cluster(%a = %x, %b = %w, %c = %v) : (tensor<4x8xf32>, tensor<8x8xf32>, tensor<8xf32>) -> tensor<4x8xf32> {
+    // expected-note @below {{the op is here}}
+    %p = lns.matmul %a, %b gain(%c) : (tensor<4x8xf32>, tensor<8x8xf32>, tensor<8xf32>) -> tensor<4x8xf32>
+    lns.yield %p : tensor<4x8xf32>
+  }
+  return
+}
+
+// -----
+
+// lns.cluster (C4): and an addend.
+func.func @cluster(%x: tensor<4x8xf32>, %w: tensor<8x8xf32>) {
+  // expected-error @below {{holds a product with an addend, expected a row op in its place}}
   %y = lns.cluster(%a = %x, %b = %w) : (tensor<4x8xf32>, tensor<8x8xf32>) -> tensor<4x8xf32> {
     // expected-note @below {{the op is here}}
-    %z = lns.linear %a, %b : (tensor<4x8xf32>, tensor<8x8xf32>) -> tensor<4x8xf32>
-    lns.yield %z : tensor<4x8xf32>
+    %p = lns.matmul %a, %b addend(%a) : (tensor<4x8xf32>, tensor<8x8xf32>, tensor<4x8xf32>) -> tensor<4x8xf32>
+    lns.yield %p : tensor<4x8xf32>
+  }
+  return
+}
+
+// -----
+
+// lns.cluster (C4): operands are of one type.
+func.func @cluster(%x: tensor<4x8xbf16>, %w: tensor<8x8xf32>) {
+  // expected-error @below {{holds a product of 'bf16' and 'f32', expected operands of one element type}}
+  %y = lns.cluster(%a = %x, %b = %w) : (tensor<4x8xbf16>, tensor<8x8xf32>) -> tensor<4x8xbf16> {
+    // expected-note @below {{the op is here}}
+    %p = lns.linear %a, %b : (tensor<4x8xbf16>, tensor<8x8xf32>) -> tensor<4x8xbf16>
+    lns.yield %p : tensor<4x8xbf16>
+  }
+  return
+}
+
+// -----
+
+// lns.cluster (C4): two products read one input.
+func.func @cluster(%x: tensor<4x8xf32>, %w: tensor<8x8xf32>) {
+  // expected-error @below {{holds two products that differ in more than their weights and alpha}}
+  %y = lns.cluster(%a = %x, %b = %x, %c = %w) : (tensor<4x8xf32>, tensor<4x8xf32>, tensor<8x8xf32>) -> tensor<4x8xf32> {
+    %p = lns.linear %a, %c : (tensor<4x8xf32>, tensor<8x8xf32>) -> tensor<4x8xf32>
+    // expected-note @below {{the op is here}}
+    %q = lns.linear %b, %c : (tensor<4x8xf32>, tensor<8x8xf32>) -> tensor<4x8xf32>
+    lns.yield %q : tensor<4x8xf32>
+  }
+  return
+}
+
+// -----
+
+// lns.cluster (C4): in one way.
+func.func @cluster(%x: tensor<4x8xf32>, %w: tensor<8x8xf32>) {
+  // expected-error @below {{holds two products that differ in more than their weights and alpha}}
+  %y = lns.cluster(%a = %x, %c = %w) : (tensor<4x8xf32>, tensor<8x8xf32>) -> tensor<4x8xf32> {
+    %p = lns.matmul %a, %c : (tensor<4x8xf32>, tensor<8x8xf32>) -> tensor<4x8xf32>
+    // expected-note @below {{the op is here}}
+    %q = lns.matmul %a, %c transpose_b : (tensor<4x8xf32>, tensor<8x8xf32>) -> tensor<4x8xf32>
+    lns.yield %q : tensor<4x8xf32>
+  }
+  return
+}
+
+// -----
+
+// lns.cluster (C5): a sum over a row of tiles is complete only behind the kernel.
+func.func @cluster(%x: tensor<4x8xf32>, %w: tensor<8x8xf32>) {
+  // expected-error @below {{reads a sum over a row behind a product, where no row is complete}}
+  %y = lns.cluster(%a = %x, %c = %w) : (tensor<4x8xf32>, tensor<8x8xf32>) -> tensor<4x8xf32> {
+    %p = lns.linear %a, %c : (tensor<4x8xf32>, tensor<8x8xf32>) -> tensor<4x8xf32>
+    // expected-note @below {{the op is here}}
+    %r = lns.row_rstd %p eps(1.0e-6) : (tensor<4x8xf32>) -> tensor<4xf32>
+    %q = lns.row_scale %p, %r : tensor<4x8xf32>, tensor<4xf32>
+    lns.yield %q : tensor<4x8xf32>
+  }
+  return
+}
+
+// -----
+
+// lns.cluster (C5): so is a mean.
+func.func @cluster(%x: tensor<4x8xf32>, %w: tensor<8x8xf32>) {
+  // expected-error @below {{centers rows behind a product, where no row is complete}}
+  %y = lns.cluster(%a = %x, %c = %w) : (tensor<4x8xf32>, tensor<8x8xf32>) -> tensor<4x8xf32> {
+    %p = lns.linear %a, %c : (tensor<4x8xf32>, tensor<8x8xf32>) -> tensor<4x8xf32>
+    // expected-note @below {{the op is here}}
+    %q = lns.center_rows %p : tensor<4x8xf32>
+    lns.yield %q : tensor<4x8xf32>
   }
   return
 }

@@ -126,8 +126,8 @@ func.func @optimizer(%o: tensor<8xf32>) -> tensor<f32> {
 }
 
 // CHECK-LABEL: func.func @cluster
-// CHECK-SAME:    (%[[X:.*]]: tensor<2x4x8xf32>, %[[F:.*]]: tensor<2x4x8xf32>)
-func.func @cluster(%x: tensor<2x4x8xf32>, %f: tensor<2x4x8xf32>) {
+// CHECK-SAME:    (%[[X:.*]]: tensor<2x4x8xf32>, %[[F:.*]]: tensor<2x4x8xf32>, %[[W:.*]]: tensor<8x8xf32>)
+func.func @cluster(%x: tensor<2x4x8xf32>, %f: tensor<2x4x8xf32>, %w: tensor<8x8xf32>) {
   // CHECK: %{{.*}}:2 = lns.cluster(%[[A:.*]] = %[[X]], %[[B:.*]] = %[[F]]) attributes {note} : (tensor<2x4x8xf32>, tensor<2x4x8xf32>) -> (tensor<2x4x8xf32>, tensor<2x4xf32>) {
   %y, %r = lns.cluster(%a = %x, %b = %f) attributes {note}
       : (tensor<2x4x8xf32>, tensor<2x4x8xf32>) -> (tensor<2x4x8xf32>, tensor<2x4xf32>) {
@@ -139,6 +139,26 @@ func.func @cluster(%x: tensor<2x4x8xf32>, %f: tensor<2x4x8xf32>) {
     %u = lns.scale %t factor(2.0) : tensor<2x4xf32>
     // CHECK: lns.yield %[[S]], %[[U]] : tensor<2x4x8xf32>, tensor<2x4xf32>
     lns.yield %s, %u : tensor<2x4x8xf32>, tensor<2x4xf32>
+  }
+  // Two products and their epilogue, and a product alone.
+  // CHECK: %{{.*}}:2 = lns.cluster(%[[A1:.*]] = %[[X]], %[[W1:.*]] = %[[W]]) : (tensor<2x4x8xf32>, tensor<8x8xf32>) -> (tensor<2x4x8xf32>, tensor<2x4xf32>) {
+  %m, %d = lns.cluster(%a = %x, %v = %w) : (tensor<2x4x8xf32>, tensor<8x8xf32>) -> (tensor<2x4x8xf32>, tensor<2x4xf32>) {
+    // CHECK: %[[P1:.*]] = lns.linear %[[A1]], %[[W1]] :
+    %p = lns.linear %a, %v : (tensor<2x4x8xf32>, tensor<8x8xf32>) -> tensor<2x4x8xf32>
+    // CHECK: %[[P2:.*]] = lns.linear %[[A1]], %[[W1]] {alpha = 2.000000e+00 : f64} :
+    %q = lns.linear %a, %v {alpha = 2.0 : f64} : (tensor<2x4x8xf32>, tensor<8x8xf32>) -> tensor<2x4x8xf32>
+    // CHECK: lns.gated_activation silu %[[P1]], %[[P2]]
+    %g = lns.gated_activation silu %p, %q : tensor<2x4x8xf32>
+    // CHECK: lns.row_dot %[[P1]], %[[A1]]
+    %s = lns.row_dot %p, %a : (tensor<2x4x8xf32>, tensor<2x4x8xf32>) -> tensor<2x4xf32>
+    lns.yield %g, %s : tensor<2x4x8xf32>, tensor<2x4xf32>
+  }
+  // CHECK: lns.cluster(
+  %o = lns.cluster(%a = %x, %v = %w) : (tensor<2x4x8xf32>, tensor<8x8xf32>) -> tensor<2x4x8xf32> {
+    // CHECK-NEXT: lns.matmul {{.*}} transpose_b
+    %p = lns.matmul %a, %v transpose_b : (tensor<2x4x8xf32>, tensor<8x8xf32>) -> tensor<2x4x8xf32>
+    // CHECK-NEXT: lns.yield
+    lns.yield %p : tensor<2x4x8xf32>
   }
   // A cluster of elementwise ops alone, and an empty one.
   // CHECK: lns.cluster(%[[A2:.*]] = %[[X]]) : (tensor<2x4x8xf32>) -> tensor<2x4x8xf32> {

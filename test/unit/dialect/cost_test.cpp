@@ -128,6 +128,15 @@ const Case cases[] = {
      "tensor<2x4xf32>\n"
      "lns.yield %r : tensor<2x4xf32>\n}",
      64 + 2 * 64, 4 * (64 + 8)},
+    // So does one with a product, whose result is in no memory.
+    {"cluster of a product", "%x: tensor<4x6xf32>, %w: tensor<8x6xf32>",
+     "%y = lns.cluster(%a = %x, %b = %w) : (tensor<4x6xf32>, tensor<8x6xf32>) "
+     "-> tensor<4xf32> {\n"
+     "%p = lns.linear %a, %b : (tensor<4x6xf32>, tensor<8x6xf32>) -> "
+     "tensor<4x8xf32>\n"
+     "%r = lns.row_rstd %p eps(1.0e-6) : (tensor<4x8xf32>) -> tensor<4xf32>\n"
+     "lns.yield %r : tensor<4xf32>\n}",
+     2 * 4 * 6 * 8 + 2 * 32, 4 * (24 + 48 + 4)},
     // Dynamic shapes count as nothing, huge ones saturate.
     {"dynamic", "%a: tensor<?x3xf32>, %b: tensor<3x5xf32>",
      "%c = lns.matmul %a, %b : (tensor<?x3xf32>, tensor<3x5xf32>) -> "

@@ -205,6 +205,20 @@ TEST_F(BuildPlan, ArgumentsAreTokens) {
               "optimizer values as tensor<8xf32>");
 }
 
+// Only CUDA's pipeline puts products into kernels of row ops.
+TEST_F(BuildPlan, CpuKernelsHoldNoProducts) {
+  expectError(kFacts, kWeight + function(kPlanned, R"(
+    %w = lns.get parameter @w : tensor<4x4xf32>
+    %y = lns.cluster(%a = %w) attributes {lns.offsets = array<i64: 0>}
+      : (tensor<4x4xf32>) -> tensor<4x4xf32> {
+      %p = lns.linear %a, %a : (tensor<4x4xf32>, tensor<4x4xf32>) -> tensor<4x4xf32>
+      %s = lns.scale %p factor(2.0) : tensor<4x4xf32>
+      lns.yield %s : tensor<4x4xf32>
+    })"),
+              "holds a product, but CPU kernels hold row ops only; compile "
+              "without 'lns-fuse-products'");
+}
+
 TEST_F(BuildPlan, EveryValueHasAPlace) {
   expectError(kFacts, function(kPlanned, "%c = lns.constant 1.0 : tensor<f32>"),
               "result 0 has no place; run 'lns-plan-memory'");

@@ -1,0 +1,30 @@
+//===- Overwritten.h - What may not be read any later -----------*- C++ -*-===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+//
+// A value never changes, and the planner keeps its memory until the last
+// reader; but lns.get gives a parameter's own memory, so that whoever reads it
+// must not move behind a write.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LNS_PASSES_OVERWRITTEN_H
+#define LNS_PASSES_OVERWRITTEN_H
+
+#include "mlir/IR/Operation.h"
+#include "llvm/ADT/StringRef.h"
+
+namespace lns {
+
+/// A parameter that `reader` reads, itself or its gradient, through an lns.get,
+/// and that is written behind it and before `until`, an op of the same block.
+/// Empty if there is none.
+llvm::StringRef findOverwritten(mlir::Operation *reader,
+                                mlir::Operation *until);
+
+} // namespace lns
+
+#endif // LNS_PASSES_OVERWRITTEN_H
