@@ -79,10 +79,13 @@ cuda::KernelLowering::lower(Operation *op,
   KernelSet &set = *impl;
   set.scratchUsed = 0;
   size_t first = launches.size();
-  LogicalResult result = TypeSwitch<Operation *, LogicalResult>(op).Default(
-      [&](Operation *op) -> LogicalResult {
-        return op->emitOpError("has no CUDA kernel");
-      });
+  LogicalResult result = TypeSwitch<Operation *, LogicalResult>(op)
+                             .Case<LinearOp, MatmulOp>([&](auto op) {
+                               return lowerProduct(op, set, launches);
+                             })
+                             .Default([&](Operation *op) -> LogicalResult {
+                               return op->emitOpError("has no CUDA kernel");
+                             });
   if (failed(result))
     return failure();
   for (const KernelLaunch &launch : ArrayRef(launches).drop_front(first))
@@ -95,6 +98,8 @@ LogicalResult
 cuda::KernelLowering::lowerWithLibrary(Operation *op,
                                        SmallVectorImpl<KernelStep> &steps) {
   impl->scratchUsed = 0;
+  if (isa<LinearOp, MatmulOp>(op))
+    return lowerProductWithLibrary(op, *impl, steps);
   return success();
 }
 

@@ -97,6 +97,13 @@ int64_t getRows(mlir::RankedTensorType type);
 using Launches = llvm::SmallVectorImpl<KernelLaunch>;
 using Steps = llvm::SmallVectorImpl<KernelStep>;
 
+/// `op` is a linear or a matmul (Products.cpp).
+llvm::LogicalResult lowerProduct(mlir::Operation *op, KernelSet &set,
+                                 Launches &launches);
+/// No steps where a library has no such product.
+llvm::LogicalResult lowerProductWithLibrary(mlir::Operation *op, KernelSet &set,
+                                            Steps &steps);
+
 } // namespace lns::cuda
 
 #endif // LNS_CODEGEN_CUDA_KERNELSET_H

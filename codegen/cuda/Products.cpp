@@ -10,7 +10,8 @@
 // type and epilogue, and for one or two sizes of tiles.
 //
 // How a product is cut, into tiles and into slices of k, follows from its shape
-// alone, so that results are the same bits on every device.
+// alone, so that results are the same bits on every device. An addend stands in
+// c when the launches run; the plan writer sees to that.
 //
 //===----------------------------------------------------------------------===//
 
@@ -31,7 +32,8 @@ struct Product {
   int64_t m = 0, n = 0, k = 0;
   bool transA = false, transB = false;
   double alpha = 1;
-  Value a, b, gain, addend, c; ///< the gain is of c's columns
+  Value a, b, gain, c;     ///< the gain is of c's columns
+  bool accumulate = false; ///< c has an addend already
 
   bool isBf16() const { return elementOf(a).isBF16() || elementOf(b).isBF16(); }
 };
@@ -100,7 +102,7 @@ static FailureOr<Product> getProduct(Operation *op) {
     product.a = matmul.getA();
     product.b = matmul.getB();
     product.c = matmul.getResult();
-    product.addend = matmul.getAddend();
+    product.accumulate = bool(matmul.getAddend());
     product.transA = matmul.getTransposeA();
     product.transB = matmul.getTransposeB();
     product.alpha = matmul.getAlpha().convertToDouble();
@@ -185,10 +187,6 @@ static void addEpilogue(const Product &product, KernelSpec &spec,
     spec.buffers.push_back({elementOf(product.gain), "gain"});
     launch.value(product.gain);
   }
-  if (product.addend) {
-    spec.buffers.push_back({element, "addend"});
-    launch.value(product.addend);
-  }
   spec.buffers.push_back({element, "c", /*isWritten=*/true});
   launch.value(product.c);
   spec.floats.push_back("alpha");
@@ -198,16 +196,15 @@ static std::string getEpilogue(const Product &product) {
   std::string text;
   llvm::raw_string_ostream os(text);
   os << "lns::ScaleAndAdd<" << getTypeName(elementOf(product.c)) << ", "
-     << spell(bool(product.gain)) << ", " << spell(bool(product.addend)) << ", "
+     << spell(bool(product.gain)) << ", " << spell(product.accumulate) << ", "
      << spell(isWhole(product)) << ">";
   return text;
 }
 
 static void printEpilogue(llvm::raw_ostream &os, const Product &product,
                           StringRef text) {
-  os << "  " << text << " epilogue{c, "
-     << (product.addend ? "addend" : "nullptr") << ", "
-     << (product.gain ? "gain" : "nullptr") << ", alpha, n};\n";
+  os << "  " << text << " epilogue{c, " << (product.gain ? "gain" : "nullptr")
+     << ", alpha, n};\n";
 }
 
 /// "bf16 x bf16 -> f32".
@@ -219,7 +216,7 @@ static std::string getTypes(Type a, Type b, Type c) {
 
 static std::string getFormula(const Product &product, StringRef sums) {
   return (Twine("c = alpha ") + sums + (product.gain ? " diag(gain)" : "") +
-          (product.addend ? " + addend" : ""))
+          (product.accumulate ? " + c" : ""))
       .str();
 }
 
@@ -356,11 +353,11 @@ LogicalResult cuda::lowerProductWithLibrary(Operation *op, KernelSet &set,
   library.bf16B = elementOf(product->b).isBF16();
   library.bf16C = elementOf(product->c).isBF16();
   if (!product->gain) {
-    library.beta = product->addend ? 1 : 0;
+    library.beta = product->accumulate;
     steps.push_back(library);
     return success();
   }
-  if (library.bf16C || product->addend) {
+  if (library.bf16C || product->accumulate) {
     uint64_t bytes = product->m * product->n * sizeof(float);
     if (bytes > kMaxLibraryScratch)
       return success();

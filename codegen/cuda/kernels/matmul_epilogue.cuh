@@ -193,32 +193,31 @@ storeCell(T *target, const float (&value)[kCellColumns], int count) {
   }
 }
 
-/// result = alpha * sums * gain + addend, rounded once; the gain has a number
-/// for every column. The addend may be the result itself. Whole: `columns`, the
-/// result's width, is a multiple of eight.
-template <class T, bool HasGain, bool HasAddend, bool Whole>
+/// result = alpha * sums * gain, and + result if Accumulate, rounded once; the
+/// gain has a number for every column. Whole: `columns`, the result's width, is
+/// a multiple of eight.
+template <class T, bool HasGain, bool Accumulate, bool Whole>
 struct ScaleAndAdd {
   T *result;
-  const T *addend;   ///< with HasAddend
   const float *gain; ///< with HasGain
   float alpha;
   long long columns;
 
   template <class Tile>
   __device__ __forceinline__ void operator()(Cell &cell, const Tile &) const {
-    long long offset = cell.row * columns + cell.column;
-    float gains[kCellColumns], addends[kCellColumns];
+    T *place = result + cell.row * columns + cell.column;
+    float gains[kCellColumns], before[kCellColumns];
     if constexpr (HasGain)
       loadCell<Whole>(gains, gain + cell.column, cell.count);
-    if constexpr (HasAddend)
-      loadCell<Whole>(addends, addend + offset, cell.count);
+    if constexpr (Accumulate)
+      loadCell<Whole>(before, place, cell.count);
 #pragma unroll
     for (int i = 0; i < kCellColumns; ++i) {
       float factor = HasGain ? alpha * gains[i] : alpha;
-      cell.value[i] = HasAddend ? fmaf(cell.value[i], factor, addends[i])
-                                : cell.value[i] * factor;
+      cell.value[i] = Accumulate ? fmaf(cell.value[i], factor, before[i])
+                                 : cell.value[i] * factor;
     }
-    storeCell<Whole>(result + offset, cell.value, cell.count);
+    storeCell<Whole>(place, cell.value, cell.count);
   }
 };
 

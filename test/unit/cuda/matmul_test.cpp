@@ -131,7 +131,7 @@ protected:
        << ") product(const " << spell(c.a) << " *a, const " << spell(c.b)
        << " *b, const float *gain, " << spell(c.c)
        << " *c, float alpha, long long m, long long n, long long k) {\n"
-       << "  Epilogue epilogue{c, c, gain, alpha, n};\n"
+       << "  Epilogue epilogue{c, gain, alpha, n};\n"
        << "  lns::matmul<Config>(a, b, m, n, k, k, epilogue);\n}\n"
        << "extern \"C\" __global__ void __launch_bounds__(" << threads
        << ") slices(const " << spell(c.a) << " *a, const " << spell(c.b)
@@ -143,7 +143,7 @@ protected:
           "*s, const float *gain, "
        << spell(c.c)
        << " *c, float alpha, long long m, long long n, long long count) {\n"
-       << "  Epilogue epilogue{c, c, gain, alpha, n};\n"
+       << "  Epilogue epilogue{c, gain, alpha, n};\n"
        << "  lns::sumSlices<16, 128, 128, " << whole
        << ">(s, m, n, count, epilogue);\n}\n";
     return os.str();
