@@ -9,13 +9,12 @@
 // launch arguments, so a model needs a kernel for each order of its operands,
 // type and epilogue, and for one or two sizes of tiles.
 //
-// How a product is cut, into tiles and into slices of k, follows from its shape
-// alone, so that results are the same bits on every device. An addend stands in
-// c when the launches run; the plan writer sees to that.
+// An addend stands in c when the launches run; the plan writer sees to that.
 //
 //===----------------------------------------------------------------------===//
 
 #include "codegen/cuda/KernelSet.h"
+#include "codegen/cuda/ProductSchedule.h"
 
 #include "llvm/Support/MathExtras.h"
 #include <algorithm>
@@ -38,44 +37,12 @@ struct Product {
   bool isBf16() const { return elementOf(a).isBF16() || elementOf(b).isBF16(); }
 };
 
-/// The arguments of MatmulConfig that are numbers.
-struct Tile {
-  int64_t m, n, k;
-  int warpsM, warpsN, stages;
-
-  int threads() const { return warpsM * warpsN * 32; }
-  int64_t count(const Product &product) const {
-    return llvm::divideCeil(product.m, m) * llvm::divideCeil(product.n, n);
-  }
-  /// The larger of all stages and a tile of the result.
-  uint64_t sharedBytes(bool isBf16) const {
-    return std::max<uint64_t>(stages * (m + n) * k * (isBf16 ? 2 : 4),
-                              m * n * 4);
-  }
-};
-
-/// 64 KiB of shared memory and at most 255 registers a thread.
-constexpr Tile kBf16Tile = {128, 128, 32, 2, 2, 4};
-constexpr Tile kSmallBf16Tile = {64, 64, 32, 2, 2, 4};
-constexpr Tile kF32Tile = {128, 128, 8, 2, 4, 4};
-constexpr Tile kSmallF32Tile = {64, 64, 8, 2, 2, 4};
-
 /// The tile of sumSlices.
 constexpr int64_t kSumRows = 16, kSumColumns = 128;
 constexpr int kSumThreads = 128;
 
-/// How many blocks keep the largest devices busy: two for each of the 132
-/// multiprocessors of an H100.
-constexpr int64_t kBusyBlocks = 264;
-/// A slice of k shorter than this costs more in sums than it gains.
-constexpr int64_t kMinSlice = 1024;
 /// A library's product goes through no larger workspace than this.
 constexpr uint64_t kMaxLibraryScratch = uint64_t(64) << 20;
-
-struct Schedule {
-  Tile tile;
-  int64_t slices = 1, slice = 0; ///< slices of k, and how long they are
-};
 
 } // namespace
 
@@ -126,27 +93,6 @@ static FailureOr<Product> getProduct(Operation *op) {
   return product;
 }
 
-/// Large tiles where there are enough of them; else slices of k make more
-/// blocks of them where k is long; else small tiles do.
-static Schedule getSchedule(const Product &product) {
-  bool isBf16 = product.isBf16();
-  Schedule schedule;
-  schedule.tile = isBf16 ? kBf16Tile : kF32Tile;
-  schedule.slice = product.k;
-  int64_t tiles = schedule.tile.count(product);
-  if (tiles * 2 > kBusyBlocks)
-    return schedule;
-  int64_t slices = std::min(kBusyBlocks / tiles, product.k / kMinSlice);
-  if (slices > 1) {
-    schedule.slice =
-        llvm::alignTo(llvm::divideCeil(product.k, slices), schedule.tile.k);
-    schedule.slices = llvm::divideCeil(product.k, schedule.slice);
-    return schedule;
-  }
-  schedule.tile = isBf16 ? kSmallBf16Tile : kSmallF32Tile;
-  return schedule;
-}
-
 static StringRef spell(bool value) { return value ? "true" : "false"; }
 
 /// "nt": how a and b are stored, as BLAS has it.
@@ -162,7 +108,7 @@ static bool isAligned(Value operand, bool isBf16) {
 }
 
 /// The MatmulConfig of a product, as text.
-static std::string getConfig(const Product &product, const Tile &tile) {
+static std::string getConfig(const Product &product, const ProductTile &tile) {
   std::string text;
   llvm::raw_string_ostream os(text);
   bool isBf16 = product.isBf16();
@@ -226,10 +172,11 @@ static std::string getSums(const Product &product) {
          (product.transB ? "b^T" : "b");
 }
 
-static void launchProduct(const Product &product, const Schedule &schedule,
+static void launchProduct(const Product &product,
+                          const ProductSchedule &schedule,
                           const KernelArgument *slices, KernelSet &set,
                           Launches &launches) {
-  const Tile &tile = schedule.tile;
+  const ProductTile &tile = schedule.tile;
   Type f32 = Float32Type::get(product.c.getContext());
   Type result = slices ? f32 : elementOf(product.c);
   std::string config = getConfig(product, tile);
@@ -248,7 +195,7 @@ static void launchProduct(const Product &product, const Schedule &schedule,
   spec.sharedBytes = tile.sharedBytes(product.isBf16());
   spec.noSpills = true;
   launch.value(product.a).value(product.b);
-  launch.grid(tile.count(product), 1, schedule.slices);
+  launch.grid(tile.count(product.m, product.n), 1, schedule.slices);
   if (slices) {
     spec.buffers.push_back({f32, "slices", /*isWritten=*/true});
     spec.ints = {"m", "n", "k", "slice"};
@@ -317,7 +264,8 @@ LogicalResult cuda::lowerProduct(Operation *op, KernelSet &set,
   FailureOr<Product> product = getProduct(op);
   if (failed(product))
     return failure();
-  Schedule schedule = getSchedule(*product);
+  ProductSchedule schedule =
+      getProductSchedule(product->m, product->n, product->k, product->isBf16());
   if (schedule.slices == 1) {
     launchProduct(*product, schedule, nullptr, set, launches);
     return success();

@@ -1,0 +1,401 @@
+//===- products_test.cpp - Lowered products on the emulator ---------------===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+//
+// lns.linear and lns.matmul to launches, generated and with a library's
+// products; the launches run on the emulator. The kernels themselves are the
+// matter of matmul_test.cpp.
+//
+//===----------------------------------------------------------------------===//
+
+#include "codegen/cuda/CudaKernels.h"
+#include "codegen/cuda/ProductSchedule.h"
+#include "dialect/LnsOps.h"
+#include "dialect/Register.h"
+#include "test/emulation/EmulatedLaunch.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/MLIRContext.h"
+#include "mlir/IR/OwningOpRef.h"
+#include "mlir/Parser/Parser.h"
+#include <cmath>
+#include <gtest/gtest.h>
+#include <random>
+
+using namespace mlir;
+using namespace lns;
+using namespace lns::emulation;
+
+namespace {
+
+class CudaProducts : public testing::Test {
+protected:
+  /// The numbers of a value, of f32 or bf16.
+  struct Buffer {
+    bool isBf16 = false;
+    std::vector<float> f32;
+    std::vector<Bf16> bf16;
+
+    double at(size_t i) const { return isBf16 ? float(bf16[i]) : f32[i]; }
+  };
+
+  CudaProducts()
+      : handler(&context, [this](Diagnostic &diagnostic) {
+          errors += diagnostic.str() + "\n";
+          return success();
+        }) {
+    DialectRegistry registry;
+    registerDialects(registry);
+    context.appendDialectRegistry(registry);
+  }
+
+  /// Parses a function of one op and lowers it in both ways.
+  void lower(const std::string &arguments, const std::string &body) {
+    modules.push_back(parseSourceString<ModuleOp>(
+        "func.func @f(" + arguments + ") {\n%r = " + body + "\nreturn\n}\n",
+        ParserConfig(&context)));
+    ASSERT_TRUE(modules.back()) << errors;
+    function = *modules.back()->getOps<func::FuncOp>().begin();
+    op = &function.getBody().front().front();
+    launches.clear();
+    steps.clear();
+    ASSERT_TRUE(succeeded(lowering.lower(op, launches))) << errors;
+    ASSERT_TRUE(succeeded(lowering.lowerWithLibrary(op, steps))) << errors;
+  }
+
+  std::string getError(const std::string &arguments, const std::string &body) {
+    errors.clear();
+    auto module = parseSourceString<ModuleOp>(
+        "func.func @f(" + arguments + ") {\n%r = " + body + "\nreturn\n}\n",
+        ParserConfig(&context));
+    if (!module)
+      return errors;
+    auto parsed = *module->getOps<func::FuncOp>().begin();
+    SmallVector<KernelLaunch> none;
+    bool ok =
+        succeeded(lowering.lower(&parsed.getBody().front().front(), none));
+    return ok ? "no error" : errors;
+  }
+
+  void makeBuffers() {
+    buffers.clear();
+    std::mt19937 random(11);
+    std::normal_distribution<float> normal;
+    auto make = [&](Value value, bool isInput) {
+      auto type = cast<RankedTensorType>(value.getType());
+      Buffer &buffer = buffers[value];
+      buffer.isBf16 = type.getElementType().isBF16();
+      buffer.f32.assign(type.getNumElements(), NAN);
+      if (isInput)
+        for (float &x : buffer.f32)
+          x = normal(random);
+      buffer.bf16 = toBf16(buffer.f32);
+    };
+    for (BlockArgument argument : function.getArguments())
+      make(argument, true);
+    make(op->getResult(0), false);
+    scratch.assign(lowering.getScratchBytes() / sizeof(float), NAN);
+    // The plan writer puts an addend where its product is computed.
+    if (auto matmul = dyn_cast<MatmulOp>(op))
+      if (Value addend = matmul.getAddend())
+        buffers[op->getResult(0)] = buffers[addend];
+  }
+
+  void run(const KernelLaunch &launch, uint64_t seed) {
+    const cuda::KernelInfo &kernel = lowering.getKernels()[launch.kernel];
+    SCOPED_TRACE(kernel.text);
+    ASSERT_EQ(kernel.buffers, launch.buffers.size());
+    ASSERT_EQ(kernel.floats, launch.floats.size());
+    ASSERT_EQ(kernel.ints, launch.ints.size());
+    EXPECT_TRUE(kernel.noSpills);
+    EmulatedProgram program(
+        kernel.text, readHeaders(LNS_TEST_DIR "/../codegen/cuda/kernels"));
+    ASSERT_TRUE(program) << program.log();
+    EmulatedLaunch emulated;
+    emulated.threads(kernel.threads).shared(kernel.sharedBytes).seed(seed);
+    emulated.grid(launch.grid[0], launch.grid[1], launch.grid[2]);
+    for (const auto &argument : launch.buffers) {
+      if (argument.kind == KernelArgument::Kind::Scratch) {
+        ASSERT_EQ(argument.offset, 0u);
+        ASSERT_LE(argument.size, scratch.size() * sizeof(float));
+        emulated.inOut(scratch);
+        continue;
+      }
+      Buffer &buffer = buffers.at(argument.value);
+      bool isInput = isa<BlockArgument>(argument.value);
+      // Both the source of a sum and where it goes.
+      auto first = llvm::find_if(launch.buffers, [&](const auto &other) {
+        return other.value == argument.value;
+      });
+      if (first != &argument)
+        emulated.alias(first - launch.buffers.begin());
+      else if (buffer.isBf16)
+        isInput ? emulated.input(buffer.bf16) : emulated.inOut(buffer.bf16);
+      else
+        isInput ? emulated.input(buffer.f32) : emulated.inOut(buffer.f32);
+    }
+    for (float number : launch.floats)
+      emulated.number(number);
+    for (int64_t number : launch.ints)
+      emulated.integer(number);
+    ASSERT_EQ(emulated.run(program, kernel.symbol), "");
+  }
+
+  /// c = alpha op(a) op(b) + beta c, what the runtime has a library do.
+  void run(const KernelProduct &product) {
+    const Buffer &a = buffers.at(product.a.value);
+    const Buffer &b = buffers.at(product.b.value);
+    ASSERT_EQ(a.isBf16, product.bf16A);
+    ASSERT_EQ(b.isBf16, product.bf16B);
+    bool inScratch = product.c.kind == KernelArgument::Kind::Scratch;
+    if (!inScratch)
+      ASSERT_EQ(buffers.at(product.c.value).isBf16, product.bf16C);
+    for (size_t i = 0; i < product.m; ++i) {
+      for (size_t j = 0; j < product.n; ++j) {
+        double sum = 0;
+        for (size_t k = 0; k < product.k; ++k)
+          sum += a.at(product.transA ? k * product.m + i : i * product.k + k) *
+                 b.at(product.transB ? j * product.k + k : k * product.n + j);
+        size_t place = i * product.n + j;
+        sum *= product.alpha;
+        if (product.beta != 0)
+          sum += product.beta * buffers.at(product.c.value).at(place);
+        if (inScratch) {
+          scratch[place] = sum;
+        } else {
+          buffers.at(product.c.value).f32[place] = sum;
+          buffers.at(product.c.value).bf16[place] = Bf16(float(sum));
+        }
+      }
+    }
+  }
+
+  /// The result against the op's definition.
+  void compare() {
+    bool transA = false, transB = true;
+    double alpha;
+    Value a, b, gain, addend;
+    if (auto linear = dyn_cast<LinearOp>(op)) {
+      a = linear.getInput(), b = linear.getWeight();
+      alpha = linear.getAlpha().convertToDouble();
+    } else {
+      auto matmul = cast<MatmulOp>(op);
+      a = matmul.getA(), b = matmul.getB();
+      gain = matmul.getGain(), addend = matmul.getAddend();
+      transA = matmul.getTransposeA(), transB = matmul.getTransposeB();
+      alpha = matmul.getAlpha().convertToDouble();
+    }
+    auto aType = cast<RankedTensorType>(a.getType());
+    auto cType = cast<RankedTensorType>(op->getResult(0).getType());
+    size_t n = cType.getShape().back(), m = cType.getNumElements() / n;
+    size_t k = aType.getNumElements() / m;
+    const Buffer &c = buffers.at(op->getResult(0));
+    bool rounds = buffers.at(a).isBf16 || buffers.at(b).isBf16;
+    auto read = [&](Value value, size_t i) {
+      double x = buffers.at(value).at(i);
+      return rounds ? double(float(Bf16(float(x)))) : x;
+    };
+    for (size_t i = 0; i < m; ++i) {
+      for (size_t j = 0; j < n; ++j) {
+        double sum = 0, magnitude = 0;
+        for (size_t l = 0; l < k; ++l) {
+          double term = read(a, transA ? l * m + i : i * k + l) *
+                        read(b, transB ? j * k + l : l * n + j);
+          sum += term;
+          magnitude += std::fabs(term);
+        }
+        double factor = alpha * (gain ? buffers.at(gain).at(j) : 1);
+        double added = addend ? buffers.at(addend).at(i * n + j) : 0;
+        double expected = sum * factor + added;
+        double bound = (magnitude * std::fabs(factor) + std::fabs(added)) *
+                           (4 + std::sqrt(double(k))) * 0x1p-24 +
+                       (c.isBf16 ? std::fabs(expected) * 0x1p-8 : 0);
+        ASSERT_NEAR(c.at(i * n + j), expected, bound) << i << ", " << j;
+      }
+    }
+  }
+
+  /// Runs both ways; they agree with the op's definition.
+  void check(const std::string &arguments, const std::string &body) {
+    ASSERT_NO_FATAL_FAILURE(lower(arguments, body));
+    for (uint64_t seed : {0, 5}) {
+      makeBuffers();
+      for (const KernelLaunch &launch : launches)
+        ASSERT_NO_FATAL_FAILURE(run(launch, seed));
+      ASSERT_NO_FATAL_FAILURE(compare());
+    }
+    if (steps.empty())
+      return;
+    makeBuffers();
+    for (const KernelStep &step : steps) {
+      if (const auto *launch = std::get_if<KernelLaunch>(&step))
+        ASSERT_NO_FATAL_FAILURE(run(*launch, 0));
+      else
+        ASSERT_NO_FATAL_FAILURE(run(std::get<KernelProduct>(step)));
+    }
+    ASSERT_NO_FATAL_FAILURE(compare());
+  }
+
+  MLIRContext context;
+  std::string errors;
+  ScopedDiagnosticHandler handler;
+  std::vector<OwningOpRef<ModuleOp>> modules;
+  cuda::KernelLowering lowering{&context};
+  func::FuncOp function;
+  Operation *op = nullptr;
+  SmallVector<KernelLaunch> launches;
+  SmallVector<KernelStep, 2> steps;
+  llvm::DenseMap<Value, Buffer> buffers;
+  std::vector<float> scratch;
+};
+
+TEST_F(CudaProducts, Forward) {
+  check("%x: tensor<2x9x40xbf16>, %w: tensor<24x40xbf16>",
+        "lns.linear %x, %w {alpha = 0.7071 : f64} : (tensor<2x9x40xbf16>, "
+        "tensor<24x40xbf16>) -> tensor<2x9x24xbf16>");
+  EXPECT_EQ(launches.size(), 1u);
+  EXPECT_EQ(steps.size(), 1u);
+  check("%x: tensor<2x9x13xf32>, %w: tensor<11x13xf32>",
+        "lns.linear %x, %w {alpha = -3.0 : f64} : (tensor<2x9x13xf32>, "
+        "tensor<11x13xf32>) -> tensor<2x9x11xf32>");
+  // Of a vector.
+  check("%x: tensor<40xf32>, %w: tensor<12x40xf32>",
+        "lns.linear %x, %w : (tensor<40xf32>, tensor<12x40xf32>) -> "
+        "tensor<12xf32>");
+}
+
+TEST_F(CudaProducts, OfInputs) {
+  check("%g: tensor<2x9x24xbf16>, %w: tensor<24x40xbf16>",
+        "lns.matmul %g, %w : (tensor<2x9x24xbf16>, tensor<24x40xbf16>) -> "
+        "tensor<2x9x40xbf16>");
+  check("%g: tensor<2x9x24xbf16>, %w: tensor<24x40xbf16>, "
+        "%c: tensor<2x9x40xbf16>",
+        "lns.matmul %g, %w addend(%c) : (tensor<2x9x24xbf16>, "
+        "tensor<24x40xbf16>, tensor<2x9x40xbf16>) -> tensor<2x9x40xbf16>");
+  EXPECT_EQ(std::get<KernelProduct>(steps[0]).beta, 1);
+  check("%g: tensor<18x24xf32>, %w: tensor<40x24xf32>, %c: tensor<18x40xf32>",
+        "lns.matmul %g, %w transpose_b addend(%c) {alpha = 0.5 : f64} : "
+        "(tensor<18x24xf32>, tensor<40x24xf32>, tensor<18x40xf32>) -> "
+        "tensor<18x40xf32>");
+}
+
+TEST_F(CudaProducts, OfWeights) {
+  std::string arguments = "%d: tensor<2x9x24xbf16>, %x: tensor<2x9x40xbf16>, "
+                          "%g: tensor<40xf32>, %c: tensor<24x40xf32>";
+  check(arguments, "lns.matmul %d, %x transpose_a : (tensor<2x9x24xbf16>, "
+                   "tensor<2x9x40xbf16>) -> tensor<24x40xf32>");
+  check(arguments,
+        "lns.matmul %d, %x transpose_a gain(%g) {alpha = 0.5 : f64} : "
+        "(tensor<2x9x24xbf16>, tensor<2x9x40xbf16>, tensor<40xf32>) -> "
+        "tensor<24x40xf32>");
+  // The library's sums are scaled where they are.
+  EXPECT_EQ(steps.size(), 2u);
+  check(arguments,
+        "lns.matmul %d, %x transpose_a gain(%g) addend(%c) {alpha = 0.5 : f64}"
+        " : (tensor<2x9x24xbf16>, tensor<2x9x40xbf16>, tensor<40xf32>, "
+        "tensor<24x40xf32>) -> tensor<24x40xf32>");
+  EXPECT_EQ(std::get<KernelProduct>(steps[0]).c.kind,
+            KernelArgument::Kind::Scratch);
+  // A gain of the sums' terms is a gain of the result's columns in disguise
+  // only where b is not transposed.
+  EXPECT_NE(getError("%d: tensor<9x40xbf16>, %x: tensor<24x40xbf16>, "
+                     "%g: tensor<40xf32>",
+                     "lns.matmul %d, %x transpose_b gain(%g) : "
+                     "(tensor<9x40xbf16>, tensor<24x40xbf16>, tensor<40xf32>)"
+                     " -> tensor<9x24xf32>")
+                .find("run 'lns-materialize-weights'"),
+            std::string::npos);
+}
+
+TEST_F(CudaProducts, OfTwoTypes) {
+  check("%x: tensor<9x40xbf16>, %w: tensor<24x40xf32>",
+        "lns.linear %x, %w : (tensor<9x40xbf16>, tensor<24x40xf32>) -> "
+        "tensor<9x24xbf16>");
+  EXPECT_TRUE(steps.empty());
+}
+
+TEST_F(CudaProducts, OfLongSums) {
+  check(
+      "%d: tensor<3000x40xbf16>, %x: tensor<3000x72xbf16>, %g: tensor<72xf32>",
+      "lns.matmul %d, %x transpose_a gain(%g) {alpha = 0.5 : f64} : "
+      "(tensor<3000x40xbf16>, tensor<3000x72xbf16>, tensor<72xf32>) -> "
+      "tensor<40x72xf32>");
+  EXPECT_EQ(launches.size(), 2u);
+  EXPECT_GT(launches[0].grid[2], 1u);
+  check("%d: tensor<9x2001xf32>, %w: tensor<2001x33xf32>, %c: tensor<9x33xf32>",
+        "lns.matmul %d, %w addend(%c) : (tensor<9x2001xf32>, "
+        "tensor<2001x33xf32>, tensor<9x33xf32>) -> tensor<9x33xf32>");
+  EXPECT_EQ(launches.size(), 2u);
+}
+
+TEST_F(CudaProducts, ShareKernels) {
+  auto linear = [&](int rows, int in, int out, double alpha) {
+    std::string x = "tensor<" + std::to_string(rows) + "x" +
+                    std::to_string(in) + "xbf16>",
+                w = "tensor<" + std::to_string(out) + "x" + std::to_string(in) +
+                    "xbf16>",
+                y = "tensor<" + std::to_string(rows) + "x" +
+                    std::to_string(out) + "xbf16>";
+    lower("%x: " + x + ", %w: " + w,
+          "lns.linear %x, %w {alpha = " + std::to_string(alpha) +
+              " : f64} : (" + x + ", " + w + ") -> " + y);
+  };
+  linear(16384, 768, 768, 1);
+  linear(16384, 768, 2048, 0.5);
+  linear(8192, 2048, 768, 0.25);
+  EXPECT_EQ(lowering.getKernels().size(), 1u);
+  EXPECT_EQ(lowering.getKernels()[0].symbol, "matmul_0_nt_128x128");
+  EXPECT_EQ(lowering.getKernels()[0].text.find("0.25"), std::string::npos);
+  // Rows that begin anywhere need other moves.
+  linear(16384, 765, 768, 1);
+  EXPECT_EQ(lowering.getKernels().size(), 2u);
+}
+
+TEST_F(CudaProducts, Errors) {
+  EXPECT_NE(getError("%x: tensor<9x40xf32>, %w: tensor<24x40xf32>, "
+                     "%b: tensor<24xf32>",
+                     "lns.linear %x, %w bias(%b) : (tensor<9x40xf32>, "
+                     "tensor<24x40xf32>, tensor<24xf32>) -> tensor<9x24xf32>")
+                .find("run 'lns-split-bias'"),
+            std::string::npos);
+  EXPECT_NE(getError("%x: tensor<9x40xf32>, %w: tensor<24x40xf32>, "
+                     "%g: tensor<40xf32>",
+                     "lns.linear %x, %w gain(%g) : (tensor<9x40xf32>, "
+                     "tensor<24x40xf32>, tensor<40xf32>) -> tensor<9x24xf32>")
+                .find("run 'lns-materialize-weights'"),
+            std::string::npos);
+}
+
+TEST(CudaProductSchedule, CutsFewTilesOfLongSums) {
+  auto schedule = [](int64_t m, int64_t n, int64_t k, bool mayCut = true) {
+    return cuda::getProductSchedule(m, n, k, /*isBf16=*/true, mayCut);
+  };
+  // Weight gradients of 16384 tokens.
+  cuda::ProductSchedule weights = schedule(768, 768, 16384);
+  EXPECT_EQ(weights.tile.m, 128);
+  EXPECT_GE(weights.slices, 4);
+  EXPECT_EQ(schedule(768, 768, 16384, false).slices, 1);
+  // A forward product has enough tiles.
+  EXPECT_EQ(schedule(16384, 768, 768).slices, 1);
+  EXPECT_EQ(schedule(16384, 768, 768).tile.m, 128);
+  // Few large tiles, and sums that are too short to cut.
+  EXPECT_EQ(schedule(1024, 768, 768).tile.m, 64);
+  EXPECT_EQ(schedule(1024, 768, 768).slices, 1);
+  // Slices cover k once, and fit into the workspace.
+  for (int64_t m : {1, 100, 768, 4096, 32000})
+    for (int64_t k : {1, 31, 255, 2049, 65536})
+      for (bool isBf16 : {false, true}) {
+        cuda::ProductSchedule s =
+            cuda::getProductSchedule(m, 768, k, isBf16, true);
+        EXPECT_GE(s.slice * s.slices, k);
+        EXPECT_LT(s.slice * (s.slices - 1), k);
+        EXPECT_EQ(s.slice % s.tile.k, 0);
+        if (s.slices > 1)
+          EXPECT_LE(m * 768 * s.slices, int64_t(16) << 20);
+      }
+}
+
+} // namespace
