@@ -54,6 +54,13 @@ __device__ __forceinline__ unsigned packBf16(float low, float high) {
   return packed;
 }
 
+/// 2^x to 2 ulp by one instruction; results below 2^-126 are 0.
+__device__ __forceinline__ float exp2Fast(float x) {
+  float power;
+  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(power) : "f"(x));
+  return power;
+}
+
 __device__ __forceinline__ int popcount(unsigned bits) { return __popc(bits); }
 
 /// The index of the lowest set bit, -1 where there is none.

@@ -1,0 +1,183 @@
+//===- attention_grad_kv.cuh - The gradients of keys and values -*- CUDA -*-===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+//
+// One block is one tile of keys and values of one key/value head. It walks over
+// the query heads that read this head, in order, and over each one's query
+// tiles, in order, so that sums need no atomics. Scores are transposed here,
+// keys being rows:
+//
+//   P^T = exp(scale k q^T - lse),     dv = P^T dout,
+//   dS^T = P^T * (v dout^T - D),      dk = scale * dS^T q.
+//
+// Grid: key/value heads, key tiles, batch. Causal tiles start with the first,
+// which most queries see. Shared memory: the tiles of keys and of values, for
+// every stage a query tile and a gradient tile, then for every stage the
+// queries' log-sum-exp (as an exponent of 2, negated) and D.
+//
+//===----------------------------------------------------------------------===//
+
+#pragma once
+#include "attention_product.cuh"
+
+namespace lns {
+
+template <class Shape, class Tiles>
+__device__ __forceinline__ void
+attentionGradKv(const typename Shape::Element *query,
+                const typename Shape::Element *key,
+                const typename Shape::Element *value, const float *lse,
+                const typename Shape::Element *grad, const float *delta,
+                typename Shape::Element *keyGrad,
+                typename Shape::Element *valueGrad, float scale, int time) {
+  using T = typename Shape::Element;
+  constexpr int kRows = Tiles::kRows, kQueries = Tiles::kColumns;
+  constexpr int kThreads = Tiles::kThreads, M = Tiles::kRowTiles;
+  constexpr int kStages = Tiles::kStages;
+  constexpr int kQueryTile = kQueries * Shape::kStride;
+  constexpr int kColumns = Shape::kDepth / Tiles::kGroups;
+  static_assert(2 * kQueries <= kThreads, "a thread has one statistic a tile");
+
+  const int kvHead = int(blockIdx.x);
+  const int firstRow = int(blockIdx.y) * kRows;
+  const long long sequence = (long long)blockIdx.z * time;
+  const long long queryStart =
+      sequence * Shape::kQueryRow +
+      kvHead * Shape::kGroup * Shape::kHeadDim;
+  const long long keyStart =
+      sequence * Shape::kKeyRow + kvHead * Shape::kHeadDim;
+  const long long rowStart =
+      ((long long)blockIdx.z * Shape::kHeads + kvHead * Shape::kGroup) * time;
+
+  T *keys = reinterpret_cast<T *>(dynamicShared());
+  T *values = keys + kRows * Shape::kStride;
+  T *stages = values + kRows * Shape::kStride;
+  float *statistics =
+      reinterpret_cast<float *>(stages + kStages * 2 * kQueryTile);
+  const int warp = int(threadIdx.x) / 32;
+  const int warpRow = warp / Tiles::kGroups * Tiles::kWarpRows;
+  const int warpColumn = warp % Tiles::kGroups * kColumns;
+  T *warpKeys = keys + warpRow * Shape::kStride;
+  T *warpValues = values + warpRow * Shape::kStride;
+  const int warpFirst = firstRow + warpRow;
+  const int warpLast = warpFirst + Tiles::kWarpRows - 1;
+
+  // Tile number i over all the heads of the group.
+  const int firstTile = Shape::kCausal ? firstRow / kQueries : 0;
+  const int headTiles = (time + kQueries - 1) / kQueries - firstTile;
+  const int tiles = headTiles * Shape::kGroup;
+  auto load = [&](int i) {
+    const int first = (firstTile + i % headTiles) * kQueries;
+    const long long at = queryStart + i / headTiles * Shape::kHeadDim;
+    T *queries = stages + i % kStages * 2 * kQueryTile;
+    loadTile<Shape, kQueries, kThreads, Shape::kQueryRow>(queries, query + at,
+                                                          first, time);
+    loadTile<Shape, kQueries, kThreads, Shape::kQueryRow>(
+        queries + kQueryTile, grad + at, first, time);
+    copyAsyncCommit();
+  };
+  // The first threads have one number of the tile each: first those of lse, then
+  // those of D. Queries past the end have P = 0, and with it dS = 0.
+  auto loadStatistic = [&](int i) {
+    const int thread = int(threadIdx.x);
+    const int row =
+        (firstTile + i % headTiles) * kQueries + thread % kQueries;
+    const long long at =
+        rowStart + (long long)(i / headTiles) * time + row;
+    if (thread < kQueries)
+      return row < time ? lse[at] * -kLog2E : kMaskedScore;
+    return thread < 2 * kQueries && row < time ? delta[at] : 0.0f;
+  };
+  auto storeStatistic = [&](int i, float statistic) {
+    if (int(threadIdx.x) < 2 * kQueries)
+      statistics[i % kStages * 2 * kQueries + int(threadIdx.x)] = statistic;
+  };
+
+  loadTile<Shape, kRows, kThreads, Shape::kKeyRow>(keys, key + keyStart,
+                                                   firstRow, time);
+  loadTile<Shape, kRows, kThreads, Shape::kKeyRow>(values, value + keyStart,
+                                                   firstRow, time);
+  load(0);
+  storeStatistic(0, loadStatistic(0));
+
+  const float factor = exponentFactor(scale);
+  Fragment<M, kColumns / 8> keySums, valueSums;
+  keySums.clear();
+  valueSums.clear();
+  for (int i = 0; i < tiles; ++i) {
+    const bool hasNext = i + 1 < tiles;
+    float statistic = 0.0f;
+    copyAsyncWait<0>();
+    __syncthreads(); // this stage is there, the one before is done with
+    if (kStages == 2 && hasNext) {
+      load(i + 1);
+      statistic = loadStatistic(i + 1);
+    }
+    const int firstQuery = (firstTile + i % headTiles) * kQueries;
+    const T *queries = stages + i % kStages * 2 * kQueryTile;
+    const T *grads = queries + kQueryTile;
+    const float *bases = statistics + i % kStages * 2 * kQueries;
+    const float *means = bases + kQueries;
+    if (warpFirst < time &&
+        (!Shape::kCausal || firstQuery + kQueries > warpFirst)) {
+      Fragment<M, kQueries / 8> scores, scoreGrads;
+      scores.clear();
+      addRowsByRows<Shape>(scores, warpKeys, queries);
+      flipScores(scores, scale);
+      if (Shape::kCausal && firstQuery < warpLast)
+        scores.forEach([&](float &s, int row, int column) {
+          if (firstQuery + column < warpFirst + row)
+            s = kMaskedScore;
+        });
+#pragma unroll
+      for (int n = 0; n < kQueries / 8; ++n) {
+        const auto base =
+            loadVec<Vec<float, 2>>(bases + 8 * n + laneId() % 4 * 2);
+#pragma unroll
+        for (int m = 0; m < M; ++m)
+#pragma unroll
+          for (int j = 0; j < 4; ++j)
+            scores.at[m][n][j] =
+                exp2Fast(fmaf(scores.at[m][n][j], factor, base.at[j % 2]));
+      }
+      addTimesRows<Shape>(valueSums, scores, grads + warpColumn);
+      scoreGrads.clear();
+      addRowsByRows<Shape>(scoreGrads, warpValues, grads);
+#pragma unroll
+      for (int n = 0; n < kQueries / 8; ++n) {
+        const auto mean =
+            loadVec<Vec<float, 2>>(means + 8 * n + laneId() % 4 * 2);
+#pragma unroll
+        for (int m = 0; m < M; ++m)
+#pragma unroll
+          for (int j = 0; j < 4; ++j)
+            scoreGrads.at[m][n][j] =
+                scores.at[m][n][j] * (scoreGrads.at[m][n][j] - mean.at[j % 2]);
+      }
+      addTimesRows<Shape>(keySums, scoreGrads, queries + warpColumn);
+    }
+    if (hasNext) {
+      if (kStages == 1) {
+        __syncthreads();
+        load(i + 1);
+        statistic = loadStatistic(i + 1);
+      }
+      storeStatistic(i + 1, statistic);
+    }
+  }
+
+  // The tiles of keys and values have done their work: they take the results.
+  __syncthreads();
+  storeFragment<Shape>(warpKeys + warpColumn, keySums, scale);
+  storeFragment<Shape>(warpValues + warpColumn, valueSums, 1.0f);
+  __syncthreads();
+  storeTile<Shape, kRows, kThreads, Shape::kKeyRow>(keyGrad + keyStart, keys,
+                                                    firstRow, time);
+  storeTile<Shape, kRows, kThreads, Shape::kKeyRow>(valueGrad + keyStart,
+                                                    values, firstRow, time);
+}
+
+} // namespace lns
