@@ -1,4 +1,5 @@
-//===- attention_forward.cuh - softmax(scale q k^T) v -----------*- CUDA -*-===//
+//===- attention_forward.cuh - softmax(scale q k^T) v -----------*- CUDA
+//-*-===//
 //
 // Part of lnsc, under the Apache License v2.0.
 // SPDX-License-Identifier: Apache-2.0
@@ -75,19 +76,18 @@ template <int M> struct OnlineSoftmax {
 
 /// `lse` may be null when `HasLse` is false.
 template <class Shape, class Tiles, bool HasLse>
-__device__ __forceinline__ void
-attentionForward(const typename Shape::Element *query,
-                 const typename Shape::Element *key,
-                 const typename Shape::Element *value,
-                 typename Shape::Element *result, float *lse, float scale,
-                 int time) {
+__device__ __forceinline__ void attentionForward(
+    const typename Shape::Element *query, const typename Shape::Element *key,
+    const typename Shape::Element *value, typename Shape::Element *result,
+    float *lse, float scale, int time) {
   using T = typename Shape::Element;
   constexpr int kRows = Tiles::kRows, kKeys = Tiles::kColumns;
   constexpr int kThreads = Tiles::kThreads, M = Tiles::kRowTiles;
   constexpr int kColumns = Shape::kDepth / Tiles::kGroups;
 
   const int head = int(blockIdx.x);
-  const int tile = int(Shape::kCausal ? gridDim.y - 1 - blockIdx.y : blockIdx.y);
+  const int tile =
+      int(Shape::kCausal ? gridDim.y - 1 - blockIdx.y : blockIdx.y);
   const int firstRow = tile * kRows;
   const long long sequence = (long long)blockIdx.z * time;
   const long long queryStart =

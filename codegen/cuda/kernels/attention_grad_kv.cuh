@@ -1,4 +1,5 @@
-//===- attention_grad_kv.cuh - The gradients of keys and values -*- CUDA -*-===//
+//===- attention_grad_kv.cuh - The gradients of keys and values -*- CUDA
+//-*-===//
 //
 // Part of lnsc, under the Apache License v2.0.
 // SPDX-License-Identifier: Apache-2.0
@@ -45,8 +46,7 @@ attentionGradKv(const typename Shape::Element *query,
   const int firstRow = int(blockIdx.y) * kRows;
   const long long sequence = (long long)blockIdx.z * time;
   const long long queryStart =
-      sequence * Shape::kQueryRow +
-      kvHead * Shape::kGroup * Shape::kHeadDim;
+      sequence * Shape::kQueryRow + kvHead * Shape::kGroup * Shape::kHeadDim;
   const long long keyStart =
       sequence * Shape::kKeyRow + kvHead * Shape::kHeadDim;
   const long long rowStart =
@@ -79,14 +79,12 @@ attentionGradKv(const typename Shape::Element *query,
         queries + kQueryTile, grad + at, first, time);
     copyAsyncCommit();
   };
-  // The first threads have one number of the tile each: first those of lse, then
-  // those of D. Queries past the end have P = 0, and with it dS = 0.
+  // The first threads have one number of the tile each: first those of lse,
+  // then those of D. Queries past the end have P = 0, and with it dS = 0.
   auto loadStatistic = [&](int i) {
     const int thread = int(threadIdx.x);
-    const int row =
-        (firstTile + i % headTiles) * kQueries + thread % kQueries;
-    const long long at =
-        rowStart + (long long)(i / headTiles) * time + row;
+    const int row = (firstTile + i % headTiles) * kQueries + thread % kQueries;
+    const long long at = rowStart + (long long)(i / headTiles) * time + row;
     if (thread < kQueries)
       return row < time ? lse[at] * -kLog2E : kMaskedScore;
     return thread < 2 * kQueries && row < time ? delta[at] : 0.0f;

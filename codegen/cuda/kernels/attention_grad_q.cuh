@@ -1,4 +1,5 @@
-//===- attention_grad_q.cuh - The gradient of queries -----------*- CUDA -*-===//
+//===- attention_grad_q.cuh - The gradient of queries -----------*- CUDA
+//-*-===//
 //
 // Part of lnsc, under the Apache License v2.0.
 // SPDX-License-Identifier: Apache-2.0
@@ -6,8 +7,8 @@
 //===----------------------------------------------------------------------===//
 //
 // One block is one tile of queries of one head. For its rows it takes
-// D = rowsum(dout * out), which it also leaves behind for attention_grad_kv, and
-// then walks over the keys, with P from the log-sum-exp:
+// D = rowsum(dout * out), which it also leaves behind for attention_grad_kv,
+// and then walks over the keys, with P from the log-sum-exp:
 //
 //   dS = P * (dout v^T - D),   dq = scale * dS k.
 //
@@ -40,14 +41,11 @@ dotQuarterOfRow(const typename Shape::Element *x,
 }
 
 template <class Shape, class Tiles>
-__device__ __forceinline__ void
-attentionGradQ(const typename Shape::Element *query,
-               const typename Shape::Element *key,
-               const typename Shape::Element *value,
-               const typename Shape::Element *result, const float *lse,
-               const typename Shape::Element *grad,
-               typename Shape::Element *queryGrad, float *delta, float scale,
-               int time) {
+__device__ __forceinline__ void attentionGradQ(
+    const typename Shape::Element *query, const typename Shape::Element *key,
+    const typename Shape::Element *value, const typename Shape::Element *result,
+    const float *lse, const typename Shape::Element *grad,
+    typename Shape::Element *queryGrad, float *delta, float scale, int time) {
   using T = typename Shape::Element;
   constexpr int kRows = Tiles::kRows, kKeys = Tiles::kColumns;
   constexpr int kThreads = Tiles::kThreads, M = Tiles::kRowTiles;
@@ -157,8 +155,8 @@ attentionGradQ(const typename Shape::Element *query,
   __syncthreads();
   storeFragment<Shape>(warpQueries + warpColumn, sums, scale);
   __syncthreads();
-  storeTile<Shape, kRows, kThreads, Shape::kQueryRow>(
-      queryGrad + queryStart, queries, firstRow, time);
+  storeTile<Shape, kRows, kThreads, Shape::kQueryRow>(queryGrad + queryStart,
+                                                      queries, firstRow, time);
 }
 
 } // namespace lns

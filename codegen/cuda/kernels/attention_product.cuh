@@ -1,4 +1,5 @@
-//===- attention_product.cuh - Products of attention tiles ------*- CUDA -*-===//
+//===- attention_product.cuh - Products of attention tiles ------*- CUDA
+//-*-===//
 //
 // Part of lnsc, under the Apache License v2.0.
 // SPDX-License-Identifier: Apache-2.0
@@ -24,8 +25,8 @@
 namespace lns {
 
 template <class Shape, int M, int N>
-__device__ __forceinline__ void
-addRowsByRows(Fragment<M, N> &c, const bf16 *a, const bf16 *b) {
+__device__ __forceinline__ void addRowsByRows(Fragment<M, N> &c, const bf16 *a,
+                                              const bf16 *b) {
   const int lane = laneId();
   a += lane % 16 * Shape::kStride + lane / 16 * 8;
   b += (lane % 8 + lane / 16 * 8) * Shape::kStride + lane / 8 % 2 * 8;
@@ -51,9 +52,8 @@ addRowsByRows(Fragment<M, N> &c, const bf16 *a, const bf16 *b) {
 }
 
 template <class Shape, int M, int N, int K>
-__device__ __forceinline__ void addTimesRows(Fragment<M, N> &c,
-                                             const Fragment<M, K> &a,
-                                             const bf16 *b) {
+__device__ __forceinline__ void
+addTimesRows(Fragment<M, N> &c, const Fragment<M, K> &a, const bf16 *b) {
   const int lane = laneId();
   b += lane % 16 * Shape::kStride + lane / 16 * 8;
 #pragma unroll
@@ -82,8 +82,8 @@ __device__ __forceinline__ void addTimesRows(Fragment<M, N> &c,
 }
 
 template <class Shape, int M, int N>
-__device__ __forceinline__ void
-addRowsByRows(Fragment<M, N> &c, const float *a, const float *b) {
+__device__ __forceinline__ void addRowsByRows(Fragment<M, N> &c, const float *a,
+                                              const float *b) {
   const int lane = laneId();
   a += lane / 4 * Shape::kStride;
   b += lane % 4 * 2 * Shape::kStride;
@@ -116,9 +116,8 @@ addRowsByRows(Fragment<M, N> &c, const float *a, const float *b) {
 }
 
 template <class Shape, int M, int N, int K>
-__device__ __forceinline__ void addTimesRows(Fragment<M, N> &c,
-                                             const Fragment<M, K> &a,
-                                             const float *b) {
+__device__ __forceinline__ void
+addTimesRows(Fragment<M, N> &c, const Fragment<M, K> &a, const float *b) {
   const int lane = laneId();
   b += lane % 4 * 2;
 #pragma unroll

@@ -1,4 +1,5 @@
-//===- attention_tile.cuh - Tiles of rows for attention ---------*- CUDA -*-===//
+//===- attention_tile.cuh - Tiles of rows for attention ---------*- CUDA
+//-*-===//
 //
 // Part of lnsc, under the Apache License v2.0.
 // SPDX-License-Identifier: Apache-2.0
@@ -10,9 +11,10 @@
 // registers.
 //
 // A tile in shared memory has rows of kDepth elements, the head size rounded up
-// to 16 with zeros (to 32 above 128, where two warps may share a row's columns),
-// at a distance of kStride: 16 bytes more than kDepth, an odd multiple of 16
-// bytes, so that eight rows at one column lie in different banks.
+// to 16 with zeros (to 32 above 128, where two warps may share a row's
+// columns), at a distance of kStride: 16 bytes more than kDepth, an odd
+// multiple of 16 bytes, so that eight rows at one column lie in different
+// banks.
 //
 //===----------------------------------------------------------------------===//
 
@@ -44,8 +46,8 @@ struct AttentionShape {
                                                              : 2;
 };
 
-/// How a block works: `Warps` warps in `Warps / Groups` rows of warps, each with
-/// 16 * RowTiles rows of the block's tile; the warps of one row share its
+/// How a block works: `Warps` warps in `Warps / Groups` rows of warps, each
+/// with 16 * RowTiles rows of the block's tile; the warps of one row share its
 /// results' columns. The block walks over tiles of `Columns` rows of the other
 /// side, with `Stages` of them in shared memory.
 template <int Warps, int RowTiles, int Columns, int Stages, int Groups>
@@ -102,9 +104,9 @@ __device__ __forceinline__ float maxOfRow(float x) {
 /// sequence or the head ends. `head` is the head's part of row 0. Asynchronous
 /// where rows are aligned to 16 bytes: the caller commits and waits.
 template <class Shape, int Rows, int Threads, int HeadRow>
-__device__ __forceinline__ void
-loadTile(typename Shape::Element *tile, const typename Shape::Element *head,
-         int first, int time) {
+__device__ __forceinline__ void loadTile(typename Shape::Element *tile,
+                                         const typename Shape::Element *head,
+                                         int first, int time) {
   using T = typename Shape::Element;
   constexpr int kWidth = Shape::kWidth;
   constexpr int kPieces = Shape::kDepth / kWidth;
@@ -136,9 +138,9 @@ loadTile(typename Shape::Element *tile, const typename Shape::Element *head,
 
 /// Writes a warp's fragment, times `factor`, to rows of a tile.
 template <class Shape, int M, int N>
-__device__ __forceinline__ void
-storeFragment(typename Shape::Element *tile, const Fragment<M, N> &fragment,
-              const float (&factor)[M][2]) {
+__device__ __forceinline__ void storeFragment(typename Shape::Element *tile,
+                                              const Fragment<M, N> &fragment,
+                                              const float (&factor)[M][2]) {
   using T = typename Shape::Element;
   const int lane = laneId();
   tile += lane / 4 * Shape::kStride + lane % 4 * 2;
@@ -156,9 +158,9 @@ storeFragment(typename Shape::Element *tile, const Fragment<M, N> &fragment,
 }
 
 template <class Shape, int M, int N>
-__device__ __forceinline__ void
-storeFragment(typename Shape::Element *tile, const Fragment<M, N> &fragment,
-              float factor) {
+__device__ __forceinline__ void storeFragment(typename Shape::Element *tile,
+                                              const Fragment<M, N> &fragment,
+                                              float factor) {
   float factors[M][2];
 #pragma unroll
   for (int m = 0; m < M; ++m)
@@ -189,8 +191,8 @@ constexpr float kLog2E = 1.44269504088896341f;
 
 /// The factor from a product q k to the exponent of 2, kept above zero so that
 /// it does not lift the mask. Where `scale` is negative, products change their
-/// sign instead (`flipScores`), and a row's greatest score is still its greatest
-/// product.
+/// sign instead (`flipScores`), and a row's greatest score is still its
+/// greatest product.
 __device__ __forceinline__ float exponentFactor(float scale) {
   return fmaxf(fabsf(scale) * kLog2E, 1e-30f);
 }
