@@ -83,6 +83,12 @@ cuda::KernelLowering::lower(Operation *op,
                              .Case<LinearOp, MatmulOp>([&](auto op) {
                                return lowerProduct(op, set, launches);
                              })
+                             .Case([&](AttentionOp op) {
+                               return lowerAttention(op, set, launches);
+                             })
+                             .Case([&](AttentionGradOp op) {
+                               return lowerAttentionGrad(op, set, launches);
+                             })
                              .Default([&](Operation *op) -> LogicalResult {
                                return op->emitOpError("has no CUDA kernel");
                              });

@@ -103,6 +103,10 @@ llvm::LogicalResult lowerProduct(mlir::Operation *op, KernelSet &set,
 /// No steps where a library has no such product.
 llvm::LogicalResult lowerProductWithLibrary(mlir::Operation *op, KernelSet &set,
                                             Steps &steps);
+llvm::LogicalResult lowerAttention(AttentionOp op, KernelSet &set,
+                                   Launches &launches);
+llvm::LogicalResult lowerAttentionGrad(AttentionGradOp op, KernelSet &set,
+                                       Launches &launches);
 
 } // namespace lns::cuda
 
