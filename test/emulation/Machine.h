@@ -118,6 +118,10 @@ private:
   void checkMeetable(LnsEmuMeeting kind);
   uint64_t random();
 
+  /// Shared memory ends at this region's end, before a page that faults, and
+  /// the guard is checked on both sides.
+  static constexpr size_t kSharedRegion = 256 * 1024;
+
   // Of the process.
   LnsEmuHost host;
   FiberStacks stacks;

@@ -251,6 +251,19 @@ TEST_F(MachineTest, ChecksFindRacesInAnyOrder) {
   expectError("int v = shared[63 - i];\n"
               "shared[i] = v;",
               "races with a");
+  // The writer's warp read last, and before the write; another read earlier.
+  const char *afterTwo = "if (i == 0) y[0] = shared[0];\n"
+                         "if (i >= 32) {\n"
+                         "  y[i] = shared[0];\n"
+                         "  lns::syncWarp();\n"
+                         "  if (i == 32) shared[0] = 1;\n"
+                         "}";
+  expectError(afterTwo, "of shared memory: races with a");
+  std::string error = run(afterTwo);
+  EXPECT_NE(error.find("thread 32: writes 4 bytes at byte 0 of shared memory: "
+                       "races with a read by several threads"),
+            std::string::npos)
+      << error;
   // Two writes, of the same value.
   expectError("shared[i / 2] = 1;", "races with a write");
   // In global memory.
