@@ -11,11 +11,8 @@
 // producers are so computed where they are used and never stored, unless they
 // are outputs.
 //
-// A row reduction needs all columns before anything that depends on it can
-// start, so it ends a phase. (Centering is the reduction to a mean, and an
-// elementwise op after it.) Each phase is one loop over the columns; an output
-// is stored in the first phase that has what it needs, and later phases read it
-// back.
+// Each phase is one loop over the columns; an output is stored in the first
+// phase that has what it needs, and later phases read it back.
 //
 // All of it is f32. A bf16 value that is an output is rounded when it is
 // computed and used as it is stored, so that a row's statistics are those of
@@ -26,7 +23,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "codegen/cpu/RowProgram.h"
+#include "codegen/cpu/RowEmitter.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -53,7 +50,7 @@ struct Column {
 class RowEmitter {
 public:
   RowEmitter(CodeBuilder &b, KernelFrame &frame, const RowProgram &program)
-      : b(b), frame(frame), program(program) {
+      : b(b), frame(frame), program(program), phases(program) {
     unsigned next = 0;
     for (Value input : program.inputs)
       inputBuffers[input] = frame.buffers[next++];
@@ -63,7 +60,6 @@ public:
       tables[entry.first] = {frame.buffers[next], frame.buffers[next + 1]};
       next += 2;
     }
-    findPhases();
   }
 
   void emit() {
@@ -71,9 +67,9 @@ public:
       row = item;
       time = program.needsTime ? b.remI(row, program.time) : Value();
       for (Value input : program.inputs)
-        if (isScalarInput(input))
+        if (program.isScalarInput(input))
           rowScalars[input] = b.load(inputBuffers[input], row);
-      for (int phase = 0; phase <= lastPhase; ++phase)
+      for (int phase = 0; phase <= phases.last; ++phase)
         emitPhase(phase);
     });
   }
@@ -81,60 +77,21 @@ public:
 private:
   //===--- Phases ---------------------------------------------------------===//
 
-  static bool isReduction(Operation *op) {
-    return isa<RowRstdOp, RowDotOp, CenterRowsOp>(op);
-  }
-
-  /// Read as one number per row by some op. (A gain has the same rank when
-  /// rows are rank 2, a table of positions when they are rank 3.)
-  bool isScalarInput(Value input) {
-    if (!program.isRowScalar(input))
-      return false;
-    return llvm::is_contained(program.outputs, input) ||
-           llvm::any_of(program.ops, [&](Operation *op) {
-             return llvm::any_of(op->getOpOperands(), [&](OpOperand &operand) {
-               return operand.get() == input && !isSharedByRows(operand);
-             });
-           });
-  }
-
-  /// The first phase in which a value can be computed: one after the last of
-  /// the reductions that it depends on.
-  int phaseOf(Value value) { return phases.lookup(value); }
-
-  void findPhases() {
-    for (Operation *op : program.ops) {
-      int phase = 0;
-      for (Value operand : op->getOperands())
-        phase = std::max(phase, phaseOf(operand));
-      if (isReduction(op))
-        reductions.push_back({op, phase++});
-      for (Value result : op->getResults())
-        phases[result] = phase;
-    }
-    for (auto &[value, buffer] : outputBuffers)
-      lastPhase = std::max(lastPhase, phaseOf(value));
-    for (auto &[op, phase] : reductions)
-      lastPhase = std::max(lastPhase, phase);
-  }
-
   void emitPhase(int phase) {
     // Numbers per row that are known before the loop.
     for (Operation *op : program.ops)
-      if (!isReduction(op) && program.isRowScalar(op->getResult(0)) &&
-          phaseOf(op->getResult(0)) == phase)
+      if (!RowPhases::isReduction(op) &&
+          program.isRowScalar(op->getResult(0)) &&
+          phases.of(op->getResult(0)) == phase)
         rowScalars[op->getResult(0)] = asStored(op->getResult(0), scalarOp(op));
     for (auto &[value, buffer] : outputBuffers)
-      if (program.isRowScalar(value) && phaseOf(value) == phase)
+      if (program.isRowScalar(value) && phases.of(value) == phase)
         b.store(rowScalars[value], buffer, row);
 
-    SmallVector<Operation *> reduced;
-    for (auto &[op, at] : reductions)
-      if (at == phase)
-        reduced.push_back(op);
+    SmallVector<Operation *> reduced = phases.reductionsIn(phase);
     SmallVector<std::pair<Value, Value>> stored;
     for (auto &[value, buffer] : outputBuffers)
-      if (!program.isRowScalar(value) && phaseOf(value) == phase)
+      if (!program.isRowScalar(value) && phases.of(value) == phase)
         stored.push_back({value, buffer});
     if (reduced.empty() && stored.empty())
       return;
@@ -436,9 +393,7 @@ private:
   llvm::DenseMap<Value, Value> inputBuffers;
   SmallVector<std::pair<Value, Value>> outputBuffers;
   llvm::DenseMap<Operation *, std::pair<Value, Value>> tables;
-  llvm::DenseMap<Value, int> phases;
-  SmallVector<std::pair<Operation *, int>> reductions;
-  int lastPhase = 0;
+  RowPhases phases;
 
   // Of the row that is being emitted.
   Value row, time;

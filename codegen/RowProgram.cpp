@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "codegen/cpu/RowProgram.h"
+#include "codegen/RowProgram.h"
 #include "llvm/ADT/SetVector.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include "llvm/Support/Format.h"
@@ -14,7 +14,6 @@
 
 using namespace mlir;
 using namespace lns;
-using namespace lns::cpu;
 
 /// The op's scale factors, as the emitter expects them.
 static SmallVector<double> getScales(Operation *op) {
@@ -43,7 +42,8 @@ static void findRowSpace(RowProgram &program) {
       full = type;
   }
   program.rank = full.getRank();
-  program.rows = getRows(full);
+  for (int64_t extent : full.getShape().drop_back(full.getRank() > 0 ? 1 : 0))
+    program.rows *= extent;
   program.width = full.getRank() > 0 ? full.getShape().back() : 1;
   program.time = full.getRank() > 1 ? full.getShape()[full.getRank() - 2] : 1;
 }
@@ -51,7 +51,7 @@ static void findRowSpace(RowProgram &program) {
 /// Tables of cos and sin of t * frequency for all times, in double until the
 /// last step.
 static std::pair<unsigned, unsigned> getTables(RopeOp op, int64_t time,
-                                               KernelSet &set) {
+                                               ConstantNumber getConstant) {
   SmallVector<double> frequencies = op.getAngularFrequencies();
   std::string key = std::to_string(time);
   llvm::raw_string_ostream stream(key);
@@ -64,10 +64,8 @@ static std::pair<unsigned, unsigned> getTables(RopeOp op, int64_t time,
         table.push_back(function(double(t) * frequency));
     return table;
   };
-  unsigned cosines =
-      set.getConstant("cos " + key, [&] { return make(std::cos); });
-  unsigned sines =
-      set.getConstant("sin " + key, [&] { return make(std::sin); });
+  unsigned cosines = getConstant("cos " + key, [&] { return make(std::cos); });
+  unsigned sines = getConstant("sin " + key, [&] { return make(std::sin); });
   return {cosines, sines};
 }
 
@@ -87,7 +85,8 @@ static LogicalResult checkRowOp(Operation *op, const RowProgram &program) {
                            << program.width << " columns";
 }
 
-FailureOr<RowProgram> cpu::buildRowProgram(Operation *op, KernelSet &set) {
+FailureOr<RowProgram> lns::buildRowProgram(Operation *op,
+                                           ConstantNumber getConstant) {
   RowProgram program;
   if (auto cluster = dyn_cast<ClusterOp>(op)) {
     Block &body = cluster.getBody().front();
@@ -129,19 +128,19 @@ FailureOr<RowProgram> cpu::buildRowProgram(Operation *op, KernelSet &set) {
              << "rotation of its cluster rotates heads of " << program.headDim
              << "; they need clusters of their own";
     program.headDim = headDim;
-    program.tables[inner] = getTables(rope, program.time, set);
+    program.tables[inner] = getTables(rope, program.time, getConstant);
   }
   return program;
 }
 
-std::optional<Activation> cpu::getActivation(Operation *op) {
+std::optional<Activation> lns::getActivation(Operation *op) {
   return TypeSwitch<Operation *, std::optional<Activation>>(op)
       .Case<ActivationOp, ActivationGradOp, GatedActivationOp,
             GatedActivationGradOp>([](auto op) { return op.getActivation(); })
       .Default([](Operation *) { return std::nullopt; });
 }
 
-std::string cpu::getStructuralKey(const RowProgram &program) {
+std::string lns::getStructuralKey(const RowProgram &program) {
   std::string key;
   llvm::raw_string_ostream stream(key);
   stream << "w" << program.width << " r" << program.rank;
@@ -175,6 +174,20 @@ std::string cpu::getStructuralKey(const RowProgram &program) {
   return key;
 }
 
+bool RowProgram::isOutput(Value value) const {
+  return llvm::is_contained(outputs, value);
+}
+
+bool RowProgram::isScalarInput(Value input) const {
+  if (!isRowScalar(input))
+    return false;
+  return isOutput(input) || llvm::any_of(ops, [&](Operation *op) {
+           return llvm::any_of(op->getOpOperands(), [&](OpOperand &operand) {
+             return operand.get() == input && !isSharedByRows(operand);
+           });
+         });
+}
+
 bool RowProgram::isTable(Value value) const {
   return llvm::any_of(ops, [&](Operation *op) {
     auto positions = dyn_cast<AddPositionsOp>(op);
@@ -182,7 +195,7 @@ bool RowProgram::isTable(Value value) const {
   });
 }
 
-bool cpu::computesNorm(const RowProgram &program) {
+bool lns::computesNorm(const RowProgram &program) {
   // The adjoint of a norm scales by rows before columns; only the norm itself
   // does it in this order.
   for (Operation *op : program.ops)
@@ -193,52 +206,46 @@ bool cpu::computesNorm(const RowProgram &program) {
   return false;
 }
 
-LogicalResult cpu::lowerRowOps(Operation *op, KernelSet &set,
-                               Launches &launches) {
-  FailureOr<RowProgram> built = buildRowProgram(op, set);
-  if (failed(built))
-    return failure();
-  RowProgram &program = *built;
+std::string lns::getSourceText(const RowProgram &program) {
+  std::string text;
+  for (auto [i, op] : llvm::enumerate(program.ops))
+    (text += i ? ", " : "") += op->getName().stripDialect();
+  return text;
+}
 
-  KernelSpec spec;
-  spec.kind = "row";
-  spec.key = getStructuralKey(program);
-  for (auto [i, inner] : llvm::enumerate(program.ops)) {
-    StringRef name = inner->getName().stripDialect();
-    if (i < 3)
-      (spec.hint += i ? "_" : "") += name;
-    (spec.source += i ? ", " : "") += name;
-  }
+std::string lns::getSymbolHint(const RowProgram &program) {
+  std::string hint;
+  for (auto [i, op] : llvm::enumerate(ArrayRef(program.ops).take_front(3)))
+    (hint += i ? "_" : "") += op->getName().stripDialect();
   if (program.ops.size() > 3)
-    spec.hint += "_etc";
-  Type f32 = Float32Type::get(op->getContext());
-  auto bufferOf = [&](Value value) {
-    auto type = cast<RankedTensorType>(value.getType());
-    Type element = type.getElementType();
-    bool hasColumns = type.getRank() == program.rank || program.isTable(value);
-    return hasColumns ? rowBuffer(element, program.width) : flatBuffer(element);
-  };
-  LaunchBuilder launch;
-  for (auto [inner, outer] : llvm::zip(program.inputs, program.outerInputs)) {
-    spec.buffers.push_back(bufferOf(inner));
-    launch.value(outer);
+    hint += "_etc";
+  return hint;
+}
+
+bool RowPhases::isReduction(Operation *op) {
+  return isa<RowRstdOp, RowDotOp, CenterRowsOp>(op);
+}
+
+RowPhases::RowPhases(const RowProgram &program) {
+  for (Operation *op : program.ops) {
+    int phase = 0;
+    for (Value operand : op->getOperands())
+      phase = std::max(phase, of(operand));
+    if (isReduction(op)) {
+      reductions.push_back({op, phase});
+      last = std::max(last, phase++);
+    }
+    for (Value result : op->getResults())
+      phases[result] = phase;
   }
-  for (auto [inner, outer] : llvm::zip(program.outputs, program.outerOutputs)) {
-    spec.buffers.push_back(bufferOf(inner));
-    launch.value(outer);
-  }
-  for (auto &[rope, tables] : program.tables) {
-    spec.buffers.append(2, rowBuffer(f32, program.headDim / 2));
-    launch.constant(tables.first).constant(tables.second);
-  }
-  spec.floats = program.floats.size();
-  spec.isNorm = computesNorm(program);
-  launch.launch.kernel = set.getKernel(
-      spec, op->getLoc(), [&](CodeBuilder &code, KernelFrame &frame) {
-        emitRowProgram(code, frame, program);
-      });
-  launch.launch.floats = program.floats;
-  launch.launch.items = program.rows;
-  launches.push_back(std::move(launch.launch));
-  return success();
+  for (Value output : program.outputs)
+    last = std::max(last, of(output));
+}
+
+SmallVector<Operation *> RowPhases::reductionsIn(int phase) const {
+  SmallVector<Operation *> found;
+  for (auto &[op, at] : reductions)
+    if (at == phase)
+      found.push_back(op);
+  return found;
 }
