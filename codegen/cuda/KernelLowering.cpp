@@ -79,19 +79,39 @@ cuda::KernelLowering::lower(Operation *op,
   KernelSet &set = *impl;
   set.scratchUsed = 0;
   size_t first = launches.size();
-  LogicalResult result = TypeSwitch<Operation *, LogicalResult>(op)
-                             .Case<LinearOp, MatmulOp>([&](auto op) {
-                               return lowerProduct(op, set, launches);
-                             })
-                             .Case([&](AttentionOp op) {
-                               return lowerAttention(op, set, launches);
-                             })
-                             .Case([&](AttentionGradOp op) {
-                               return lowerAttentionGrad(op, set, launches);
-                             })
-                             .Default([&](Operation *op) -> LogicalResult {
-                               return op->emitOpError("has no CUDA kernel");
-                             });
+  LogicalResult result =
+      TypeSwitch<Operation *, LogicalResult>(op)
+          .Case<LinearOp, MatmulOp>(
+              [&](auto op) { return lowerProduct(op, set, launches); })
+          .Case<AttentionOp>(
+              [&](auto op) { return lowerAttention(op, set, launches); })
+          .Case<AttentionGradOp>(
+              [&](auto op) { return lowerAttentionGrad(op, set, launches); })
+          .Case<ColumnDotOp>(
+              [&](auto op) { return lowerColumnDot(op, set, launches); })
+          .Case<EmbeddingOp>(
+              [&](auto op) { return lowerEmbedding(op, set, launches); })
+          .Case<EmbeddingGradOp>(
+              [&](auto op) { return lowerEmbeddingGrad(op, set, launches); })
+          .Case<AddPositionsGradOp>(
+              [&](auto op) { return lowerAddPositionsGrad(op, set, launches); })
+          .Case<CrossEntropyOp>(
+              [&](auto op) { return lowerCrossEntropy(op, set, launches); })
+          .Case<CrossEntropyGradOp>(
+              [&](auto op) { return lowerCrossEntropyGrad(op, set, launches); })
+          .Case<MeanOp>([&](auto op) { return lowerMean(op, set, launches); })
+          .Case<MeanGradOp>(
+              [&](auto op) { return lowerMeanGrad(op, set, launches); })
+          .Case<lns::ConstantOp>(
+              [&](auto op) { return lowerConstant(op, set, launches); })
+          .Case<ClipFactorOp>(
+              [&](auto op) { return lowerClipFactor(op, set, launches); })
+          .Case<AdamWOp>([&](auto op) { return lowerAdamW(op, set, launches); })
+          .Default([&](Operation *op) -> LogicalResult {
+            if (isa<ClusterOp>(op) || op->hasTrait<lns::OpTrait::RowOp>())
+              return lowerRowOps(op, set, launches);
+            return op->emitOpError("has no CUDA kernel");
+          });
   if (failed(result))
     return failure();
   for (const KernelLaunch &launch : ArrayRef(launches).drop_front(first))

@@ -63,9 +63,10 @@ unsigned KernelSet::getKernel(const KernelSpec &spec, Printer print) {
   text << "\n" << declarations;
   if (!declarations.empty())
     text << "\n";
-  text << "extern \"C\" __global__ void __launch_bounds__(" << spec.threads
-       << ")\n"
-       << info.symbol << "(\n    ";
+  text << "extern \"C\" __global__ void __launch_bounds__(" << spec.threads;
+  if (spec.minBlocks != 0)
+    text << ", " << spec.minBlocks;
+  text << ")\n" << info.symbol << "(\n    ";
   printParameters(text, spec);
   text << ") {\n" << body << "}\n";
   kernels.push_back(std::move(info));

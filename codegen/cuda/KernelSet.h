@@ -40,6 +40,9 @@ struct KernelSpec {
   llvm::SmallVector<BufferSpec> buffers;
   llvm::SmallVector<std::string> floats, ints; ///< names of the parameters
   unsigned threads = 0;
+  /// Blocks that a multiprocessor is to hold at least; 0 leaves it to the
+  /// compiler, which may spill a little to hold more.
+  unsigned minBlocks = 0;
   uint64_t sharedBytes = 0;
   bool isNorm = false, noSpills = false;
 };
@@ -107,6 +110,32 @@ llvm::LogicalResult lowerAttention(AttentionOp op, KernelSet &set,
                                    Launches &launches);
 llvm::LogicalResult lowerAttentionGrad(AttentionGradOp op, KernelSet &set,
                                        Launches &launches);
+/// Rows that a kernel numbers by ints; an error at the op if there are more.
+llvm::LogicalResult checkRows(mlir::Operation *op, int64_t rows);
+
+/// A row op or a cluster of them.
+llvm::LogicalResult lowerRowOps(mlir::Operation *op, KernelSet &set,
+                                Launches &launches);
+llvm::LogicalResult lowerColumnDot(ColumnDotOp op, KernelSet &set,
+                                   Launches &launches);
+llvm::LogicalResult lowerEmbedding(EmbeddingOp op, KernelSet &set,
+                                   Launches &launches);
+llvm::LogicalResult lowerEmbeddingGrad(EmbeddingGradOp op, KernelSet &set,
+                                       Launches &launches);
+llvm::LogicalResult lowerAddPositionsGrad(AddPositionsGradOp op, KernelSet &set,
+                                          Launches &launches);
+llvm::LogicalResult lowerCrossEntropy(CrossEntropyOp op, KernelSet &set,
+                                      Launches &launches);
+llvm::LogicalResult lowerCrossEntropyGrad(CrossEntropyGradOp op, KernelSet &set,
+                                          Launches &launches);
+llvm::LogicalResult lowerMean(MeanOp op, KernelSet &set, Launches &launches);
+llvm::LogicalResult lowerMeanGrad(MeanGradOp op, KernelSet &set,
+                                  Launches &launches);
+llvm::LogicalResult lowerConstant(ConstantOp op, KernelSet &set,
+                                  Launches &launches);
+llvm::LogicalResult lowerClipFactor(ClipFactorOp op, KernelSet &set,
+                                    Launches &launches);
+llvm::LogicalResult lowerAdamW(AdamWOp op, KernelSet &set, Launches &launches);
 
 } // namespace lns::cuda
 

@@ -128,6 +128,11 @@ __forceinline__ unsigned packBf16(float low, float high) {
          static_cast<unsigned>(fromFloat<bf16>(high).bits) << 16;
 }
 
+__forceinline__ float reciprocal(float x) {
+  const float inverse = 1.0f / x;
+  return __builtin_fabsf(inverse) < 0x1p-126f ? 0.0f * inverse : inverse;
+}
+
 __forceinline__ float exp2Fast(float x) {
   const float power = __builtin_exp2f(x);
   return power < 0x1p-126f ? 0.0f : power;

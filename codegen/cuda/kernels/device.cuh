@@ -54,6 +54,13 @@ __device__ __forceinline__ unsigned packBf16(float low, float high) {
   return packed;
 }
 
+/// 1 / x to 1 ulp by one instruction; results below 2^-126 are 0.
+__device__ __forceinline__ float reciprocal(float x) {
+  float inverse;
+  asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(inverse) : "f"(x));
+  return inverse;
+}
+
 /// 2^x to 2 ulp by one instruction; results below 2^-126 are 0.
 __device__ __forceinline__ float exp2Fast(float x) {
   float power;

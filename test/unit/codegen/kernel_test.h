@@ -9,33 +9,10 @@
 #define LNS_TEST_UNIT_CODEGEN_KERNEL_TEST_H
 
 #include "codegen/cpu/CpuKernels.h"
-#include "reference.h"
 #include "runtime/kernel_abi.h"
-
-#include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "mlir/IR/MLIRContext.h"
-#include "mlir/IR/OwningOpRef.h"
-#include <gtest/gtest.h>
-#include <string>
+#include "test/unit/kernel_cases/kernel_case.h"
 
 namespace lns::test {
-
-/// A buffer as the runtime gives it to kernels: 64-byte aligned, dense, with a
-/// guard behind it that nobody may write.
-class Buffer {
-public:
-  explicit Buffer(size_t bytes);
-  ~Buffer();
-  Buffer(const Buffer &) = delete;
-
-  char *data() const { return memory; }
-  size_t size() const { return bytes; }
-  bool guardIsIntact() const;
-
-private:
-  char *memory;
-  size_t bytes;
-};
 
 /// How a launch's items are cut into ranges.
 enum class Split { Whole, EachBackwards, Threes };
@@ -52,56 +29,43 @@ private:
   void *handle = nullptr;
 };
 
-/// The result buffers of one run, by value; parameters by symbol + kind.
-using RunResult = std::map<std::string, std::shared_ptr<Buffer>>;
-
-class KernelTest : public testing::Test {
+class KernelTest : public KernelCase {
 protected:
-  KernelTest();
-
-  /// Parses `func.func @f(arguments) { body return }` and lowers its ops.
-  void parse(const std::string &arguments, const std::string &body);
+  KernelTarget &startLowering() override;
   /// Compiles for all `levels` into `codes`.
   void compile(const std::vector<std::string> &levels);
   /// Runs all ops with `code` on the inputs, with the items cut as `split`
   /// says.
   RunResult run(Split split);
   /// Random inputs, all levels that this processor has and all splits: results
-  /// are within `tolerance` of the reference, in relation to their norm, and
-  /// have the same bits for all splits. bf16 results are compared with the
-  /// rounded reference, within `bf16Tolerance`: an f32 error makes few elements
-  /// round the other way, so only a kernel that rounds twice, or other than to
-  /// nearest, is far.
+  /// are as expected, and have the same bits for all splits.
   void check(const std::string &arguments, const std::string &body,
              double tolerance = 1e-5, double bf16Tolerance = 5e-4);
+  /// Compiles for this processor; runs one launch with that code.
+  void build();
+  void execute(const KernelLaunch &launch, RunResult &buffers);
   /// Seconds of the fastest of several runs of launch number `launch`.
   double measure(size_t launch);
 
-  void makeInputs();
   void launch(const KernelLaunch &launch, Split split, RunResult &buffers);
-  RunResult makeBuffers();
 
-  mlir::MLIRContext context;
-  std::string errors;
-  mlir::ScopedDiagnosticHandler handler;
-  mlir::OwningOpRef<mlir::ModuleOp> module;
   std::unique_ptr<cpu::KernelLowering> lowering;
-  llvm::SmallVector<KernelLaunch> launches;
-  Tensors inputs;
-  llvm::MapVector<mlir::StringAttr, OptimizerState> states;
   std::vector<std::unique_ptr<LoadedCode>> codes;
   LoadedCode *code = nullptr; ///< that runs now
-  /// Tokens and targets are below this.
-  int64_t tokenLimit = 7;
-  /// Standard deviation of inputs.
-  double deviation = 1.0;
 };
 
-/// The name of a value's buffer in a RunResult.
-std::string nameOf(mlir::Value value);
+/// How many rows a launch of a row kernel has.
+inline int64_t rowsOf(const KernelLaunch &launch) { return launch.items; }
 
-/// The numbers in a buffer of floats.
-Tensor readBuffer(const Buffer &buffer, mlir::Type element);
+/// Widths around the vector width, its multiples and odd ones; those of rows of
+/// logits.
+inline auto rowWidths() {
+  return testing::Values(1, 7, 16, 17, 48, 90, 128, 341);
+}
+inline auto columnWidths() {
+  return testing::Values(1, 15, 16, 40, 64, 100, 256, 300, 512, 1000);
+}
+inline auto vocabularies() { return testing::Values(7, 16, 17, 64, 256, 1003); }
 
 /// Whether this processor runs code of the level.
 bool hostHas(const std::string &level);

@@ -248,7 +248,12 @@ private:
   void eval(EmbeddingGradOp op) {
     auto grad = in(op.getGrad()), tokens = in(op.getTokens());
     size_t width = widthOf(op.getGrad());
+    Tensor start;
+    if (op.getAddend())
+      start = in(op.getAddend());
     Tensor &table = out(op.getResult());
+    if (op.getAddend())
+      table = start;
     for (size_t i = 0; i < grad.size(); ++i)
       table[size_t(tokens[i / width]) * width + i % width] += grad[i];
   }

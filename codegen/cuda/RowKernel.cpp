@@ -1,0 +1,73 @@
+//===- RowKernel.cpp - From row programs to launches ----------------------===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#include "codegen/cuda/KernelSet.h"
+#include "codegen/cuda/RowKernelText.h"
+#include "codegen/cuda/RowText.h"
+
+using namespace mlir;
+using namespace lns;
+using namespace lns::cuda;
+
+LogicalResult cuda::checkRows(Operation *op, int64_t rows) {
+  if (rows <= INT32_MAX)
+    return success();
+  return op->emitOpError() << "has " << rows
+                           << " rows, but kernels count up to " << INT32_MAX
+                           << "; use a smaller batch";
+}
+
+LogicalResult cuda::lowerRowOps(Operation *op, KernelSet &set,
+                                Launches &launches) {
+  FailureOr<RowProgram> built = buildRowProgram(
+      op, [&](StringRef key, auto make) { return set.getConstant(key, make); });
+  if (failed(built) || failed(checkRows(op, built->rows)))
+    return failure();
+  RowProgram &program = *built;
+  RowNames names(program);
+  RowMapping mapping(program);
+
+  KernelSpec spec;
+  spec.kind = "row";
+  spec.key = getStructuralKey(program);
+  spec.hint = getSymbolHint(program);
+  spec.source = getSourceText(program);
+  spec.includes = {"row.cuh"};
+  LaunchBuilder launch;
+  // The planner gives results places of their own.
+  for (auto [inner, outer] : llvm::zip(program.inputs, program.outerInputs)) {
+    spec.buffers.push_back(
+        {elementOf(inner), names.of(inner).str(), false, true});
+    launch.value(outer);
+  }
+  for (auto [i, output] : llvm::enumerate(program.outputs)) {
+    spec.buffers.push_back(
+        {elementOf(output), RowNames::output(i), true, true});
+    launch.value(program.outerOutputs[i]);
+  }
+  Type f32 = Float32Type::get(op->getContext());
+  for (auto &[rope, tables] : program.tables) {
+    spec.buffers.push_back({f32, names.cosines(rope), false, true});
+    spec.buffers.push_back({f32, names.sines(rope), false, true});
+    launch.constant(tables.first).constant(tables.second);
+  }
+  llvm::append_range(spec.floats, names.allScales());
+  spec.ints = {"rows"};
+  spec.threads = mapping.threads;
+  spec.minBlocks = mapping.isFlat ? 0 : 1;
+  spec.sharedBytes = mapping.sharedFloats * sizeof(float);
+  spec.isNorm = computesNorm(program);
+  spec.noSpills = true;
+  launch.launch.kernel =
+      set.getKernel(spec, [&](llvm::raw_ostream &, llvm::raw_ostream &body) {
+        printRowKernel(body, program, mapping);
+      });
+  launch.launch.floats = program.floats;
+  launch.count(program.rows).grid(mapping.getBlocks(program.rows));
+  launches.push_back(std::move(launch.launch));
+  return success();
+}

@@ -1,0 +1,389 @@
+//===- RowKernelText.cpp - Row kernels as CUDA text -----------------------===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+//
+// A row belongs to one warp, or to a block where it is wide. Each phase (see
+// RowPhases) is one loop of a thread over its vectors of the row; an output is
+// stored in the first phase that has what it needs. What a later phase reads
+// again, inputs and outputs, stays in registers as it is in memory, as long as
+// there are registers for it, and is read again otherwise; other values are
+// computed again.
+//
+//===----------------------------------------------------------------------===//
+
+#include "codegen/cuda/RowKernelText.h"
+#include "codegen/cuda/RowText.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+using namespace lns;
+using namespace lns::cuda;
+
+using std::string;
+
+//===----------------------------------------------------------------------===//
+// Threads
+//===----------------------------------------------------------------------===//
+
+static bool isFullRow(const RowProgram &program, Value value) {
+  return cast<RankedTensorType>(value.getType()).getRank() == program.rank;
+}
+
+RowMapping::RowMapping(const RowProgram &program) {
+  bool hasBf16 = false;
+  for (ArrayRef<Value> values :
+       {ArrayRef<Value>(program.inputs), ArrayRef<Value>(program.outputs)})
+    for (Value value : values)
+      hasBf16 |= isFullRow(program, value) && getElementName(value) == "bf16";
+  int64_t unit = program.headDim == 0 ? program.width : program.headDim / 2;
+  // 16 bytes; a row of odd width starts anywhere, so there it is less.
+  lanes = hasBf16 ? 8 : 4;
+  while (unit % lanes != 0)
+    lanes /= 2;
+  vectors = program.width / lanes / (program.headDim == 0 ? 1 : 2);
+
+  unsigned reductions = llvm::count_if(program.ops, RowPhases::isReduction);
+  isFlat = reductions == 0;
+  if (isFlat)
+    return;
+  // Two to four vectors a thread: loads enough in flight, and registers to keep
+  // them.
+  auto warpsFor = [&](int64_t perThread) {
+    return unsigned(llvm::divideCeil(vectors, 32 * perThread));
+  };
+  unsigned warps = 1;
+  if (vectors > 128)
+    warps = vectors <= 1024 ? warpsFor(2) : std::min(warpsFor(4), 32u);
+  if (warps > 8 && vectors <= 1024)
+    warps = 8;
+  threadsPerRow = 32 * warps;
+  vectorsPerThread = llvm::divideCeil(vectors, threadsPerRow);
+  rowsPerBlock = warps == 1 ? 4 : 1;
+  threads = threadsPerRow * rowsPerBlock;
+  sharedFloats = warps == 1 ? 0 : warps * reductions;
+}
+
+int64_t RowMapping::getBlocks(int64_t rows) const {
+  if (isFlat)
+    return llvm::divideCeil(rows * vectors, threads);
+  return llvm::divideCeil(rows, rowsPerBlock);
+}
+
+//===----------------------------------------------------------------------===//
+// Text
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+class RowKernelText {
+public:
+  RowKernelText(raw_ostream &os, const RowProgram &program,
+                const RowMapping &mapping)
+      : os(os), program(program), mapping(mapping), names(program),
+        phases(program), scalars(program, phases, names) {}
+
+  void print() {
+    os << "  using namespace lns;\n";
+    mapping.isFlat ? printFlat() : printPhases();
+  }
+
+private:
+  //===--- Rows -----------------------------------------------------------===//
+
+  void printRow() {
+    if (program.needsTime)
+      os << "  const int time = row % " << program.time << ";\n";
+    os << "  const long long start = row * " << program.width << "ll;\n";
+    for (Value input : program.inputs)
+      if (program.isScalarInput(input)) {
+        string name = names.of(input).str() + "_row";
+        os << "  const float " << name << " = toFloat(" << names.of(input)
+           << "[row]);\n";
+        scalars.bind(input, name);
+      }
+  }
+
+  /// Numbers per row that a phase starts with; one thread stores those that are
+  /// outputs.
+  void printScalars(int phase, StringRef isFirst) {
+    scalars.print(phase, os, 2);
+    bool any = false;
+    for (auto [i, output] : llvm::enumerate(program.outputs)) {
+      if (!program.isRowScalar(output) || phases.of(output) != phase)
+        continue;
+      if (!any)
+        os << "  if (" << isFirst << ") {\n";
+      any = true;
+      os << "    " << RowNames::output(i) << "[row] = fromFloat<"
+         << getElementName(output) << ">(" << scalars.of(output) << ");\n";
+    }
+    if (any)
+      os << "  }\n";
+  }
+
+  /// `vector` is known; prints where its columns are.
+  ColumnPlace printPlace(unsigned indent) {
+    ColumnPlace place;
+    place.lanes = mapping.lanes;
+    place.column = "column";
+    place.time = "time";
+    if (program.headDim == 0) {
+      os.indent(indent) << "const int column = vector * " << mapping.lanes
+                        << ";\n";
+      return place;
+    }
+    int64_t perHead = program.headDim / 2 / mapping.lanes;
+    place.place = "place";
+    os.indent(indent) << "const int place = vector % " << perHead << " * "
+                      << mapping.lanes << ";\n";
+    os.indent(indent) << "const int column = vector / " << perHead << " * "
+                      << program.headDim << " + place;\n";
+    return place;
+  }
+
+  string loadText(Value input, const ColumnText &text, unsigned half) {
+    return "loadFloats<" + std::to_string(mapping.lanes) + ">(" +
+           names.of(input).str() + " + start + " + text.columnOf(half) + ")";
+  }
+
+  void printStores(int phase, ColumnText &text, unsigned indent) {
+    // All values first, so that no load waits for a store.
+    SmallVector<string> stores;
+    for (auto [i, output] : llvm::enumerate(program.outputs))
+      if (!program.isRowScalar(output) && phases.of(output) == phase)
+        for (unsigned half = 0; half < text.halves(); ++half)
+          stores.push_back("storeColumns(" + RowNames::output(i) +
+                           " + start + " + text.columnOf(half) + ", " +
+                           text.stored(output, half) + ");\n");
+    for (const string &store : stores)
+      os.indent(indent) << store;
+  }
+
+  //===--- Programs without reductions ------------------------------------===//
+
+  void printFlat() {
+    os << "  const long long first = blockIdx.x * " << mapping.threads
+       << "ll;\n"
+       << "  const unsigned ahead = static_cast<unsigned>(first % "
+       << mapping.vectors << ") + threadIdx.x;\n"
+       << "  const int row = static_cast<int>(first / " << mapping.vectors
+       << " + ahead / " << mapping.vectors << "u);\n"
+       << "  const int vector = static_cast<int>(ahead % " << mapping.vectors
+       << "u);\n"
+       << "  if (row >= rows)\n    return;\n";
+    printRow();
+    printScalars(0, "vector == 0");
+    ColumnText text(program, names, scalars, printPlace(2), os, 2);
+    text.load = [&](Value value, unsigned half) {
+      return llvm::is_contained(program.inputs, value)
+                 ? loadText(value, text, half)
+                 : string();
+    };
+    printStores(0, text, 2);
+  }
+
+  //===--- Phases ---------------------------------------------------------===//
+
+  void printPhases() {
+    if (mapping.rowsPerBlock == 1) {
+      os << "  const int row = blockIdx.x;\n"
+         << "  const int thread = threadIdx.x;\n"
+         << "  float *shared = reinterpret_cast<float *>(dynamicShared());\n";
+    } else {
+      os << "  const int row = blockIdx.x * " << mapping.rowsPerBlock
+         << " + threadIdx.x / 32;\n"
+         << "  const int thread = laneId();\n"
+         << "  float *shared = nullptr;\n"
+         << "  if (row >= rows)\n    return;\n";
+    }
+    printRow();
+    findKept();
+    for (int phase = 0; phase <= phases.last; ++phase)
+      printPhase(phase);
+  }
+
+  void printPhase(int phase) {
+    printScalars(phase, "thread == 0");
+    SmallVector<Operation *> reduced = phases.reductionsIn(phase);
+    bool stores = llvm::any_of(program.outputs, [&](Value output) {
+      return !program.isRowScalar(output) && phases.of(output) == phase;
+    });
+    if (reduced.empty() && !stores)
+      return;
+    string sums = "sums" + std::to_string(phase);
+    if (!reduced.empty())
+      os << "  float " << sums << "[" << reduced.size() << "] = {};\n";
+    for (Value value : kept)
+      if (firstUse.lookup(value) == phase)
+        for (unsigned half = 0; half < halves(); ++half)
+          os << "  Columns<" << getElementName(value) << ", " << mapping.lanes
+             << "> " << keptName(value, half) << "[" << mapping.vectorsPerThread
+             << "];\n";
+    os << "#pragma unroll" << (kept.empty() && isLong() ? " 2" : "")
+       << "\n  for (int i = 0; i < " << mapping.vectorsPerThread
+       << "; ++i) {\n    const int vector = thread + i * "
+       << mapping.threadsPerRow << ";\n";
+    bool isPartial = mapping.vectors % mapping.threadsPerRow != 0;
+    unsigned indent = isPartial ? 6 : 4;
+    if (isPartial)
+      os << "    if (vector < " << mapping.vectors << ") {\n";
+    printVector(phase, reduced, sums, indent);
+    os << (isPartial ? "    }\n  }\n" : "  }\n");
+    if (reduced.empty())
+      return;
+    os << "  sumOverWarps<" << mapping.threadsPerRow / 32 << ">(" << sums
+       << ", shared);\n";
+    // The next sums have places of their own, so one barrier is enough.
+    if (mapping.sharedFloats != 0 && phase < phases.last)
+      os << "  shared += " << reduced.size() * (mapping.threadsPerRow / 32)
+         << ";\n";
+    for (auto [i, op] : llvm::enumerate(reduced))
+      printResult(op, sums + "[" + std::to_string(i) + "]");
+  }
+
+  void printVector(int phase, ArrayRef<Operation *> reduced, const string &sums,
+                   unsigned indent) {
+    ColumnText text(program, names, scalars, printPlace(indent), os, indent);
+    text.load = [&](Value value, unsigned half) -> string {
+      bool isInput = llvm::is_contained(program.inputs, value);
+      bool isEarlier =
+          !isInput && program.isOutput(value) && phases.of(value) < phase;
+      if (!isInput && !isEarlier)
+        return "";
+      if (kept.contains(value)) {
+        string name = keptName(value, half) + "[i]";
+        if (isInput && firstUse.lookup(value) == phase)
+          os.indent(indent) << name << " = loadColumns<" << mapping.lanes
+                            << ">(" << names.of(value) << " + start + "
+                            << text.columnOf(half) << ");\n";
+        return "toFloats(" + name + ")";
+      }
+      if (isInput)
+        return loadText(value, text, half);
+      size_t number =
+          llvm::find(program.outputs, value) - program.outputs.begin();
+      return "loadFloats<" + std::to_string(mapping.lanes) + ">(" +
+             RowNames::output(number) + " + start + " + text.columnOf(half) +
+             ")";
+    };
+    for (unsigned half = 0; half < text.halves(); ++half)
+      for (auto [i, op] : llvm::enumerate(reduced)) {
+        string sum = sums + "[" + std::to_string(i) + "]";
+        string x = text.column(op->getOperand(0), half), y = x;
+        if (isa<RowDotOp>(op))
+          y = text.column(op->getOperand(1), half);
+        os.indent(indent) << sum << " = ";
+        if (isa<CenterRowsOp>(op))
+          os << "sumOf(" << x << ", " << sum << ");\n";
+        else
+          os << "dot(" << x << ", " << y << ", " << sum << ");\n";
+      }
+    printStores(phase, text, indent);
+    for (Value value : kept)
+      if (!llvm::is_contained(program.inputs, value) &&
+          phases.of(value) == phase)
+        for (unsigned half = 0; half < text.halves(); ++half)
+          os.indent(indent) << keptName(value, half)
+                            << "[i] = " << text.stored(value, half) << ";\n";
+  }
+
+  void printResult(Operation *op, const string &sum) {
+    string mean = sum + " * (1.0f / " + std::to_string(program.width) + ".0f)";
+    string name = names.ofOp(op);
+    string expression = sum;
+    if (isa<CenterRowsOp>(op)) {
+      name += "_mean";
+      expression = mean;
+      scalars.bindMean(op, name);
+    } else {
+      if (isa<RowRstdOp>(op))
+        expression = "1.0f / sqrtf(" + mean + " + " + names.scale(op, 0) + ")";
+      scalars.bind(op->getResult(0), name);
+    }
+    os << "  const float " << name << " = " << expression << ";\n";
+  }
+
+  //===--- What stays in registers ----------------------------------------===//
+
+  unsigned halves() const { return program.headDim == 0 ? 1 : 2; }
+  /// More vectors than a loop should be unrolled for.
+  bool isLong() const { return mapping.vectorsPerThread * halves() > 4; }
+
+  string keptName(Value value, unsigned half) {
+    string name = "kept_" + names.of(value).str();
+    return halves() == 1 ? name : name + (half == 0 ? "_low" : "_high");
+  }
+
+  /// The phases that read a value's columns.
+  void findUses() {
+    for (int phase = 0; phase <= phases.last; ++phase) {
+      SmallVector<Value> todo;
+      for (Operation *op : phases.reductionsIn(phase))
+        llvm::append_range(todo, op->getOperands());
+      for (Value output : program.outputs)
+        if (phases.of(output) == phase) {
+          todo.push_back(output);
+          if (!llvm::is_contained(program.inputs, output))
+            firstUse.try_emplace(output, phase);
+        }
+      llvm::DenseSet<Value> seen;
+      while (!todo.empty()) {
+        Value value = todo.pop_back_val();
+        if (!isFullRow(program, value) || program.isTable(value) ||
+            !seen.insert(value).second)
+          continue;
+        bool isInput = llvm::is_contained(program.inputs, value);
+        if (isInput || (program.isOutput(value) && phases.of(value) < phase)) {
+          firstUse.try_emplace(value, phase);
+          lastUse[value] = phase;
+          continue;
+        }
+        for (OpOperand &operand : value.getDefiningOp()->getOpOperands())
+          if (!isSharedByRows(operand))
+            todo.push_back(operand.get());
+      }
+    }
+  }
+
+  void findKept() {
+    findUses();
+    // Of 255 registers a thread, or what 1024 threads leave each.
+    int64_t budget = mapping.threads <= 256   ? 64
+                     : mapping.threads <= 512 ? 32
+                                              : 16;
+    auto consider = [&](Value value) {
+      if (kept.contains(value) ||
+          lastUse.lookup(value) <= firstUse.lookup(value))
+        return;
+      int64_t bytes = getElementName(value) == "bf16" ? 2 : 4;
+      int64_t registers = llvm::divideCeil(
+          bytes * mapping.lanes * halves() * mapping.vectorsPerThread, 4);
+      if (registers > budget)
+        return;
+      budget -= registers;
+      kept.insert(value);
+    };
+    llvm::for_each(program.outputs, consider);
+    llvm::for_each(program.inputs, consider);
+  }
+
+  raw_ostream &os;
+  const RowProgram &program;
+  const RowMapping &mapping;
+  RowNames names;
+  RowPhases phases;
+  RowScalarText scalars;
+  llvm::DenseMap<Value, int> firstUse, lastUse;
+  llvm::SetVector<Value> kept;
+};
+
+} // namespace
+
+void cuda::printRowKernel(raw_ostream &os, const RowProgram &program,
+                          const RowMapping &mapping) {
+  RowKernelText(os, program, mapping).print();
+}

@@ -1,0 +1,149 @@
+//===- RowText.h - Row ops as CUDA text, by column vectors ------*- C++ -*-===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+//
+// Prints the straight-line code of a row program at one vector of columns
+// (`Floats<N>`, codegen/cuda/kernels/floats.cuh): what a row kernel does in its
+// loop over columns, and what the epilogue of a matrix product does with a
+// vector of its accumulators.
+//
+// Values are pulled: `column(value)` prints one statement for every op that the
+// value needs and that has not been printed yet, and returns the variable's
+// name. Where inputs come from, and which numbers per row are known, the caller
+// says. The text includes "row.cuh".
+//
+// All of it is f32. A bf16 value that is an output is rounded when it is
+// computed and used as it is stored, so that a row's statistics are those of
+// the row that other kernels read; one that stays inside is not rounded.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LNS_CODEGEN_CUDA_ROWTEXT_H
+#define LNS_CODEGEN_CUDA_ROWTEXT_H
+
+#include "codegen/RowProgram.h"
+#include "llvm/Support/raw_ostream.h"
+#include <functional>
+
+namespace lns::cuda {
+
+/// Names of a program's values, and of the parameters of a kernel made from it.
+class RowNames {
+public:
+  explicit RowNames(const RowProgram &program);
+
+  /// "residual_0" for the result of op 0. An input has the name of its pointer,
+  /// "in2".
+  llvm::StringRef of(mlir::Value value) const;
+  /// "residual_0", "gated_activation_grad_3".
+  std::string ofOp(mlir::Operation *op) const;
+  /// "residual_0_skip_scale": the op's i-th scale factor.
+  std::string scale(mlir::Operation *op, unsigned i) const;
+  /// All scale parameters in the order of RowProgram::floats.
+  llvm::SmallVector<std::string> allScales() const;
+
+  static std::string output(unsigned i) { return "out" + std::to_string(i); }
+  std::string cosines(mlir::Operation *rope) const {
+    return ofOp(rope) + "_cos";
+  }
+  std::string sines(mlir::Operation *rope) const { return ofOp(rope) + "_sin"; }
+
+private:
+  const RowProgram &program;
+  llvm::DenseMap<mlir::Value, std::string> names;
+};
+
+/// Numbers of one row that the text has in variables.
+class RowScalarText {
+public:
+  RowScalarText(const RowProgram &program, const RowPhases &phases,
+                const RowNames &names)
+      : program(program), phases(phases), names(names) {}
+
+  /// Names the variable of an input, or of a reduction's result.
+  void bind(mlir::Value value, std::string name) { known[value] = name; }
+  /// The mean that center_rows takes off.
+  void bindMean(mlir::Operation *center, std::string name) {
+    byOp[center] = name;
+  }
+  /// Prints what can be computed from now on: sums of numbers per row, the
+  /// factors of row_rstd_grad.
+  void print(int phase, llvm::raw_ostream &os, unsigned indent);
+
+  std::string of(mlir::Value value) const { return known.lookup(value); }
+  std::string of(mlir::Operation *op) const { return byOp.lookup(op); }
+
+private:
+  const RowProgram &program;
+  const RowPhases &phases;
+  const RowNames &names;
+  llvm::DenseMap<mlir::Value, std::string> known;
+  llvm::DenseMap<mlir::Operation *, std::string> byOp;
+};
+
+/// The place of a column vector, as expressions of the text around it.
+struct ColumnPlace {
+  unsigned lanes = 1;
+  std::string column; ///< its first column; of a pair, that of the first half
+  /// The row's time (row % program.time), where the program needs it.
+  std::string time;
+  /// Its place in the half head, where the program rotates.
+  std::string place;
+};
+
+/// Prints the statements of one column vector, or of a pair of them half a head
+/// apart where the program rotates.
+class ColumnText {
+public:
+  ColumnText(const RowProgram &program, const RowNames &names,
+             const RowScalarText &scalars, ColumnPlace place,
+             llvm::raw_ostream &os, unsigned indent)
+      : program(program), names(names), scalars(scalars),
+        place(std::move(place)), os(os), indent(indent) {}
+
+  /// An expression of `Floats<lanes>` for an input of full rows, or for an
+  /// output that was stored before. Empty for a value that is to be computed.
+  std::function<std::string(mlir::Value, unsigned half)> load;
+
+  /// 1, or 2 where the program rotates.
+  unsigned halves() const { return program.headDim == 0 ? 1 : 2; }
+  /// The variable (`Floats<lanes>`) of a value of full rows.
+  std::string column(mlir::Value value, unsigned half = 0);
+  /// The variable (`Columns<T, lanes>`) of a value of element type T as it is
+  /// stored.
+  std::string stored(mlir::Value value, unsigned half = 0);
+  /// The first column of a half, an expression.
+  std::string columnOf(unsigned half) const;
+
+private:
+  std::string nameOf(mlir::Value value, unsigned half) const;
+  void define(const std::string &type, const std::string &name,
+              const std::string &expression);
+  std::string floats() const;
+  /// What the ops mean, as expressions.
+  std::string expressionOf(mlir::OpResult result, unsigned half);
+  std::string rotate(RopeOp op, unsigned half);
+  /// The columns of a gain or bias.
+  std::string shared(mlir::Value value, unsigned half);
+
+  const RowProgram &program;
+  const RowNames &names;
+  const RowScalarText &scalars;
+  ColumnPlace place;
+  llvm::raw_ostream &os;
+  unsigned indent;
+  using Key = std::pair<mlir::Value, unsigned>;
+  llvm::DenseMap<Key, std::string> known, inMemory, sharedColumns;
+  llvm::DenseSet<mlir::Operation *> haveTables;
+};
+
+/// The element type of a tensor where `lns` is in scope: "float", "bf16",
+/// "int".
+llvm::StringRef getElementName(mlir::Value tensor);
+
+} // namespace lns::cuda
+
+#endif // LNS_CODEGEN_CUDA_ROWTEXT_H

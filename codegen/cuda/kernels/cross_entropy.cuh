@@ -1,0 +1,141 @@
+//===- cross_entropy.cuh - Loss and gradient of logits ----------*- CUDA
+//-*-===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+//
+// A block a row of logits z. With FACTORS the classes' scores are x = f z, f
+// the row's factor (a norm that was deferred into the loss), else x = z.
+//
+// The logits are the largest tensor of a step. The loss reads them once: every
+// thread keeps a maximum and the sum of exponentials relative to it (Milakov
+// and Gimelshein, arXiv 1805.02867). The gradient reads and writes them once,
+// and may be written over them: a thread reads a vector before it writes it,
+// and no other thread reads that.
+//
+//===----------------------------------------------------------------------===//
+
+#pragma once
+
+#include "floats.cuh"
+#include "reduce.cuh"
+
+namespace lns {
+
+/// The sum of exp(x) as exp(most) * sum. Finite from the start, so that scores
+/// of minus infinity do not make differences of infinities.
+struct LogSum {
+  float most = -3.402823466e+38f, sum = 0.0f;
+
+  template <int N> __device__ __forceinline__ void add(const Floats<N> &x) {
+    raise(maxOf(x));
+#pragma unroll
+    for (int i = 0; i < N; ++i)
+      sum += expf(x.at[i] - most);
+  }
+  __device__ __forceinline__ void add(const LogSum &other) {
+    raise(other.most);
+    sum += other.sum * expf(other.most - most);
+  }
+  __device__ __forceinline__ void raise(float to) {
+    const float higher = fmaxf(most, to);
+    sum *= expf(most - higher);
+    most = higher;
+  }
+};
+
+/// losses[row] = lse[row] - x[target]. Shared memory: a LogSum a warp.
+template <class T, int WIDTH, int LANES, int THREADS, bool FACTORS>
+__device__ __forceinline__ void
+crossEntropy(const T *logits, const int *targets, const float *factors,
+             float *losses, float *lse) {
+  constexpr int kVectors = WIDTH / LANES;
+  constexpr int kWarps = THREADS / 32;
+  const int row = blockIdx.x;
+  const T *z = logits + row * static_cast<long long>(WIDTH);
+  const float factor = FACTORS ? factors[row] : 1.0f;
+
+  LogSum own;
+#pragma unroll 4
+  for (int i = threadIdx.x; i < kVectors; i += THREADS)
+    own.add(factor * loadFloats<LANES>(z + i * LANES));
+#pragma unroll
+  for (int mask = 16; mask > 0; mask /= 2) {
+    LogSum other;
+    other.most = shuffleXor(own.most, mask);
+    other.sum = shuffleXor(own.sum, mask);
+    own.add(other);
+  }
+  float *shared = reinterpret_cast<float *>(dynamicShared());
+  if (laneId() == 0) {
+    shared[2 * (threadIdx.x / 32)] = own.most;
+    shared[2 * (threadIdx.x / 32) + 1] = own.sum;
+  }
+  __syncthreads();
+  if (threadIdx.x != 0)
+    return;
+#pragma unroll
+  for (int warp = 1; warp < kWarps; ++warp) {
+    LogSum other;
+    other.most = shared[2 * warp];
+    other.sum = shared[2 * warp + 1];
+    own.add(other);
+  }
+  const float sum = own.most + logf(own.sum);
+  losses[row] = sum - factor * toFloat(z[targets[row]]);
+  lse[row] = sum;
+}
+
+/// With d = (exp(x - lse) - onehot(target)) grad: result = f d and
+/// factorsGrad = sum of d z, times f if RELATIVE. Shared memory: a float a
+/// warp. `logits` and `result` may be one.
+template <class T, int WIDTH, int LANES, int THREADS, bool FACTORS,
+          bool RELATIVE>
+__device__ __forceinline__ void
+crossEntropyGrad(const T *logits, const int *targets, const float *lse,
+                 const float *grad, const float *factors, T *result,
+                 float *factorsGrad) {
+  constexpr int kVectors = WIDTH / LANES;
+  constexpr int kAhead = 4; // loads before the first store
+  const int row = blockIdx.x;
+  const T *z = logits + row * static_cast<long long>(WIDTH);
+  T *dz = result + row * static_cast<long long>(WIDTH);
+  const float factor = FACTORS ? factors[row] : 1.0f;
+  const float sum = lse[row], scale = factor * grad[row];
+  const int target = targets[row];
+
+  float dots[1] = {};
+  for (int first = threadIdx.x; first < kVectors; first += kAhead * THREADS) {
+    Columns<T, LANES> read[kAhead];
+#pragma unroll
+    for (int i = 0; i < kAhead; ++i)
+      if (first + i * THREADS < kVectors)
+        read[i] = loadColumns<LANES>(z + (first + i * THREADS) * LANES);
+#pragma unroll
+    for (int i = 0; i < kAhead; ++i)
+      if (first + i * THREADS < kVectors) {
+        const int column = (first + i * THREADS) * LANES;
+        const Floats<LANES> at = toFloats(read[i]);
+        // The target's is p - 1 before it is rounded: where p is near one,
+        // rounding p would leave nothing of the difference.
+        Floats<LANES> change;
+#pragma unroll
+        for (int j = 0; j < LANES; ++j)
+          change.at[j] = expf(fmaf(factor, at.at[j], -sum)) -
+                         (column + j == target ? 1.0f : 0.0f);
+        if (FACTORS)
+          dots[0] = dot(change, at, dots[0]);
+        storeFloats(dz + column, scale * change);
+      }
+  }
+  if constexpr (FACTORS) {
+    sumOverWarps<THREADS / 32>(dots,
+                               reinterpret_cast<float *>(dynamicShared()));
+    if (threadIdx.x == 0)
+      factorsGrad[row] = (RELATIVE ? scale : grad[row]) * dots[0];
+  }
+}
+
+} // namespace lns

@@ -1,0 +1,147 @@
+//===- optimizer.cuh - Gradient norm and AdamW ------------------*- CUDA
+//-*-===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#pragma once
+
+#include "floats.cuh"
+#include "reduce.cuh"
+
+namespace lns {
+
+/// The `optimizer` buffer; its layout is that of runtime/kernel_abi.h.
+struct OptimizerValues {
+  float lr, beta1, beta2, eps, weightDecay, clip, biasCorrection1,
+      biasCorrection2;
+};
+
+/// One of COUNT tensors: that in which `chunk` is if all chunks are counted
+/// through. The chunk becomes the tensor's own.
+template <int CHUNK, int COUNT>
+__device__ __forceinline__ void
+findTensor(const float *const (&tensors)[COUNT],
+           const long long (&sizes)[COUNT], long long &chunk,
+           const float *&tensor, long long &size) {
+  bool found = false;
+#pragma unroll
+  for (int i = 0; i < COUNT; ++i) {
+    const long long chunks = (sizes[i] + CHUNK - 1) / CHUNK;
+    if (!found) {
+      tensor = tensors[i];
+      size = sizes[i];
+      found = chunk < chunks;
+      if (!found)
+        chunk -= chunks;
+    }
+  }
+}
+
+/// partials[first + block] = the sum of squares of the block's chunk. Shared
+/// memory: a double a warp.
+template <int CHUNK, int THREADS, int COUNT>
+__device__ __forceinline__ void
+sumSquares(const float *const (&gradients)[COUNT],
+           const long long (&sizes)[COUNT], double *partials, long long first) {
+  constexpr int kLanes = 4;
+  long long chunk = blockIdx.x, size = 0;
+  const float *gradient = nullptr;
+  findTensor<CHUNK>(gradients, sizes, chunk, gradient, size);
+  const long long from = chunk * CHUNK;
+  const long long to = from + CHUNK < size ? from + CHUNK : size;
+  double sums[1] = {};
+#pragma unroll 4
+  for (long long i = from + threadIdx.x * kLanes; i < to;
+       i += THREADS * kLanes) {
+    if (i + kLanes <= to) {
+      const Floats<kLanes> x = loadFloats<kLanes>(gradient + i);
+#pragma unroll
+      for (int j = 0; j < kLanes; ++j)
+        sums[0] += static_cast<double>(x.at[j]) * x.at[j];
+    } else {
+      for (long long j = i; j < to; ++j)
+        sums[0] += static_cast<double>(gradient[j]) * gradient[j];
+    }
+  }
+  sumOverWarps<THREADS / 32>(sums, reinterpret_cast<double *>(dynamicShared()));
+  if (threadIdx.x == 0)
+    partials[first + blockIdx.x] = sums[0];
+}
+
+/// norm and factor from the chunks' sums, added in order by one warp.
+__device__ __forceinline__ void clipFactor(const float *optimizer,
+                                           const double *partials, float *norm,
+                                           float *factor, long long count) {
+  double sum = 0.0;
+  for (long long first = 0; first < count; first += 32) {
+    const long long at = first + laneId();
+    const double own = at < count ? partials[at] : 0.0;
+#pragma unroll
+    for (int lane = 0; lane < 32; ++lane)
+      sum += shuffleFrom(own, lane);
+  }
+  if (laneId() != 0)
+    return;
+  const float clip = reinterpret_cast<const OptimizerValues *>(optimizer)->clip;
+  const float length = static_cast<float>(sqrt(sum));
+  norm[0] = length;
+  factor[0] = clip > 0.0f && length > clip ? clip / length : 1.0f;
+}
+
+/// AdamW on LANES elements; `decay` is 1 or 0.
+struct AdamW {
+  float beta1, beta2, eps, rest1, rest2, keep, step, inverseBias2, factor;
+
+  __device__ __forceinline__ AdamW(const float *optimizer,
+                                   const float *clipFactor, float decay) {
+    const OptimizerValues values =
+        *reinterpret_cast<const OptimizerValues *>(optimizer);
+    beta1 = values.beta1;
+    beta2 = values.beta2;
+    eps = values.eps;
+    rest1 = 1.0f - beta1;
+    rest2 = 1.0f - beta2;
+    keep = 1.0f - values.lr * values.weightDecay * decay;
+    step = values.lr / values.biasCorrection1;
+    inverseBias2 = 1.0f / values.biasCorrection2;
+    factor = clipFactor[0];
+  }
+
+  template <int N>
+  __device__ __forceinline__ void update(float *parameter, float *expAvg,
+                                         float *expAvgSq,
+                                         const float *gradient) const {
+    const Floats<N> g = factor * loadFloats<N>(gradient);
+    const Floats<N> m = multiplyAdd(beta1, loadFloats<N>(expAvg), rest1 * g);
+    const Floats<N> v =
+        multiplyAdd(beta2, loadFloats<N>(expAvgSq), rest2 * (g * g));
+    Floats<N> p = keep * loadFloats<N>(parameter);
+#pragma unroll
+    for (int i = 0; i < N; ++i)
+      p.at[i] -= step * m.at[i] / (sqrtf(v.at[i] * inverseBias2) + eps);
+    storeFloats(expAvg, m);
+    storeFloats(expAvgSq, v);
+    storeFloats(parameter, p);
+  }
+};
+
+template <int THREADS>
+__device__ __forceinline__ void
+adamW(float *parameter, float *expAvg, float *expAvgSq, const float *gradient,
+      const float *clipFactor, const float *optimizer, float decay,
+      long long elements) {
+  constexpr int kLanes = 4;
+  const AdamW adam(optimizer, clipFactor, decay);
+  const long long first =
+      (blockIdx.x * static_cast<long long>(THREADS) + threadIdx.x) * kLanes;
+  if (first + kLanes <= elements)
+    return adam.update<kLanes>(parameter + first, expAvg + first,
+                               expAvgSq + first, gradient + first);
+  for (long long i = first; i < elements; ++i)
+    adam.update<1>(parameter + i, expAvg + i, expAvgSq + i, gradient + i);
+}
+
+} // namespace lns

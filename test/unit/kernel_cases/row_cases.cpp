@@ -1,0 +1,256 @@
+//===- row_cases.cpp - Row kernels against the reference ------------------===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#include "kernel_test.h"
+
+using namespace lns::test;
+
+namespace {
+
+/// The widths of a target, of f32 and bf16.
+class RowKernelWidths
+    : public KernelTest,
+      public testing::WithParamInterface<std::tuple<int, const char *>> {
+protected:
+  std::string width() { return std::to_string(std::get<0>(GetParam())); }
+  std::string x() {
+    return "tensor<2x5x" + width() + "x" + std::get<1>(GetParam()) + ">";
+  }
+  std::string g() { return "tensor<" + width() + "xf32>"; }
+  const std::string r = "tensor<2x5xf32>";
+};
+
+INSTANTIATE_TEST_SUITE_P(Widths, RowKernelWidths,
+                         testing::Combine(rowWidths(),
+                                          testing::Values("f32", "bf16")));
+
+// Every elementwise and reducing row op as a kernel of its own.
+TEST_P(RowKernelWidths, SingleOps) {
+  check("%a: " + x() + ", %b: " + x() + ", %g: " + g() + ", %r: " + r +
+            ", %d: " + r,
+        "%0 = lns.add %a, %b : " + x() +
+            "\n%1 = lns.scale %a factor(-0.3) : " + x() +
+            "\n%2 = lns.residual %a, %b {skip_scale = 0.5, branch_scale = "
+            "-2.0} : " +
+            x() + "\n%3 = lns.row_scale %a, %r : " + x() + ", " + r +
+            "\n%4 = lns.scale_columns %a, %g scale(0.25) : " + x() + ", " +
+            g() + "\n%5 = lns.scale_columns %a scale(3.0) : " + x() +
+            "\n%6 = lns.row_rstd %a eps(1.0e-5) : (" + x() + ") -> " + r +
+            "\n%7 = lns.row_rstd_grad %a, %r, %d : (" + x() + ", " + r + ", " +
+            r + ") -> " + x() + "\n%8 = lns.row_dot %a, %b : (" + x() + ", " +
+            x() + ") -> " + r + "\n%9 = lns.row_dot %a, %a : (" + x() + ", " +
+            x() + ") -> " + r + "\n%10 = lns.add_bias %a, %g : " + x() + ", " +
+            g() + "\n%11 = lns.add_bias %a, %g scale(-0.5) : " + x() + ", " +
+            g() + "\n%12 = lns.center_rows %a : " + x());
+}
+
+// A table with as many rows as a sequence, and one with more.
+TEST_P(RowKernelWidths, AddPositions) {
+  std::string width = this->width();
+  std::string p = "tensor<5x" + width + "xf32>",
+              q = "tensor<7x" + width + "xf32>";
+  check("%x: " + x() + ", %p: " + p + ", %q: " + q,
+        "%0 = lns.add_positions %x, %p : " + x() + ", " + p +
+            "\n%1 = lns.add_positions %x, %q : " + x() + ", " + q +
+            "\n%2 = lns.add_positions_grad %x : (" + x() + ") -> " + p +
+            "\n%3 = lns.add_positions_grad %x : (" + x() + ") -> " + q);
+}
+
+// Where an activation is saturated, products of two bf16 numbers are often half
+// way between two others, and the last bit of the sigmoid decides: one
+// rounding.
+TEST_P(RowKernelWidths, Activations) {
+  deviation = 4;
+  for (std::string name : {"silu", "gelu_tanh", "relu"})
+    check("%y: " + x() + ", %a: " + x() + ", %b: " + x(),
+          "%0 = lns.activation " + name + " %a : " + x() +
+              "\n%1 = lns.activation_grad " + name + " %y, %a : " + x() +
+              "\n%2 = lns.gated_activation " + name + " %a, %b : " + x() +
+              "\n%3:2 = lns.gated_activation_grad " + name +
+              " %y, %a, %b : " + x(),
+          1e-5, 1.0 / 256);
+}
+
+// To bf16 and back, of rows and of numbers per row; also where the rounded
+// value is used in the kernel that makes it.
+TEST_P(RowKernelWidths, Casts) {
+  std::string y = "tensor<2x5x" + width() + "xbf16>", q = "tensor<2x5xbf16>";
+  std::string z = "tensor<2x5x" + width() + "xf32>";
+  check("%a: " + x() + ", %r: " + r,
+        "%0 = lns.cast %a : " + x() + " to " + y + "\n%1 = lns.cast %0 : " + y +
+            " to " + z + "\n%2:2 = lns.cluster(%b = %a, %c = %r) : (" + x() +
+            ", " + r + ") -> (" + y + ", " + q + ") {\n%s = lns.cast %b : " +
+            x() + " to " + y + "\n%t = lns.row_scale %s, %c : " + y + ", " + r +
+            "\n%u = lns.cast %c : " + r + " to " + q +
+            "\nlns.yield %t, %u : " + y + ", " + q + "\n}");
+}
+
+// A residual that is stored, its norm's factor, and the norm itself: three
+// phases over one row.
+TEST_P(RowKernelWidths, NormCluster) {
+  check("%x: " + x() + ", %f: " + x() + ", %g: " + g(),
+        "%0:3 = lns.cluster(%a = %x, %b = %f, %w = %g) : (" + x() + ", " + x() +
+            ", " + g() + ") -> (" + x() + ", " + r + ", " + x() +
+            ") {\n%s = lns.residual %a, %b : " + x() +
+            "\n%t = lns.row_rstd %s eps(1.0e-6) : (" + x() + ") -> " + r +
+            "\n%u = lns.scale_columns %s, %w scale(0.5) : " + x() + ", " + g() +
+            "\n%v = lns.row_scale %u, %t : " + x() + ", " + r +
+            "\nlns.yield %s, %t, %v : " + x() + ", " + r + ", " + x() + "\n}");
+  EXPECT_TRUE(lowering->getKernels()[0].isNorm);
+}
+
+// A LayerNorm after learned positions: the mean, then the squares around it,
+// then the rest; all columns of all rows read the same gain and bias.
+TEST_P(RowKernelWidths, LayerNormCluster) {
+  std::string table = "tensor<6x" + width() + "xf32>";
+  check("%x: " + x() + ", %p: " + table + ", %g: " + g() + ", %h: " + g(),
+        "%0:4 = lns.cluster(%a = %x, %t = %p, %w = %g, %b = %h) : (" + x() +
+            ", " + table + ", " + g() + ", " + g() + ") -> (" + x() + ", " +
+            x() + ", " + r + ", " + x() +
+            ") {\n%s = lns.add_positions %a, %t : " + x() + ", " + table +
+            "\n%c = lns.center_rows %s : " + x() +
+            "\n%v = lns.row_rstd %c eps(1.0e-5) : (" + x() + ") -> " + r +
+            "\n%d = lns.scale_columns %c, %w : " + x() + ", " + g() +
+            "\n%e = lns.row_scale %d, %v : " + x() + ", " + r +
+            "\n%f = lns.add_bias %e, %b scale(0.5) : " + x() + ", " + g() +
+            "\nlns.yield %s, %c, %v, %f : " + x() + ", " + x() + ", " + r +
+            ", " + x() + "\n}");
+  EXPECT_TRUE(lowering->getKernels()[0].isNorm);
+}
+
+// A reduction of what depends on another reduction, sums of row scalars, and a
+// block argument that is yielded as it is.
+TEST_P(RowKernelWidths, ChainedReductions) {
+  check("%x: " + x() + ", %f: " + x() + ", %q: " + r,
+        "%0:4 = lns.cluster(%a = %x, %b = %f, %c = %q) : (" + x() + ", " + x() +
+            ", " + r + ") -> (" + x() + ", " + r + ", " + r + ", " + x() +
+            ") {\n%s = lns.row_dot %a, %b : (" + x() + ", " + x() + ") -> " +
+            r + "\n%t = lns.row_scale %a, %s : " + x() + ", " + r +
+            "\n%u = lns.row_dot %t, %b : (" + x() + ", " + x() + ") -> " + r +
+            "\n%v = lns.add %u, %c : " + r +
+            "\n%w = lns.row_rstd_grad %t, "
+            "%c, %v : (" +
+            x() + ", " + r + ", " + r + ") -> " + x() +
+            "\nlns.yield %w, %s, %v, %a : " + x() + ", " + r + ", " + r + ", " +
+            x() + "\n}");
+  EXPECT_FALSE(lowering->getKernels()[0].isNorm);
+}
+
+class Rotations : public KernelTest,
+                  public testing::WithParamInterface<
+                      std::tuple<std::pair<int, int>, const char *>> {};
+
+INSTANTIATE_TEST_SUITE_P(
+    Heads, Rotations,
+    testing::Combine(testing::Values(std::pair(1, 2), std::pair(3, 8),
+                                     std::pair(2, 24), std::pair(2, 32),
+                                     std::pair(3, 48), std::pair(1, 52),
+                                     std::pair(2, 64), std::pair(2, 80),
+                                     std::pair(1, 128)),
+                     testing::Values("f32", "bf16")));
+
+// Alone, backwards, and in a cluster with a reduction over the rotated row.
+TEST_P(Rotations, AgreeWithTheReference) {
+  auto [heads, headDim] = std::get<0>(GetParam());
+  std::string x = "tensor<2x5x" + std::to_string(heads * headDim) + "x" +
+                  std::get<1>(GetParam()) + ">";
+  std::string r = "tensor<2x5xf32>", d = std::to_string(headDim);
+  check("%x: " + x + ", %f: " + r,
+        "%0 = lns.rope %x head_dim(" + d + ") : " + x +
+            "\n%1 = lns.rope %0 head_dim(" + d + ") inverse : " + x +
+            "\n%2:3 = lns.cluster(%a = %x, %b = %f) : (" + x + ", " + r +
+            ") -> (" + x + ", " + r + ", " + x +
+            ") {\n%s = lns.row_scale %a, %b : " + x + ", " + r +
+            "\n%t = lns.rope %s head_dim(" + d + ") : " + x +
+            "\n%u = lns.row_dot %t, %a : (" + x + ", " + x + ") -> " + r +
+            "\n%v = lns.row_scale %t, %u : " + x + ", " + r +
+            "\nlns.yield %s, %u, %v : " + x + ", " + r + ", " + x + "\n}");
+}
+
+using RowKernel = KernelTest;
+
+// A folded weight has the rank of a matrix, and vectors are one row.
+TEST_F(RowKernel, OtherRanks) {
+  check("%w: tensor<9x40xf32>, %g: tensor<40xf32>, %h: tensor<40xf32>, "
+        "%s: tensor<f32>",
+        "%0 = lns.scale_columns %w, %g scale(0.7) : tensor<9x40xf32>, "
+        "tensor<40xf32>\n"
+        "%1 = lns.add %g, %h : tensor<40xf32>\n"
+        "%2 = lns.add %s, %s : tensor<f32>\n"
+        "%3 = lns.scale_columns %h, %g scale(0.7) : tensor<40xf32>, "
+        "tensor<40xf32>\n"
+        "%4 = lns.scale_columns %g, %g : tensor<40xf32>, tensor<40xf32>");
+}
+
+// A gain of as many columns as there are rows is no row scalar.
+TEST_F(RowKernel, SquareWeight) {
+  check("%w: tensor<24x24xf32>, %g: tensor<24xf32>, %r: tensor<24xf32>",
+        "%0 = lns.cluster(%a = %w, %b = %g, %c = %r) : (tensor<24x24xf32>, "
+        "tensor<24xf32>, tensor<24xf32>) -> tensor<24x24xf32> {\n"
+        "%s = lns.scale_columns %a, %b : tensor<24x24xf32>, tensor<24xf32>\n"
+        "%t = lns.row_scale %s, %c : tensor<24x24xf32>, tensor<24xf32>\n"
+        "lns.yield %t : tensor<24x24xf32>\n}");
+}
+
+// Large and small arguments of the exponential.
+TEST_F(RowKernel, SaturatedSigmoid) {
+  deviation = 60;
+  check("%a: tensor<4x64xf32>, %b: tensor<4x64xf32>",
+        "%0 = lns.gated_activation silu %a, %b : tensor<4x64xf32>\n"
+        "%1 = lns.activation gelu_tanh %a : tensor<4x64xf32>");
+}
+
+// Kernels that differ in the function alone, or in the length of sequences
+// that an op asks for, are two.
+TEST_F(RowKernel, AreToldApart) {
+  parse("%a: tensor<4x2x32xf32>, %b: tensor<2x4x32xf32>, %p: tensor<4x32xf32>",
+        "%0 = lns.activation relu %a : tensor<4x2x32xf32>\n"
+        "%1 = lns.activation silu %a : tensor<4x2x32xf32>\n"
+        "%2 = lns.add_positions %a, %p : tensor<4x2x32xf32>, tensor<4x32xf32>\n"
+        "%3 = lns.add_positions %b, %p : tensor<2x4x32xf32>, tensor<4x32xf32>\n"
+        "%4 = lns.add_positions_grad %a : (tensor<4x2x32xf32>) -> "
+        "tensor<4x32xf32>\n"
+        "%5 = lns.add_positions_grad %b : (tensor<2x4x32xf32>) -> "
+        "tensor<4x32xf32>");
+  ASSERT_EQ(launches.size(), 6u);
+  for (int i : {0, 2, 4})
+    EXPECT_NE(launches[i].kernel, launches[i + 1].kernel) << i;
+}
+
+// Kernels do not depend on scales, on the number of rows or on names.
+TEST_F(RowKernel, AreSharedByStructure) {
+  parse("%a: tensor<4x32xf32>, %b: tensor<4x32xf32>, %c: tensor<9x32xf32>, "
+        "%d: tensor<4x33xf32>",
+        "%0 = lns.residual %a, %b {branch_scale = 0.5} : tensor<4x32xf32>\n"
+        "%1 = lns.residual %a, %0 {branch_scale = 0.7} : tensor<4x32xf32>\n"
+        "%2 = lns.residual %c, %c : tensor<9x32xf32>\n"
+        "%3 = lns.residual %c, %2 : tensor<9x32xf32>\n"
+        "%4 = lns.residual %d, %d : tensor<4x33xf32>");
+  ASSERT_EQ(launches.size(), 5u);
+  EXPECT_EQ(launches[0].kernel, launches[1].kernel);
+  EXPECT_EQ(launches[0].kernel, launches[3].kernel);
+  EXPECT_NE(launches[0].kernel, launches[2].kernel) << "one operand, not two";
+  EXPECT_NE(launches[2].kernel, launches[4].kernel) << "another width";
+  EXPECT_EQ(launches[1].floats[1], 0.7f);
+  EXPECT_EQ(rowsOf(launches[3]), 9);
+}
+
+// But they do on element types.
+TEST_F(RowKernel, AreNotSharedByTypes) {
+  parse("%a: tensor<4x32xf32>, %b: tensor<4x32xbf16>, %g: tensor<32xf32>",
+        "%0 = lns.scale_columns %a, %g : tensor<4x32xf32>, tensor<32xf32>\n"
+        "%1 = lns.scale_columns %b, %g : tensor<4x32xbf16>, tensor<32xf32>\n"
+        "%2 = lns.scale_columns %1, %g : tensor<4x32xbf16>, tensor<32xf32>\n"
+        "%3 = lns.cast %a : tensor<4x32xf32> to tensor<4x32xbf16>\n"
+        "%4 = lns.cast %b : tensor<4x32xbf16> to tensor<4x32xf32>");
+  ASSERT_EQ(launches.size(), 5u);
+  EXPECT_NE(launches[0].kernel, launches[1].kernel);
+  EXPECT_EQ(launches[1].kernel, launches[2].kernel);
+  EXPECT_NE(launches[3].kernel, launches[4].kernel);
+}
+
+} // namespace
