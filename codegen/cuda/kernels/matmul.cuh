@@ -119,30 +119,31 @@ matmul(const typename Config::A *a, const typename Config::B *b, long long m,
 
   Accumulator sums;
   typename Accumulator::Fragment fragments[2];
-  int stage = 0, freeStage = kStages - 1;
+  int stage = 0;
   if (tiles > 0)
     sums.load(fragments[0], stageA(0), stageB(0), 0);
 #pragma unroll 1
-  for (int tile = 0; tile < tiles; ++tile) {
+  for (; tiles > 0; --tiles) {
 #pragma unroll
     for (int piece = 0; piece < kPieces; ++piece) {
+      if (piece == 0) {
+        // The stage before this one is free: see the barrier below.
+        if (tiles > kStages - 1) {
+          int free = (stage > 0 ? stage : kStages) - 1;
+          copyA.copy(stageA(free));
+          copyB.copy(stageB(free));
+        }
+        copyAsyncCommit();
+      }
       if (piece + 1 < kPieces) {
         sums.load(fragments[(piece + 1) % 2], stageA(stage), stageB(stage),
                   (piece + 1) * Accumulator::kFragmentK);
-      } else if (tile + 1 < tiles) {
+      } else if (tiles > 1) {
         // The next tile has arrived, and nobody reads this one any more.
         copyAsyncWait<kStages - 2>();
         __syncthreads();
         stage = stage + 1 < kStages ? stage + 1 : 0;
         sums.load(fragments[0], stageA(stage), stageB(stage), 0);
-      }
-      if (piece == 0) {
-        if (tile + kStages - 1 < tiles) {
-          copyA.copy(stageA(freeStage));
-          copyB.copy(stageB(freeStage));
-        }
-        copyAsyncCommit();
-        freeStage = freeStage + 1 < kStages ? freeStage + 1 : 0;
       }
       sums.multiply(fragments[piece % 2]);
     }

@@ -64,13 +64,16 @@ public:
   __device__ __forceinline__ TileCopy(const Source *data, long long pitch,
                                       long long outer, long long outerBegin,
                                       long long kBegin, long long kEnd)
-      : stride(kRowsPerPass * pitch), kLeft(int(kEnd - kBegin)) {
-    row = int(threadIdx.x) / Layout::kChunks;
+      : stride(kRowsPerPass * pitch) {
+    int row = int(threadIdx.x) / Layout::kChunks;
     int chunk = int(threadIdx.x) % Layout::kChunks;
-    column = chunk * Layout::kPerChunk;
+    int column = chunk * Layout::kPerChunk;
     target = Layout::offset(row, chunk);
     long long left = outer - outerBegin;
-    outerLeft = left < Outer ? int(left) : Outer;
+    int outerLeft = left < Outer ? int(left) : Outer;
+    int kLeft = int(kEnd - kBegin);
+    rowsLeft = (KContiguous ? outerLeft : kLeft) - row;
+    columnsLeft = (KContiguous ? kLeft : outerLeft) - column;
     long long rowBegin = KContiguous ? outerBegin : kBegin;
     long long columnBegin = KContiguous ? kBegin : outerBegin;
     next = data + (rowBegin + row) * pitch + columnBegin + column;
@@ -79,8 +82,6 @@ public:
   /// Copies the next tile to `tile`: asynchronously, or at once where the
   /// elements have to pass through registers.
   __device__ __forceinline__ void copy(unsigned char *tile) {
-    int rowsLeft = (KContiguous ? outerLeft : kLeft) - row;
-    int columnsLeft = (KContiguous ? kLeft : outerLeft) - column;
     const Source *source = next;
 #pragma unroll
     for (int pass = 0; pass < kPasses; ++pass) {
@@ -96,7 +97,7 @@ public:
     }
     // All passes together are a tile's rows, which are K of k or all of m or n.
     next = KContiguous ? next + K : source;
-    kLeft -= K;
+    (KContiguous ? columnsLeft : rowsLeft) -= K;
   }
 
 private:
@@ -119,10 +120,9 @@ private:
   }
 
   const Source *next;
-  long long stride; ///< from pass to pass
-  int kLeft, outerLeft;
-  int row, column; ///< in the tile, of this thread's first chunk
-  int target;      ///< where that chunk goes
+  long long stride;          ///< from pass to pass
+  int rowsLeft, columnsLeft; ///< from this thread's first chunk on
+  int target;                ///< where that chunk goes
 };
 
 } // namespace lns
