@@ -11,7 +11,8 @@
 // are the tiles that they are instantiated with.
 //
 // Tiles are as large as registers allow without spills on every architecture:
-// 255 for a thread, with which two blocks of four warps fit. Two row tiles a
+// 255 for a thread, with which two blocks of four warps fit; left to itself,
+// the compiler spills some values for the sake of more blocks. Two row tiles a
 // warp halve what a product reads from shared memory for the other side; with
 // one, it is shared memory that products of bf16 wait for on Hopper, not the
 // tensor cores.
@@ -88,7 +89,9 @@ static Tiles getBf16Tiles(Part part, int64_t depth) {
       return {4, 2, 48, 2, 1};
     if (depth <= 80)
       return {4, 2, 32, 2, 1};
-    return depth <= 128 ? Tiles{4, 2, 32, 1, 1} : Tiles{4, 1, 32, 1, 1};
+    if (depth <= 112)
+      return {4, 2, 32, 1, 1};
+    return depth <= 128 ? Tiles{4, 2, 16, 2, 1} : Tiles{4, 1, 32, 1, 1};
   case Part::GradKv:
     if (depth <= 32)
       return {4, 2, 48, 2, 1};
@@ -146,6 +149,7 @@ static KernelSpec getSpec(Part part, const Shape &shape) {
   spec.ints = {"time"};
   spec.threads = tiles.threads();
   spec.sharedBytes = getSharedBytes(part, shape, tiles);
+  spec.minBlocks = 1;
   spec.noSpills = shape.headDim <= 128;
   return spec;
 }

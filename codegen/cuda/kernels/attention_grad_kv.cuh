@@ -142,8 +142,7 @@ attentionGradKv(const typename Shape::Element *query,
                 exp2Fast(fmaf(scores.at[m][n][j], factor, base.at[j % 2]));
       }
       addTimesRows<Shape>(valueSums, scores, grads + warpColumn);
-      scoreGrads.clear();
-      addRowsByRows<Shape>(scoreGrads, warpValues, grads);
+      // The sums v dout^T start at -D.
 #pragma unroll
       for (int n = 0; n < kQueries / 8; ++n) {
         const auto mean =
@@ -152,9 +151,10 @@ attentionGradKv(const typename Shape::Element *query,
         for (int m = 0; m < M; ++m)
 #pragma unroll
           for (int j = 0; j < 4; ++j)
-            scoreGrads.at[m][n][j] =
-                scores.at[m][n][j] * (scoreGrads.at[m][n][j] - mean.at[j % 2]);
+            scoreGrads.at[m][n][j] = -mean.at[j % 2];
       }
+      addRowsByRows<Shape>(scoreGrads, warpValues, grads);
+      scoreGrads.multiply(scores);
       addTimesRows<Shape>(keySums, scoreGrads, queries + warpColumn);
     }
     if (hasNext) {

@@ -130,19 +130,19 @@ __device__ __forceinline__ void attentionGradQ(
           if (k >= time || (Shape::kCausal && k > warpFirst + row))
             s = kMaskedScore;
         });
-      scoreGrads.clear();
-      addRowsByRows<Shape>(scoreGrads, warpGrads, keys + kKeyTile);
+      // The sums dout v^T start at -D.
 #pragma unroll
       for (int m = 0; m < M; ++m)
 #pragma unroll
         for (int n = 0; n < kKeys / 8; ++n)
 #pragma unroll
           for (int i = 0; i < 4; ++i) {
-            const float p =
+            scores.at[m][n][i] =
                 exp2Fast(fmaf(scores.at[m][n][i], factor, base[m][i / 2]));
-            scoreGrads.at[m][n][i] =
-                p * (scoreGrads.at[m][n][i] - mean[m][i / 2]);
+            scoreGrads.at[m][n][i] = -mean[m][i / 2];
           }
+      addRowsByRows<Shape>(scoreGrads, warpGrads, keys + kKeyTile);
+      scoreGrads.multiply(scores);
       addTimesRows<Shape>(sums, scoreGrads, keys + warpColumn);
     }
     if (Tiles::kStages == 1 && hasNext) {

@@ -77,6 +77,16 @@ template <int M, int N> struct Fragment {
           at[m][n][i] = 0.0f;
   }
 
+  __device__ __forceinline__ void multiply(const Fragment &by) {
+#pragma unroll
+    for (int m = 0; m < M; ++m)
+#pragma unroll
+      for (int n = 0; n < N; ++n)
+#pragma unroll
+        for (int i = 0; i < 4; ++i)
+          at[m][n][i] *= by.at[m][n][i];
+  }
+
   /// Calls f(value, row, column) for everything that this lane holds.
   template <class F> __device__ __forceinline__ void forEach(F f) {
     const int row = laneId() / 4, column = laneId() % 4 * 2;
