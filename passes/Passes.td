@@ -485,7 +485,8 @@ def Recompute : Pass<"lns-recompute", "::mlir::ModuleOp"> {
     first reader behind the loss, once each. Those go first that free most bytes
     for the time they cost (CostOpInterface): row ops, then attention and
     matmuls, up to whole blocks from the residual stream. Numbers are the same
-    bits as without a budget.
+    bits as without a budget, but for row ops that are a product's epilogue in
+    one place and read what it stored in the other (`lns-fuse-products`).
 
     Does not fire where the arena fits; nor on ops that read or write anything
     but their operands, nor on those whose operands include a `lns.get` that is
@@ -514,7 +515,11 @@ def Recompute : Pass<"lns-recompute", "::mlir::ModuleOp"> {
     Option<"budgetBytes", "budget-bytes", "int64_t", "-1",
            "What a session may allocate; negative: no limit">,
     Option<"reservedBytes", "reserved-bytes", "int64_t", "0",
-           "What a session allocates beside its arena">
+           "What a session allocates beside its arena">,
+    Option<"cuda", "cuda", "bool", "false",
+           "Plan as the rest of CUDA's pipeline does">,
+    Option<"products", "products", "bool", "true",
+           "With cuda: row ops become epilogues of products">
   ];
   let dependentDialects = ["::lns::LnsDialect"];
 }

@@ -201,7 +201,12 @@ private:
     if (set)
       RecomputeModel(function.getBody().front()).apply(*set);
     OpPassManager manager(ModuleOp::getOperationName());
-    buildFusePipeline(manager);
+    if (cuda) {
+      buildCudaPreparePipeline(manager);
+      buildCudaFusePipeline(manager, products);
+    } else {
+      buildFusePipeline(manager);
+    }
     buildMemoryPipeline(manager);
     FailureOr<uint64_t> bytes = failure();
     if (succeeded(runPipeline(manager, copy)))

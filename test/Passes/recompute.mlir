@@ -60,6 +60,13 @@
 // RUN: lns-opt %s --pass-pipeline='builtin.module(lns-recompute{budget-bytes=10368},lns-fuse,func.func(lns-plan-memory,lns-verify-plan))' | FileCheck %s --check-prefix=ARENA
 // ARENA: lns.arena_bytes = 10368
 
+// For CUDA it plans with CUDA's fusion, in which a product that only its epilogue
+// reads needs no memory.
+// RUN: lns-interpret %s --check-pipeline='builtin.module(lns-recompute{cuda=true budget-bytes=8320},lns-fuse-cuda)'
+// RUN: lns-opt %s --pass-pipeline='builtin.module(lns-recompute{cuda=true budget-bytes=8320},lns-fuse-cuda,func.func(lns-plan-memory,lns-verify-plan))' | FileCheck %s --check-prefix=CUDA
+// RUN: lns-opt %s --pass-pipeline='builtin.module(lns-recompute{cuda=true products=false budget-bytes=10368},lns-fuse-cuda{products=false},func.func(lns-plan-memory,lns-verify-plan))' | FileCheck %s --check-prefix=ARENA
+// CUDA: lns.arena_bytes = 8320
+
 lns.parameter @g1 gain init(ones) decay(false) : tensor<64xf32>
 lns.parameter @g2 gain init(ones) decay(false) : tensor<64xf32>
 lns.parameter @g3 gain init(ones) decay(false) : tensor<64xf32>

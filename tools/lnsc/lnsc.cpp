@@ -120,6 +120,8 @@ public:
 protected:
   virtual void buildPreparation(OpPassManager &manager) = 0;
   virtual void buildFusion(OpPassManager &manager) = 0;
+  /// Makes recomputation plan with what buildFusion builds.
+  virtual void setFusion(RecomputeOptions &options) = 0;
   /// Puts all but machine code into a plan.
   virtual LogicalResult draft(ModuleOp module, Plan &plan) = 0;
   virtual LogicalResult addProgram(ModuleOp module, Plan &plan) = 0;
@@ -152,6 +154,7 @@ private:
     RecomputeOptions options;
     options.budgetBytes = *request.budget;
     options.reservedBytes = *reserved;
+    setFusion(options);
     return runPhase(module, timing, [&](OpPassManager &manager) {
       manager.addPass(createRecompute(options));
     });
@@ -169,6 +172,7 @@ private:
   void buildFusion(OpPassManager &manager) override {
     buildFusePipeline(manager);
   }
+  void setFusion(RecomputeOptions &options) override { options.cuda = false; }
   LogicalResult draft(ModuleOp module, Plan &plan) override {
     cpu::KernelLowering kernels(module.getContext());
     return buildPlan(module, kernels, plan);
@@ -206,6 +210,10 @@ private:
   }
   void buildFusion(OpPassManager &manager) override {
     buildCudaFusePipeline(manager, !disableProductFusion);
+  }
+  void setFusion(RecomputeOptions &options) override {
+    options.cuda = true;
+    options.products = !disableProductFusion;
   }
   LogicalResult draft(ModuleOp module, Plan &plan) override {
     cuda::KernelLowering kernels(module.getContext());

@@ -129,7 +129,7 @@ const Case cases[] = {
      "lns.yield %r : tensor<2x4xf32>\n}",
      64 + 2 * 64, 4 * (64 + 8)},
     // So does one with a product, whose result is in no memory.
-    {"cluster of a product", "%x: tensor<4x6xf32>, %w: tensor<8x6xf32>",
+    {"cluster_product", "%x: tensor<4x6xf32>, %w: tensor<8x6xf32>",
      "%y = lns.cluster(%a = %x, %b = %w) : (tensor<4x6xf32>, tensor<8x6xf32>) "
      "-> tensor<4xf32> {\n"
      "%p = lns.linear %a, %b : (tensor<4x6xf32>, tensor<8x6xf32>) -> "
