@@ -125,24 +125,26 @@ private:
       os << "  }\n";
   }
 
-  /// `vector` is known; prints where its columns are.
-  ColumnPlace printPlace(unsigned indent) {
-    ColumnPlace place;
-    place.lanes = mapping.lanes;
-    place.column = "column";
-    place.time = "time";
-    if (program.headDim == 0) {
+  ColumnPlace getPlace() const {
+    return {mapping.lanes, "column", "time", "place"};
+  }
+
+  /// Prints where the columns of `vector` are, as far as `statements` ask, and
+  /// then those. A phase whose values are all in registers does not.
+  void printAtPlace(const string &statements, unsigned indent) {
+    StringRef text = statements;
+    bool hasColumn = text.contains("+ column");
+    int64_t perHead = program.headDim / 2 / mapping.lanes;
+    if (program.headDim == 0 && hasColumn)
       os.indent(indent) << "const int column = vector * " << mapping.lanes
                         << ";\n";
-      return place;
-    }
-    int64_t perHead = program.headDim / 2 / mapping.lanes;
-    place.place = "place";
-    os.indent(indent) << "const int place = vector % " << perHead << " * "
-                      << mapping.lanes << ";\n";
-    os.indent(indent) << "const int column = vector / " << perHead << " * "
-                      << program.headDim << " + place;\n";
-    return place;
+    if (program.headDim != 0 && (hasColumn || text.contains("+ place")))
+      os.indent(indent) << "const int place = vector % " << perHead << " * "
+                        << mapping.lanes << ";\n";
+    if (program.headDim != 0 && hasColumn)
+      os.indent(indent) << "const int column = vector / " << perHead << " * "
+                        << program.headDim << " + place;\n";
+    os << statements;
   }
 
   string loadText(Value input, const ColumnText &text, unsigned half) {
@@ -150,7 +152,8 @@ private:
            names.of(input).str() + " + start + " + text.columnOf(half) + ")";
   }
 
-  void printStores(int phase, ColumnText &text, unsigned indent) {
+  void printStores(int phase, ColumnText &text, raw_ostream &os,
+                   unsigned indent) {
     // All values first, so that no load waits for a store.
     SmallVector<string> stores;
     for (auto [i, output] : llvm::enumerate(program.outputs))
@@ -177,13 +180,16 @@ private:
        << "  if (row >= rows)\n    return;\n";
     printRow();
     printScalars(0, "vector == 0");
-    ColumnText text(program, names, scalars, printPlace(2), os, 2);
+    string statements;
+    llvm::raw_string_ostream body(statements);
+    ColumnText text(program, names, scalars, getPlace(), body, 2);
     text.load = [&](Value value, unsigned half) {
       return llvm::is_contained(program.inputs, value)
                  ? loadText(value, text, half)
                  : string();
     };
-    printStores(0, text, 2);
+    printStores(0, text, body, 2);
+    printAtPlace(statements, 2);
   }
 
   //===--- Phases ---------------------------------------------------------===//
@@ -225,13 +231,19 @@ private:
              << "];\n";
     os << "#pragma unroll" << (kept.empty() && isLong() ? " 2" : "")
        << "\n  for (int i = 0; i < " << mapping.vectorsPerThread
-       << "; ++i) {\n    const int vector = thread + i * "
-       << mapping.threadsPerRow << ";\n";
+       << "; ++i) {\n";
     bool isPartial = mapping.vectors % mapping.threadsPerRow != 0;
     unsigned indent = isPartial ? 6 : 4;
+    string statements;
+    llvm::raw_string_ostream body(statements);
+    printVector(phase, reduced, sums, body, indent);
+    if (isPartial || StringRef(statements).contains("+ column") ||
+        StringRef(statements).contains("+ place"))
+      os << "    const int vector = thread + i * " << mapping.threadsPerRow
+         << ";\n";
     if (isPartial)
       os << "    if (vector < " << mapping.vectors << ") {\n";
-    printVector(phase, reduced, sums, indent);
+    printAtPlace(statements, indent);
     os << (isPartial ? "    }\n  }\n" : "  }\n");
     if (reduced.empty())
       return;
@@ -246,8 +258,8 @@ private:
   }
 
   void printVector(int phase, ArrayRef<Operation *> reduced, const string &sums,
-                   unsigned indent) {
-    ColumnText text(program, names, scalars, printPlace(indent), os, indent);
+                   raw_ostream &os, unsigned indent) {
+    ColumnText text(program, names, scalars, getPlace(), os, indent);
     text.load = [&](Value value, unsigned half) -> string {
       bool isInput = llvm::is_contained(program.inputs, value);
       bool isEarlier =
@@ -282,7 +294,7 @@ private:
         else
           os << "dot(" << x << ", " << y << ", " << sum << ");\n";
       }
-    printStores(phase, text, indent);
+    printStores(phase, text, os, indent);
     for (Value value : kept)
       if (!llvm::is_contained(program.inputs, value) &&
           phases.of(value) == phase)

@@ -1,0 +1,189 @@
+//===- nvrtc_test.cpp - Kernels through the compiler of the device --------===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+//
+// Needs no GPU, but NVRTC: without it these tests are skipped.
+//
+//===----------------------------------------------------------------------===//
+
+#include "kernel_test.h"
+
+#include <cstdlib>
+#include <dlfcn.h>
+
+using namespace lns;
+using namespace lns::test;
+
+namespace {
+
+/// The few functions of NVRTC that it takes to compile.
+class Nvrtc {
+public:
+  Nvrtc() {
+    const char *named = std::getenv("LNSRT_NVRTC");
+    for (const char *path :
+         {named ? named : "libnvrtc.so", "libnvrtc.so.13", "libnvrtc.so.12",
+          "/usr/local/cuda/lib64/libnvrtc.so.13",
+          "/usr/local/cuda/lib64/libnvrtc.so.12"})
+      if ((library = dlopen(path, RTLD_NOW | RTLD_LOCAL)))
+        return;
+  }
+
+  explicit operator bool() const { return library != nullptr; }
+
+  /// What the compiler says, with ptxas' account of registers; `ok` is false
+  /// where there is no code.
+  std::string compile(const std::string &text,
+                      const std::vector<cuda::Header> &headers,
+                      const std::string &architecture, bool &ok) {
+    std::vector<const char *> texts, names;
+    for (const cuda::Header &header : headers) {
+      texts.push_back(header.text.c_str());
+      names.push_back(header.name.c_str());
+    }
+    std::string arch = "--gpu-architecture=" + architecture;
+    const char *options[] = {arch.c_str(), "--std=c++17", "--ptxas-options=-v"};
+    Program program = nullptr;
+    call<int(Program *, const char *, const char *, int, const char *const *,
+             const char *const *)>("nvrtcCreateProgram")(
+        &program, text.c_str(), "kernel.cu", int(headers.size()), texts.data(),
+        names.data());
+    ok = call<int(Program, int, const char *const *)>("nvrtcCompileProgram")(
+             program, 3, options) == 0;
+    size_t size = 0;
+    call<int(Program, size_t *)>("nvrtcGetProgramLogSize")(program, &size);
+    std::string log(size, '\0');
+    call<int(Program, char *)>("nvrtcGetProgramLog")(program, log.data());
+    call<int(Program *)>("nvrtcDestroyProgram")(&program);
+    return log;
+  }
+
+private:
+  using Program = void *;
+  template <class F> F *call(const char *name) {
+    auto *function = reinterpret_cast<F *>(dlsym(library, name));
+    if (!function)
+      std::abort(); // no NVRTC is without it
+    return function;
+  }
+  void *library = nullptr;
+};
+
+/// Whether the account names numbers of bytes, and all are zero.
+bool spillsNothing(llvm::StringRef log) {
+  size_t at =
+      log.find(" bytes stack frame, 0 bytes spill stores, 0 bytes spill "
+               "loads");
+  return at != llvm::StringRef::npos && log.take_front(at).ends_with(" 0");
+}
+
+class CudaCompiler : public KernelTest,
+                     public testing::WithParamInterface<const char *> {
+protected:
+  /// All kernels, for all architectures that there is code for.
+  void compileAll() {
+    std::vector<cuda::Header> headers =
+        cuda::getIncludedHeaders(lowering->getKernels());
+    Nvrtc nvrtc;
+    for (const cuda::KernelInfo &kernel : lowering->getKernels())
+      for (const char *architecture :
+           {"sm_80", "sm_90a", "sm_100a", "sm_120a"}) {
+        bool ok = false;
+        std::string log = nvrtc.compile(kernel.text, headers, architecture, ok);
+        if (!ok && log.find("invalid value for --gpu-architecture") !=
+                       std::string::npos)
+          continue; // an NVRTC that is older than the device
+        EXPECT_TRUE(ok) << architecture << log << kernel.text;
+        EXPECT_EQ(log.find("warning"), std::string::npos) << log;
+        EXPECT_TRUE(kernel.noSpills && spillsNothing(log))
+            << architecture << ": " << log << kernel.text;
+      }
+  }
+
+  std::string tensor(const std::string &shape) {
+    return "tensor<" + shape + "x" + GetParam() + ">";
+  }
+};
+
+INSTANTIATE_TEST_SUITE_P(Types, CudaCompiler, testing::Values("f32", "bf16"));
+
+// A block's backward clusters, the widest that there are, over rows of one
+// warp, of several, and of as many as a block may have.
+TEST_P(CudaCompiler, RowKernelsSpillNothing) {
+  if (!Nvrtc())
+    GTEST_SKIP() << "no NVRTC here";
+  const std::string r = "tensor<2x8xf32>";
+  for (std::string width : {"768", "2048", "5472", "11008", "32000"}) {
+    std::string x = tensor("2x8x" + width), g = "tensor<" + width + "xf32>";
+    parse(
+        "%x: " + x + ", %y: " + x + ", %z: " + x + ", %r: " + r + ", %g: " + g,
+        "%0:4 = lns.cluster(%a = %x, %b = %y, %c = %z, %f = %r) : (" + x +
+            ", " + x + ", " + x + ", " + r + ") -> (" + x + ", " + x + ", " +
+            x + ", " + r + ") {\n%s = lns.row_scale %a, %f : " + x + ", " + r +
+            "\n%t = lns.row_scale %b, %f : " + x + ", " + r +
+            "\n%u = lns.gated_activation gelu_tanh %t, %s : " + x +
+            "\n%v, %w = lns.gated_activation_grad gelu_tanh %c, %t, %s : " + x +
+            "\n%d = lns.row_scale %v, %f : " + x + ", " + r +
+            "\n%e = lns.row_scale %w, %f : " + x + ", " + r +
+            "\n%m = lns.row_dot %v, %t : (" + x + ", " + x + ") -> " + r +
+            "\n%n = lns.row_dot %w, %s : (" + x + ", " + x + ") -> " + r +
+            "\n%o = lns.add %m, %n : " + r +
+            "\nlns.yield %u, %d, %e, %o : " + x + ", " + x + ", " + x + ", " +
+            r + "\n}\n%1:3 = lns.cluster(%a = %x, %b = %y, %w = %g) : (" + x +
+            ", " + x + ", " + g + ") -> (" + x + ", " + r + ", " + x +
+            ") {\n%s = lns.residual %a, %b : " + x +
+            "\n%c = lns.center_rows %s : " + x +
+            "\n%t = lns.row_rstd %c eps(1.0e-6) : (" + x + ") -> " + r +
+            "\n%u = lns.scale_columns %c, %w : " + x + ", " + g +
+            "\n%v = lns.row_scale %u, %t : " + x + ", " + r +
+            "\nlns.yield %s, %t, %v : " + x + ", " + r + ", " + x +
+            "\n}\n%2:3 = lns.cluster(%a = %x, %b = %y, %c = %z, %f = %r) : (" +
+            x + ", " + x + ", " + x + ", " + r + ") -> (" + x + ", " + x +
+            ", " + r + ") {\n%s = lns.rope %a head_dim(32) inverse : " + x +
+            "\n%t = lns.rope %b head_dim(32) inverse : " + x +
+            "\n%m = lns.row_dot %s, %c : (" + x + ", " + x + ") -> " + r +
+            "\n%n = lns.row_dot %t, %c : (" + x + ", " + x + ") -> " + r +
+            "\n%o = lns.add %m, %n : " + r + "\n%u = lns.row_scale %s, %f : " +
+            x + ", " + r + "\n%v = lns.row_scale %t, %f : " + x + ", " + r +
+            "\nlns.yield %u, %v, %o : " + x + ", " + x + ", " + r + "\n}");
+    ASSERT_EQ(lowering->getKernels().size(), 3u) << errors;
+    compileAll();
+  }
+}
+
+TEST_P(CudaCompiler, OtherKernelsSpillNothing) {
+  if (!Nvrtc())
+    GTEST_SKIP() << "no NVRTC here";
+  std::string z = tensor("2x8x32000"), x = tensor("2x8x768");
+  const std::string r = "tensor<2x8xf32>", t = "tensor<2x8xi32>",
+                    table = "tensor<32000x768xf32>";
+  parse("%z: " + z + ", %x: " + x + ", %t: " + t + ", %f: " + r +
+            ", %w: " + table + ", %o: tensor<8xf32>, %u: tensor<300x300xf32>",
+        "%0:2 = lns.cross_entropy %z, %t factors(%f) : (" + z + ", " + t +
+            ", " + r + ") -> (" + r + ", " + r +
+            ")\n%1:2 = lns.cross_entropy_grad %z, %t, %0#1, %f factors(%f) "
+            "relative : (" +
+            z + ", " + t + ", " + r + ", " + r + ", " + r + ") -> (" + z +
+            ", " + r + ")\n%2 = lns.embedding %w, %t : (" + table + ", " + t +
+            ") -> " + x + "\n%3 = lns.embedding_grad %x, %t : (" + x + ", " +
+            t + ") -> " + table +
+            "\n%4 = lns.embedding_grad %x, %t addend(%w) : (" + x + ", " + t +
+            ", " + table + ") -> " + table +
+            "\n%5 = lns.column_dot %x, %2 : (" + x + ", " + x +
+            ") -> tensor<768xf32>\n%6 = lns.mean %0#0 : (" + r +
+            ") -> tensor<f32>\n%7 = lns.mean_grad %6 : (tensor<f32>) -> " + r +
+            "\n%8 = lns.constant 2.5 : " + x +
+            "\n%9 = lns.add_positions_grad %x : (" + x +
+            ") -> tensor<9x768xf32>\n"
+            "%n, %h, %p = lns.clip_factor %o, %u : (tensor<8xf32>, "
+            "tensor<300x300xf32>) -> (tensor<f32>, tensor<f32>, tensor<2xf64>)"
+            "\nlns.adamw @q, %u, %h, %o decay(true) : tensor<300x300xf32>, "
+            "tensor<f32>, tensor<8xf32>");
+  ASSERT_EQ(lowering->getKernels().size(), 14u) << errors;
+  compileAll();
+}
+
+} // namespace
