@@ -50,6 +50,12 @@ struct Case {
   double amplitude = 1;
 };
 
+std::ostream &operator<<(std::ostream &os, const Case &c) {
+  return os << (c.isBf16 ? "bf16" : "f32") << " head size " << c.headDim
+            << ", heads " << c.heads << "/" << c.kvHeads
+            << (c.causal ? ", causal" : ", full") << ", scale " << c.scale;
+}
+
 std::string getName(const testing::TestParamInfo<Case> &info) {
   const Case &c = info.param;
   return llvm::formatv("{0}_d{1}_h{2}_kv{3}_{4}{5}", c.isBf16 ? "bf16" : "f32",
