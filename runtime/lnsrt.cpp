@@ -8,8 +8,8 @@
 
 #include "runtime/lnsrt.h"
 
-#include "runtime/checked_math.h"
 #include "runtime/session.h"
+#include "runtime/thread_pool.h"
 
 #include <algorithm>
 #include <cstring>
@@ -154,11 +154,11 @@ lnsrt_error *lnsrt_session_create(lnsrt_plan *plan,
 void lnsrt_session_release(lnsrt_session *session) { delete session; }
 
 const char *lnsrt_session_cpu_level(const lnsrt_session *session) {
-  return session ? session->code.level() : "";
+  return session ? session->device->cpuLevel() : "";
 }
 
 uint32_t lnsrt_session_threads(const lnsrt_session *session) {
-  return session ? session->pool.threads() : 0;
+  return session ? session->device->threads() : 0;
 }
 
 lnsrt_error *lnsrt_session_memory(const lnsrt_session *session,
@@ -167,21 +167,20 @@ lnsrt_error *lnsrt_session_memory(const lnsrt_session *session,
     if (!session)
       return missing("session");
     lnsrt_memory filled = {};
-    session->fillMemory(filled);
+    session->device->fillMemory(filled);
     return writeResult(filled, memory);
   });
 }
 
 const char *lnsrt_session_matmul(const lnsrt_session *session) {
-  return session ? session->matmul.name() : "";
+  return session ? session->device->matmul() : "";
 }
 
 lnsrt_error *lnsrt_init(lnsrt_session *session, uint64_t seed) {
   return guarded([&]() -> Error {
     if (!session)
       return missing("session");
-    session->init(seed);
-    return nullptr;
+    return session->device->init(seed);
   });
 }
 
@@ -276,11 +275,7 @@ lnsrt_error *lnsrt_tensor_read(lnsrt_session *session, lnsrt_tensor_kind kind,
   return guarded([&]() -> Error {
     if (!session || !data)
       return missing(session ? "data" : "session");
-    StoredTensor tensor;
-    if (Error error = session->tensor(kind, index, elements, tensor))
-      return error;
-    tensor.read(0, elements, data);
-    return nullptr;
+    return session->readWhole(kind, index, elements, data);
   });
 }
 
@@ -291,20 +286,7 @@ lnsrt_error *lnsrt_tensor_read_part(lnsrt_session *session,
   return guarded([&]() -> Error {
     if (!session || !data)
       return missing(session ? "data" : "session");
-    StoredTensor tensor;
-    uint64_t size = session->tensorElements(index);
-    if (Error error = session->tensor(kind, index, size, tensor))
-      return error;
-    if (!insideRange(first, elements, size))
-      return makeError(LNSRT_INVALID_ARGUMENT,
-                       session->plan->table->parameters()
-                           ->Get(flatbuffers::uoffset_t(index))
-                           ->name()
-                           ->string_view(),
-                       elements, " elements from ", first,
-                       " on, the tensor has ", size);
-    tensor.read(first, elements, data);
-    return nullptr;
+    return session->readPart(kind, index, first, elements, data);
   });
 }
 
@@ -314,11 +296,7 @@ lnsrt_error *lnsrt_tensor_write(lnsrt_session *session, lnsrt_tensor_kind kind,
   return guarded([&]() -> Error {
     if (!session || !data)
       return missing(session ? "data" : "session");
-    StoredTensor tensor;
-    if (Error error = session->tensor(kind, index, elements, tensor))
-      return error;
-    tensor.write(data);
-    return nullptr;
+    return session->write(kind, index, elements, data);
   });
 }
 

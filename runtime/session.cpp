@@ -1,5 +1,4 @@
-//===- session.cpp - Making a session
-//---------------------------------------===//
+//===- session.cpp - A plan at work ---------------------------------------===//
 //
 // Part of lnsc, under the Apache License v2.0.
 // SPDX-License-Identifier: Apache-2.0
@@ -8,11 +7,12 @@
 
 #include "runtime/session.h"
 
-#include "runtime/init.h"
-#include "runtime/plan_format.h"
+#include "runtime/checked_math.h"
+#include "runtime/cpu_session.h"
+#include "runtime/philox.h"
 
 #include <algorithm>
-#include <cstring>
+#include <cmath>
 #include <string_view>
 
 using namespace lns;
@@ -25,192 +25,193 @@ const char *lns::entryName(Entry entry) {
   return kNames[size_t(entry)];
 }
 
-unsigned char *lnsrt_session::segment(Segment which) const {
-  // Kernels get the constants through the same kind of pointer as everything
-  // else; the pages are read-only.
-  if (which == Segment::constants)
-    return const_cast<unsigned char *>(plan->constants());
-  return segments[size_t(which)].data();
-}
-
-void *lnsrt_session::address(const plan::BufferRef &buffer) const {
-  return segment(buffer.segment()) + buffer.offset();
-}
-
-Error lnsrt_session::allocate() {
-  predicted = planMemory(*plan, pool.threads());
-  struct Request {
-    Segment segment;
-    uint64_t bytes;
-  };
-  for (Request request : {Request{Segment::arena, predicted.arena()},
-                          Request{Segment::parameters, predicted.parameters},
-                          Request{Segment::gradients, predicted.gradients},
-                          Request{Segment::exp_avg, predicted.optimizer / 2},
-                          Request{Segment::exp_avg_sq, predicted.optimizer / 2},
-                          Request{Segment::io, predicted.io}})
-    if (Error error = PageMemory::allocate(
-            request.bytes, plan::EnumNameSegment(request.segment),
-            segments[size_t(request.segment)]))
-      return error;
-  return PageMemory::allocate(predicted.scratch(), "scratch", scratch);
-}
-
-void lnsrt_session::fillMemory(lnsrt_memory &memory) const {
-  auto bytes = [&](Segment which) -> uint64_t {
-    return segments[size_t(which)].size();
-  };
-  memory.threads = pool.threads();
-  memory.parameters = bytes(Segment::parameters);
-  memory.gradients = bytes(Segment::gradients);
-  memory.optimizer = bytes(Segment::exp_avg) + bytes(Segment::exp_avg_sq);
-  // One block; where it divides is the plan's to say.
-  memory.activations = predicted.activations;
-  memory.workspace = bytes(Segment::arena) - predicted.activations;
-  memory.io = bytes(Segment::io);
-  memory.constants = plan->table->constants_size();
-  memory.matmul = matmul.workspaceBytes();
-  memory.scratch = scratch.size();
-  memory.total = memory.parameters + memory.gradients + memory.optimizer +
-                 bytes(Segment::arena) + memory.io + memory.constants +
-                 memory.matmul + memory.scratch;
-}
-
-static MatmulType matmulType(plan::DType type) {
-  return type == plan::DType::bf16 ? MatmulType::Bf16 : MatmulType::F32;
-}
-
-void lnsrt_session::resolve(Entry which, const plan::EntryPoint &entry) {
-  ResolvedEntry &resolved = entries[size_t(which)];
-  resolved.present = true;
-  size_t buffers = 0;
-  for (const plan::Command *command : *entry.commands())
-    if (const plan::Launch *launch = command->body_as_Launch())
-      buffers += launch->buffers()->size();
-  // Reserved once: the commands point into it.
-  resolved.buffers.reserve(buffers);
-  resolved.commands.reserve(entry.commands()->size());
-  for (const plan::Command *command : *entry.commands()) {
-    ResolvedCommand out;
-    out.kind = command->body_type();
-    out.name = command->name()->c_str();
-    if (const plan::Launch *launch = command->body_as_Launch()) {
-      out.group =
-          plan->table->kernels()->Get(launch->kernel())->kind()->c_str();
-      out.kernel = code.kernel(launch->kernel());
-      out.buffers = resolved.buffers.data() + resolved.buffers.size();
-      for (const plan::BufferRef *buffer : *launch->buffers())
-        resolved.buffers.push_back(address(*buffer));
-      out.floats = launch->floats() ? launch->floats()->data() : nullptr;
-      out.ints = launch->ints() ? launch->ints()->data() : nullptr;
-      out.items = int64_t(launch->items());
-    } else if (const plan::Matmul *matmul = command->body_as_Matmul()) {
-      out.group = "matmul";
-      out.shape = {int64_t(matmul->m()),
-                   int64_t(matmul->n()),
-                   int64_t(matmul->k()),
-                   matmul->trans_a(),
-                   matmul->trans_b(),
-                   matmul->alpha(),
-                   matmul->beta(),
-                   matmulType(matmul->dtype_a()),
-                   matmulType(matmul->dtype_b()),
-                   matmulType(matmul->dtype_c())};
-      out.a = address(*matmul->a());
-      out.b = address(*matmul->b());
-      out.c = address(*matmul->c());
-      if (matmul->gain())
-        out.gain = static_cast<const float *>(address(*matmul->gain()));
-    } else if (const plan::Repeat *repeat = command->body_as_Repeat()) {
-      out.group = "repeat";
-      const plan::EntryPoint &callee =
-          *plan->table->entry_points()->Get(repeat->entry());
-      for (size_t i = 0; i < kEntries; ++i)
-        if (callee.name()->string_view() == entryName(Entry(i)))
-          out.callee = &entries[i];
-      out.items = int64_t(repeat->count());
-      out.a = address(*repeat->tokens());
-      out.b = address(*repeat->targets());
-      out.c = address(*repeat->loss());
-      out.bytes = repeat->tokens()->size() / repeat->count();
-    } else if (const plan::Fill *fill = command->body_as_Fill()) {
-      out.group = "fill";
-      out.c = address(*fill->target());
-      out.bytes = fill->target()->size();
-    } else if (const plan::Copy *copy = command->body_as_Copy()) {
-      out.group = "copy";
-      out.a = address(*copy->source());
-      out.c = address(*copy->target());
-      out.bytes = copy->target()->size();
-    }
-    resolved.commands.push_back(out);
+void lns::drawTokens(const lnsrt_plan &plan, uint64_t seed, int32_t *tokens,
+                     int32_t *targets) {
+  const plan::Plan &table = *plan.table;
+  uint64_t count = uint64_t(table.batch()) * table.sequence();
+  PhiloxKey key = philoxKey(seed);
+  for (uint64_t i = 0; i < count; ++i) {
+    PhiloxCounter words = philox4x32(philoxCounter(i, 0), key);
+    tokens[i] = int32_t(words[0] % table.vocabulary());
+    targets[i] = int32_t(words[1] % table.vocabulary());
   }
-  auto bind = [&](const plan::Binding &binding) {
-    std::string_view name = binding.name()->string_view();
-    void *data = address(*binding.buffer());
-    if (name == "tokens")
-      resolved.tokens = static_cast<int32_t *>(data);
-    else if (name == "targets")
-      resolved.targets = static_cast<int32_t *>(data);
-    else if (name == "optimizer")
-      resolved.optimizer = static_cast<float *>(data);
-    else if (name == "loss")
-      resolved.loss = static_cast<const float *>(data);
-    else if (name == "gradient_norm")
-      resolved.gradientNorm = static_cast<const float *>(data);
-    else if (name == "logits")
-      resolved.logits = static_cast<const float *>(data);
-  };
-  for (const plan::Binding *binding : *entry.inputs())
-    bind(*binding);
-  for (const plan::Binding *binding : *entry.outputs())
-    bind(*binding);
 }
 
 Error lnsrt_session::create(lnsrt_plan *from,
                             const lnsrt_session_options &options) {
   plan = from;
-  if (options.device && std::strcmp(options.device, "cpu") != 0)
+  if (options.device && std::string_view(options.device) != "cpu")
     return makeError(LNSRT_UNSUPPORTED, plan->path, "unknown device '",
                      options.device, "'; this build has: cpu");
-  uint32_t threads = options.threads;
-  if (Error error = ThreadPool::choose(threads, plan->path))
+  if (Error error = createCpuSession(*plan, options, device))
     return error;
-  if (Error error = code.load(*plan, options.cpu_level))
-    return error;
-  if (Error error = pool.start(threads))
-    return error;
-  if (Error error = allocate())
-    return error;
-  if (Error error = matmul.create(options.matmul, code.level(), pool))
-    return error;
-  for (size_t i = 0; i < kEntries; ++i)
-    if (const plan::EntryPoint *entry = plan->entryPoint(entryName(Entry(i))))
-      resolve(Entry(i), *entry);
+  rows.reserve(device->profileRows());
   const auto &parameters = *plan->table->parameters();
   hasPadding = std::any_of(
       parameters.begin(), parameters.end(),
       [](const plan::Parameter *parameter) { return isPadded(*parameter); });
-  size_t profiled = 0;
-  for (const ResolvedCommand &command :
-       entries[size_t(Entry::TrainStep)].commands)
-    profiled += command.callee ? command.callee->commands.size() : 1;
-  rows.reserve(profiled);
   return nullptr;
 }
 
-void lnsrt_session::init(uint64_t seed) {
-  for (Segment which :
-       {Segment::parameters, Segment::exp_avg, Segment::exp_avg_sq})
-    if (unsigned char *data = segment(which))
-      std::memset(data, 0, plan->table->parameter_bytes());
-  uint32_t index = 0;
-  for (const plan::Parameter *parameter : *plan->table->parameters()) {
-    auto *data = reinterpret_cast<float *>(segment(Segment::parameters) +
-                                           parameter->offset());
-    initializeParameter(*parameter, index++, seed,
-                        StoredTensor(*parameter, data), pool);
+Error lnsrt_session::require(Entry which) const {
+  if (device->has(which))
+    return nullptr;
+  return makeError(LNSRT_UNSUPPORTED, plan->path,
+                   "the plan has no entry point '", entryName(which),
+                   "'; compile the model again with it");
+}
+
+uint32_t lnsrt_session::partSize() const {
+  const plan::Plan &table = *plan->table;
+  return table.micro_batch() ? table.micro_batch() : table.batch();
+}
+
+Error lnsrt_session::checkTokens(const int32_t *from, const char *what) const {
+  uint32_t vocabulary = plan->table->vocabulary();
+  uint32_t sequence = plan->table->sequence();
+  size_t count = size_t(plan->table->batch()) * sequence;
+  if (!from)
+    return makeError(LNSRT_INVALID_ARGUMENT, what, "no ", what, " given");
+  for (size_t i = 0; i < count; ++i)
+    if (from[i] < 0 || uint32_t(from[i]) >= vocabulary)
+      return makeError(LNSRT_INVALID_ARGUMENT, what, what, "[", i / sequence,
+                       "][", i % sequence, "] is ", from[i],
+                       ", the vocabulary has ", vocabulary,
+                       " tokens; prepare the data for this model");
+  return nullptr;
+}
+
+Error lnsrt_session::optimizerValues(const lnsrt_optimizer_options &options,
+                                     OptimizerValues &to) const {
+  auto bad = [](const char *name, auto value, const char *expected) {
+    return makeError(LNSRT_INVALID_ARGUMENT, "optimizer", name, " is ", value,
+                     ", expected ", expected);
+  };
+  auto isBeta = [](float beta) { return beta >= 0.0f && beta < 1.0f; };
+  auto isSize = [](float value) {
+    return std::isfinite(value) && value >= 0.0f;
+  };
+  if (!std::isfinite(options.lr))
+    return bad("lr", options.lr, "a finite number");
+  if (!isBeta(options.beta1))
+    return bad("beta1", options.beta1, "0 <= beta1 < 1");
+  if (!isBeta(options.beta2))
+    return bad("beta2", options.beta2, "0 <= beta2 < 1");
+  if (!isSize(options.eps))
+    return bad("eps", options.eps, "a finite number, at least 0");
+  // What pads a parameter has moments of 0, and is updated by 0 / (0 + eps).
+  if (hasPadding && options.eps == 0.0f)
+    return bad("eps", options.eps,
+               "more than 0 for a plan with padded parameters; compile the "
+               "model with --disable-padding to train it with 0");
+  if (!isSize(options.weight_decay))
+    return bad("weight_decay", options.weight_decay,
+               "a finite number, at least 0");
+  if (!isSize(options.clip))
+    return bad("clip", options.clip, "a finite number, at least 0");
+  if (options.step == 0)
+    return bad("step", options.step, "at least 1");
+  double step = double(options.step);
+  to[LNS_OPT_LR] = options.lr;
+  to[LNS_OPT_BETA1] = options.beta1;
+  to[LNS_OPT_BETA2] = options.beta2;
+  to[LNS_OPT_EPS] = options.eps;
+  to[LNS_OPT_WEIGHT_DECAY] = options.weight_decay;
+  to[LNS_OPT_CLIP] = options.clip;
+  to[LNS_OPT_BIAS_CORRECTION1] =
+      float(1.0 - std::pow(double(options.beta1), step));
+  to[LNS_OPT_BIAS_CORRECTION2] =
+      float(1.0 - std::pow(double(options.beta2), step));
+  return nullptr;
+}
+
+Error lnsrt_session::trainStep(const int32_t *tokens, const int32_t *targets,
+                               const lnsrt_optimizer_options &options,
+                               lnsrt_step_result &result) {
+  if (Error error = require(Entry::TrainStep))
+    return error;
+  if (Error error = checkTokens(tokens, "tokens"))
+    return error;
+  if (Error error = checkTokens(targets, "targets"))
+    return error;
+  OptimizerValues values;
+  if (Error error = optimizerValues(options, values))
+    return error;
+  return device->run(
+      Entry::TrainStep, {tokens, targets, values.data()},
+      {.loss = &result.loss, .gradientNorm = &result.gradient_norm});
+}
+
+Error lnsrt_session::grads(const int32_t *tokens, const int32_t *targets,
+                           float &loss) {
+  if (Error error = require(Entry::Grads))
+    return error;
+  if (Error error = checkTokens(tokens, "tokens"))
+    return error;
+  if (Error error = checkTokens(targets, "targets"))
+    return error;
+  return device->run(Entry::Grads, {tokens, targets}, {.loss = &loss});
+}
+
+Error lnsrt_session::apply(const lnsrt_optimizer_options &options,
+                           float &norm) {
+  if (Error error = require(Entry::Apply))
+    return error;
+  OptimizerValues values;
+  if (Error error = optimizerValues(options, values))
+    return error;
+  return device->run(Entry::Apply, {.optimizer = values.data()},
+                     {.gradientNorm = &norm});
+}
+
+Error lnsrt_session::eval(const int32_t *tokens, const int32_t *targets,
+                          float &loss) {
+  if (Error error = require(Entry::Eval))
+    return error;
+  if (Error error = checkTokens(tokens, "tokens"))
+    return error;
+  if (Error error = checkTokens(targets, "targets"))
+    return error;
+  return device->run(Entry::Eval, {tokens, targets}, {.loss = &loss});
+}
+
+Error lnsrt_session::logits(const int32_t *tokens, float *logits) {
+  if (Error error = require(Entry::Logits))
+    return error;
+  if (Error error = checkTokens(tokens, "tokens"))
+    return error;
+  const plan::Plan &table = *plan->table;
+  // Each part's logits go to the caller before the next one's are computed.
+  size_t count = size_t(partSize()) * table.sequence();
+  for (uint32_t first = 0; first < table.batch(); first += partSize()) {
+    if (Error error =
+            device->run(Entry::Logits, {.tokens = tokens}, {.logits = logits}))
+      return error;
+    tokens += count;
+    logits += count * table.vocabulary();
   }
+  return nullptr;
+}
+
+Error lnsrt_session::profileStep(uint64_t seed) {
+  if (Error error = require(Entry::TrainStep))
+    return error;
+  lnsrt_optimizer_options options = {};
+  options.beta1 = 0.9f;
+  options.beta2 = 0.95f;
+  options.eps = 1e-8f;
+  options.step = 1;
+  OptimizerValues values;
+  if (Error error = optimizerValues(options, values))
+    return error;
+  rows.clear();
+  return device->profile(seed, values.data(), rows);
+}
+
+Error lnsrt_session::runMatmuls(double &seconds) {
+  if (Error error = require(Entry::TrainStep))
+    return error;
+  return device->runMatmuls(seconds);
 }
 
 uint64_t lnsrt_session::tensorElements(size_t index) const {
@@ -220,9 +221,9 @@ uint64_t lnsrt_session::tensorElements(size_t index) const {
              : 0;
 }
 
-Error lnsrt_session::tensor(lnsrt_tensor_kind kind, size_t index,
-                            uint64_t elements, StoredTensor &tensor) {
-  Segment which;
+Error lnsrt_session::find(lnsrt_tensor_kind kind, size_t index,
+                          uint64_t elements, Segment &which,
+                          const plan::Parameter *&found) const {
   switch (kind) {
   case LNSRT_PARAMETER:
     which = Segment::parameters;
@@ -244,13 +245,42 @@ Error lnsrt_session::tensor(lnsrt_tensor_kind kind, size_t index,
   if (index >= parameters.size())
     return makeError(LNSRT_INVALID_ARGUMENT, plan->path, "tensor ", index,
                      ", the plan has ", parameters.size());
-  const plan::Parameter &parameter =
-      *parameters.Get(flatbuffers::uoffset_t(index));
-  if (elements != elementCount(parameter))
-    return makeError(LNSRT_INVALID_ARGUMENT, parameter.name()->string_view(),
+  found = parameters.Get(flatbuffers::uoffset_t(index));
+  if (elements != elementCount(*found))
+    return makeError(LNSRT_INVALID_ARGUMENT, found->name()->string_view(),
                      elements, " elements given, the tensor has ",
-                     elementCount(parameter));
-  tensor = StoredTensor(parameter, reinterpret_cast<float *>(
-                                       segment(which) + parameter.offset()));
+                     elementCount(*found));
   return nullptr;
+}
+
+Error lnsrt_session::readWhole(lnsrt_tensor_kind kind, size_t index,
+                               uint64_t elements, float *to) const {
+  Segment segment;
+  const plan::Parameter *parameter = nullptr;
+  if (Error error = find(kind, index, elements, segment, parameter))
+    return error;
+  return device->read(segment, *parameter, 0, elements, to);
+}
+
+Error lnsrt_session::readPart(lnsrt_tensor_kind kind, size_t index,
+                              uint64_t first, uint64_t count, float *to) const {
+  Segment segment;
+  const plan::Parameter *parameter = nullptr;
+  uint64_t size = tensorElements(index);
+  if (Error error = find(kind, index, size, segment, parameter))
+    return error;
+  if (!insideRange(first, count, size))
+    return makeError(LNSRT_INVALID_ARGUMENT, parameter->name()->string_view(),
+                     count, " elements from ", first, " on, the tensor has ",
+                     size);
+  return device->read(segment, *parameter, first, count, to);
+}
+
+Error lnsrt_session::write(lnsrt_tensor_kind kind, size_t index,
+                           uint64_t elements, const float *from) {
+  Segment segment;
+  const plan::Parameter *parameter = nullptr;
+  if (Error error = find(kind, index, elements, segment, parameter))
+    return error;
+  return device->write(segment, *parameter, from);
 }
