@@ -88,7 +88,7 @@ TEST(PlanFile, TruncatedAtAnyPlace) {
   for (size_t size :
        {size_t(0), size_t(1), size_t(8), size_t(63), size_t(64), size_t(65),
         64 + table / 2, 64 + table - 1, 64 + table, size_t(4096),
-        4 * kPlanBlobAlignment, 5 * kPlanBlobAlignment, file.size() - 1}) {
+        8 * kPlanBlobAlignment, 9 * kPlanBlobAlignment, file.size() - 1}) {
     ASSERT_LT(size, file.size());
     Bytes part(file.begin(), file.begin() + std::ptrdiff_t(size));
     std::string message = messageOf(part);

@@ -105,7 +105,7 @@ static const Case kSizes[] = {
 
 static const Case kBlobs[] = {
     {"CodeUnaligned", [](TestPlan &p) { p.table.code[0]->offset += 64; },
-     "code for 'x86-64' at offset 20544, which is not a multiple of 4096"},
+     "code for 'x86-64' at offset 36928, which is not a multiple of 4096"},
     {"CodeInTable", [](TestPlan &p) { p.table.code[0]->offset = 0; },
      nullptr /* names the table's size */},
     {"CodeBeyondFile", [](TestPlan &p) { p.table.code[0]->offset = kHuge; },
@@ -126,7 +126,7 @@ static const Case kBlobs[] = {
      [](TestPlan &p) { addCode(p, "x86-64-v2", p.table.code[0]->offset); },
      nullptr /* in either order */},
     {"ConstantsUnaligned", [](TestPlan &p) { p.table.constants_offset += 1; },
-     "constants at offset 16385, which is not a multiple of 4096"},
+     "constants at offset 32769, which is not a multiple of 4096"},
     {"ConstantsBeyondFile", [](TestPlan &p) { p.table.constants_size = kHuge; },
      nullptr /* names the file's size */},
     {"ConstantsOverlapCode", [](TestPlan &p) { p.table.constants_size = 4097; },
@@ -138,10 +138,10 @@ TEST(PlanVerifier, RefusesBlobsOutOfPlace) {
   const char *beginnings[] = {
       "code for 'x86-64' at offset 0 lies inside the table, which ends at ",
       "code for 'x86-64' of ",
-      "code for 'x86-64' of 18446744073709551615 bytes at offset 20480 lies "
+      "code for 'x86-64' of 18446744073709551615 bytes at offset 36864 lies "
       "outside the file of ",
       "code for 'x86-64",
-      "constants of 9223372036854775808 bytes at offset 16384 lies outside the "
+      "constants of 9223372036854775808 bytes at offset 32768 lies outside the "
       "file of "};
   size_t next = 0;
   for (const Case &one : kBlobs) {
@@ -265,9 +265,16 @@ static const Case kLaunches[] = {
      "4611686018427387903 are possible"},
     {"BufferSegment",
      [](TestPlan &p) {
-       p.launch("embed").buffers[0] = BufferRef(0, 4, Segment(7));
+       p.launch("embed").buffers[0] = BufferRef(0, 4, Segment(8));
      },
-     "'embed' in 'train_step' uses the unknown segment 7"},
+     "'embed' in 'train_step' uses the unknown segment 8"},
+    {"BufferScratch",
+     [](TestPlan &p) {
+       p.launch("embed").buffers[0] = BufferRef(0, 4, Segment::scratch);
+     },
+     "'embed' in 'train_step' uses the segment 'scratch', which only CUDA has"},
+    {"Grid", [](TestPlan &p) { p.launch("embed").grid_y = 1; },
+     "'embed' in 'train_step' has a grid, which only CUDA has"},
     {"BufferUnaligned",
      [](TestPlan &p) {
        p.launch("embed").buffers[0] = BufferRef(4, 4, Segment::io);

@@ -478,7 +478,7 @@ TEST(Session, OptionsThatMakeNoSense) {
   };
   using Options = lnsrt::SessionOptions;
   expect([](Options &o) { o.device = "tpu"; }, LNSRT_UNSUPPORTED,
-         "unknown device 'tpu'; this build has: cpu");
+         "unknown device 'tpu'; there are cpu, cuda and cuda:N");
   expect([](Options &o) { o.threads = 1025; }, LNSRT_INVALID_ARGUMENT,
          "1025 threads, at most 1024 are possible");
   expect(

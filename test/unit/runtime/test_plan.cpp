@@ -18,8 +18,8 @@ using namespace lns::test;
 using namespace lns::plan;
 
 /// Where blobs start: behind any table of these tests.
-static constexpr uint64_t kConstantsOffset = 4 * kPlanBlobAlignment;
-static constexpr uint64_t kCodeOffset = 5 * kPlanBlobAlignment;
+static constexpr uint64_t kConstantsOffset = 8 * kPlanBlobAlignment;
+static constexpr uint64_t kCodeOffset = 9 * kPlanBlobAlignment;
 
 static constexpr uint64_t kRowsBytes = kRows * 4;
 static constexpr uint64_t kHiddenBytes = kRows * kWidth * 4;
@@ -319,12 +319,18 @@ void lns::test::fixHeader(Bytes &file) {
   std::memcpy(file.data(), &header, sizeof(header));
 }
 
+uint64_t TestPlan::extraOffset() const {
+  return (kCodeOffset + code.size() + kPlanBlobAlignment - 1) /
+         kPlanBlobAlignment * kPlanBlobAlignment;
+}
+
 Bytes TestPlan::serialize() const {
   flatbuffers::FlatBufferBuilder builder;
   FinishPlanBuffer(builder, CreatePlan(builder, &table));
   if (sizeof(PlanHeader) + builder.GetSize() > kConstantsOffset)
     std::abort();
-  Bytes file(kCodeOffset + code.size());
+  Bytes file(extra.empty() ? kCodeOffset + code.size()
+                           : extraOffset() + extra.size());
   PlanHeader header = {};
   std::memcpy(header.magic, kPlanMagic, sizeof(kPlanMagic));
   header.version = kPlanVersion;
@@ -336,6 +342,8 @@ Bytes TestPlan::serialize() const {
   std::memcpy(file.data() + kConstantsOffset, constants.data(),
               constants.size());
   std::memcpy(file.data() + kCodeOffset, code.data(), code.size());
+  if (!extra.empty())
+    std::memcpy(file.data() + extraOffset(), extra.data(), extra.size());
   fixHeader(file);
   return file;
 }

@@ -39,6 +39,7 @@ struct TestPlan {
   plan::PlanT table;
   Bytes code;      ///< every level's
   Bytes constants; ///< 64 bytes
+  Bytes extra;     ///< behind the code, or empty
 
   plan::EntryPointT &entry(const std::string &name);
   /// The first command of this name in train_step.
@@ -52,6 +53,7 @@ struct TestPlan {
   void splitBatch();
   plan::RepeatT &repeat();
 
+  uint64_t extraOffset() const;
   /// The file, with a right header, whatever the table says.
   Bytes serialize() const;
 };
