@@ -142,14 +142,17 @@ Error CpuSession::profile(uint64_t seed, const float *optimizer,
   for (const ResolvedCommand &command : entry.commands) {
     size_t first = rows.size();
     if (!command.callee) {
-      rows.push_back({command.group, command.name, 0});
+      rows.push_back({command.group, command.name, 0, command.cost.bytes,
+                      command.cost.flops});
       if (Error error = measure(command, first))
         return error;
       continue;
     }
     // What is repeated has one row for all its runs.
+    auto times = uint64_t(command.items);
     for (const ResolvedCommand &inner : command.callee->commands)
-      rows.push_back({inner.group, inner.name, 0});
+      rows.push_back({inner.group, inner.name, 0, times * inner.cost.bytes,
+                      times * inner.cost.flops});
     Error failed = repeat(command, [&](const ResolvedEntry &callee) -> Error {
       for (size_t i = 0; i < callee.commands.size(); ++i)
         if (Error error = measure(callee.commands[i], first + i))

@@ -87,6 +87,7 @@ void CpuSession::resolve(Entry which, const plan::EntryPoint &entry) {
     ResolvedCommand out;
     out.kind = command->body_type();
     out.name = command->name()->c_str();
+    out.cost = {command->bytes(), command->flops()};
     if (const plan::Launch *launch = command->body_as_Launch()) {
       out.group = plan.table->kernels()->Get(launch->kernel())->kind()->c_str();
       out.kernel = code.kernel(launch->kernel());

@@ -32,6 +32,7 @@ struct ResolvedCommand {
   plan::CommandBody kind = plan::CommandBody::NONE;
   const char *name = "";
   const char *group = "";
+  CommandCost cost;
   // Launch
   lns_kernel_fn kernel = nullptr;
   void *const *buffers = nullptr;

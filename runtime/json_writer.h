@@ -84,6 +84,11 @@ public:
     comma();
     detail::append(text, value);
   }
+  /// Text that is JSON already.
+  void raw(std::string_view value) {
+    comma();
+    text += value;
+  }
   void boolean(bool value) {
     comma();
     text += value ? "true" : "false";

@@ -8,6 +8,7 @@
 
 #include "runtime/lnsrt.h"
 
+#include "runtime/devices.h"
 #include "runtime/session.h"
 #include "runtime/thread_pool.h"
 
@@ -56,6 +57,17 @@ static Error optimizerOptions(const lnsrt_optimizer_options *from,
 
 extern "C" {
 
+lnsrt_error *lnsrt_get_devices_json(const char **json) {
+  return guarded([&]() -> Error {
+    if (!json)
+      return missing("json");
+    static thread_local std::string text;
+    text = devicesJson();
+    *json = text.c_str();
+    return nullptr;
+  });
+}
+
 lnsrt_error *lnsrt_plan_open(const char *path, lnsrt_plan **plan) {
   return guarded([&]() -> Error {
     if (!path || !plan)
@@ -96,14 +108,22 @@ lnsrt_error *lnsrt_plan_get_info(const lnsrt_plan *plan,
 
 lnsrt_error *lnsrt_plan_get_memory(const lnsrt_plan *plan, uint32_t threads,
                                    lnsrt_memory *memory) {
+  return lnsrt_plan_get_device_memory(plan, nullptr, threads, memory);
+}
+
+lnsrt_error *lnsrt_plan_get_device_memory(const lnsrt_plan *plan,
+                                          const char *device, uint32_t threads,
+                                          lnsrt_memory *memory) {
   return guarded([&]() -> Error {
     if (!plan)
       return missing("plan");
     if (Error error = ThreadPool::choose(threads, plan->path))
       return error;
-    SessionMemory split = planMemory(*plan, threads);
+    SessionMemory split;
+    if (Error error = deviceMemory(*plan, device, threads, split))
+      return error;
     lnsrt_memory filled = {};
-    filled.threads = split.threads;
+    filled.threads = threads;
     filled.parameters = split.parameters;
     filled.gradients = split.gradients;
     filled.optimizer = split.optimizer;
@@ -114,6 +134,7 @@ lnsrt_error *lnsrt_plan_get_memory(const lnsrt_plan *plan, uint32_t threads,
     filled.matmul = split.matmul;
     filled.scratch = split.scratch();
     filled.total = split.total();
+    filled.staging = split.staging;
     return writeResult(filled, memory);
   });
 }
@@ -152,6 +173,20 @@ lnsrt_error *lnsrt_session_create(lnsrt_plan *plan,
 }
 
 void lnsrt_session_release(lnsrt_session *session) { delete session; }
+
+const char *lnsrt_session_device(const lnsrt_session *session) {
+  return session ? session->device->name() : "";
+}
+
+lnsrt_error *lnsrt_session_get_json(lnsrt_session *session, const char **json) {
+  return guarded([&]() -> Error {
+    if (!session || !json)
+      return missing(session ? "json" : "session");
+    session->json = session->device->json();
+    *json = session->json.c_str();
+    return nullptr;
+  });
+}
 
 const char *lnsrt_session_cpu_level(const lnsrt_session *session) {
   return session ? session->device->cpuLevel() : "";

@@ -19,7 +19,8 @@
 // - Arrays that the caller passes in stay the caller's, and are read or
 //   written only during the call.
 // - Results are the same bits on every run and for every thread count, on one
-//   instruction-set level.
+//   instruction-set level; on a CUDA device, with one choice among the plan's
+//   alternatives (LNSRT_CUDA_PRODUCTS in docs/lns.md).
 //
 //===----------------------------------------------------------------------===//
 
@@ -33,7 +34,7 @@
 extern "C" {
 #endif
 
-#define LNSRT_ABI_VERSION 1
+#define LNSRT_ABI_VERSION 2
 
 #if defined(_WIN32)
 #define LNSRT_API
@@ -65,6 +66,15 @@ LNSRT_API const char *lnsrt_error_place(const lnsrt_error *error);
 LNSRT_API void lnsrt_error_free(lnsrt_error *error);
 
 LNSRT_API uint32_t lnsrt_abi_version(void);
+
+//===----------------------------------------------------------------------===//
+// Devices
+//===----------------------------------------------------------------------===//
+
+/// What sessions can run on here, and why there is no CUDA, as JSON. It is no
+/// error when something is not there. `*json` lives until the next call of this
+/// function on the same thread.
+LNSRT_API lnsrt_error *lnsrt_get_devices_json(const char **json);
 
 //===----------------------------------------------------------------------===//
 // Plan
@@ -115,13 +125,21 @@ typedef struct lnsrt_memory {
   uint64_t matmul;      ///< packed operands of the product at hand
   uint64_t scratch;     ///< of kernels, one part for each thread
   uint64_t total;
+  uint64_t staging; ///< of the host, which a CUDA device copies from and to
 } lnsrt_memory;
 
 /// What a session on so many threads (0: as many as the process may use) will
-/// allocate, to the byte.
+/// allocate, to the byte, on the device that it takes by itself.
 LNSRT_API lnsrt_error *lnsrt_plan_get_memory(const lnsrt_plan *plan,
                                              uint32_t threads,
                                              lnsrt_memory *memory);
+
+/// The same on a device: "cpu", "cuda" or "cuda:N", which need not be there;
+/// NULL: the one that a session takes by itself.
+LNSRT_API lnsrt_error *lnsrt_plan_get_device_memory(const lnsrt_plan *plan,
+                                                    const char *device,
+                                                    uint32_t threads,
+                                                    lnsrt_memory *memory);
 
 /// What the plan says about itself (sizes, memory, kernels with kind and
 /// launches per step, entry points, instruction-set levels, parameters) as
@@ -139,8 +157,10 @@ LNSRT_API const char *lnsrt_plan_config_json(const lnsrt_plan *plan);
 
 typedef struct lnsrt_session_options {
   size_t struct_size;
-  const char *device;    ///< "cpu" (default when NULL)
-  uint32_t threads;      ///< 0: as many as the process may use
+  const char *device;    ///< "cpu", "cuda" (the first one) or "cuda:N"; NULL:
+                         ///< the CPU if the plan has code for it, else "cuda"
+  uint32_t threads;      ///< 0: as many as the process may use; on a CUDA
+                         ///< device only lnsrt_init uses them
   const char *cpu_level; ///< NULL: the best level in the plan that the
                          ///< processor has; else exactly this one, e.g.
                          ///< "x86-64-v3"
@@ -150,6 +170,12 @@ typedef struct lnsrt_session_options {
                          ///< gain to the builtin code; NULL: what the
                          ///< environment variable LNSRT_MATMUL says, else
                          ///< "builtin"
+  void *cuda_stream;     ///< a CUstream or cudaStream_t of the device's primary
+                         ///< context, which must outlive the session and not be
+                         ///< capturing. Every call puts its work behind what
+                         ///< is on it, and returns when that is done. NULL: a
+                         ///< stream of the session's own, which does not wait
+                         ///< for the legacy default stream
 } lnsrt_session_options;
 
 /// Allocates everything that the session will ever need (exactly what
@@ -158,17 +184,29 @@ typedef struct lnsrt_session_options {
 LNSRT_API lnsrt_error *
 lnsrt_session_create(lnsrt_plan *plan, const lnsrt_session_options *options,
                      lnsrt_session **session);
-/// Joins the session's threads and frees its memory.
+/// Joins the session's threads and frees its memory. After a call on a session
+/// of a CUDA device its primary context is current for the calling thread; after
+/// this one none is.
 LNSRT_API void lnsrt_session_release(lnsrt_session *session);
 
-/// Name of the instruction-set level in use, e.g. "x86-64-v4".
+/// "cpu", "cuda:0", ...
+LNSRT_API const char *lnsrt_session_device(const lnsrt_session *session);
+/// What the session runs on, as JSON: device, versions, on a CUDA device also
+/// where its kernels came from and which alternatives it took. `*json` lives
+/// until the next call of this function on the session.
+LNSRT_API lnsrt_error *lnsrt_session_get_json(lnsrt_session *session,
+                                              const char **json);
+
+/// Name of the instruction-set level in use, e.g. "x86-64-v4"; "" on a CUDA
+/// device.
 LNSRT_API const char *lnsrt_session_cpu_level(const lnsrt_session *session);
 LNSRT_API uint32_t lnsrt_session_threads(const lnsrt_session *session);
 /// What the session has allocated: the sizes of the blocks that it owns.
 LNSRT_API lnsrt_error *lnsrt_session_memory(const lnsrt_session *session,
                                             lnsrt_memory *memory);
 /// What computes the matrix products, e.g. "builtin avx512+bf16" (with
-/// instructions for bf16) or "onednn (bf16, gain: builtin avx2)".
+/// instructions for bf16) or "onednn (bf16, gain: builtin avx2)"; on a CUDA
+/// device "generated" or "cublasLt 13.1.0", which is then among the choices.
 LNSRT_API const char *lnsrt_session_matmul(const lnsrt_session *session);
 
 /// Fills every parameter from its initializer with Philox4x32-10 keyed by
@@ -269,18 +307,23 @@ LNSRT_API lnsrt_error *lnsrt_tensor_write(lnsrt_session *session,
 typedef struct lnsrt_profile_row {
   const char *group; ///< "matmul", "attention", ...: the kernel's kind
   const char *name;  ///< the op's name, e.g. "layers.3.mlp.gate_proj"
-  double seconds;    ///< wall time of the command in the profiled step
+  double seconds;    ///< time of the command in the profiled step
+  uint64_t bytes;    ///< of the whole op, each operand and result touched once;
+  uint64_t flops;    ///< 0 for the op's further commands. Where the step
+                     ///< repeats the op, all three are of all its runs
 } lnsrt_profile_row;
 
 /// Runs one train_step (random tokens drawn from `seed`, learning rate 0: no
-/// parameter changes but the optimizer's moments do) and times every command.
-/// `*rows` lives until the next call on the session.
+/// parameter changes but the optimizer's moments do) and times every command; on
+/// a CUDA device, behind one more such step, which keeps it busy until the
+/// commands are there. `*rows` lives until the next call on the session.
 LNSRT_API lnsrt_error *lnsrt_profile_step(lnsrt_session *session, uint64_t seed,
                                           const lnsrt_profile_row **rows,
                                           size_t *count);
 
 /// Runs only the matmul commands of train_step, back to back, on whatever the
-/// arena holds: the floor that no plan with these matmuls can go below.
+/// arena holds: the floor that no plan with these matmuls can go below. On a
+/// CUDA device these are what profiles put into the group "matmul".
 LNSRT_API lnsrt_error *lnsrt_run_matmuls(lnsrt_session *session,
                                          double *seconds);
 

@@ -98,6 +98,15 @@ struct SessionOptions : lnsrt_session_options {
   }
 };
 
+/// What sessions can run on here, as JSON; lives until the next call on the
+/// same thread.
+inline Result<const char *> devicesJson() {
+  const char *text = nullptr;
+  Status status(lnsrt_get_devices_json(&text));
+  return status ? Result<const char *>(text)
+                : Result<const char *>(std::move(status));
+}
+
 class Plan {
 public:
   static Result<Plan> open(const char *path) {
@@ -122,6 +131,14 @@ public:
     Memory memory = {};
     memory.struct_size = sizeof(memory);
     Status status(lnsrt_plan_get_memory(handle.get(), threads, &memory));
+    return status ? Result<Memory>(memory) : Result<Memory>(std::move(status));
+  }
+  /// On a device: "cpu", "cuda", "cuda:N", which need not be there.
+  Result<Memory> deviceMemory(const char *device, uint32_t threads = 0) const {
+    Memory memory = {};
+    memory.struct_size = sizeof(memory);
+    Status status(
+        lnsrt_plan_get_device_memory(handle.get(), device, threads, &memory));
     return status ? Result<Memory>(memory) : Result<Memory>(std::move(status));
   }
   /// Lives as long as the plan.
@@ -166,6 +183,14 @@ public:
                   : Result<Session>(std::move(status));
   }
 
+  const char *device() const { return lnsrt_session_device(handle.get()); }
+  /// Lives until the next call of this function.
+  Result<const char *> json() const {
+    const char *text = nullptr;
+    Status status(lnsrt_session_get_json(handle.get(), &text));
+    return status ? Result<const char *>(text)
+                  : Result<const char *>(std::move(status));
+  }
   const char *cpuLevel() const { return lnsrt_session_cpu_level(handle.get()); }
   uint32_t threads() const { return lnsrt_session_threads(handle.get()); }
   const char *matmul() const { return lnsrt_session_matmul(handle.get()); }

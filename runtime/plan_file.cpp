@@ -20,11 +20,22 @@
 
 using namespace lns;
 
-const plan::EntryPoint *lnsrt_plan::entryPoint(std::string_view name) const {
-  for (const plan::EntryPoint *entry : *table->entry_points())
+static const plan::EntryPoint *
+findEntry(const flatbuffers::Vector<flatbuffers::Offset<plan::EntryPoint>> &all,
+          std::string_view name) {
+  for (const plan::EntryPoint *entry : all)
     if (entry->name()->string_view() == name)
       return entry;
   return nullptr;
+}
+
+const plan::EntryPoint *lnsrt_plan::entryPoint(std::string_view name) const {
+  return findEntry(*table->entry_points(), name);
+}
+
+const plan::EntryPoint *
+lnsrt_plan::cudaEntryPoint(std::string_view name) const {
+  return findEntry(*table->cuda()->entry_points(), name);
 }
 
 uint64_t lns::elementCount(const plan::Parameter &parameter) {
@@ -32,6 +43,14 @@ uint64_t lns::elementCount(const plan::Parameter &parameter) {
   for (int64_t extent : *parameter.shape())
     count *= uint64_t(extent);
   return count;
+}
+
+uint64_t lns::storedBytes(const plan::Parameter &parameter) {
+  uint64_t bytes = sizeof(float);
+  for (int64_t extent :
+       isPadded(parameter) ? *parameter.storage_shape() : *parameter.shape())
+    bytes *= uint64_t(extent);
+  return bytes;
 }
 
 bool lns::isPadded(const plan::Parameter &parameter) {

@@ -26,8 +26,14 @@ struct lnsrt_plan {
   const unsigned char *constants() const {
     return bytes.data() + table->constants_offset();
   }
-  /// Null when the plan has no such entry point.
+  /// A plan has code for the CPU, for CUDA, or for both.
+  bool hasCpu() const { return table->entry_points()->size() != 0; }
+  /// Null when the plan has no code for CUDA.
+  const lns::plan::CudaProgram *cuda() const { return table->cuda(); }
+  /// Null when the plan's program for the CPU has no such entry point.
   const lns::plan::EntryPoint *entryPoint(std::string_view name) const;
+  /// The same of the program for CUDA, which must be there.
+  const lns::plan::EntryPoint *cudaEntryPoint(std::string_view name) const;
 };
 
 namespace lns {
@@ -42,14 +48,20 @@ Error openPlanMemory(const void *bytes, uint64_t size,
 /// Trainable elements of one parameter. Only for verified plans.
 uint64_t elementCount(const plan::Parameter &parameter);
 
+/// Bytes that are stored of it, with padding. Only for verified plans.
+uint64_t storedBytes(const plan::Parameter &parameter);
+
 /// Whether more is stored of it than its elements. Only for verified plans.
 bool isPadded(const plan::Parameter &parameter);
 
 /// Describes the plan as JSON; the keys are in docs/plan-format.md.
 std::string planJson(const lnsrt_plan &plan);
 
-/// What a session on so many threads takes.
+/// What a session on so many threads of the CPU takes.
 SessionMemory planMemory(const lnsrt_plan &plan, uint32_t threads);
+
+/// What a session on a CUDA device takes. The plan must have code for it.
+SessionMemory cudaPlanMemory(const lnsrt_plan &plan);
 
 /// Fills everything but `struct_size`.
 void fillPlanInfo(const lnsrt_plan &plan, lnsrt_plan_info &info);

@@ -6,6 +6,8 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "runtime/cuda/tuner.h"
+#include "runtime/devices.h"
 #include "runtime/json_writer.h"
 #include "runtime/plan_file.h"
 
@@ -28,6 +30,46 @@ SessionMemory lns::planMemory(const lnsrt_plan &plan, uint32_t threads) {
   return getSessionMemory(facts, threads);
 }
 
+SessionMemory lns::cudaPlanMemory(const lnsrt_plan &plan) {
+  const plan::CudaProgram &program = *plan.cuda();
+  MemoryFacts facts;
+  facts.parameters = plan.table->parameter_bytes();
+  facts.arena = program.arena_bytes();
+  if (const plan::EntryPoint *step = plan.cudaEntryPoint("train_step"))
+    facts.activations = step->activation_bytes();
+  facts.io = plan.table->io_bytes();
+  facts.constants = program.constants_size();
+  facts.scratch = program.scratch_bytes();
+  facts.tokens = uint64_t(plan.table->batch()) * plan.table->sequence();
+  return getCudaSessionMemory(facts, cuda::wantsLibraryProducts(program));
+}
+
+namespace {
+/// The entry points for one device, and the number of its kernels.
+struct Program {
+  const flatbuffers::Vector<flatbuffers::Offset<plan::EntryPoint>> &entries;
+  flatbuffers::uoffset_t kernels;
+  uint64_t arena;
+
+  const plan::EntryPoint *step() const {
+    for (const plan::EntryPoint *entry : entries)
+      if (entry->name()->string_view() == "train_step")
+        return entry;
+    return nullptr;
+  }
+};
+} // namespace
+
+static Program cpuProgram(const lnsrt_plan &plan) {
+  return {*plan.table->entry_points(), plan.table->kernels()->size(),
+          plan.table->arena_bytes()};
+}
+
+static Program cudaProgram(const lnsrt_plan &plan) {
+  return {*plan.cuda()->entry_points(), plan.cuda()->kernels()->size(),
+          plan.cuda()->arena_bytes()};
+}
+
 void lns::fillPlanInfo(const lnsrt_plan &plan, lnsrt_plan_info &info) {
   const plan::Plan &table = *plan.table;
   info.batch = table.batch();
@@ -38,36 +80,45 @@ void lns::fillPlanInfo(const lnsrt_plan &plan, lnsrt_plan_info &info) {
   info.parameters = 0;
   for (const plan::Parameter *parameter : *table.parameters())
     info.parameters += elementCount(*parameter);
-  info.arena_bytes = table.arena_bytes();
+  bool onCpu = chooseDevice(plan, nullptr) == "cpu";
+  Program program = onCpu ? cpuProgram(plan) : cudaProgram(plan);
+  info.arena_bytes = program.arena;
   info.activation_bytes = 0;
   info.flops_per_step = 0;
-  if (const plan::EntryPoint *step = plan.entryPoint("train_step")) {
+  if (const plan::EntryPoint *step = program.step()) {
     info.activation_bytes = step->activation_bytes();
     info.flops_per_step = step->flops();
   }
-  info.session_bytes = planMemory(plan, 1).total();
+  info.session_bytes =
+      (onCpu ? planMemory(plan, 1) : cudaPlanMemory(plan)).total();
   info.model_name = table.model_name()->c_str();
   info.compiler = table.compiler()->c_str();
 }
 
-/// Calls visit(command, times) for every command that an entry point runs.
+/// Calls visit(command, times) for every command that an entry point runs, and
+/// for those of all alternatives.
 template <typename Visit>
-static void forEachCommand(const lnsrt_plan &plan,
-                           const plan::EntryPoint &entry, Visit visit,
-                           uint64_t times = 1) {
-  for (const plan::Command *command : *entry.commands())
+static void forEachCommand(
+    const Program &program,
+    const flatbuffers::Vector<flatbuffers::Offset<plan::Command>> &commands,
+    Visit visit, uint64_t times = 1) {
+  for (const plan::Command *command : commands) {
     if (const plan::Repeat *repeat = command->body_as_Repeat())
-      forEachCommand(plan, *plan.table->entry_points()->Get(repeat->entry()),
+      forEachCommand(program, *program.entries.Get(repeat->entry())->commands(),
                      visit, repeat->count());
+    else if (const plan::Alternatives *ways = command->body_as_Alternatives())
+      for (const plan::Alternative *option : *ways->options())
+        forEachCommand(program, *option->commands(), visit, times);
     else
       visit(*command, times);
+  }
 }
 
 /// Launches of each kernel in one train_step, by the kernel's index.
-static std::vector<uint64_t> launchesPerStep(const lnsrt_plan &plan) {
-  std::vector<uint64_t> launches(plan.table->kernels()->size());
-  if (const plan::EntryPoint *step = plan.entryPoint("train_step"))
-    forEachCommand(plan, *step,
+static std::vector<uint64_t> launchesPerStep(const Program &program) {
+  std::vector<uint64_t> launches(program.kernels);
+  if (const plan::EntryPoint *step = program.step())
+    forEachCommand(program, *step->commands(),
                    [&](const plan::Command &command, uint64_t times) {
                      if (const plan::Launch *launch = command.body_as_Launch())
                        launches[launch->kernel()] += times;
@@ -75,29 +126,115 @@ static std::vector<uint64_t> launchesPerStep(const lnsrt_plan &plan) {
   return launches;
 }
 
-namespace {
-/// Matrix products of an entry point; bf16 are those with a bf16 operand.
-struct MatmulCounts {
-  uint64_t all = 0, bf16 = 0, gain = 0;
-};
-} // namespace
+static void addEntryPoints(JsonWriter &json, const Program &program) {
+  json.key("entry_points");
+  json.open('{');
+  for (const plan::EntryPoint *entry : program.entries) {
+    // Matrix products; bf16 are those with a bf16 operand.
+    uint64_t all = 0, bf16 = 0, gain = 0;
+    forEachCommand(program, *entry->commands(),
+                   [&](const plan::Command &command, uint64_t times) {
+                     const plan::Matmul *matmul = command.body_as_Matmul();
+                     if (!matmul)
+                       return;
+                     all += times;
+                     if (matmul->dtype_a() == plan::DType::bf16 ||
+                         matmul->dtype_b() == plan::DType::bf16)
+                       bf16 += times;
+                     if (matmul->gain())
+                       gain += times;
+                   });
+    json.key(entry->name()->string_view());
+    json.open('{');
+    json.field("commands", entry->commands()->size());
+    json.field("matmuls", all);
+    json.field("bf16_matmuls", bf16);
+    json.field("gain_matmuls", gain);
+    json.field("flops", entry->flops());
+    json.field("arena_bytes", entry->arena_bytes());
+    json.close('}');
+  }
+  json.close('}');
+}
 
-static MatmulCounts countMatmuls(const lnsrt_plan &plan,
-                                 const plan::EntryPoint &entry) {
-  MatmulCounts counts;
-  forEachCommand(plan, entry,
-                 [&](const plan::Command &command, uint64_t times) {
-                   const plan::Matmul *matmul = command.body_as_Matmul();
-                   if (!matmul)
-                     return;
-                   counts.all += times;
-                   if (matmul->dtype_a() == plan::DType::bf16 ||
-                       matmul->dtype_b() == plan::DType::bf16)
-                     counts.bf16 += times;
-                   if (matmul->gain())
-                     counts.gain += times;
-                 });
-  return counts;
+static void addMemory(JsonWriter &json, const SessionMemory &memory) {
+  json.key("memory");
+  json.open('{');
+  json.field("parameters", memory.parameters);
+  json.field("gradients", memory.gradients);
+  json.field("optimizer", memory.optimizer);
+  json.field("activations", memory.activations);
+  json.field("workspace", memory.workspace);
+  json.field("io", memory.io);
+  json.field("constants", memory.constants);
+  json.field("matmul", memory.matmul);
+  // A device has one scratch, whatever the threads.
+  if (memory.staging == 0) {
+    json.field("scratch_per_thread", memory.scratchPerThread);
+  } else {
+    json.field("scratch", memory.scratch());
+    json.field("staging", memory.staging);
+    json.field("total", memory.total());
+  }
+  json.close('}');
+}
+
+/// Kernels, either device's; `more` adds what only one of them has.
+template <typename Kernels, typename More>
+static void addKernels(JsonWriter &json, const Program &program,
+                       const Kernels &kernels, More more) {
+  std::vector<uint64_t> launches = launchesPerStep(program);
+  uint64_t norms = 0;
+  json.key("kernels");
+  json.open('[');
+  for (flatbuffers::uoffset_t i = 0; i < kernels.size(); ++i) {
+    const auto &kernel = *kernels.Get(i);
+    norms += kernel.is_norm();
+    json.open('{');
+    json.field("symbol", kernel.symbol()->string_view());
+    json.field("kind", kernel.kind()->string_view());
+    json.field("source", kernel.source() ? kernel.source()->string_view()
+                                         : std::string_view());
+    json.field("launches_per_step", launches[i]);
+    json.field("is_norm", kernel.is_norm());
+    more(kernel);
+    json.close('}');
+  }
+  json.close(']');
+  json.field("norm_kernels", norms);
+}
+
+static void addCuda(JsonWriter &json, const lnsrt_plan &plan) {
+  const plan::CudaProgram &cuda = *plan.cuda();
+  Program program = cudaProgram(plan);
+  json.key("cuda");
+  json.open('{');
+  json.field("arena_bytes", cuda.arena_bytes());
+  json.field("scratch_bytes", cuda.scratch_bytes());
+  addMemory(json, cudaPlanMemory(plan));
+  addEntryPoints(json, program);
+  addKernels(json, program, *cuda.kernels(),
+             [&](const plan::CudaKernel &kernel) {
+               json.field("threads", kernel.threads());
+               json.field("shared_bytes", kernel.shared_bytes());
+             });
+  json.key("headers");
+  json.open('[');
+  for (const plan::CudaHeader *header : *cuda.headers())
+    json.string(header->name()->string_view());
+  json.close(']');
+  json.key("cubins");
+  json.open('[');
+  for (const plan::CudaCubin *cubin : *cuda.cubins()) {
+    json.open('{');
+    json.field("kernel",
+               cuda.kernels()->Get(cubin->kernel())->symbol()->string_view());
+    json.field("arch", cubin->arch()->string_view());
+    json.field("bytes", cubin->size());
+    json.close('}');
+  }
+  json.close(']');
+  json.close('}');
 }
 
 std::string lns::planJson(const lnsrt_plan &plan) {
@@ -123,19 +260,9 @@ std::string lns::planJson(const lnsrt_plan &plan) {
   json.field("session_bytes", info.session_bytes);
   json.field("flops_per_step", info.flops_per_step);
 
-  SessionMemory memory = planMemory(plan, 1);
-  json.key("memory");
-  json.open('{');
-  json.field("parameters", memory.parameters);
-  json.field("gradients", memory.gradients);
-  json.field("optimizer", memory.optimizer);
-  json.field("activations", memory.activations);
-  json.field("workspace", memory.workspace);
-  json.field("io", memory.io);
-  json.field("constants", memory.constants);
-  json.field("matmul", memory.matmul);
-  json.field("scratch_per_thread", memory.scratchPerThread);
-  json.close('}');
+  Program program = cpuProgram(plan);
+  addMemory(json, chooseDevice(plan, nullptr) == "cpu" ? planMemory(plan, 1)
+                                                       : cudaPlanMemory(plan));
 
   json.key("cpu_levels");
   json.open('[');
@@ -143,40 +270,10 @@ std::string lns::planJson(const lnsrt_plan &plan) {
     json.string(code->level()->string_view());
   json.close(']');
 
-  json.key("entry_points");
-  json.open('{');
-  for (const plan::EntryPoint *entry : *table.entry_points()) {
-    json.key(entry->name()->string_view());
-    json.open('{');
-    json.field("commands", entry->commands()->size());
-    MatmulCounts matmuls = countMatmuls(plan, *entry);
-    json.field("matmuls", matmuls.all);
-    json.field("bf16_matmuls", matmuls.bf16);
-    json.field("gain_matmuls", matmuls.gain);
-    json.field("flops", entry->flops());
-    json.field("arena_bytes", entry->arena_bytes());
-    json.close('}');
-  }
-  json.close('}');
-
-  std::vector<uint64_t> launches = launchesPerStep(plan);
-  uint64_t norms = 0;
-  json.key("kernels");
-  json.open('[');
-  for (flatbuffers::uoffset_t i = 0; i < table.kernels()->size(); ++i) {
-    const plan::Kernel &kernel = *table.kernels()->Get(i);
-    norms += kernel.is_norm();
-    json.open('{');
-    json.field("symbol", kernel.symbol()->string_view());
-    json.field("kind", kernel.kind()->string_view());
-    json.field("source", kernel.source() ? kernel.source()->string_view()
-                                         : std::string_view());
-    json.field("launches_per_step", launches[i]);
-    json.field("is_norm", kernel.is_norm());
-    json.close('}');
-  }
-  json.close(']');
-  json.field("norm_kernels", norms);
+  addEntryPoints(json, program);
+  addKernels(json, program, *table.kernels(), [](const plan::Kernel &) {});
+  if (plan.cuda())
+    addCuda(json, plan);
 
   json.key("tensors");
   json.open('[');

@@ -9,6 +9,8 @@
 
 #include "runtime/checked_math.h"
 #include "runtime/cpu_session.h"
+#include "runtime/cuda/cuda_session.h"
+#include "runtime/devices.h"
 #include "runtime/philox.h"
 
 #include <algorithm>
@@ -40,10 +42,12 @@ void lns::drawTokens(const lnsrt_plan &plan, uint64_t seed, int32_t *tokens,
 Error lnsrt_session::create(lnsrt_plan *from,
                             const lnsrt_session_options &options) {
   plan = from;
-  if (options.device && std::string_view(options.device) != "cpu")
-    return makeError(LNSRT_UNSUPPORTED, plan->path, "unknown device '",
-                     options.device, "'; this build has: cpu");
-  if (Error error = createCpuSession(*plan, options, device))
+  std::string_view name = chooseDevice(*plan, options.device);
+  if (Error error = requireCode(*plan, name))
+    return error;
+  if (Error error = name == "cpu"
+                        ? createCpuSession(*plan, options, device)
+                        : cuda::createSession(*plan, options, name, device))
     return error;
   rows.reserve(device->profileRows());
   const auto &parameters = *plan->table->parameters();

@@ -18,6 +18,7 @@ struct lnsrt_session {
   lnsrt_plan *plan = nullptr;
   std::unique_ptr<lns::SessionDevice> device;
   std::vector<lnsrt_profile_row> rows;
+  std::string json; ///< lnsrt_session_get_json's last answer
 
   lns::Error create(lnsrt_plan *plan, const lnsrt_session_options &options);
 

@@ -49,6 +49,12 @@ struct EntryOutputs {
   float *logits = nullptr; ///< as many as the output holds
 };
 
+/// What profiles show beside the time; of the whole op, in its first command.
+struct CommandCost {
+  uint64_t bytes = 0;
+  uint64_t flops = 0;
+};
+
 /// Random tokens and targets for a whole batch.
 void drawTokens(const lnsrt_plan &plan, uint64_t seed, int32_t *tokens,
                 int32_t *targets);

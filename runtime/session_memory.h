@@ -33,6 +33,7 @@ struct MemoryFacts {
   uint64_t io = 0;
   uint64_t constants = 0;
   uint64_t scratch = 0; ///< of the kernel that wants most
+  uint64_t tokens = 0;  ///< of a batch, B x T
 };
 
 /// In bytes, all on one session.
@@ -47,12 +48,13 @@ struct SessionMemory {
   uint64_t constants = 0;
   uint64_t matmul = 0;
   uint64_t scratchPerThread = 0;
+  uint64_t staging = 0; ///< of the host, for a device that copies by itself
 
   uint64_t arena() const { return activations + workspace; }
   uint64_t scratch() const { return scratchPerThread * threads; }
   uint64_t total() const {
     return parameters + gradients + optimizer + arena() + io + constants +
-           matmul + scratch();
+           matmul + scratch() + staging;
   }
 };
 
@@ -78,6 +80,14 @@ inline SessionMemory getSessionMemory(const MemoryFacts &facts,
 /// has products that it may compute.
 inline constexpr uint64_t kLibraryWorkspaceBytes = uint64_t(32) << 20;
 
+/// Tokens or targets of a batch where a device copies them from, in bytes.
+inline uint64_t getStagedBatchBytes(uint64_t tokens) {
+  return (tokens * 4 + 63) / 64 * 64;
+}
+
+/// The optimizer's values, the loss and the gradient's norm beside them.
+inline constexpr uint64_t kStagedValueBytes = 64;
+
 /// On a CUDA device. `facts` are those of the plan's program for it; scratch is
 /// one block there, which launches use one after another.
 inline SessionMemory getCudaSessionMemory(const MemoryFacts &facts,
@@ -85,6 +95,7 @@ inline SessionMemory getCudaSessionMemory(const MemoryFacts &facts,
   SessionMemory memory = getSessionMemory(facts, 1);
   memory.matmul = hasLibraryProducts ? kLibraryWorkspaceBytes : 0;
   memory.scratchPerThread = facts.scratch;
+  memory.staging = 2 * getStagedBatchBytes(facts.tokens) + kStagedValueBytes;
   return memory;
 }
 

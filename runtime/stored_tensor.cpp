@@ -36,9 +36,9 @@ StoredTensor::StoredTensor(const plan::Parameter &parameter, float *data)
   }
 }
 
-float *StoredTensor::at(uint64_t element) const {
+uint64_t StoredTensor::offset(uint64_t element) const {
   if (outer == 0)
-    return data + element;
+    return element;
   const auto &shape = *parameter->shape();
   const auto &storage = *parameter->storage_shape();
   uint64_t place = element % piece, rest = element / piece, stride = 1;
@@ -50,7 +50,7 @@ float *StoredTensor::at(uint64_t element) const {
     rest /= extent;
     stride *= uint64_t(storage.Get(i));
   }
-  return data + place;
+  return place;
 }
 
 template <typename Visitor>
@@ -59,30 +59,39 @@ void StoredTensor::forEachPiece(uint64_t first, uint64_t count,
   for (uint64_t done = 0; done < count;) {
     uint64_t index = first + done;
     uint64_t some = std::min(count - done, piece - index % piece);
-    visit(at(index), done, some);
+    visit(offset(index), done, some);
     done += some;
   }
 }
 
 void StoredTensor::read(uint64_t first, uint64_t count, float *to) const {
   forEachPiece(first, count,
-               [&](const float *where, uint64_t index, uint64_t some) {
-                 std::memcpy(to + index, where, some * sizeof(float));
+               [&](uint64_t place, uint64_t index, uint64_t some) {
+                 std::memcpy(to + index, data + place, some * sizeof(float));
                });
+}
+
+void StoredTensor::gather(uint64_t first, uint64_t count, const float *copy,
+                          float *to) const {
+  uint64_t start = offset(first);
+  forEachPiece(
+      first, count, [&](uint64_t place, uint64_t index, uint64_t some) {
+        std::memcpy(to + index, copy + (place - start), some * sizeof(float));
+      });
 }
 
 void StoredTensor::write(const float *from) const {
   // Also what is zero already: after a training that diverged it is not.
   if (stored != elements)
     clear();
-  forEachPiece(0, elements, [&](float *where, uint64_t index, uint64_t some) {
-    std::memcpy(where, from + index, some * sizeof(float));
+  forEachPiece(0, elements, [&](uint64_t place, uint64_t index, uint64_t some) {
+    std::memcpy(data + place, from + index, some * sizeof(float));
   });
 }
 
 void StoredTensor::fill(float value) const {
-  forEachPiece(0, elements, [&](float *where, uint64_t, uint64_t some) {
-    std::fill_n(where, some, value);
+  forEachPiece(0, elements, [&](uint64_t place, uint64_t, uint64_t some) {
+    std::fill_n(data + place, some, value);
   });
 }
 

@@ -30,11 +30,15 @@ public:
   /// Elements, without padding.
   uint64_t size() const { return elements; }
 
-  /// Where an element is, counted row-major.
-  float *at(uint64_t element) const;
+  /// Where an element is, counted row-major; and how far from the start.
+  float *at(uint64_t element) const { return data + offset(element); }
+  uint64_t offset(uint64_t element) const;
 
   /// Elements [first, first + count) to `to`.
   void read(uint64_t first, uint64_t count, float *to) const;
+  /// The same out of a copy of what is stored from element `first` on.
+  void gather(uint64_t first, uint64_t count, const float *copy,
+              float *to) const;
   /// All elements from `from`; zeros around them.
   void write(const float *from) const;
   /// All elements; nothing else.
@@ -43,7 +47,7 @@ public:
   void clear() const;
 
 private:
-  /// Calls `visit(where, index, count)` for pieces that lie together and make
+  /// Calls `visit(offset, index, count)` for pieces that lie together and make
   /// up the elements [first, first + count).
   template <typename Visitor>
   void forEachPiece(uint64_t first, uint64_t count, Visitor visit) const;

@@ -582,6 +582,7 @@ static MemoryFacts getMemoryFacts(const Plan &plan,
       facts.activations = entry.activationBytes;
   facts.io = plan.ioBytes;
   facts.constants = program.constants.size();
+  facts.tokens = uint64_t(plan.batch) * plan.sequence;
   return facts;
 }
 

@@ -105,6 +105,7 @@ void driver::printSummary(const Plan &plan, const Request &request,
     SessionMemory memory = getCudaSessionMemory(plan);
     llvm::outs() << "to train on a CUDA device: ";
     printMemory(memory);
-    llvm::outs() << memory.scratchPerThread << "\n";
+    llvm::outs() << memory.scratchPerThread << " + staging " << memory.staging
+                 << "\n";
   }
 }

@@ -1,0 +1,734 @@
+//===- cuda_session_test.cpp - Training on a fake CUDA device -------------===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+//
+// The same plan runs on the CPU beside it: what a session gives must not depend
+// on the device.
+//
+//===----------------------------------------------------------------------===//
+
+#include "cuda_test_plan.h"
+#include "fakes.h"
+
+#include "runtime/session_memory.h"
+
+#include <cmath>
+#include <cstring>
+#include <gmock/gmock.h>
+#include <nlohmann/json.hpp>
+
+using namespace lns;
+using namespace lns::test;
+using testing::HasSubstr;
+
+static const int32_t kTokens[kRows] = {0, 1, 2, 3, 4, 1};
+static const int32_t kTargets[kRows] = {1, 2, 3, 4, 0, 2};
+static constexpr uint64_t kElements = kVocabulary * kWidth;
+
+namespace {
+
+struct Running {
+  lnsrt::Plan plan;
+  lnsrt::Session session;
+
+  std::vector<float> read(lnsrt_tensor_kind kind, size_t index) const {
+    std::vector<float> data(kElements);
+    lnsrt::Status status = session.read(kind, index, data.data(), kElements);
+    EXPECT_TRUE(status) << status.message();
+    return data;
+  }
+};
+
+class CudaSessionTest : public FakeCuda {
+protected:
+  Running start(const char *device = "cuda",
+                const CudaTestPlan &source = CudaTestPlan()) {
+    auto plan = open(source.serialize());
+    EXPECT_TRUE(plan) << plan.status().message();
+    lnsrt::SessionOptions options;
+    options.device = device;
+    options.threads = 2;
+    auto session = lnsrt::Session::create(*plan, options);
+    EXPECT_TRUE(session) << session.status().message();
+    return {std::move(*plan), std::move(*session)};
+  }
+
+  std::string problem(const CudaTestPlan &source = CudaTestPlan(),
+                      const char *device = "cuda") {
+    auto plan = open(source.serialize());
+    EXPECT_TRUE(plan) << plan.status().message();
+    lnsrt::SessionOptions options;
+    options.device = device;
+    auto session = lnsrt::Session::create(*plan, options);
+    EXPECT_FALSE(session);
+    return session.status().message();
+  }
+
+  size_t allocated() { return driverFunction<size_t()>("fakeCudaAllocated")(); }
+  size_t pinned() { return driverFunction<size_t()>("fakeCudaPinned")(); }
+  long launches() { return driverFunction<long()>("fakeCudaLaunches")(); }
+  long graphLaunches() {
+    return driverFunction<long()>("fakeCudaGraphLaunches")();
+  }
+
+  static nlohmann::json json(const Running &run) {
+    auto text = run.session.json();
+    EXPECT_TRUE(text);
+    return nlohmann::json::parse(*text);
+  }
+};
+
+} // namespace
+
+static lnsrt::OptimizerOptions optimizer(float lr) {
+  lnsrt::OptimizerOptions options;
+  options.lr = lr;
+  return options;
+}
+
+static void expectNear(const std::vector<float> &got,
+                       const std::vector<float> &want) {
+  ASSERT_EQ(got.size(), want.size());
+  for (size_t i = 0; i < got.size(); ++i) {
+    ASSERT_TRUE(std::isfinite(got[i]));
+    EXPECT_NEAR(got[i], want[i], 1e-6f) << i;
+  }
+}
+
+TEST_F(CudaSessionTest, SameAsOnTheCpu) {
+  for (const char *products : {"generated", "library"}) {
+    set("LNSRT_CUDA_PRODUCTS", products);
+    Running cpu = start("cpu"), cuda = start();
+    EXPECT_STREQ(cpu.session.device(), "cpu");
+    EXPECT_STREQ(cuda.session.device(), "cuda:0");
+    EXPECT_STREQ(cuda.session.cpuLevel(), "");
+    EXPECT_EQ(json(cuda)["alternatives"]["chosen"],
+              (nlohmann::json{{products, 8}}));
+    ASSERT_TRUE(cpu.session.init(3));
+    ASSERT_TRUE(cuda.session.init(3));
+    // The same bits to start with.
+    for (size_t index = 0; index < 2; ++index)
+      EXPECT_EQ(cuda.read(LNSRT_PARAMETER, index),
+                cpu.read(LNSRT_PARAMETER, index));
+    auto cpuLoss = cpu.session.grads(kTokens, kTargets);
+    auto cudaLoss = cuda.session.grads(kTokens, kTargets);
+    ASSERT_TRUE(cpuLoss);
+    ASSERT_TRUE(cudaLoss) << cudaLoss.status().message();
+    EXPECT_NEAR(*cudaLoss, *cpuLoss, 1e-6);
+    for (size_t index = 0; index < 2; ++index)
+      expectNear(cuda.read(LNSRT_GRADIENT, index),
+                 cpu.read(LNSRT_GRADIENT, index));
+    auto eval = cuda.session.eval(kTokens, kTargets);
+    ASSERT_TRUE(eval);
+    EXPECT_EQ(*eval, *cudaLoss);
+    std::vector<float> cpuLogits(kRows * kVocabulary), logits(cpuLogits.size());
+    ASSERT_TRUE(cpu.session.logits(kTokens, cpuLogits.data()));
+    ASSERT_TRUE(cuda.session.logits(kTokens, logits.data()));
+    expectNear(logits, cpuLogits);
+    for (int step = 0; step < 5; ++step) {
+      auto one = cpu.session.trainStep(kTokens, kTargets, optimizer(0.3f));
+      auto two = cuda.session.trainStep(kTokens, kTargets, optimizer(0.3f));
+      ASSERT_TRUE(one);
+      ASSERT_TRUE(two);
+      EXPECT_NEAR(two->loss, one->loss, 1e-6);
+      EXPECT_NEAR(two->gradient_norm, one->gradient_norm, 1e-6);
+    }
+    expectNear(cuda.read(LNSRT_PARAMETER, 0), cpu.read(LNSRT_PARAMETER, 0));
+    EXPECT_EQ(cuda.read(LNSRT_EXP_AVG, 1), std::vector<float>(kElements, 5));
+  }
+}
+
+TEST_F(CudaSessionTest, TrainStepIsGradsThenApply) {
+  Running one = start(), two = start();
+  ASSERT_TRUE(one.session.init(3));
+  ASSERT_TRUE(two.session.init(3));
+  for (int step = 0; step < 3; ++step) {
+    // New values every time: the graph reads them anew.
+    float lr = 0.1f * float(step + 1);
+    int32_t tokens[kRows], targets[kRows];
+    for (uint32_t i = 0; i < kRows; ++i) {
+      tokens[i] = int32_t((i + uint32_t(step)) % kVocabulary);
+      targets[i] = int32_t((2 * i + uint32_t(step)) % kVocabulary);
+    }
+    auto result = one.session.trainStep(tokens, targets, optimizer(lr));
+    ASSERT_TRUE(result) << result.status().message();
+    auto loss = two.session.grads(tokens, targets);
+    auto norm = two.session.apply(optimizer(lr));
+    ASSERT_TRUE(loss);
+    ASSERT_TRUE(norm);
+    EXPECT_EQ(result->loss, *loss);
+    EXPECT_EQ(result->gradient_norm, *norm);
+    EXPECT_GT(result->gradient_norm, 0);
+  }
+  EXPECT_EQ(one.read(LNSRT_PARAMETER, 0), two.read(LNSRT_PARAMETER, 0));
+}
+
+TEST_F(CudaSessionTest, AStepIsOneGraph) {
+  Running run = start();
+  ASSERT_TRUE(run.session.init(1));
+  for (int step = 0; step < 3; ++step) {
+    long before = graphLaunches();
+    ASSERT_TRUE(run.session.trainStep(kTokens, kTargets, optimizer(0.1f)));
+    EXPECT_EQ(graphLaunches() - before, 1);
+  }
+}
+
+// The parts' losses are the bits of small integers, whose sums are exact.
+TEST_F(CudaSessionTest, PartsOfABatch) {
+  CudaTestPlan source;
+  source.splitCudaBatch();
+  for (const char *checked : {"0", "1"}) {
+    set("LNSRT_CUDA_CHECK", checked);
+    Running run = start("cuda", source);
+    const int32_t tokens[kRows] = {1, 2, 3, 3, 4, 0};
+    const int32_t targets[kRows] = {2, 1, 1, 4, 1, 1};
+    for (int round = 0; round < 2; ++round) {
+      auto loss = run.session.grads(tokens, targets);
+      ASSERT_TRUE(loss) << loss.status().message();
+      int32_t bits = 0;
+      std::memcpy(&bits, &*loss, sizeof(bits));
+      EXPECT_EQ(bits, (1 + 3) / 2);
+      // In order: the last part's gradient is what stays.
+      float gradient = run.read(LNSRT_GRADIENT, 0)[0];
+      std::memcpy(&bits, &gradient, sizeof(bits));
+      EXPECT_EQ(bits, 4);
+    }
+  }
+}
+
+TEST_F(CudaSessionTest, TensorsAreReadAndWritten) {
+  Running run = start();
+  EXPECT_EQ(run.read(LNSRT_PARAMETER, 0), std::vector<float>(kElements, 0.0f));
+  std::vector<float> data(kElements);
+  for (int kind = LNSRT_PARAMETER; kind <= LNSRT_EXP_AVG_SQ; ++kind)
+    for (size_t index = 0; index < 2; ++index) {
+      for (size_t i = 0; i < data.size(); ++i)
+        data[i] = float(100 * kind + 10 * int(index)) + float(i);
+      ASSERT_TRUE(run.session.write(lnsrt_tensor_kind(kind), index, data.data(),
+                                    kElements));
+    }
+  for (int kind = LNSRT_PARAMETER; kind <= LNSRT_EXP_AVG_SQ; ++kind)
+    for (size_t index = 0; index < 2; ++index)
+      EXPECT_EQ(run.read(lnsrt_tensor_kind(kind), index)[3],
+                float(100 * kind + 10 * int(index) + 3));
+  std::vector<float> part(3);
+  ASSERT_TRUE(run.session.readPart(LNSRT_EXP_AVG, 1, 17, part.data(), 3));
+  EXPECT_EQ(part, (std::vector<float>{227, 228, 229}));
+  ASSERT_TRUE(run.session.readPart(LNSRT_EXP_AVG, 1, 17, part.data(), 0));
+  lnsrt::Status beyond =
+      run.session.readPart(LNSRT_EXP_AVG, 1, 18, part.data(), 3);
+  EXPECT_STREQ(beyond.message(), "3 elements from 18 on, the tensor has 20");
+}
+
+// 5 x 4 stored as 6 x 5: rows apart, zeros between them.
+TEST_F(CudaSessionTest, PaddedTensors) {
+  CudaTestPlan source;
+  source.table.parameters[0]->storage_shape = {kVocabulary + 1, kWidth + 1};
+  Running cpu = start("cpu", source), cuda = start("cuda", source);
+  ASSERT_TRUE(cpu.session.init(4));
+  ASSERT_TRUE(cuda.session.init(4));
+  EXPECT_EQ(cuda.read(LNSRT_PARAMETER, 0), cpu.read(LNSRT_PARAMETER, 0));
+  std::vector<float> data(kElements);
+  for (size_t i = 0; i < data.size(); ++i)
+    data[i] = float(i + 1);
+  for (Running *run : {&cpu, &cuda}) {
+    ASSERT_TRUE(run->session.write(LNSRT_GRADIENT, 0, data.data(), kElements));
+    EXPECT_EQ(run->read(LNSRT_GRADIENT, 0), data);
+    std::vector<float> part(6);
+    ASSERT_TRUE(run->session.readPart(LNSRT_GRADIENT, 0, 3, part.data(), 6));
+    EXPECT_EQ(part, (std::vector<float>{4, 5, 6, 7, 8, 9}));
+  }
+  // The norm sees every float of the segment: the padding is zero.
+  lnsrt::OptimizerOptions options = optimizer(0);
+  auto cpuNorm = cpu.session.apply(options);
+  auto cudaNorm = cuda.session.apply(options);
+  ASSERT_TRUE(cpuNorm);
+  ASSERT_TRUE(cudaNorm);
+  EXPECT_EQ(*cudaNorm, *cpuNorm);
+  EXPECT_EQ(*cudaNorm, 20.0f * 21 * 41 / 6);
+}
+
+TEST_F(CudaSessionTest, ConstantsAreOnTheDevice) {
+  CudaTestPlan source;
+  source.extra.assign(128, 0);
+  float seven = 7;
+  std::memcpy(&source.extra[64], &seven, sizeof(seven));
+  source.cuda().constants_offset = source.extraOffset();
+  source.cuda().constants_size = source.extra.size();
+  plan::EntryPointT &eval = source.cudaEntry("eval");
+  eval.commands.clear();
+  plan::CopyT copy;
+  copy.source =
+      std::make_unique<plan::BufferRef>(64, 4, plan::Segment::constants);
+  copy.target = std::make_unique<plan::BufferRef>(*eval.outputs[0]->buffer);
+  eval.commands.push_back(std::make_unique<plan::CommandT>());
+  eval.commands.back()->name = "constant";
+  eval.commands.back()->body.Set(std::move(copy));
+  Running run = start("cuda", source);
+  auto loss = run.session.eval(kTokens, kTargets);
+  ASSERT_TRUE(loss);
+  EXPECT_EQ(*loss, 7.0f);
+}
+
+TEST_F(CudaSessionTest, BadArgumentsAreRefusedAsOnTheCpu) {
+  Running run = start();
+  int32_t tokens[kRows] = {0, 1, 2, 3, 9, 1};
+  long before = launches();
+  auto step = run.session.trainStep(tokens, kTargets, {});
+  ASSERT_FALSE(step);
+  EXPECT_STREQ(step.status().message(),
+               "tokens[1][1] is 9, the vocabulary has 5 tokens; prepare the "
+               "data for this model");
+  EXPECT_EQ(launches(), before);
+  CudaTestPlan source;
+  std::erase_if(source.cuda().entry_points,
+                [](const auto &entry) { return entry->name == "logits"; });
+  Running other = start("cuda", source);
+  float logits[kRows * kVocabulary];
+  EXPECT_THAT(other.session.logits(kTokens, logits).message(),
+              HasSubstr("the plan has no entry point 'logits'"));
+}
+
+//===----------------------------------------------------------------------===//
+// Devices
+//===----------------------------------------------------------------------===//
+
+TEST_F(CudaSessionTest, TheDeviceThatAPlanHasCodeFor) {
+  EXPECT_STREQ(start(nullptr).session.device(), "cpu");
+  CudaTestPlan cudaOnly;
+  cudaOnly.removeCpu();
+  EXPECT_STREQ(start(nullptr, cudaOnly).session.device(), "cuda:0");
+  EXPECT_EQ(problem(cudaOnly, "cpu"),
+            "the plan has code for cuda, not for device 'cpu'; compile the "
+            "model with --target=cpu, or for both with --target=cpu,cuda");
+  auto plan = open(TestPlan().serialize());
+  ASSERT_TRUE(plan);
+  lnsrt::SessionOptions options;
+  options.device = "cuda:0";
+  auto session = lnsrt::Session::create(*plan, options);
+  ASSERT_FALSE(session);
+  EXPECT_EQ(session.status().code(), LNSRT_UNSUPPORTED);
+  EXPECT_STREQ(session.status().message(),
+               "the plan has code for the cpu, not for device 'cuda:0'; "
+               "compile the model with --target=cuda, or for both with "
+               "--target=cpu,cuda");
+}
+
+TEST_F(CudaSessionTest, SecondDevice) {
+  set("FAKE_CUDA_DEVICES", "2");
+  Running run = start("cuda:1");
+  EXPECT_STREQ(run.session.device(), "cuda:1");
+  EXPECT_EQ(json(run)["device"], "cuda:1");
+}
+
+// However far a session came, it goes without a trace.
+TEST_F(CudaSessionTest, SessionsThatCannotBeMade) {
+  size_t device = allocated(), host = pinned();
+  EXPECT_EQ(problem({}, "cuda:1"),
+            "there is no device 1; there is cuda:0 (Fake Device)");
+  EXPECT_EQ(problem({}, "cuda:x"),
+            "unknown device 'cuda:x'; there are cpu, cuda and cuda:N");
+  set("FAKE_CUDA_ARCH", "75");
+  EXPECT_THAT(problem(), HasSubstr("compute capability 7.5"));
+  unset("FAKE_CUDA_ARCH");
+  // Every call of the driver, one after another. Of those that no session
+  // needs, such as an algorithm's trial, the failure is no error.
+  auto calls = driverFunction<long()>("fakeCudaCalls");
+  long failures = 0, last = 0;
+  set("LNSRT_CACHE_DIR", "none");
+  for (long call = 0; call <= last; ++call) {
+    set("FAKE_CUDA_FAIL_AT", std::to_string(call));
+    driverFunction<void()>("fakeCudaResetCalls")();
+    auto plan = open(CudaTestPlan().serialize());
+    ASSERT_TRUE(plan);
+    lnsrt::SessionOptions options;
+    options.device = "cuda";
+    {
+      auto session = lnsrt::Session::create(*plan, options);
+      failures += !session;
+      last = std::max(last, calls());
+    }
+    EXPECT_EQ(allocated(), device) << call;
+    EXPECT_EQ(pinned(), host) << call;
+  }
+  EXPECT_GT(failures, 50);
+  unset("FAKE_CUDA_FAIL_AT");
+  set("LNSRT_CUDA_DRIVER", "none");
+  EXPECT_THAT(problem(), HasSubstr("LNSRT_CUDA_DRIVER is 'none'"));
+}
+
+TEST_F(CudaSessionTest, DevicesAsJson) {
+  set("FAKE_CUDA_DEVICES", "2");
+  auto text = lnsrt::devicesJson();
+  ASSERT_TRUE(text);
+  auto all = nlohmann::json::parse(*text);
+  ASSERT_EQ(all["devices"].size(), 3u);
+  EXPECT_EQ(all["devices"][0]["device"], "cpu");
+  EXPECT_EQ(all["devices"][2], (nlohmann::json{{"device", "cuda:1"},
+                                               {"name", "Fake Device"},
+                                               {"compute_capability", "9.0"},
+                                               {"memory_bytes", 1 << 30},
+                                               {"multiprocessors", 4},
+                                               {"usable", true},
+                                               {"arch", "sm_90a"}}));
+  EXPECT_EQ(all["cuda"]["driver"], "13.0");
+  EXPECT_EQ(all["cuda"]["nvrtc"], "13.0");
+  EXPECT_EQ(all["cuda"]["cublaslt"], "13.1.0");
+  set("LNSRT_CUBLASLT", "none");
+  set("LNSRT_CUDA_DRIVER", folder / "absent.so");
+  text = lnsrt::devicesJson();
+  ASSERT_TRUE(text);
+  all = nlohmann::json::parse(*text);
+  EXPECT_EQ(all["devices"].size(), 1u);
+  EXPECT_THAT(all["cuda"]["problem"].get<std::string>(),
+              HasSubstr("cannot open the CUDA driver"));
+}
+
+//===----------------------------------------------------------------------===//
+// Memory
+//===----------------------------------------------------------------------===//
+
+TEST_F(CudaSessionTest, TakesWhatThePlanSays) {
+  for (const char *products : {"auto", "generated"}) {
+    set("LNSRT_CUDA_PRODUCTS", products);
+    CudaTestPlan source;
+    auto plan = open(source.serialize());
+    ASSERT_TRUE(plan);
+    auto predicted = plan->deviceMemory("cuda:7");
+    ASSERT_TRUE(predicted) << predicted.status().message();
+    EXPECT_EQ(predicted->matmul,
+              products[0] == 'a' ? kLibraryWorkspaceBytes : 0);
+    EXPECT_EQ(predicted->scratch, 192u);
+    EXPECT_EQ(predicted->staging, 64u + 64 + 64);
+    size_t device = allocated(), host = pinned();
+    {
+      Running run = start("cuda", source);
+      EXPECT_EQ(allocated() - device, predicted->total - predicted->staging);
+      EXPECT_EQ(pinned() - host, predicted->staging);
+      lnsrt::Memory memory = run.session.memory();
+      EXPECT_EQ(memory.parameters, predicted->parameters);
+      EXPECT_EQ(memory.gradients, predicted->gradients);
+      EXPECT_EQ(memory.optimizer, predicted->optimizer);
+      EXPECT_EQ(memory.activations, predicted->activations);
+      EXPECT_EQ(memory.workspace, predicted->workspace);
+      EXPECT_EQ(memory.io, predicted->io);
+      EXPECT_EQ(memory.constants, predicted->constants);
+      EXPECT_EQ(memory.matmul, predicted->matmul);
+      EXPECT_EQ(memory.scratch, predicted->scratch);
+      EXPECT_EQ(memory.staging, predicted->staging);
+      EXPECT_EQ(memory.total, predicted->total);
+    }
+    EXPECT_EQ(allocated(), device);
+    EXPECT_EQ(pinned(), host);
+  }
+}
+
+TEST_F(CudaSessionTest, OutOfMemory) {
+  set("LNSRT_CUDA_PRODUCTS", "generated");
+  set("FAKE_CUDA_MEMORY", "1000");
+  size_t before = allocated();
+  std::string message = problem();
+  EXPECT_EQ(message,
+            "cannot allocate 256 bytes for the exp_avg_sq, 232 of 1000 are "
+            "free: CUDA_ERROR_OUT_OF_MEMORY; compile with a smaller batch, "
+            "--micro-batch or --memory-budget, or free the device's memory");
+  EXPECT_EQ(allocated(), before);
+  auto plan = open(CudaTestPlan().serialize());
+  lnsrt::SessionOptions options;
+  options.device = "cuda";
+  EXPECT_EQ(lnsrt::Session::create(*plan, options).status().code(),
+            LNSRT_OUT_OF_MEMORY);
+}
+
+//===----------------------------------------------------------------------===//
+// Failures
+//===----------------------------------------------------------------------===//
+
+TEST_F(CudaSessionTest, ALaunchThatIsRefused) {
+  Running run = start();
+  set("FAKE_CUDA_REFUSE", "test_scatter");
+  auto step = run.session.trainStep(kTokens, kTargets, optimizer(0.1f));
+  ASSERT_FALSE(step);
+  EXPECT_EQ(step.status().code(), LNSRT_INTERNAL);
+  EXPECT_STREQ(step.status().place(), "table.backward");
+  EXPECT_STREQ(step.status().message(),
+               "cannot launch kernel 'test_scatter' of 'table.backward' on 4 x "
+               "1 x 1 blocks of 32 threads with 0 bytes of shared memory: "
+               "CUDA_ERROR_INVALID_VALUE");
+  // The capture has ended: the session works once the reason is gone.
+  unset("FAKE_CUDA_REFUSE");
+  EXPECT_TRUE(run.session.trainStep(kTokens, kTargets, optimizer(0.1f)));
+}
+
+TEST_F(CudaSessionTest, AKernelThatFails) {
+  {
+    Running run = start();
+    set("FAKE_CUDA_FAULT", "test_scatter");
+    auto step = run.session.trainStep(kTokens, kTargets, optimizer(0.1f));
+    ASSERT_FALSE(step);
+    EXPECT_STREQ(step.status().message(),
+                 "train_step failed on the device: CUDA_ERROR_ILLEGAL_ADDRESS "
+                 "(an illegal memory access was encountered); "
+                 "LNSRT_CUDA_CHECK=1 names the command; the process must be "
+                 "started again");
+    EXPECT_FALSE(run.session.eval(kTokens, kTargets));
+  }
+  unset("FAKE_CUDA_FAULT");
+  set("LNSRT_CUDA_CHECK", "1");
+  Running run = start();
+  set("FAKE_CUDA_FAULT", "test_scatter");
+  auto step = run.session.trainStep(kTokens, kTargets, optimizer(0.1f));
+  ASSERT_FALSE(step);
+  EXPECT_STREQ(step.status().place(), "table.backward");
+  EXPECT_THAT(step.status().message(),
+              HasSubstr("'table.backward' (test_scatter) failed on cuda:0 "
+                        "(Fake Device): CUDA_ERROR_ILLEGAL_ADDRESS"));
+}
+
+// Every call of a first step fails once; the next step is as if it had not.
+TEST_F(CudaSessionTest, AStepAfterAFailure) {
+  auto resetCalls = driverFunction<void()>("fakeCudaResetCalls");
+  Running reference = start();
+  ASSERT_TRUE(reference.session.init(3));
+  auto want = reference.session.grads(kTokens, kTargets);
+  ASSERT_TRUE(want);
+  bool failed = true;
+  long call = 0;
+  for (; failed; ++call) {
+    Running run = start();
+    ASSERT_TRUE(run.session.init(3));
+    resetCalls();
+    set("FAKE_CUDA_FAIL_AT", std::to_string(call));
+    failed = !run.session.grads(kTokens, kTargets);
+    unset("FAKE_CUDA_FAIL_AT");
+    auto again = run.session.grads(kTokens, kTargets);
+    ASSERT_TRUE(again) << again.status().message();
+    EXPECT_EQ(*again, *want);
+  }
+  EXPECT_GT(call, 10);
+}
+
+TEST_F(CudaSessionTest, CheckedRunsGiveTheSameBits) {
+  auto train = [&] {
+    Running run = start();
+    EXPECT_TRUE(run.session.init(3));
+    for (int step = 0; step < 3; ++step)
+      EXPECT_TRUE(run.session.trainStep(kTokens, kTargets, optimizer(0.3f)));
+    return run.read(LNSRT_PARAMETER, 0);
+  };
+  std::vector<float> graphs = train();
+  set("LNSRT_CUDA_CHECK", "1");
+  EXPECT_EQ(train(), graphs);
+}
+
+//===----------------------------------------------------------------------===//
+// Streams
+//===----------------------------------------------------------------------===//
+
+TEST_F(CudaSessionTest, TheCallersStream) {
+  // A context must be current to make one.
+  Running other = start();
+  void *stream = nullptr;
+  ASSERT_EQ(
+      driverFunction<int(void **, unsigned)>("cuStreamCreate")(&stream, 0), 0);
+  {
+    auto plan = open(CudaTestPlan().serialize());
+    ASSERT_TRUE(plan);
+    lnsrt::SessionOptions options;
+    options.device = "cuda";
+    options.cuda_stream = stream;
+    auto session = lnsrt::Session::create(*plan, options);
+    ASSERT_TRUE(session) << session.status().message();
+    ASSERT_TRUE(session->init(3));
+    auto synchronizations = driverFunction<long(void *)>("fakeCudaSyncs");
+    long before = synchronizations(stream);
+    auto loss = session->grads(kTokens, kTargets);
+    ASSERT_TRUE(loss);
+    EXPECT_EQ(synchronizations(stream) - before, 1);
+    ASSERT_TRUE(other.session.init(3));
+    EXPECT_EQ(*loss, *other.session.grads(kTokens, kTargets));
+  }
+  // It is still the caller's.
+  EXPECT_EQ(driverFunction<int(void *)>("cuStreamDestroy_v2")(stream), 0);
+}
+
+//===----------------------------------------------------------------------===//
+// Alternatives
+//===----------------------------------------------------------------------===//
+
+TEST_F(CudaSessionTest, TheFasterAlternativeIsTaken) {
+  set("FAKE_LT_LOG", folder / "heuristics");
+  // Three products: forward, and two gradients. All algorithms take 2 ms.
+  set("FAKE_CUDA_COST", "test_product=1");
+  auto first = json(start())["alternatives"];
+  EXPECT_EQ(first["chosen"], (nlohmann::json{{"generated", 8}}));
+  EXPECT_EQ(first["timed"], 3);
+  EXPECT_EQ(first["remembered"], 0);
+  EXPECT_EQ(countLines(folder / "heuristics"), 3u);
+  // Remembered, whatever the times are now.
+  set("FAKE_CUDA_COST", "test_product=9");
+  auto second = json(start())["alternatives"];
+  EXPECT_EQ(second["chosen"], first["chosen"]);
+  EXPECT_EQ(second["timed"], 0);
+  EXPECT_EQ(second["remembered"], 3);
+  EXPECT_EQ(countLines(folder / "heuristics"), 3u);
+  set("LNSRT_CACHE_DIR", folder / "another");
+  EXPECT_EQ(json(start())["alternatives"]["chosen"],
+            (nlohmann::json{{"library", 8}}));
+  // Among equals the first.
+  set("FAKE_CUDA_COST", "test_product=2");
+  set("LNSRT_CACHE_DIR", folder / "third");
+  EXPECT_EQ(json(start())["alternatives"]["chosen"],
+            (nlohmann::json{{"generated", 8}}));
+}
+
+// The tuner writes what it likes; a session starts from zeros all the same.
+TEST_F(CudaSessionTest, TuningLeavesNoTrace) {
+  Running run = start();
+  for (int kind = LNSRT_PARAMETER; kind <= LNSRT_EXP_AVG_SQ; ++kind)
+    EXPECT_EQ(run.read(lnsrt_tensor_kind(kind), 1),
+              std::vector<float>(kElements, 0.0f));
+}
+
+TEST_F(CudaSessionTest, TheFastestAlgorithmIsTaken) {
+  set("LNSRT_CUDA_PRODUCTS", "library");
+  set("FAKE_LT_COST", "5,2,3");
+  auto milliseconds = [&] {
+    Running run = start();
+    auto seconds = run.session.runMatmuls();
+    EXPECT_TRUE(seconds);
+    return *seconds * 1e3;
+  };
+  // Three products in a step.
+  EXPECT_NEAR(milliseconds(), 3 * 2, 1e-3);
+  set("FAKE_LT_COST", "1,2,3");
+  EXPECT_NEAR(milliseconds(), 3 * 2, 1e-3); // As it is remembered.
+  set("LNSRT_CACHE_DIR", "none");
+  EXPECT_NEAR(milliseconds(), 3 * 1, 1e-3);
+}
+
+TEST_F(CudaSessionTest, WithoutCublasLt) {
+  set("LNSRT_CUBLASLT", "none");
+  Running run = start();
+  EXPECT_STREQ(run.session.matmul(), "generated");
+  EXPECT_EQ(json(run)["alternatives"]["chosen"],
+            (nlohmann::json{{"generated", 8}}));
+  // Even where it is preferred.
+  set("LNSRT_CUDA_PRODUCTS", "library");
+  EXPECT_EQ(json(start())["alternatives"]["chosen"],
+            (nlohmann::json{{"generated", 8}}));
+  // But when nothing else is left.
+  CudaTestPlan source;
+  auto &options = source.alternatives("head").options;
+  options.erase(options.begin());
+  EXPECT_EQ(problem(source),
+            "no way to compute 'head' is left: 'library' is not possible: "
+            "cuBLASLt is not used: LNSRT_CUBLASLT is 'none'; unset it");
+}
+
+TEST_F(CudaSessionTest, ProductsThatCublasLtCannot) {
+  set("FAKE_LT_NONE", "1");
+  EXPECT_EQ(json(start())["alternatives"]["chosen"],
+            (nlohmann::json{{"generated", 8}}));
+}
+
+TEST_F(CudaSessionTest, GeneratedProductsOnly) {
+  set("LNSRT_CUDA_PRODUCTS", "generated");
+  CudaTestPlan source;
+  auto &options = source.alternatives("head").options;
+  options.erase(options.begin());
+  EXPECT_EQ(problem(source),
+            "no way to compute 'head' is left: 'library' is not possible: "
+            "LNSRT_CUDA_PRODUCTS is 'generated'");
+  set("LNSRT_CUDA_PRODUCTS", "quick");
+  EXPECT_EQ(problem(), "LNSRT_CUDA_PRODUCTS is 'quick'; there are auto, "
+                       "generated and library");
+}
+
+// A product outside of alternatives.
+TEST_F(CudaSessionTest, PlainProducts) {
+  CudaTestPlan source;
+  plan::CommandT &head = source.cudaCommand("head");
+  plan::MatmulT matmul =
+      *head.body.AsAlternatives()->options[1]->commands[0]->body.AsMatmul();
+  head.body.Set(std::move(matmul));
+  Running run = start("cuda", source), reference = start();
+  ASSERT_TRUE(run.session.init(3));
+  ASSERT_TRUE(reference.session.init(3));
+  auto one = run.session.trainStep(kTokens, kTargets, optimizer(0.3f));
+  auto two = reference.session.trainStep(kTokens, kTargets, optimizer(0.3f));
+  ASSERT_TRUE(one);
+  ASSERT_TRUE(two);
+  EXPECT_NEAR(one->loss, two->loss, 1e-6);
+  set("LNSRT_CUBLASLT", "none");
+  EXPECT_EQ(problem(source), "'head' is a product of cuBLASLt: cuBLASLt is not "
+                             "used: LNSRT_CUBLASLT is 'none'; unset it");
+}
+
+//===----------------------------------------------------------------------===//
+// Profiles
+//===----------------------------------------------------------------------===//
+
+TEST_F(CudaSessionTest, Profile) {
+  set("FAKE_CUDA_COST", "test_embed=3,test_loss=4,test_product=1");
+  CudaTestPlan source;
+  source.cudaCommand("embed").bytes = 11;
+  Running run = start("cuda", source);
+  ASSERT_TRUE(run.session.init(1));
+  auto before = run.read(LNSRT_PARAMETER, 0);
+  const lnsrt::ProfileRow *rows = nullptr;
+  size_t count = 0;
+  for (int round = 0; round < 2; ++round) {
+    lnsrt::Status status = run.session.profileStep(1, rows, count);
+    ASSERT_TRUE(status) << status.message();
+    ASSERT_EQ(count, 9u);
+    struct Want {
+      const char *group, *name;
+      double milliseconds;
+      uint64_t bytes, flops;
+    };
+    const Want wants[] = {{"gather", "embed", 3, 11, 0},
+                          {"matmul", "head", 1, 0, 7},
+                          {"loss", "loss", 4, 0, 0},
+                          {"matmul", "head.backward", 1, 0, 7},
+                          {"matmul", "hidden.backward", 1, 0, 7},
+                          {"fill", "table.zero", 0.001, 0, 0},
+                          {"scatter", "table.backward", 1, 0, 0},
+                          {"optimizer", "apply", 1, 0, 0},
+                          {"copy", "norm.copy", 0.001, 0, 0}};
+    for (size_t i = 0; i < count; ++i) {
+      EXPECT_STREQ(rows[i].group, wants[i].group);
+      EXPECT_STREQ(rows[i].name, wants[i].name);
+      EXPECT_NEAR(rows[i].seconds * 1e3, wants[i].milliseconds, 1e-4);
+      EXPECT_EQ(rows[i].bytes, wants[i].bytes);
+      EXPECT_EQ(rows[i].flops, wants[i].flops);
+    }
+  }
+  EXPECT_EQ(run.read(LNSRT_PARAMETER, 0), before);
+  auto seconds = run.session.runMatmuls();
+  ASSERT_TRUE(seconds);
+  EXPECT_NEAR(*seconds * 1e3, 3, 1e-4);
+}
+
+TEST_F(CudaSessionTest, ProfileOfParts) {
+  CudaTestPlan source;
+  source.splitCudaBatch();
+  // The step repeats: what grads does.
+  plan::EntryPointT &step = source.cudaEntry("train_step");
+  step.commands.clear();
+  step.commands.push_back(std::make_unique<plan::CommandT>(
+      *source.cudaEntry("grads").commands.front()));
+  source.cudaEntry("micro_grads").commands[0]->bytes = 5;
+  Running run = start("cuda", source);
+  const lnsrt::ProfileRow *rows = nullptr;
+  size_t count = 0;
+  ASSERT_TRUE(run.session.profileStep(1, rows, count));
+  ASSERT_EQ(count, 2u);
+  EXPECT_STREQ(rows[0].name, "loss");
+  EXPECT_NEAR(rows[0].seconds * 1e3, 0.002, 1e-6); // Both parts'.
+  EXPECT_EQ(rows[0].bytes, 10u);
+  EXPECT_TRUE(run.session.runMatmuls());
+}
