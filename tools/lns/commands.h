@@ -27,6 +27,7 @@ Status runSample(Arguments arguments);
 Status runPlanInfo(Arguments arguments);
 Status runBench(Arguments arguments);
 Status runGrads(Arguments arguments);
+Status runDevices(Arguments arguments);
 
 } // namespace lns::tool
 

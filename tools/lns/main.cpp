@@ -29,6 +29,7 @@ constexpr Command commands[] = {
     {"sample", "let a checkpoint continue a text", runSample},
     {"grads", "loss and all gradients for one batch", runGrads},
     {"bench", "time of a step, by group, and its floor", runBench},
+    {"devices", "what plans can run on here", runDevices},
     {"plan info", "what a plan holds", runPlanInfo},
     {"data prepare", "turn text into token shards", runDataPrepare},
     {"data info", "what token shards hold", runDataInfo},

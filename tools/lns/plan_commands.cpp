@@ -38,10 +38,9 @@ static std::string cell(const ordered_json &object, const char *key) {
              : it->dump(-1, ' ', false, ordered_json::error_handler_t::replace);
 }
 
-static void printMemory(const lnsrt_memory &memory) {
-  fmt::print("\n{:<19} {:>14} bytes  {} on {} threads\n", "memory",
-             memory.total, formatBytes(static_cast<double>(memory.total)),
-             memory.threads);
+static void printMemory(const lnsrt_memory &memory, const std::string &where) {
+  fmt::print("\n{:<19} {:>14} bytes  {} on {}\n", "memory", memory.total,
+             formatBytes(static_cast<double>(memory.total)), where);
   for (auto [name, bytes] :
        {std::pair{"parameters", memory.parameters},
         std::pair{"gradients", memory.gradients},
@@ -50,9 +49,11 @@ static void printMemory(const lnsrt_memory &memory) {
         std::pair{"workspace", memory.workspace}, std::pair{"io", memory.io},
         std::pair{"constants", memory.constants},
         std::pair{"matmul", memory.matmul},
-        std::pair{"scratch", memory.scratch}})
-    fmt::print("  {:<17} {:>14}        {}\n", name, bytes,
-               formatBytes(static_cast<double>(bytes)));
+        std::pair{"scratch", memory.scratch},
+        std::pair{"staging", memory.staging}})
+    if (bytes != 0 || memory.staging != 0 || name != std::string("staging"))
+      fmt::print("  {:<17} {:>14}        {}\n", name, bytes,
+                 formatBytes(static_cast<double>(bytes)));
 }
 
 /// The plan's JSON, with the memory of a session on so many threads.
@@ -67,8 +68,35 @@ static void printJson(const std::string &text, const lnsrt_memory &memory) {
                 .c_str());
 }
 
-static void printPlan(const PlanFile &plan, const ordered_json &json,
-                      const lnsrt_memory &memory) {
+/// "train_step", ...; and the products of train_step.
+static void printEntryPoints(const ordered_json &program) {
+  std::string entries;
+  if (auto it = program.find("entry_points");
+      it != program.end() && it->is_object())
+    for (const auto &[name, entry] : it->items()) {
+      entries += " " + name;
+      if (name == "train_step")
+        fmt::print("matmuls per step    {} ({} in bf16, {} with a gain)\n",
+                   cell(entry, "matmuls"), cell(entry, "bf16_matmuls"),
+                   cell(entry, "gain_matmuls"));
+    }
+  fmt::print("entry points       {}\n", entries);
+}
+
+static void printKernels(const ordered_json &program) {
+  auto it = program.find("kernels");
+  if (it == program.end() || !it->is_array())
+    return;
+  fmt::print("\nnorm kernels        {}\n{:16} {:>10}  kernel\n",
+             cell(program, "norm_kernels"), "kind", "launches");
+  for (const ordered_json &kernel : *it)
+    fmt::print("{:16} {:>10}  {}  {}\n", cell(kernel, "kind"),
+               cell(kernel, "launches_per_step"), cell(kernel, "symbol"),
+               cell(kernel, "source"));
+}
+
+static Status printPlan(const PlanFile &plan, const ordered_json &json,
+                        uint64_t threads) {
   const lnsrt_plan_info &info = plan.info();
   std::string parts = info.micro_batch != 0 && info.micro_batch != info.batch
                           ? fmt::format(" in parts of {}", info.micro_batch)
@@ -82,27 +110,30 @@ static void printPlan(const PlanFile &plan, const ordered_json &json,
              info.parameters, formatCount(static_cast<double>(info.parameters)),
              formatCount(static_cast<double>(info.flops_per_step)));
   if (!json.is_object())
-    return printMemory(memory);
+    return Status::success();
   fmt::print("activation type     {}\n", cell(json, "dtype"));
-  std::string entries;
-  if (auto it = json.find("entry_points"); it != json.end() && it->is_object())
-    for (const auto &[name, entry] : it->items()) {
-      entries += " " + name;
-      if (name == "train_step")
-        fmt::print("matmuls per step    {} ({} in bf16, {} with a gain)\n",
-                   cell(entry, "matmuls"), cell(entry, "bf16_matmuls"),
-                   cell(entry, "gain_matmuls"));
-    }
-  fmt::print("entry points       {}\n", entries);
-  printMemory(memory);
-  if (auto it = json.find("kernels"); it != json.end() && it->is_array()) {
-    fmt::print("\nnorm kernels        {}\n{:16} {:>10}  kernel\n",
-               cell(json, "norm_kernels"), "kind", "launches");
-    for (const ordered_json &kernel : *it)
-      fmt::print("{:16} {:>10}  {}  {}\n", cell(kernel, "kind"),
-                 cell(kernel, "launches_per_step"), cell(kernel, "symbol"),
-                 cell(kernel, "source"));
+  auto cuda = json.find("cuda");
+  bool hasCuda = cuda != json.end() && cuda->is_object();
+  auto entries = json.find("entry_points");
+  bool hasCpu = !hasCuda || (entries != json.end() && !entries->empty());
+  if (hasCpu) {
+    Expected<lnsrt_memory> memory = plan.memory("cpu", threads);
+    if (!memory)
+      return memory.status();
+    printEntryPoints(json);
+    printMemory(*memory, fmt::format("{} threads", memory->threads));
+    printKernels(json);
   }
+  if (hasCuda) {
+    Expected<lnsrt_memory> memory = plan.memory("cuda", threads);
+    if (!memory)
+      return memory.status();
+    fmt::print("{}", hasCpu ? "\nfor cuda\n" : "");
+    printEntryPoints(*cuda);
+    printMemory(*memory, "cuda");
+    printKernels(*cuda);
+  }
+  return Status::success();
 }
 
 Status runPlanInfo(Arguments arguments) {
@@ -127,13 +158,13 @@ Status runPlanInfo(Arguments arguments) {
   Expected<std::string> text = plan->json();
   if (!text)
     return text.status();
-  Expected<lnsrt_memory> memory = plan->memory(threads);
+  if (!json)
+    return printPlan(*plan, ordered_json::parse(*text, nullptr, false),
+                     threads);
+  Expected<lnsrt_memory> memory = plan->memory(nullptr, threads);
   if (!memory)
     return memory.status();
-  if (json)
-    printJson(*text, *memory);
-  else
-    printPlan(*plan, ordered_json::parse(*text, nullptr, false), *memory);
+  printJson(*text, *memory);
   return Status::success();
 }
 

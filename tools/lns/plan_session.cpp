@@ -39,11 +39,12 @@ Expected<std::string> PlanFile::json() const {
   return std::string(text);
 }
 
-Expected<lnsrt_memory> PlanFile::memory(uint64_t threads) const {
+Expected<lnsrt_memory> PlanFile::memory(const char *device,
+                                        uint64_t threads) const {
   lnsrt_memory memory = {};
   memory.struct_size = sizeof memory;
-  LNS_RETURN_IF_ERROR(takeError(lnsrt_plan_get_memory(
-      handle.get(), static_cast<uint32_t>(threads), &memory)));
+  LNS_RETURN_IF_ERROR(takeError(lnsrt_plan_get_device_memory(
+      handle.get(), device, static_cast<uint32_t>(threads), &memory)));
   return memory;
 }
 
@@ -60,6 +61,7 @@ Expected<PlanSession> PlanSession::create(const PlanFile &plan,
   }
   lnsrt_session_options native = {};
   native.struct_size = sizeof native;
+  native.device = options.device.empty() ? nullptr : options.device.c_str();
   native.threads = static_cast<uint32_t>(options.threads);
   native.cpu_level =
       options.cpuLevel.empty() ? nullptr : options.cpuLevel.c_str();
@@ -68,6 +70,14 @@ Expected<PlanSession> PlanSession::create(const PlanFile &plan,
       takeError(lnsrt_session_create(plan.get(), &native, &handle)));
   session.handle.reset(handle);
   return session;
+}
+
+std::string PlanSession::place() const {
+  std::string device = lnsrt_session_device(handle.get());
+  if (device != "cpu")
+    return device;
+  return fmt::format("{} on {} threads", lnsrt_session_cpu_level(handle.get()),
+                     lnsrt_session_threads(handle.get()));
 }
 
 static lnsrt_tensor_kind nativeKind(TensorKind kind) {

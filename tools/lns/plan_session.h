@@ -33,8 +33,9 @@ public:
   /// B x T.
   size_t batchTokens() const { return size_t{facts.batch} * facts.sequence; }
   Expected<std::string> json() const;
-  /// What a session on so many threads (0: all) takes.
-  Expected<lnsrt_memory> memory(uint64_t threads) const;
+  /// What a session on a device (null: the one that it takes by itself) and so
+  /// many threads (0: all) takes.
+  Expected<lnsrt_memory> memory(const char *device, uint64_t threads) const;
   std::string config() const { return lnsrt_plan_config_json(handle.get()); }
   lnsrt_plan *get() const { return handle.get(); }
 
@@ -51,6 +52,7 @@ private:
 class PlanSession : public TensorStore {
 public:
   struct Options {
+    std::string device;   ///< empty: what the plan has code for
     uint64_t threads = 0; ///< 0: all that the process may use
     std::string cpuLevel; ///< empty: the best one
   };
@@ -65,6 +67,8 @@ public:
   Status write(TensorKind kind, size_t index,
                std::span<const float> data) override;
 
+  /// "x86-64-v4 on 8 threads", "cuda:0".
+  std::string place() const;
   lnsrt_session *get() const { return handle.get(); }
 
 private:

@@ -18,9 +18,12 @@
 
 namespace lns::tool {
 
-/// Declares --threads and --cpu-level.
+/// Declares --device, --threads and --cpu-level.
 inline void declareSessionOptions(ArgParser &parser,
                                   PlanSession::Options *options) {
+  parser.option("--device", "DEVICE", &options->device,
+                "cpu, cuda or cuda:N; by itself the CPU if the plan has code "
+                "for it ('lns devices' lists them)");
   parser.option("--threads", "N", &options->threads,
                 "threads, 0: all that the process may use", 4096);
   parser.option(

@@ -125,13 +125,11 @@ Status runTrain(Arguments arguments) {
   if (!session)
     return session.status();
 
-  fmt::print("{}: {} parameters, batch {} x {}, {} on {} threads\n"
+  fmt::print("{}: {} parameters, batch {} x {}, {}\n"
              "{}: {} training tokens in {} shards, {} held out\n",
              plan->info().model_name,
              formatCount(static_cast<double>(plan->info().parameters)),
-             plan->info().batch, plan->info().sequence,
-             lnsrt_session_cpu_level(session->get()),
-             lnsrt_session_threads(session->get()), data,
+             plan->info().batch, plan->info().sequence, session->place(), data,
              formatCount(static_cast<double>(train->tokenCount())),
              train->shardCount(),
              heldOut ? formatCount(static_cast<double>(heldOut->tokenCount()))

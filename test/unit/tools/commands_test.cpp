@@ -203,6 +203,17 @@ TEST_F(Commands, PlanInfo) {
   EXPECT_TRUE(failsWith(run(runPlanInfo, {plan}), "p.plan: not a plan"));
 }
 
+TEST_F(Commands, Devices) {
+  EXPECT_TRUE(run(runDevices, {}).ok());
+  EXPECT_NE(out.find("cpu        fake, 3 threads\n"), std::string::npos) << out;
+  EXPECT_NE(out.find("no cuda:   the CUDA driver is not there"),
+            std::string::npos);
+  EXPECT_TRUE(failsWith(run(runDevices, {"--require-cuda"}),
+                        "the CUDA driver is not there"));
+  EXPECT_TRUE(run(runDevices, {"--json"}).ok());
+  EXPECT_NE(out.find("\"cpu_level\": \"fake\""), std::string::npos) << out;
+}
+
 TEST_F(Commands, Bench) {
   Status status = run(runBench, {plan, "--steps", "3", "--json"});
   ASSERT_TRUE(status.ok()) << status.message();
@@ -228,7 +239,7 @@ TEST_F(Commands, DataInfo) {
 
 TEST_F(Commands, HelpOfEach) {
   for (auto command : {runTrain, runEval, runSample, runGrads, runBench,
-                       runPlanInfo, runDataPrepare, runDataInfo}) {
+                       runPlanInfo, runDataPrepare, runDataInfo, runDevices}) {
     EXPECT_TRUE(run(command, {"--help"}).ok());
     EXPECT_TRUE(out.starts_with("usage: lns "));
   }

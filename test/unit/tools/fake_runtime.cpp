@@ -94,8 +94,9 @@ lnsrt_error *lnsrt_plan_get_info(const lnsrt_plan *plan,
   info->flops_per_step = 1000;
   return nullptr;
 }
-lnsrt_error *lnsrt_plan_get_memory(const lnsrt_plan *, uint32_t threads,
-                                   lnsrt_memory *memory) {
+lnsrt_error *lnsrt_plan_get_device_memory(const lnsrt_plan *, const char *,
+                                          uint32_t threads,
+                                          lnsrt_memory *memory) {
   memory->threads = threads;
   memory->parameters = 1000;
   memory->scratch = 10 * threads;
@@ -121,6 +122,12 @@ lnsrt_error *lnsrt_session_create(lnsrt_plan *plan,
   return nullptr;
 }
 void lnsrt_session_release(lnsrt_session *session) { delete session; }
+const char *lnsrt_session_device(const lnsrt_session *) { return "cpu"; }
+lnsrt_error *lnsrt_get_devices_json(const char **json) {
+  *json = R"({"devices":[{"device":"cpu","threads":3,"cpu_level":"fake"}],)"
+          R"("cuda":{"problem":"the CUDA driver is not there"}})";
+  return nullptr;
+}
 const char *lnsrt_session_cpu_level(const lnsrt_session *) { return "fake"; }
 uint32_t lnsrt_session_threads(const lnsrt_session *) { return 1; }
 
@@ -215,7 +222,9 @@ lnsrt_error *lnsrt_tensor_write(lnsrt_session *s, lnsrt_tensor_kind kind,
 lnsrt_error *lnsrt_profile_step(lnsrt_session *s, uint64_t,
                                 const lnsrt_profile_row **rows, size_t *count) {
   s->rows = {
-      {"norm", "a", 0.001}, {"matmul", "b", 0.002}, {"norm", "c", 0.004}};
+      {"norm", "a", 0.001, 0, 0},
+      {"matmul", "b", 0.002, 64, 128},
+      {"norm", "c", 0.004, 0, 0}};
   *rows = s->rows.data();
   *count = s->rows.size();
   return nullptr;
