@@ -108,7 +108,10 @@ cl::opt<Phase> driver::emit(
         clEnumValN(Phase::Plan, "plan", "memory planned"),
         clEnumValN(Phase::Llvm, "llvm",
                    "optimized LLVM IR of the kernels, first --cpu level"),
-        clEnumValN(Phase::Cuda, "cuda", "CUDA C++ of the kernels")),
+        clEnumValN(Phase::Cuda, "cuda", "CUDA C++ of the kernels"),
+        clEnumValN(Phase::Resources, "resources",
+                   "registers, stack and shared memory of the CUDA kernels "
+                   "for every --cuda-arch")),
     cl::init(Phase::File), cl::cat(lnscCategory));
 
 /// "1500000", "800M", "2G": units of 1024.
@@ -181,12 +184,16 @@ static bool parseTargets(Request &request) {
                     "code, but --target has no 'cuda'; write --target=cuda\n";
     return false;
   }
-  if ((emit == Phase::Cuda && !request.cuda) ||
-      (emit == Phase::Llvm && !request.cpu)) {
-    llvm::errs() << "lnsc: error: --emit=" << (request.cpu ? "cuda" : "llvm")
-                 << " prints kernels of a target that --target does not name; "
-                    "write --target="
-                 << (request.cpu ? "cuda" : "cpu") << "\n";
+  bool printsCuda = emit == Phase::Cuda || emit == Phase::Resources;
+  if ((printsCuda && !request.cuda) || (emit == Phase::Llvm && !request.cpu)) {
+    llvm::errs() << "lnsc: error: --emit prints kernels of a target that "
+                    "--target does not name; write --target="
+                 << (printsCuda ? "cuda" : "cpu") << "\n";
+    return false;
+  }
+  if (emit == Phase::Resources && cudaArchs.empty()) {
+    llvm::errs() << "lnsc: error: --emit=resources needs architectures; write "
+                    "for example --cuda-arch=sm_80,sm_90a\n";
     return false;
   }
   return true;

@@ -19,6 +19,7 @@
 #include "passes/Passes.h"
 #include "passes/Pipelines.h"
 #include "runtime/plan_format.h"
+#include "tools/lnsc/Cubins.h"
 #include "tools/lnsc/Options.h"
 #include "tools/lnsc/Report.h"
 
@@ -304,7 +305,8 @@ int compileModel() {
       first = &cpuCompiler;
     return failed(first->run(*module, plan)) ? 1 : printModule(*module);
   }
-  if (request.cpu && emit != Phase::Cuda) {
+  bool printsCuda = emit == Phase::Cuda || emit == Phase::Resources;
+  if (request.cpu && !printsCuda) {
     OwningOpRef<ModuleOp> own = module->clone();
     if (failed(cpuCompiler.run(*own, plan)))
       return 1;
@@ -316,6 +318,14 @@ int compileModel() {
   if (emit == Phase::Cuda)
     return printTo(
         [&](llvm::raw_ostream &os) { printKernels(os, *plan.cuda); });
+  if (!cudaArchs.empty()) {
+    TimingScope cubins = timing.nest("Cubins");
+    if (!addCubins(*plan.cuda, cudaArchs))
+      return 1;
+  }
+  if (emit == Phase::Resources)
+    return printTo(
+        [&](llvm::raw_ostream &os) { printResources(os, *plan.cuda); });
   return writePlan(plan, request, timing);
 }
 
