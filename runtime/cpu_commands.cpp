@@ -7,6 +7,7 @@
 
 #include "runtime/cpu_session.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstring>
 
@@ -75,7 +76,8 @@ Error CpuSession::execute(const ResolvedCommand &command) {
                if (from)
                  std::memcpy(to + begin, from + begin, size_t(end - begin));
                else
-                 std::memset(to + begin, 0, size_t(end - begin));
+                 std::fill(reinterpret_cast<float *>(to + begin),
+                           reinterpret_cast<float *>(to + end), command.value);
              });
     return nullptr;
   }

@@ -130,6 +130,7 @@ void CpuSession::resolve(Entry which, const plan::EntryPoint &entry) {
       out.group = "fill";
       out.c = address(*fill->target());
       out.bytes = fill->target()->size();
+      out.value = fill->value();
     } else if (const plan::Copy *copy = command->body_as_Copy()) {
       out.group = "copy";
       out.a = address(*copy->source());

@@ -49,6 +49,7 @@ struct ResolvedCommand {
   void *c = nullptr;
   const float *gain = nullptr;
   uint64_t bytes = 0;
+  float value = 0; ///< of a fill
 };
 
 struct ResolvedEntry {

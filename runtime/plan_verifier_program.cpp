@@ -247,6 +247,10 @@ Error PlanVerifier::checkCommand(const Program &program,
     return checkAlternatives(program, *command.body_as_Alternatives(), name,
                              entry);
   case plan::CommandBody::Fill:
+    if (command.body_as_Fill()->target()->size() % sizeof(float) != 0)
+      return bad("'", name, "' in '", entry, "' fills ",
+                 command.body_as_Fill()->target()->size(),
+                 " bytes, which is no multiple of ", sizeof(float));
     return checkTarget(program, *command.body_as_Fill()->target(), name, entry);
   case plan::CommandBody::Copy: {
     const plan::BufferRef &source = *command.body_as_Copy()->source();

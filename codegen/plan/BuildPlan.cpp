@@ -20,9 +20,11 @@
 #include "runtime/plan_format.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/TypeUtilities.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include "llvm/Support/MathExtras.h"
+#include <cmath>
 
 using namespace mlir;
 using namespace lns;
@@ -347,6 +349,9 @@ private:
     });
     if (auto repeat = dyn_cast<RepeatOp>(op))
       return buildRepeat(repeat, name, entry);
+    if (auto constant = dyn_cast<lns::ConstantOp>(op);
+        constant && getElementTypeOrSelf(constant.getType()).isF32())
+      return buildFill(constant, name, entry);
     copyAddend(op, name, entry);
     if (!target.hasKernel(op)) {
       if (auto linear = dyn_cast<LinearOp>(op))
@@ -453,6 +458,15 @@ private:
                      const std::string &name, PlanEntryPoint &entry) {
     if (source.segment != target.segment || source.offset != target.offset)
       entry.commands.push_back({name, PlanCopy{source, target}});
+  }
+
+  LogicalResult buildFill(lns::ConstantOp op, const std::string &name,
+                          PlanEntryPoint &entry) {
+    double value = op.getValue().convertToDouble();
+    if (!std::isfinite(static_cast<float>(value)))
+      return op.emitOpError() << "has a value that is not finite in f32";
+    entry.commands.push_back({name, PlanFill{places.lookup(op), value}});
+    return success();
   }
 
   LogicalResult buildRepeat(RepeatOp op, const std::string &name,

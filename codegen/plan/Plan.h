@@ -71,6 +71,11 @@ struct PlanCopy {
   PlanBuffer source, target;
 };
 
+struct PlanFill {
+  PlanBuffer target;
+  double value = 0; ///< of every f32
+};
+
 struct PlanRepeat {
   std::string entry; ///< name of the entry point
   unsigned count = 0;
@@ -90,7 +95,8 @@ struct PlanAlternatives {
 
 struct PlanCommand {
   std::string name;
-  std::variant<PlanLaunch, PlanMatmul, PlanCopy, PlanRepeat, PlanAlternatives>
+  std::variant<PlanLaunch, PlanMatmul, PlanFill, PlanCopy, PlanRepeat,
+               PlanAlternatives>
       body;
   uint64_t bytes = 0, flops = 0;
 };

@@ -92,6 +92,11 @@ serializeCommand(flatbuffers::FlatBufferBuilder &builder,
                             static_cast<fb::DType>(matmul->typeC),
                             matmul->gain ? &gain : nullptr)
                .Union();
+  } else if (const auto *fill = std::get_if<PlanFill>(&command.body)) {
+    fb::BufferRef target = toRef(fill->target);
+    kind = fb::CommandBody::Fill;
+    body = fb::CreateFill(builder, &target, static_cast<float>(fill->value))
+               .Union();
   } else if (const auto *repeat = std::get_if<PlanRepeat>(&command.body)) {
     fb::BufferRef tokens = toRef(repeat->tokens),
                   targets = toRef(repeat->targets), loss = toRef(repeat->loss);

@@ -7,6 +7,7 @@
 
 #include "runtime/cuda/command_list.h"
 
+#include <bit>
 #include <cstring>
 #include <string_view>
 
@@ -69,6 +70,7 @@ Error CommandList::add(const plan::Command &command, CommandContext &context) {
     out.group = "fill";
     out.to = context.address(*fill->target());
     out.bytes = fill->target()->size();
+    out.value = std::bit_cast<uint32_t>(fill->value());
   } else if (const plan::Copy *copy = command.body_as_Copy()) {
     out.group = "copy";
     out.from = context.address(*copy->source());
@@ -104,9 +106,10 @@ Error lns::cuda::execute(const Command &command, const CommandContext &context,
     return context.products.run(command.product, command.operands, stream,
                                 command.name);
   case CommandBody::Fill:
-    return driver.check(
-        driver.memsetD8Async(command.to, 0, command.bytes, stream),
-        command.name, "cannot fill memory");
+    return driver.check(driver.memsetD32Async(command.to, command.value,
+                                              command.bytes / sizeof(float),
+                                              stream),
+                        command.name, "cannot fill memory");
   case CommandBody::Copy:
     return driver.check(
         driver.memcpyDtoDAsync(command.to, command.from, command.bytes, stream),

@@ -38,6 +38,7 @@ struct Command {
   // Fill and Copy
   CuAddress from = 0, to = 0;
   uint64_t bytes = 0;
+  uint32_t value = 0; ///< the bits of what a fill sets
   // Repeat: the entry point's index, and how often
   const plan::Repeat *repeat = nullptr;
 

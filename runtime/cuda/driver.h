@@ -43,6 +43,8 @@
     CuResult(CuAddress to, CuAddress from, size_t, CuStream))                  \
   X(memsetD8Async, cuMemsetD8Async,                                            \
     CuResult(CuAddress, unsigned char value, size_t, CuStream))                \
+  X(memsetD32Async, cuMemsetD32Async,                                          \
+    CuResult(CuAddress, unsigned value, size_t count, CuStream))               \
   X(streamCreate, cuStreamCreate, CuResult(CuStream *, unsigned flags))        \
   X(streamDestroy, cuStreamDestroy_v2, CuResult(CuStream))                     \
   X(streamSynchronize, cuStreamSynchronize, CuResult(CuStream))                \

@@ -178,6 +178,25 @@ LNS_EMU_API cuMemsetD8Async(CUdeviceptr to, unsigned char value, size_t bytes,
   });
 }
 
+LNS_EMU_API cuMemsetD32Async(CUdeviceptr to, unsigned value, size_t count,
+                             CUstream stream) {
+  StreamCall call(stream);
+  if (call.error || count == 0)
+    return call.error;
+  if (to % sizeof(unsigned) != 0)
+    return CUDA_ERROR_INVALID_VALUE;
+  size_t bytes = count * sizeof(unsigned);
+  if (CUresult error = checkRange(call.context, "cuMemsetD32Async", to, bytes))
+    return error;
+  CUcontext context = call.context;
+  return call.driver.submit(*stream, [=] {
+    CUresult error = checkRange(context, "cuMemsetD32Async", to, bytes);
+    if (!error)
+      std::fill_n(reinterpret_cast<unsigned *>(asBytes(to)), count, value);
+    return error;
+  });
+}
+
 LNS_EMU_API cuLaunchKernel(CUfunction function, unsigned gridX, unsigned gridY,
                            unsigned gridZ, unsigned blockX, unsigned blockY,
                            unsigned blockZ, unsigned sharedBytes,

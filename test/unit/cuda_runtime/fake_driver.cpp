@@ -27,6 +27,7 @@
 
 #include "fake_kernels.h"
 
+#include <algorithm>
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
@@ -292,6 +293,15 @@ FAKE CuResult cuMemsetD8Async(CuAddress to, unsigned char value, size_t size,
   void *data = reinterpret_cast<void *>(to);
   fake::mustBeAllocated(data, size);
   fake::enqueue(stream, 0.001, [=] { std::memset(data, value, size); });
+  return kCuSuccess;
+}
+
+FAKE CuResult cuMemsetD32Async(CuAddress to, unsigned value, size_t count,
+                               CuStream stream) {
+  NEEDS_CONTEXT;
+  auto *data = reinterpret_cast<unsigned *>(to);
+  fake::mustBeAllocated(data, count * sizeof(unsigned));
+  fake::enqueue(stream, 0.001, [=] { std::fill_n(data, count, value); });
   return kCuSuccess;
 }
 

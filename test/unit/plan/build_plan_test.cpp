@@ -91,6 +91,21 @@ TEST_F(BuildPlan, MatmulsAndCopies) {
   EXPECT_EQ(commands[0].bytes, 3u * 64);
 }
 
+TEST_F(BuildPlan, ConstantsAreFills) {
+  ASSERT_TRUE(build(kFacts, kWeight + function(kPlanned, R"(
+    %c = lns.constant 2.5 {lns.offsets = array<i64: 64>} : tensor<4x4xf32>)")))
+      << errors;
+  const auto &commands = plan.entryPoints[0].commands;
+  ASSERT_EQ(commands.size(), 1u);
+  const auto &fill = std::get<lns::PlanFill>(commands[0].body);
+  EXPECT_EQ(fill.value, 2.5);
+  EXPECT_EQ(fill.target.offset, 64u);
+  EXPECT_EQ(fill.target.size, 64u);
+  expectError(kFacts, kWeight + function(kPlanned, R"(
+    %c = lns.constant 1.0e200 {lns.offsets = array<i64: 64>} : tensor<4x4xf32>)"),
+              "has a value that is not finite in f32");
+}
+
 const std::string kPartFacts =
     "lns.model = {batch = 6 : i64, micro_batch = 2 : i64, sequence = 2 : i64, "
     "vocabulary = 4 : i64}";

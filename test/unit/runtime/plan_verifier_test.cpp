@@ -406,6 +406,12 @@ static const Case kCommands[] = {
      },
      "'table.zero' in 'train_step' uses 300 bytes at offset 0 of segment "
      "'gradients', which has 256"},
+    {"FillOfPartOfAFloat",
+     [](TestPlan &p) {
+       *p.command("table.zero").body.AsFill()->target =
+           BufferRef(0, 6, Segment::gradients);
+     },
+     "'table.zero' in 'train_step' fills 6 bytes, which is no multiple of 4"},
     {"FillOfConstants",
      [](TestPlan &p) {
        *p.command("table.zero").body.AsFill()->target =
