@@ -56,6 +56,9 @@ Error CpuMatmul::create(const char *backend, const char *cpuLevel,
   else
     return makeError(LNSRT_INVALID_ARGUMENT, place, "unknown matmul '", backend,
                      "', expected 'builtin', 'builtin-f32' or 'onednn'");
+  if (kind == MatmulBackend::OneDnn)
+    if (Error error = openOneDnn())
+      return error;
   kernels = chooseKernels(cpuLevel);
   mixed = withoutBf16 ? kernels : chooseMixed(kernels);
   title = mixed->name;

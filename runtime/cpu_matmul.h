@@ -81,7 +81,9 @@ private:
   ThreadPool *pool = nullptr;
 };
 
-/// The oneDNN backend: single-threaded sgemm on tiles that depend on the shape
+/// An error when there is no oneDNN on this machine.
+Error openOneDnn();
+/// The oneDNN backend, which must be open: single-threaded sgemm on tiles that depend on the shape
 /// only.
 Error oneDnnMatmul(const MatmulShape &shape, const float *a, const float *b,
                    float *c, ThreadPool &pool);

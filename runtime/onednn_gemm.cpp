@@ -1,10 +1,13 @@
-//===- onednn_gemm.cpp - Matrix products by oneDNN
-//--------------------------===//
+//===- onednn_gemm.cpp - Matrix products by oneDNN ------------------------===//
 //
 // Part of lnsc, under the Apache License v2.0.
 // SPDX-License-Identifier: Apache-2.0
 //
 //===----------------------------------------------------------------------===//
+//
+// oneDNN is loaded when a session asks for it, never linked: the runtime works
+// on machines that do not have it, and does not start OpenMP there is no use
+// for.
 //
 // oneDNN brings OpenMP's threads with it. There must not be two pools, so each
 // of our threads calls it with OpenMP limited to that one thread. The limit is
@@ -19,45 +22,68 @@
 #include <atomic>
 #include <dlfcn.h>
 #include <dnnl.h>
+#include <string>
 
 using namespace lns;
 
 namespace {
 
-/// OpenMP's own functions, found where oneDNN has loaded them. Nothing to limit
-/// when there is no OpenMP.
-struct OpenMp {
-  using SetThreads = void (*)(int);
-  using GetThreads = int (*)();
-  SetThreads set = nullptr;
-  GetThreads get = nullptr;
+/// oneDNN's function, and OpenMP's own where oneDNN has loaded it: nothing to
+/// limit when there is no OpenMP.
+struct Functions {
+  decltype(&dnnl_sgemm) sgemm = nullptr;
+  void (*setThreads)(int) = nullptr;
+  int (*getThreads)() = nullptr;
+  std::string problem;
 
-  OpenMp() {
-    set = reinterpret_cast<SetThreads>(
-        dlsym(RTLD_DEFAULT, "omp_set_num_threads"));
-    get = reinterpret_cast<GetThreads>(
-        dlsym(RTLD_DEFAULT, "omp_get_max_threads"));
+  Functions() {
+    void *library = nullptr;
+    for (const char *name : {"libdnnl.so.3", "libdnnl.so.2", "libdnnl.so"}) {
+      library = dlopen(name, RTLD_NOW | RTLD_LOCAL);
+      if (library)
+        break;
+      const char *why = dlerror();
+      if (problem.empty() && why)
+        problem = why;
+    }
+    if (!library)
+      return;
+    problem.clear();
+    find(library, "dnnl_sgemm", sgemm);
+    find(library, "omp_set_num_threads", setThreads);
+    find(library, "omp_get_max_threads", getThreads);
+    if (!sgemm)
+      problem = "the library has no dnnl_sgemm";
+  }
+
+private:
+  /// In the library and in those that it needs.
+  template <typename Function>
+  static void find(void *library, const char *name, Function &function) {
+    function = reinterpret_cast<Function>(dlsym(library, name));
   }
 };
+
+/// Loaded once, kept for ever: OpenMP does not survive being closed.
+const Functions &functions() {
+  static const Functions loaded;
+  return loaded;
+}
 
 class SingleThreadedOpenMp {
 public:
   SingleThreadedOpenMp() {
-    if (functions().set && functions().get) {
-      before = functions().get();
-      functions().set(1);
+    if (functions().setThreads && functions().getThreads) {
+      before = functions().getThreads();
+      functions().setThreads(1);
     }
   }
   ~SingleThreadedOpenMp() {
     if (before != 0)
-      functions().set(before);
+      functions().setThreads(before);
   }
 
 private:
-  static const OpenMp &functions() {
-    static const OpenMp openMp;
-    return openMp;
-  }
   int before = 0;
 };
 
@@ -67,6 +93,14 @@ private:
 /// enough that a few threads share the work evenly. From the shape only.
 static constexpr int64_t kTileRows = 512;
 static constexpr int64_t kTileColumns = 768;
+
+Error lns::openOneDnn() {
+  if (functions().sgemm)
+    return nullptr;
+  return makeError(LNSRT_UNSUPPORTED, "oneDNN",
+                   "cannot be loaded: ", functions().problem,
+                   "; install libdnnl, or use matmul 'builtin'");
+}
 
 Error lns::oneDnnMatmul(const MatmulShape &shape, const float *a,
                         const float *b, float *c, ThreadPool &pool) {
@@ -89,11 +123,11 @@ Error lns::oneDnnMatmul(const MatmulShape &shape, const float *a,
       int64_t width = std::min(columns, shape.n - j);
       if (height <= 0 || width <= 0)
         continue;
-      int result = dnnl_sgemm(shape.transA ? 'T' : 'N',
-                              shape.transB ? 'T' : 'N', height, width, shape.k,
-                              shape.alpha, a + (shape.transA ? i : i * lda),
-                              lda, b + (shape.transB ? j * ldb : j), ldb,
-                              shape.beta, c + i * shape.n + j, shape.n);
+      int result = functions().sgemm(
+          shape.transA ? 'T' : 'N', shape.transB ? 'T' : 'N', height, width,
+          shape.k, shape.alpha, a + (shape.transA ? i : i * lda), lda,
+          b + (shape.transB ? j * ldb : j), ldb, shape.beta,
+          c + i * shape.n + j, shape.n);
       if (result != dnnl_success)
         status.store(result, std::memory_order_relaxed);
     }
