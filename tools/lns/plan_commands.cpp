@@ -1,4 +1,4 @@
-//===- plan_commands.cpp - lns plan info, lns bench -----------------------===//
+//===- plan_commands.cpp - lns plan info ----------------------------------===//
 //
 // Part of lnsc, under the Apache License v2.0.
 // SPDX-License-Identifier: Apache-2.0
@@ -7,26 +7,16 @@
 
 #include "arg_parser.h"
 #include "commands.h"
-#include "philox.h"
 #include "plan_session.h"
 #include "progress.h"
-#include "session_options.h"
 
-#include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <fmt/format.h>
-#include <map>
 #include <nlohmann/json.hpp>
-#include <tuple>
 
 using nlohmann::ordered_json;
 
 namespace lns::tool {
-
-//===----------------------------------------------------------------------===//
-// lns plan info
-//===----------------------------------------------------------------------===//
 
 /// The value as text, whatever its type.
 static std::string cell(const ordered_json &object, const char *key) {
@@ -165,152 +155,6 @@ Status runPlanInfo(Arguments arguments) {
   if (!memory)
     return memory.status();
   printJson(*text, *memory);
-  return Status::success();
-}
-
-//===----------------------------------------------------------------------===//
-// lns bench
-//===----------------------------------------------------------------------===//
-
-namespace {
-struct BenchResult {
-  double stepMs = 0;
-  double floorMs = 0;
-  std::vector<std::pair<std::string, double>> groups; ///< name, milliseconds
-};
-} // namespace
-
-static double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  size_t half = values.size() / 2;
-  return values.size() % 2 ? values[half]
-                           : (values[half - 1] + values[half]) / 2;
-}
-
-static Expected<BenchResult> measure(const PlanFile &plan, PlanSession &session,
-                                     uint64_t steps) {
-  LNS_RETURN_IF_ERROR(takeError(lnsrt_init(session.get(), 0)));
-  std::vector<int32_t> tokens(plan.batchTokens()), targets(tokens.size());
-  for (size_t i = 0; i < tokens.size(); ++i) {
-    uint64_t draw = philox64(0, PhiloxStream::Bench, i);
-    uint32_t vocabulary = plan.info().vocabulary;
-    tokens[i] = static_cast<int32_t>(static_cast<uint32_t>(draw) % vocabulary);
-    targets[i] =
-        static_cast<int32_t>(static_cast<uint32_t>(draw >> 32) % vocabulary);
-  }
-  lnsrt_optimizer_options optimizer = {};
-  optimizer.struct_size = sizeof optimizer;
-  optimizer.lr = 1e-4f;
-  optimizer.beta1 = 0.9f;
-  optimizer.beta2 = 0.95f;
-  optimizer.eps = 1e-8f;
-  optimizer.weight_decay = 0.1f;
-  optimizer.clip = 1.0f;
-  lnsrt_step_result result = {};
-  result.struct_size = sizeof result;
-
-  // The first steps touch all memory and let the matmul library settle.
-  constexpr uint64_t warmUp = 2;
-  std::vector<double> times, floors;
-  for (uint64_t i = 0; i < warmUp + steps; ++i) {
-    optimizer.step = i + 1;
-    auto begin = std::chrono::steady_clock::now();
-    LNS_RETURN_IF_ERROR(takeError(lnsrt_train_step(
-        session.get(), tokens.data(), targets.data(), &optimizer, &result)));
-    double seconds =
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - begin)
-            .count();
-    double floor = 0;
-    LNS_RETURN_IF_ERROR(takeError(lnsrt_run_matmuls(session.get(), &floor)));
-    if (i >= warmUp) {
-      times.push_back(seconds * 1e3);
-      floors.push_back(floor * 1e3);
-    }
-  }
-  BenchResult bench;
-  bench.stepMs = median(times);
-  bench.floorMs = median(floors);
-
-  const lnsrt_profile_row *rows = nullptr;
-  size_t count = 0;
-  LNS_RETURN_IF_ERROR(
-      takeError(lnsrt_profile_step(session.get(), 0, &rows, &count)));
-  std::map<std::string, double> groups;
-  for (size_t i = 0; i < count; ++i)
-    groups[rows[i].group] += rows[i].seconds * 1e3;
-  bench.groups.assign(groups.begin(), groups.end());
-  std::sort(bench.groups.begin(), bench.groups.end(),
-            [](const auto &a, const auto &b) {
-              return std::tie(b.second, a.first) < std::tie(a.second, b.first);
-            });
-  return bench;
-}
-
-Status runBench(Arguments arguments) {
-  std::string planPath;
-  bool json = false;
-  uint64_t steps = 10;
-  PlanSession::Options sessionOptions;
-  ArgParser parser("lns bench",
-                   "Times training steps on random tokens. The floor is the "
-                   "plan's matmuls alone, back to back.");
-  parser.positional("PLAN", &planPath, "plan made by lnsc");
-  parser.option("--steps", "N", &steps, "steps to take the median of", 100000);
-  parser.flag("--json", &json, "print JSON");
-  declareSessionOptions(parser, &sessionOptions);
-  LNS_RETURN_IF_ERROR(parser.parse(arguments));
-  if (parser.helpRequested()) {
-    std::fputs(parser.help().c_str(), stdout);
-    return Status::success();
-  }
-  if (steps == 0)
-    return Status::usage("--steps: at least 1 is needed for a median");
-  Expected<PlanFile> plan = PlanFile::open(planPath);
-  if (!plan)
-    return plan.status();
-  Expected<PlanSession> session = PlanSession::create(*plan, sessionOptions);
-  if (!session)
-    return session.status();
-  Expected<BenchResult> bench = measure(*plan, *session, steps);
-  if (!bench)
-    return bench.status();
-
-  double tokensPerSecond =
-      static_cast<double>(plan->batchTokens()) / bench->stepMs * 1e3;
-  double gflops =
-      static_cast<double>(plan->info().flops_per_step) / bench->stepMs * 1e-6;
-  double ratio = bench->floorMs / bench->stepMs;
-  const char *level = lnsrt_session_cpu_level(session->get());
-  uint32_t threads = lnsrt_session_threads(session->get());
-  if (json) {
-    ordered_json groups = ordered_json::array();
-    for (const auto &[name, ms] : bench->groups)
-      groups.push_back({{"group", name}, {"ms", ms}});
-    ordered_json out = {{"step_ms", bench->stepMs},
-                        {"tokens_per_s", tokensPerSecond},
-                        {"gflops_per_s", gflops},
-                        {"floor_ms", bench->floorMs},
-                        {"floor_ratio", ratio},
-                        {"groups", groups},
-                        {"steps", steps},
-                        {"batch", plan->info().batch},
-                        {"sequence", plan->info().sequence},
-                        {"threads", threads},
-                        {"cpu_level", level}};
-    fmt::print("{}\n", out.dump(2));
-    return Status::success();
-  }
-  fmt::print("{}: batch {} x {}, {} on {} threads, median of {} steps\n"
-             "step   {:10.3f} ms  {} tokens/s  {:.1f} GFLOP/s\n"
-             "floor  {:10.3f} ms  ratio {:.3f}\n\n",
-             plan->info().model_name, plan->info().batch, plan->info().sequence,
-             level, threads, steps, bench->stepMs, formatCount(tokensPerSecond),
-             gflops, bench->floorMs, ratio);
-  double total = 0;
-  for (const auto &[name, ms] : bench->groups)
-    total += ms;
-  for (const auto &[name, ms] : bench->groups)
-    fmt::print("{:16} {:10.3f} ms  {:5.1f} %\n", name, ms, 100 * ms / total);
   return Status::success();
 }
 
