@@ -123,15 +123,17 @@ def describe(tools, options, work):
         # Not the end: containers may have the driver without its tool.
         facts["nvidia_smi_error"] = str(error)
     try:
-        out, _ = run([tools.lns, "devices"], 60)
+        out, _ = run([tools.lns, "devices", "--require-cuda"], 60)
     except Failure as error:
         libraries = ", ".join(f"{title}: {place or 'not found'}" for title, place
                               in facts["libraries"].items())
         raise Failure(f"there is no device '{options.device}': {error} "
                       f"({libraries})") from None
     facts["lns_devices"] = out.strip()
-    name = facts.get("gpu", {}).get("name") or facts["lns_devices"]
-    facts["peak"] = peak_of(name)
+    # nvidia-smi does not know of CUDA_VISIBLE_DEVICES: our own name counts.
+    line = next((line for line in out.splitlines() if f"cuda:{ordinal}" in line),
+                facts.get("gpu", {}).get("name", ""))
+    facts["peak"] = peak_of(line)
     if options.peak or options.bandwidth:
         facts["peak"] = {"tflops": options.peak, "gbps": options.bandwidth,
                          "source": "command line"}

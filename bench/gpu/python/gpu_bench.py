@@ -4,9 +4,11 @@
 import argparse
 import fnmatch
 import json
+import lzma
 import os
 import shutil
 import sys
+import tarfile
 import tempfile
 
 import conformance
@@ -20,14 +22,23 @@ from speed import Speed
 class Tools:
     """Where the bundle's files are."""
 
-    def __init__(self, options):
-        self.bundle = options.bundle
+    def __init__(self, options, work):
+        self.bundle, self.work = options.bundle, work
         self.lns = options.lns or os.path.join(options.bundle, "bin", "lns")
         # The first start of a plan compiles its kernels.
         self.patience = options.patience
 
+    def unpack(self):
+        packed = os.path.join(self.bundle, "plans.tar.xz")
+        try:
+            with tarfile.open(packed) as plans:
+                plans.extractall(self.work)
+        except (tarfile.TarError, lzma.LZMAError, EOFError) as error:
+            raise Failure(f"{packed}: {error}; make the bundle again") from None
+
     def path(self, name):
-        return os.path.join(self.bundle, name)
+        folder = self.work if name.startswith("plans/") else self.bundle
+        return os.path.join(folder, name)
 
     @staticmethod
     def device_options(device):
@@ -104,7 +115,7 @@ class Run:
     def __init__(self, options, plans, work):
         self.options, self.work = options, work
         self.budget = Budget(options.seconds)
-        self.tools = Tools(options)
+        self.tools = Tools(options, work)
         self.tiny = [plan for plan in plans if plan["kind"] == "conformance"]
         self.large = [plan for plan in plans if plan["kind"] == "speed"]
         if options.quick:
@@ -121,6 +132,7 @@ class Run:
         elif emulated:
             results["rehearsal"] = "A rehearsal on an emulated device"
         facts = environment.describe(self.tools, options, self.work)
+        self.tools.unpack()
         results["environment"] = facts
         self.prove()
         # What rehearses has no large plans: tiny ones show the way.

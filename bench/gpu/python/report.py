@@ -58,6 +58,10 @@ def _environment(facts):
     gpu = facts.get("gpu", {})
     rows += [(key.replace("_", " ").replace(".", " "), value)
              for key, value in gpu.items()]
+    if facts.get("nvidia_smi_error"):
+        rows.append(("nvidia-smi", facts["nvidia_smi_error"]))
+    rows += [("lns devices", line)
+             for line in facts.get("lns_devices", "").splitlines() if line]
     for title, place in facts.get("libraries", {}).items():
         rows.append((title, place or "not found"))
     peak = facts["peak"]
