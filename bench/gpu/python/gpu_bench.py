@@ -134,7 +134,7 @@ class Run:
         facts = environment.describe(self.tools, options, self.work)
         self.tools.unpack()
         results["environment"] = facts
-        self.prove()
+        self.prove(facts)
         # What rehearses has no large plans: tiny ones show the way.
         if not self.large and self.tiny:
             self.large = [{**self.tiny[-1], "rank": 1, "torch_rank": 2,
@@ -151,12 +151,22 @@ class Run:
                               "passed" if seen else "nothing was run")
         return bool(seen) and not ours
 
-    def prove(self):
+    def prove(self, facts):
+        products = [None]
+        if self.options.device != "cpu":
+            products = ["generated"]
+            if facts["libraries"].get("cuBLASLt"):
+                products.append("library")
+            else:
+                self.budget.drop("conformance of the library's products",
+                                 "there is no cuBLASLt")
+
         def compare():
             workers = max(1, min(4, (os.cpu_count() or 1) // 2))
             self.results["conformance"] = conformance.check_all(
                 self.tools, self.tiny, self.options.device,
-                os.path.join(self.work, "conformance"), self.budget, workers)
+                os.path.join(self.work, "conformance"), self.budget, products,
+                workers)
         if self.tiny:
             self.budget.run("conformance", 5, compare)
 

@@ -68,7 +68,8 @@ def mfu(config, sequence, tokens_per_s, peak):
 
 def row_limit_ms(row, peak):
     """The least time that a profile's row can take: by its bytes or by its
-    FLOPs, whichever is more; (ms, "memory" or "products") or None."""
+    FLOPs, whichever is more; (ms, "memory" or "products") or None. FLOPs are
+    taken for those of matrix products, which are the fastest there are."""
     if not peak:
         return None
     limits = []

@@ -77,22 +77,35 @@ def _environment(facts):
 
 def _conformance(rows):
     return _table(
-        ["plan", "checks", "failed", "farthest gradient", ""],
+        ["plan", "checks", "failed", "farthest gradient", "nearest to a limit",
+         ""],
         [(row["plan"], row["checks"], len(row["failed"]),
           _cell(row.get("worst_gradient"), "{:.1e}"),
+          _percent(row.get("closest")),
           "ok" if row["ok"] else "FAILED") for row in rows])
 
 
 def _speed(rows):
     return _table(
         ["model", "step, ms", "tokens/s", "MFU", "products alone, ms",
-         "session memory", "first start, s", "later start, s"],
+         "session memory", "first start, s", "later start, s", "kernels",
+         "ways taken"],
         [(_name(row), _cell(row.get("step_ms"), "{:.2f}"),
           _cell(row.get("tokens_per_s"), "{:,.0f}"), _percent(row.get("mfu")),
           _cell(row.get("floor_ms"), "{:.2f}"),
           _gigabytes((row.get("memory") or {}).get("total")),
           _cell(row.get("cold_start_s"), "{:.2f}"),
-          _cell(row.get("warm_start_s"), "{:.2f}")) for row in rows])
+          _cell(row.get("warm_start_s"), "{:.2f}"), *_session(row))
+         for row in rows])
+
+
+def _session(row):
+    """How many kernels there are; what the tuner took of which alternatives."""
+    session = row.get("session") or {}
+    kernels = session.get("kernels")
+    chosen = (session.get("alternatives") or {}).get("chosen") or {}
+    return (_cell(kernels and sum(kernels.values())),
+            ", ".join(f"{name} {count}" for name, count in chosen.items()) or "-")
 
 
 def _torch(rows):
@@ -114,13 +127,26 @@ def _torch(rows):
                    "lns is faster by", ""], lines)
 
 
+def _total(ops):
+    """(commands, ms, ms of the limits that there are)."""
+    limits = [op["limit_ms"] for op in ops if op["limit_ms"] is not None]
+    return (sum(op["commands"] for op in ops), sum(op["ms"] for op in ops),
+            sum(limits) if limits else None)
+
+
 def _ops(row, count=25):
-    lines = []
-    for op in row["ops"][:count]:
-        share = op["limit_ms"] and op["limit_ms"] / op["ms"]
-        lines.append((f"`{op['name']}`", op["group"], op["commands"],
-                      f"{op['ms']:.3f}", _cell(op["limit_ms"], "{:.3f}"),
-                      _cell(op["bound"]), _percent(share)))
+    def line(name, group, commands, ms, limit, bound):
+        share = limit and ms and limit / ms
+        return (name, group, commands, f"{ms:.3f}", _cell(limit, "{:.3f}"),
+                _cell(bound), _percent(share))
+
+    ops = row["ops"]
+    lines = [line(f"`{op['name']}`", op["group"], op["commands"], op["ms"],
+                  op["limit_ms"], op["bound"]) for op in ops[:count]]
+    if ops[count:]:
+        rest = ops[count:]
+        lines.append(line(f"{len(rest)} more", "", *_total(rest), ""))
+    lines.append(line("all, one by one", "", *_total(ops), ""))
     return _table(["op", "kind", "times", "ms", "limit, ms", "of", "reached"],
                   lines)
 

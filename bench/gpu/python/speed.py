@@ -73,7 +73,8 @@ class Speed:
         row["tokens_per_s"] = result["tokens_per_s"]
         row["mfu"] = mfu(plan["config"], plan["sequence"],
                          result["tokens_per_s"], self.peak)
-        for key in ("floor_ms", "loss", "memory", "matmul", "groups"):
+        for key in ("floor_ms", "loss", "memory", "matmul", "groups",
+                    "session"):
             row[key] = result.get(key)
         row["ops"] = []
         for op in result.get("rows", []):
