@@ -185,8 +185,8 @@ LNSRT_API lnsrt_error *
 lnsrt_session_create(lnsrt_plan *plan, const lnsrt_session_options *options,
                      lnsrt_session **session);
 /// Joins the session's threads and frees its memory. After a call on a session
-/// of a CUDA device its primary context is current for the calling thread; after
-/// this one none is.
+/// of a CUDA device its primary context is current for the calling thread;
+/// after this one none is.
 LNSRT_API void lnsrt_session_release(lnsrt_session *session);
 
 /// "cpu", "cuda:0", ...
@@ -314,8 +314,8 @@ typedef struct lnsrt_profile_row {
 } lnsrt_profile_row;
 
 /// Runs one train_step (random tokens drawn from `seed`, learning rate 0: no
-/// parameter changes but the optimizer's moments do) and times every command; on
-/// a CUDA device, behind one more such step, which keeps it busy until the
+/// parameter changes but the optimizer's moments do) and times every command;
+/// on a CUDA device, behind one more such step, which keeps it busy until the
 /// commands are there. `*rows` lives until the next call on the session.
 LNSRT_API lnsrt_error *lnsrt_profile_step(lnsrt_session *session, uint64_t seed,
                                           const lnsrt_profile_row **rows,

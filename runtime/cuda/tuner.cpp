@@ -136,7 +136,8 @@ Error Tuner::measure(const plan::Alternative &option, double &seconds) {
       seconds);
 }
 
-/// Whether the option can run here, and why not. Finds its products' algorithms.
+/// Whether the option can run here, and why not. Finds its products'
+/// algorithms.
 bool Tuner::isPossible(const plan::Alternative &option, std::string &why) {
   if (!usesLibrary(option))
     return true;
@@ -186,9 +187,9 @@ Error Tuner::choose(std::string_view name, const Options &options,
       possible.push_back(option);
       hasLibrary |= usesLibrary(*option);
     } else {
-      reasons += concat(reasons.empty() ? "" : "; ", "'",
-                        option->name()->string_view(), "' is not possible: ",
-                        why);
+      reasons +=
+          concat(reasons.empty() ? "" : "; ", "'",
+                 option->name()->string_view(), "' is not possible: ", why);
     }
   }
   if (choice == ProductChoice::Library && hasLibrary)

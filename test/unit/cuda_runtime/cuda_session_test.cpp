@@ -443,6 +443,54 @@ TEST_F(CudaSessionTest, OutOfMemory) {
             LNSRT_OUT_OF_MEMORY);
 }
 
+// A plan for CUDA alone says of itself what is the device's; one for both says
+// the CPU's, and the device's beside it.
+TEST_F(CudaSessionTest, WhatAPlanSays) {
+  CudaTestPlan source;
+  source.cuda().arena_bytes = 640;
+  source.addCubin("test_loss", "sm_90a", "bytes");
+  source.kernel("test_apply").is_norm = true;
+  for (bool cudaOnly : {false, true}) {
+    if (cudaOnly) {
+      source.cuda().cubins.clear();
+      source.extra.clear();
+      source.removeCpu();
+    }
+    auto plan = open(source.serialize());
+    ASSERT_TRUE(plan) << plan.status().message();
+    auto predicted = plan->deviceMemory("cuda");
+    ASSERT_TRUE(predicted);
+    lnsrt::PlanInfo info = plan->info();
+    EXPECT_EQ(info.arena_bytes, cudaOnly ? 640u : 576u);
+    EXPECT_EQ(info.flops_per_step, 100u);
+    EXPECT_EQ(info.session_bytes == predicted->total, cudaOnly);
+    auto memory = plan->memory(1);
+    ASSERT_TRUE(memory);
+    EXPECT_EQ(memory->total, info.session_bytes);
+    auto text = plan->json();
+    ASSERT_TRUE(text);
+    auto json = nlohmann::json::parse(*text);
+    EXPECT_EQ(json["entry_points"].size(), cudaOnly ? 0u : 5u);
+    auto cuda = json["cuda"];
+    EXPECT_EQ(cuda["arena_bytes"], 640);
+    EXPECT_EQ(cuda["scratch_bytes"], 192);
+    EXPECT_EQ(cuda["norm_kernels"], 1);
+    EXPECT_EQ(cuda["memory"]["total"], predicted->total);
+    EXPECT_EQ(cuda["memory"]["staging"], predicted->staging);
+    EXPECT_EQ(cuda["headers"], (nlohmann::json{"toy.cuh"}));
+    EXPECT_EQ(cuda["cubins"].size(), cudaOnly ? 0u : 1u);
+    EXPECT_EQ(cuda["entry_points"]["train_step"]["matmuls"], 3);
+    ASSERT_EQ(cuda["kernels"].size(), 5u);
+    EXPECT_EQ(cuda["kernels"][4], (nlohmann::json{{"symbol", "test_product"},
+                                                  {"kind", "matmul"},
+                                                  {"source", "by \"hand\""},
+                                                  {"launches_per_step", 3},
+                                                  {"is_norm", false},
+                                                  {"threads", 32},
+                                                  {"shared_bytes", 0}}));
+  }
+}
+
 //===----------------------------------------------------------------------===//
 // Failures
 //===----------------------------------------------------------------------===//

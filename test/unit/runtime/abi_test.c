@@ -88,5 +88,13 @@ int lns_c_abi_check(void) {
     return 22;
   if (!refuses(lnsrt_run_matmuls(NULL, &seconds)))
     return 23;
+  if (!refuses(lnsrt_plan_get_device_memory(NULL, "cpu", 1, &memory)))
+    return 27;
+  if (!refuses(lnsrt_get_devices_json(NULL)))
+    return 28;
+  if (!refuses(lnsrt_session_get_json(NULL, &json)))
+    return 29;
+  if (lnsrt_session_device(NULL)[0])
+    return 30;
   return 0;
 }

@@ -221,10 +221,9 @@ lnsrt_error *lnsrt_tensor_write(lnsrt_session *s, lnsrt_tensor_kind kind,
 
 lnsrt_error *lnsrt_profile_step(lnsrt_session *s, uint64_t,
                                 const lnsrt_profile_row **rows, size_t *count) {
-  s->rows = {
-      {"norm", "a", 0.001, 0, 0},
-      {"matmul", "b", 0.002, 64, 128},
-      {"norm", "c", 0.004, 0, 0}};
+  s->rows = {{"norm", "a", 0.001, 0, 0},
+             {"matmul", "b", 0.002, 64, 128},
+             {"norm", "c", 0.004, 0, 0}};
   *rows = s->rows.data();
   *count = s->rows.size();
   return nullptr;
