@@ -130,6 +130,12 @@ lnsrt_error *lnsrt_get_devices_json(const char **json) {
 }
 const char *lnsrt_session_cpu_level(const lnsrt_session *) { return "fake"; }
 uint32_t lnsrt_session_threads(const lnsrt_session *) { return 1; }
+const char *lnsrt_session_matmul(const lnsrt_session *) { return "fake"; }
+lnsrt_error *lnsrt_session_memory(const lnsrt_session *, lnsrt_memory *memory) {
+  *memory = {memory->struct_size};
+  memory->threads = 1;
+  return nullptr;
+}
 
 lnsrt_error *lnsrt_init(lnsrt_session *s, uint64_t seed) {
   for (std::vector<float> &tensor : s->tensors)
