@@ -132,8 +132,10 @@ const char *lnsrt_session_cpu_level(const lnsrt_session *) { return "fake"; }
 uint32_t lnsrt_session_threads(const lnsrt_session *) { return 1; }
 const char *lnsrt_session_matmul(const lnsrt_session *) { return "fake"; }
 lnsrt_error *lnsrt_session_memory(const lnsrt_session *, lnsrt_memory *memory) {
-  *memory = {memory->struct_size};
-  memory->threads = 1;
+  lnsrt_memory filled = {};
+  filled.struct_size = memory->struct_size;
+  filled.threads = 1;
+  *memory = filled;
   return nullptr;
 }
 
