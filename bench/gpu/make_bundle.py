@@ -3,12 +3,13 @@
 checkpoints with expected values, and the scripts of this folder.
 
   make_bundle.py --bin DIR --source DIR --out DIR [--only PATTERN]
-      [--targets cpu,cuda] [--cuda-arch sm_XY,...] [--nvrtc FOLDER]
-      [--max-mb 60]
+      [--targets cpu,cuda] [--cuda-arch sm_XY,...] [--lnsc-option OPTION]
+      [--nvrtc FOLDER] [--max-mb 60]
 
 The target `gpu-bundle` runs it. `--nvrtc` adds the NVRTC of a toolkit's library
 folder, compressed; `--cuda-arch` has lnsc compile the kernels, so that the other
-machine needs none. Python's standard library suffices.
+machine needs none; `--lnsc-option` (as often as wanted) is for comparisons, such
+as --disable-product-fusion. Python's standard library suffices.
 """
 
 import argparse
@@ -67,6 +68,8 @@ class Bundle:
                    self.place(plan)]
         if self.options.cuda_arch and "cuda" in targets:
             command.append(f"--cuda-arch={self.options.cuda_arch}")
+        if "cuda" in targets:
+            command += self.options.lnsc_option
         run(command)
         return plan
 
@@ -287,6 +290,7 @@ def main():
     parser.add_argument("--only", default="*")
     parser.add_argument("--targets", default="cpu,cuda")
     parser.add_argument("--cuda-arch", default="")
+    parser.add_argument("--lnsc-option", action="append", default=[])
     parser.add_argument("--nvrtc", default="")
     parser.add_argument("--max-mb", type=float, default=60)
     options = parser.parse_args()

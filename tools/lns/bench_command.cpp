@@ -46,7 +46,7 @@ private:
 struct ProfileRow {
   std::string group, name;
   double ms = 0;
-  uint64_t commands = 0;
+  uint64_t commands = 0, bytes = 0, flops = 0;
 };
 
 struct BenchResult {
@@ -139,15 +139,26 @@ static Status profile(PlanSession &session, BenchResult &bench) {
       takeError(lnsrt_profile_step(session.get(), 0, &rows, &count)));
   std::map<std::string, double> groups;
   std::map<std::pair<std::string, std::string>, ProfileRow> byName;
+  ProfileRow *last = nullptr;
+  std::string lastName;
   for (size_t i = 0; i < count; ++i) {
-    double ms = rows[i].seconds * 1e3;
-    groups[rows[i].group] += ms;
-    std::string name = withoutNumbers(rows[i].name);
-    ProfileRow &row = byName[{rows[i].group, name}];
-    row.group = rows[i].group;
-    row.name = name;
-    row.ms += ms;
-    ++row.commands;
+    const lnsrt_profile_row &from = rows[i];
+    double ms = from.seconds * 1e3;
+    groups[from.group] += ms;
+    // An op's further commands follow its first one, which has its cost.
+    bool isFurther =
+        last && lastName == from.name && !from.bytes && !from.flops;
+    if (!isFurther) {
+      std::string name = withoutNumbers(from.name);
+      last = &byName[{from.group, name}];
+      last->group = from.group;
+      last->name = name;
+      lastName = from.name;
+    }
+    last->ms += ms;
+    last->bytes += from.bytes;
+    last->flops += from.flops;
+    ++last->commands;
   }
   bench.groups.assign(groups.begin(), groups.end());
   std::sort(bench.groups.begin(), bench.groups.end(),
@@ -215,7 +226,9 @@ static ordered_json memoryJson(const lnsrt_memory &memory) {
           {"optimizer", memory.optimizer},
           {"activations", memory.activations},
           {"workspace", memory.workspace},
+          {"matmul", memory.matmul},
           {"scratch", memory.scratch},
+          {"staging", memory.staging},
           {"total", memory.total}};
 }
 
@@ -224,14 +237,12 @@ static void printBench(const PlanFile &plan, const PlanSession &session,
                        bool withRows) {
   double tokensPerSecond = double(plan.batchTokens()) / bench.stepMs * 1e3;
   double gflops = double(plan.info().flops_per_step) / bench.stepMs * 1e-6;
-  fmt::print("{}: batch {} x {}, {} on {} threads, median of {} steps\n"
+  fmt::print("{}: batch {} x {}, {}, median of {} steps\n"
              "step   {:10.3f} ms  {} tokens/s  {:.1f} GFLOP/s\n"
              "floor  {:10.3f} ms  ratio {:.3f}\n\n",
              plan.info().model_name, plan.info().batch, plan.info().sequence,
-             lnsrt_session_cpu_level(session.get()),
-             lnsrt_session_threads(session.get()), steps, bench.stepMs,
-             formatCount(tokensPerSecond), gflops, bench.floorMs,
-             bench.floorMs / bench.stepMs);
+             session.place(), steps, bench.stepMs, formatCount(tokensPerSecond),
+             gflops, bench.floorMs, bench.floorMs / bench.stepMs);
   double total = 0;
   for (const auto &[name, ms] : bench.groups)
     total += ms;
@@ -241,8 +252,11 @@ static void printBench(const PlanFile &plan, const PlanSession &session,
     return;
   std::puts("");
   for (const ProfileRow &row : bench.rows)
-    fmt::print("{:10.3f} ms  {:5.1f} %  {:4} x  {:16} {}\n", row.ms,
-               100 * row.ms / total, row.commands, row.group, row.name);
+    fmt::print("{:10.3f} ms  {:5.1f} %  {:8.1f} GB/s  {:8.1f} GFLOP/s  {:4} x  "
+               "{:16} {}\n",
+               row.ms, 100 * row.ms / total, double(row.bytes) / row.ms * 1e-6,
+               double(row.flops) / row.ms * 1e-6, row.commands, row.group,
+               row.name);
 }
 
 Status runBench(Arguments arguments) {
@@ -285,11 +299,16 @@ Status runBench(Arguments arguments) {
   LNS_RETURN_IF_ERROR(takeError(lnsrt_session_memory(session->get(), &memory)));
   ordered_json facts = {{"batch", plan->info().batch},
                         {"sequence", plan->info().sequence},
+                        {"device", lnsrt_session_device(session->get())},
                         {"threads", lnsrt_session_threads(session->get())},
                         {"cpu_level", lnsrt_session_cpu_level(session->get())},
                         {"matmul", lnsrt_session_matmul(session->get())},
                         {"session_ms", sessionMs},
                         {"memory", memoryJson(memory)}};
+  const char *text = nullptr;
+  LNS_RETURN_IF_ERROR(takeError(lnsrt_session_get_json(session->get(), &text)));
+  // Where kernels came from, which alternatives were taken.
+  facts["session"] = ordered_json::parse(text, nullptr, false);
   if (turns)
     return takeTurns(*plan, *session, steps, facts);
   Expected<BenchResult> bench = measure(*plan, *session, steps);
@@ -318,7 +337,9 @@ Status runBench(Arguments arguments) {
       rows.push_back({{"group", row.group},
                       {"name", row.name},
                       {"ms", row.ms},
-                      {"commands", row.commands}});
+                      {"commands", row.commands},
+                      {"bytes", row.bytes},
+                      {"flops", row.flops}});
     out["rows"] = rows;
   }
   out.update(facts);

@@ -123,6 +123,10 @@ lnsrt_error *lnsrt_session_create(lnsrt_plan *plan,
 }
 void lnsrt_session_release(lnsrt_session *session) { delete session; }
 const char *lnsrt_session_device(const lnsrt_session *) { return "cpu"; }
+lnsrt_error *lnsrt_session_get_json(lnsrt_session *, const char **json) {
+  *json = R"({"device":"cpu"})";
+  return nullptr;
+}
 lnsrt_error *lnsrt_get_devices_json(const char **json) {
   *json = R"({"devices":[{"device":"cpu","threads":3,"cpu_level":"fake"}],)"
           R"("cuda":{"problem":"the CUDA driver is not there"}})";
