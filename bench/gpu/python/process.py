@@ -10,7 +10,12 @@ import time
 
 
 class Failure(Exception):
-    """A command that did not do what it should; says which and why."""
+    """A command that did not do what it should; says which and why. `code` is
+    its exit code, None when it was stopped."""
+
+    def __init__(self, message, code=None):
+        super().__init__(message)
+        self.code = code
 
 
 def last_lines(text, count=6):
@@ -42,7 +47,8 @@ def run(command, timeout, env=None):
         raise Failure(f"{what}: no end after {timeout:.0f} s") from None
     if process.returncode != 0:
         raise Failure(f"{what}: exit code {process.returncode}: "
-                      f"{last_lines(err or out) or 'no message'}")
+                      f"{last_lines(err or out) or 'no message'}",
+                      process.returncode)
     return out, time.monotonic() - begin
 
 

@@ -172,7 +172,8 @@ def write_markdown(results):
                  if results["conformance"] else "Nothing was compared.\n")
     sanitizer = results["sanitizer"]
     parts.append("compute-sanitizer: " + (
-        "not run.\n" if not sanitizer else
+        "not run.\n" if not sanitizer or not
+        (sanitizer["tools"] or sanitizer["error"]) else
         f"{', '.join(sanitizer['tools'])} on {sanitizer['plan']}: "
         f"{'ok' if sanitizer['ok'] else 'FAILED'}.\n"))
     check = results.get("torch_check")

@@ -3,6 +3,7 @@
   gpu_results.py RESULTS.json                   all numbers are there and finite
   gpu_results.py --damage nan|cut FROM TO       a safetensors file with a fault
   gpu_results.py --self-check FOLDER            limits.py, process.py and budget.py
+  gpu_results.py --sanitizer BUNDLE/python      verdicts of compute-sanitizer
   gpu_results.py --torch torch_llama.py GOLDEN  its losses, if torch is installed
 """
 
@@ -90,6 +91,32 @@ def self_check(folder):
     assert [drop["part"] for drop in budget.dropped] == ["long"]
 
 
+def check_sanitizer(folder):
+    """What it finds is a failure, what it cannot do is not."""
+    import os
+    import tempfile
+    import types
+    sys.path.insert(0, folder)
+    import conformance
+    from budget import Budget
+    keys = ("name", "plan", "checkpoint", "tokens")
+    plan = {key: key for key in keys}
+    tools = types.SimpleNamespace(lns="lns", path=lambda name: name,
+                                  device_options=lambda device: [])
+    with tempfile.TemporaryDirectory() as work:
+        for code, ok, done, dropped in ((0, True, 2, 0), (9, False, 0, 0),
+                                        (1, True, 0, 2)):
+            program = os.path.join(work, "sanitizer")
+            with open(program, "w") as file:
+                file.write(f"#!/bin/sh\nexit {code}\n")
+            os.chmod(program, 0o755)
+            budget = Budget(60)
+            row = conformance.sanitize(tools, plan, "cuda", program, work, budget)
+            assert row["ok"] == ok and len(row["tools"]) == done, (code, row)
+            assert len(budget.dropped) == dropped, (code, budget.dropped)
+            assert ok or "exit code 9" in row["error"], row
+
+
 def check_torch(program, golden):
     if importlib.util.find_spec("torch") is None:
         return
@@ -108,6 +135,8 @@ def main():
         damage(*sys.argv[2:])
     elif sys.argv[1] == "--self-check":
         self_check(sys.argv[2])
+    elif sys.argv[1] == "--sanitizer":
+        check_sanitizer(sys.argv[2])
     elif sys.argv[1] == "--torch":
         check_torch(*sys.argv[2:])
     else:
