@@ -85,30 +85,12 @@ static LogicalResult checkRowOp(Operation *op, const RowProgram &program) {
                            << program.width << " columns";
 }
 
-FailureOr<RowProgram> lns::buildRowProgram(Operation *op,
-                                           ConstantNumber getConstant) {
-  RowProgram program;
-  if (auto cluster = dyn_cast<ClusterOp>(op)) {
-    Block &body = cluster.getBody().front();
-    if (!cluster.getProducts().empty())
-      return op->emitOpError("holds a product, but CPU kernels hold row ops "
-                             "only; compile without 'lns-fuse-products'");
-    for (Operation &inner : body.without_terminator())
-      program.ops.push_back(&inner);
-    llvm::append_range(program.inputs, body.getArguments());
-    llvm::append_range(program.outputs, body.getTerminator()->getOperands());
-    llvm::append_range(program.outerInputs, op->getOperands());
-  } else {
-    program.ops.push_back(op);
-    // One buffer for a value that is several operands.
-    llvm::SetVector<Value> inputs(op->operand_begin(), op->operand_end());
-    program.inputs = inputs.takeVector();
-    program.outerInputs = program.inputs;
-    llvm::append_range(program.outputs, op->getResults());
-  }
+/// Fills in what follows from `ops`, and checks them.
+static LogicalResult finishProgram(Operation *op, RowProgram &program,
+                                   ConstantNumber getConstant) {
   llvm::append_range(program.outerOutputs, op->getResults());
   if (program.ops.empty())
-    return op->emitOpError("has no ops, so there is nothing to compute");
+    return op->emitOpError("has no row ops, so there is nothing to compute");
   findRowSpace(program);
 
   for (Operation *inner : program.ops) {
@@ -130,6 +112,60 @@ FailureOr<RowProgram> lns::buildRowProgram(Operation *op,
     program.headDim = headDim;
     program.tables[inner] = getTables(rope, program.time, getConstant);
   }
+  return success();
+}
+
+FailureOr<RowProgram> lns::buildRowProgram(Operation *op,
+                                           ConstantNumber getConstant) {
+  RowProgram program;
+  if (auto cluster = dyn_cast<ClusterOp>(op)) {
+    Block &body = cluster.getBody().front();
+    if (!cluster.getProducts().empty())
+      return op->emitOpError("holds a product, but CPU kernels hold row ops "
+                             "only; compile without 'lns-fuse-products'");
+    for (Operation &inner : body.without_terminator())
+      program.ops.push_back(&inner);
+    llvm::append_range(program.inputs, body.getArguments());
+    llvm::append_range(program.outputs, body.getTerminator()->getOperands());
+    llvm::append_range(program.outerInputs, op->getOperands());
+  } else {
+    program.ops.push_back(op);
+    // One buffer for a value that is several operands.
+    llvm::SetVector<Value> inputs(op->operand_begin(), op->operand_end());
+    program.inputs = inputs.takeVector();
+    program.outerInputs = program.inputs;
+    llvm::append_range(program.outputs, op->getResults());
+  }
+  if (failed(finishProgram(op, program, getConstant)))
+    return failure();
+  return program;
+}
+
+FailureOr<RowProgram> lns::buildEpilogueProgram(ClusterOp cluster,
+                                                ConstantNumber getConstant) {
+  RowProgram program;
+  Block &body = cluster.getBody().front();
+  program.products = cluster.getProducts();
+  for (Operation *product : program.products) {
+    program.inputs.push_back(product->getResult(0));
+    program.outerInputs.push_back(Value());
+  }
+  for (Operation &inner : body.without_terminator())
+    if (!llvm::is_contained(program.products, &inner))
+      program.ops.push_back(&inner);
+  for (BlockArgument argument : body.getArguments()) {
+    // What only the products read is no input of the row ops.
+    bool isRead = llvm::any_of(argument.getUsers(), [&](Operation *user) {
+      return !llvm::is_contained(program.products, user);
+    });
+    if (!isRead)
+      continue;
+    program.inputs.push_back(argument);
+    program.outerInputs.push_back(cluster.getInputs()[argument.getArgNumber()]);
+  }
+  llvm::append_range(program.outputs, body.getTerminator()->getOperands());
+  if (failed(finishProgram(cluster, program, getConstant)))
+    return failure();
   return program;
 }
 
@@ -176,6 +212,10 @@ std::string lns::getStructuralKey(const RowProgram &program) {
 
 bool RowProgram::isOutput(Value value) const {
   return llvm::is_contained(outputs, value);
+}
+
+bool RowProgram::isProductResult(Value value) const {
+  return llvm::is_contained(products, value.getDefiningOp());
 }
 
 bool RowProgram::isScalarInput(Value input) const {

@@ -25,6 +25,9 @@ namespace lns {
 
 struct RowProgram {
   llvm::SmallVector<mlir::Operation *> ops; ///< in order
+  /// The cluster's products, whose results are the first inputs. No value
+  /// outside is bound to those.
+  llvm::SmallVector<mlir::Operation *> products;
   /// Values inside, and the values outside that are bound to them.
   llvm::SmallVector<mlir::Value> inputs, outputs;
   llvm::SmallVector<mlir::Value> outerInputs, outerOutputs;
@@ -51,6 +54,7 @@ struct RowProgram {
   /// 3.)
   bool isScalarInput(mlir::Value input) const;
   bool isOutput(mlir::Value value) const;
+  bool isProductResult(mlir::Value value) const;
 };
 
 /// The number of a constant with these contents; the second function makes them
@@ -61,6 +65,10 @@ using ConstantNumber = llvm::function_ref<unsigned(
 /// Fails with an error at `op` when there is no kernel for this combination.
 llvm::FailureOr<RowProgram> buildRowProgram(mlir::Operation *op,
                                             ConstantNumber getConstant);
+
+/// The row ops of a cluster with products.
+llvm::FailureOr<RowProgram> buildEpilogueProgram(ClusterOp cluster,
+                                                 ConstantNumber getConstant);
 
 /// The function that an op applies, if it is an activation or the gradient of
 /// one.

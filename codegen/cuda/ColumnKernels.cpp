@@ -6,19 +6,21 @@
 //===----------------------------------------------------------------------===//
 
 #include "codegen/cuda/FlatKernel.h"
+#include "codegen/cuda/Product.h"
 
 using namespace mlir;
 using namespace lns;
 using namespace lns::cuda;
 
-/// Warps of a block, in both kernels.
+/// Warps of a block.
 static constexpr int64_t kWarps = 8;
 
-/// Rows that one block adds up: enough blocks for a large device, and not more
-/// sums of chunks than that takes.
+/// Rows that one block adds up: about 64 chunks, with a few blocks along the
+/// columns enough for a large device, and few enough for one thread a column to
+/// add them up.
 static int64_t getChunkRows(int64_t rows) {
-  int64_t chunk = llvm::divideCeil(rows, 256);
-  return std::clamp<int64_t>(llvm::alignTo(chunk, kWarps), kWarps, 256);
+  return std::max(kWarps,
+                  int64_t(llvm::alignTo(llvm::divideCeil(rows, 64), kWarps)));
 }
 
 LogicalResult cuda::lowerColumnDot(ColumnDotOp op, KernelSet &set,
@@ -59,24 +61,13 @@ LogicalResult cuda::lowerColumnDot(ColumnDotOp op, KernelSet &set,
   first.grid(llvm::divideCeil(width, 32 * lanes), chunks);
   launches.push_back(std::move(first.launch));
 
-  KernelSpec rest;
-  rest.kind = "add_chunks";
-  rest.key = text(width);
-  rest.source = "column_dot";
-  rest.includes = {"column_dot.cuh"};
-  rest.buffers = {{f32, "partials", false, true}, {f32, "result", true, true}};
-  rest.floats = {"scale"};
-  rest.ints = {"chunks"};
-  rest.threads = 32 * kWarps;
-  rest.sharedBytes = kWarps * 32 * sizeof(float);
-  rest.noSpills = true;
-  LaunchBuilder second;
-  second.launch.kernel =
-      set.getKernel(rest, printCall("addChunks", {text(width), text(kWarps)},
-                                    {"partials", "result", "scale", "chunks"}));
-  second.argument(partials).value(op.getResult());
-  second.number(op.getScale().convertToDouble()).count(chunks);
-  second.grid(llvm::divideCeil(width, 32));
-  launches.push_back(std::move(second.launch));
+  // The chunks' sums are a product's slices with one row.
+  Product sum;
+  sum.m = 1;
+  sum.n = width;
+  sum.element = elementOf(op.getResult());
+  sum.c.value = op.getResult();
+  launches.push_back(
+      launchSum(sum, partials, chunks, op.getScale().convertToDouble(), set));
   return success();
 }

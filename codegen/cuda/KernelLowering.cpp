@@ -108,7 +108,10 @@ cuda::KernelLowering::lower(Operation *op,
               [&](auto op) { return lowerClipFactor(op, set, launches); })
           .Case<AdamWOp>([&](auto op) { return lowerAdamW(op, set, launches); })
           .Default([&](Operation *op) -> LogicalResult {
-            if (isa<ClusterOp>(op) || op->hasTrait<lns::OpTrait::RowOp>())
+            auto cluster = dyn_cast<ClusterOp>(op);
+            if (cluster && !cluster.getProducts().empty())
+              return lowerFusedProducts(cluster, set, launches);
+            if (cluster || op->hasTrait<lns::OpTrait::RowOp>())
               return lowerRowOps(op, set, launches);
             return op->emitOpError("has no CUDA kernel");
           });
@@ -126,6 +129,9 @@ cuda::KernelLowering::lowerWithLibrary(Operation *op,
   impl->scratchUsed = 0;
   if (isa<LinearOp, MatmulOp>(op))
     return lowerProductWithLibrary(op, *impl, steps);
+  if (auto cluster = dyn_cast<ClusterOp>(op);
+      cluster && !cluster.getProducts().empty())
+    return lowerFusedProductsWithLibrary(cluster, *impl, steps);
   return success();
 }
 

@@ -13,6 +13,7 @@
 #ifndef LNS_CODEGEN_CUDA_KERNELSET_H
 #define LNS_CODEGEN_CUDA_KERNELSET_H
 
+#include "codegen/RowProgram.h"
 #include "codegen/cuda/CudaKernels.h"
 #include "dialect/LnsOps.h"
 
@@ -116,6 +117,16 @@ llvm::LogicalResult checkRows(mlir::Operation *op, int64_t rows);
 /// A row op or a cluster of them.
 llvm::LogicalResult lowerRowOps(mlir::Operation *op, KernelSet &set,
                                 Launches &launches);
+/// The kernel of a program. Those of its inputs that no value outside is bound
+/// to, in order, are `places`.
+KernelLaunch launchRowKernel(const RowProgram &program,
+                             llvm::ArrayRef<KernelArgument> places,
+                             KernelSet &set);
+/// A cluster of one or two products and row ops (FusedProducts.cpp).
+llvm::LogicalResult lowerFusedProducts(ClusterOp op, KernelSet &set,
+                                       Launches &launches);
+llvm::LogicalResult lowerFusedProductsWithLibrary(ClusterOp op, KernelSet &set,
+                                                  Steps &steps);
 llvm::LogicalResult lowerColumnDot(ColumnDotOp op, KernelSet &set,
                                    Launches &launches);
 llvm::LogicalResult lowerEmbedding(EmbeddingOp op, KernelSet &set,

@@ -7,7 +7,6 @@
 
 #include "codegen/cuda/ProductSchedule.h"
 
-#include "llvm/ADT/ArrayRef.h"
 #include "llvm/Support/MathExtras.h"
 #include <algorithm>
 
@@ -37,11 +36,16 @@ struct SumCosts {
 
 } // namespace
 
-static constexpr Candidate kBf16[] = {{{128, 128, 32, 2, 2, 4}, 2, 7},
-                                      {{64, 64, 32, 2, 2, 4}, 5, 5}};
-static constexpr Candidate kF32[] = {{{128, 128, 8, 2, 4, 4}, 1, 10},
-                                     {{64, 64, 8, 2, 2, 4}, 3, 5}};
+static constexpr Candidate kBf16Large = {{128, 128, 32, 2, 2, 4}, 2, 7},
+                           kBf16Small = {{64, 64, 32, 2, 2, 4}, 5, 5},
+                           kF32Large = {{128, 128, 8, 2, 4, 4}, 1, 10},
+                           kF32Small = {{64, 64, 8, 2, 2, 4}, 3, 5};
+static constexpr ProductTile kBf16Wide = {64, 128, 32, 2, 2, 4},
+                             kF32Wide = {64, 128, 8, 2, 2, 4};
 static constexpr SumCosts kBf16Sums = {170, 6500}, kF32Sums = {35, 32000};
+
+/// From so many tokens on, tiles are large.
+static constexpr int64_t kManyTokens = 1024;
 
 static constexpr int64_t kMultiprocessors = 132;
 static constexpr int64_t kMaxSlices = 32;
@@ -74,33 +78,42 @@ static int64_t getCost(const Candidate &candidate, const SumCosts &sums,
   return cost;
 }
 
-/// The cheapest; among equals that with the larger tiles and fewer slices. A
-/// result that fills a wave as it is stays whole.
+/// The cheapest; among equals that with fewer slices. A result that fills a
+/// wave as it is stays whole.
 ProductSchedule cuda::getProductSchedule(int64_t m, int64_t n, int64_t k,
-                                         bool isBf16, bool mayCut) {
+                                         int64_t tokens, bool isBf16,
+                                         bool mayCut) {
+  bool isLarge = tokens >= kManyTokens;
+  const Candidate &candidate = isBf16    ? isLarge ? kBf16Large : kBf16Small
+                               : isLarge ? kF32Large
+                                         : kF32Small;
+  const ProductTile &tile = candidate.tile;
   ProductSchedule best;
-  int64_t bestCost = INT64_MAX;
-  for (const Candidate &candidate :
-       isBf16 ? llvm::ArrayRef(kBf16) : llvm::ArrayRef(kF32)) {
-    const ProductTile &tile = candidate.tile;
-    int64_t tiles = tile.count(m, n);
-    for (int64_t slices = 1; slices <= kMaxSlices; ++slices) {
-      ProductSchedule schedule;
-      schedule.tile = tile;
-      schedule.slice = llvm::alignTo(llvm::divideCeil(k, slices), tile.k);
-      schedule.slices = llvm::divideCeil(k, schedule.slice);
-      if (slices > 1 &&
-          (!mayCut || schedule.slices < slices || schedule.slice < kMinSlice ||
-           tiles > candidate.resident * kMultiprocessors ||
-           m * n > kMaxSliceNumbers / slices))
-        break;
-      int64_t cost = getCost(candidate, isBf16 ? kBf16Sums : kF32Sums, tiles,
-                             m * n, schedule);
-      if (cost < bestCost) {
-        best = schedule;
-        bestCost = cost;
-      }
+  int64_t bestCost = INT64_MAX, tiles = tile.count(m, n);
+  for (int64_t slices = 1; slices <= kMaxSlices; ++slices) {
+    ProductSchedule schedule;
+    schedule.tile = tile;
+    schedule.slice = llvm::alignTo(llvm::divideCeil(k, slices), tile.k);
+    schedule.slices = llvm::divideCeil(k, schedule.slice);
+    if (slices > 1 &&
+        (!mayCut || schedule.slices < slices || schedule.slice < kMinSlice ||
+         tiles > candidate.resident * kMultiprocessors ||
+         m * n > kMaxSliceNumbers / slices))
+      break;
+    int64_t cost = getCost(candidate, isBf16 ? kBf16Sums : kF32Sums, tiles,
+                           m * n, schedule);
+    if (cost < bestCost) {
+      best = schedule;
+      bestCost = cost;
     }
   }
   return best;
+}
+
+ProductTile cuda::getFusedTile(int64_t tokens, bool isBf16, bool isWide) {
+  if (tokens >= kManyTokens)
+    return (isBf16 ? kBf16Large : kF32Large).tile;
+  if (isWide)
+    return isBf16 ? kBf16Wide : kF32Wide;
+  return (isBf16 ? kBf16Small : kF32Small).tile;
 }

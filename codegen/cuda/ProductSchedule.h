@@ -6,9 +6,10 @@
 //===----------------------------------------------------------------------===//
 //
 // Internal to codegen/cuda: the size of a product's tiles, and whether its k is
-// cut into slices. Both follow from the shape alone, by a model of the time
-// that they take: the same bits on every device, whatever it has of
-// multiprocessors.
+// cut into slices. Both follow from the shape alone: the same bits on every
+// device, whatever it has of multiprocessors. Tiles follow from the number of
+// tokens, so that all products of a kind in a model share one kernel; slices
+// from a model of the time that they take.
 //
 //===----------------------------------------------------------------------===//
 
@@ -37,9 +38,13 @@ struct ProductSchedule {
   int64_t slice = 0;  ///< how long each is, a multiple of the tile's k
 };
 
-/// With one slice where `mayCut` is false.
-ProductSchedule getProductSchedule(int64_t m, int64_t n, int64_t k, bool isBf16,
-                                   bool mayCut = true);
+/// Of a product about `tokens` tokens, one slice where `mayCut` is false.
+ProductSchedule getProductSchedule(int64_t m, int64_t n, int64_t k,
+                                   int64_t tokens, bool isBf16, bool mayCut);
+
+/// Of a product with row ops behind it. Sums over rows go by tile, so where
+/// there are any, or two products in a tile, tiles have one width: `isWide`.
+ProductTile getFusedTile(int64_t tokens, bool isBf16, bool isWide);
 
 } // namespace lns::cuda
 

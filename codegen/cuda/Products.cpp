@@ -5,53 +5,32 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// c = alpha op(a) op(b diag(gain)) + addend by kernels/matmul.cuh. Extents are
-// launch arguments, so a model needs a kernel for each order of its operands,
-// type and epilogue, and for one or two sizes of tiles.
+// c = alpha op(a) op(b diag(gain)) + addend by kernels/matmul.cuh. Extents, and
+// whether there is a gain, an addend or slices, are launch arguments: a model
+// needs a kernel for each order of its operands and type.
 //
 // An addend stands in c when the launches run; the plan writer sees to that.
 //
 //===----------------------------------------------------------------------===//
 
-#include "codegen/cuda/KernelSet.h"
-#include "codegen/cuda/ProductSchedule.h"
+#include "codegen/cuda/Product.h"
 
 #include "llvm/Support/MathExtras.h"
-#include <algorithm>
 
 using namespace mlir;
 using namespace lns;
 using namespace lns::cuda;
 
-namespace {
-
-/// c[m, n] of a and b as matrices; `transA` says that a is stored as [k, m],
-/// `transB` that b is stored as [n, k].
-struct Product {
-  int64_t m = 0, n = 0, k = 0;
-  bool transA = false, transB = false;
-  double alpha = 1;
-  Value a, b, gain, c;     ///< the gain is of c's columns
-  bool accumulate = false; ///< c has an addend already
-
-  bool isBf16() const { return elementOf(a).isBF16() || elementOf(b).isBF16(); }
-};
-
 /// The tile of sumSlices.
-constexpr int64_t kSumRows = 16, kSumColumns = 128;
-constexpr int kSumThreads = 128;
-
-/// A library's product goes through no larger workspace than this.
-constexpr uint64_t kMaxLibraryScratch = uint64_t(64) << 20;
-
-} // namespace
+static constexpr int64_t kSumRows = 16, kSumColumns = 128;
+static constexpr int kSumThreads = 128;
 
 static std::pair<int64_t, int64_t> getMatrixView(Value value) {
   auto type = cast<RankedTensorType>(value.getType());
   return {getRows(type), type.getRank() ? type.getShape().back() : 1};
 }
 
-static FailureOr<Product> getProduct(Operation *op) {
+FailureOr<Product> cuda::getProduct(Operation *op) {
   Product product;
   Value innerGain;
   if (auto linear = dyn_cast<LinearOp>(op)) {
@@ -60,7 +39,6 @@ static FailureOr<Product> getProduct(Operation *op) {
                                 "run 'lns-split-bias'");
     product.a = linear.getInput();
     product.b = linear.getWeight();
-    product.c = linear.getResult();
     product.transB = true;
     product.alpha = linear.getAlpha().convertToDouble();
     innerGain = linear.getGain();
@@ -68,13 +46,14 @@ static FailureOr<Product> getProduct(Operation *op) {
     auto matmul = cast<MatmulOp>(op);
     product.a = matmul.getA();
     product.b = matmul.getB();
-    product.c = matmul.getResult();
     product.accumulate = bool(matmul.getAddend());
     product.transA = matmul.getTransposeA();
     product.transB = matmul.getTransposeB();
     product.alpha = matmul.getAlpha().convertToDouble();
     (product.transB ? innerGain : product.gain) = matmul.getGain();
   }
+  product.element = elementOf(op->getResult(0));
+  product.c.value = op->getResult(0);
   auto [aRows, aColumns] = getMatrixView(product.a);
   auto [bRows, bColumns] = getMatrixView(product.b);
   product.m = product.transA ? aColumns : aRows;
@@ -95,11 +74,6 @@ static FailureOr<Product> getProduct(Operation *op) {
 
 static StringRef spell(bool value) { return value ? "true" : "false"; }
 
-/// "nt": how a and b are stored, as BLAS has it.
-static std::string getOrder(const Product &product) {
-  return {product.transA ? 't' : 'n', product.transB ? 't' : 'n'};
-}
-
 /// Whether rows move in chunks of 16 bytes, unchanged.
 static bool isAligned(Value operand, bool isBf16) {
   Type element = elementOf(operand);
@@ -107,155 +81,173 @@ static bool isAligned(Value operand, bool isBf16) {
          getMatrixView(operand).second * (isBf16 ? 2 : 4) % 16 == 0;
 }
 
-/// The MatmulConfig of a product, as text.
-static std::string getConfig(const Product &product, const ProductTile &tile) {
+bool Product::hasAlignedA() const { return isAligned(a, isBf16()); }
+bool Product::hasAlignedB() const { return isAligned(b, isBf16()); }
+
+std::string Product::order() const {
+  return {transA ? 't' : 'n', transB ? 't' : 'n'};
+}
+
+std::string Product::sums() const {
+  return std::string(transA ? "a^T " : "a ") + (transB ? "b^T" : "b");
+}
+
+std::string Product::config(const ProductTile &tile) const {
   std::string text;
   llvm::raw_string_ostream os(text);
-  bool isBf16 = product.isBf16();
-  os << "lns::MatmulConfig<" << getTypeName(elementOf(product.a)) << ", "
-     << getTypeName(elementOf(product.b)) << ", " << spell(product.transA)
-     << ", " << spell(product.transB) << ", "
-     << spell(isAligned(product.a, isBf16)) << ", "
-     << spell(isAligned(product.b, isBf16)) << ", " << tile.m << ", " << tile.n
-     << ", " << tile.k << ", " << tile.warpsM << ", " << tile.warpsN << ", "
+  os << "lns::MatmulConfig<" << getTypeName(elementOf(a)) << ", "
+     << getTypeName(elementOf(b)) << ", " << spell(transA) << ", "
+     << spell(transB) << ", " << spell(hasAlignedA()) << ", "
+     << spell(hasAlignedB()) << ", " << tile.m << ", " << tile.n << ", "
+     << tile.k << ", " << tile.warpsM << ", " << tile.warpsN << ", "
      << tile.stages << ">";
   return text;
 }
 
-/// Whether the result's rows are cells of eight columns.
-static bool isWhole(const Product &product) { return product.n % 8 == 0; }
-
-/// Adds what ScaleAndAdd reads and writes to a kernel and to its launch.
-static void addEpilogue(const Product &product, KernelSpec &spec,
-                        LaunchBuilder &launch) {
-  Type element = elementOf(product.c);
-  if (product.gain) {
-    spec.buffers.push_back({elementOf(product.gain), "gain"});
-    launch.value(product.gain);
-  }
-  spec.buffers.push_back({element, "c", /*isWritten=*/true});
-  launch.value(product.c);
-  spec.floats.push_back("alpha");
+KernelProduct Product::forLibrary() const {
+  KernelProduct library;
+  library.m = m;
+  library.n = n;
+  library.k = k;
+  library.transA = transA;
+  library.transB = transB;
+  library.alpha = alpha;
+  library.a.value = a;
+  library.b.value = b;
+  library.c = c;
+  library.bf16A = elementOf(a).isBF16();
+  library.bf16B = elementOf(b).isBF16();
+  library.bf16C = element.isBF16();
+  return library;
 }
 
-static std::string getEpilogue(const Product &product) {
-  std::string text;
-  llvm::raw_string_ostream os(text);
-  os << "lns::ScaleAndAdd<" << getTypeName(elementOf(product.c)) << ", "
-     << spell(bool(product.gain)) << ", " << spell(product.accumulate) << ", "
-     << spell(isWhole(product)) << ">";
-  return text;
-}
-
-static void printEpilogue(llvm::raw_ostream &os, const Product &product,
-                          StringRef text) {
-  os << "  " << text << " epilogue{c, " << (product.gain ? "gain" : "nullptr")
-     << ", alpha, n};\n";
-}
-
-/// "bf16 x bf16 -> f32".
-static std::string getTypes(Type a, Type b, Type c) {
+std::string cuda::getProductTypes(Type a, Type b, Type c) {
   std::string text;
   llvm::raw_string_ostream(text) << a << " x " << b << " -> " << c;
   return text;
 }
 
-static std::string getFormula(const Product &product, StringRef sums) {
-  return (Twine("c = alpha ") + sums + (product.gain ? " diag(gain)" : "") +
-          (product.accumulate ? " + c" : ""))
-      .str();
+/// Adds what ScaleAndAdd reads and writes to a kernel and to its launch. Where
+/// there is no gain, another buffer stands in its place and is not read.
+static void addEpilogue(const Product &product, double alpha, KernelSpec &spec,
+                        LaunchBuilder &launch) {
+  spec.buffers.push_back(
+      {Float32Type::get(product.element.getContext()), "gain"});
+  if (product.gain)
+    launch.value(product.gain);
+  else
+    launch.argument(KernelArgument(launch.launch.buffers.front()));
+  spec.buffers.push_back({product.element, "c", /*isWritten=*/true});
+  launch.argument(product.c);
+  spec.floats.push_back("alpha");
+  launch.number(alpha);
+  for (const char *name : {"m", "n", "hasGain", "accumulates"})
+    spec.ints.push_back(name);
+  launch.count(product.m).count(product.n);
+  launch.count(bool(product.gain)).count(product.accumulate);
 }
 
-/// "a^T b": the product's sums.
-static std::string getSums(const Product &product) {
-  return std::string(product.transA ? "a^T " : "a ") +
-         (product.transB ? "b^T" : "b");
+static std::string getEpilogue(const Product &product) {
+  std::string text;
+  llvm::raw_string_ostream(text)
+      << "lns::ScaleAndAdd<" << getTypeName(product.element) << ", "
+      << spell(product.isWhole()) << ">";
+  return text;
 }
 
-static void launchProduct(const Product &product,
-                          const ProductSchedule &schedule,
-                          const KernelArgument *slices, KernelSet &set,
-                          Launches &launches) {
+static void printEpilogue(llvm::raw_ostream &os, StringRef name,
+                          StringRef type) {
+  os << "  " << type << " " << name
+     << "{c, hasGain ? gain : nullptr, alpha, n, accumulates != 0};\n";
+}
+
+/// Only the gradients of weights are cut: their k, the tokens, is long.
+void cuda::launchProduct(const Product &product, KernelSet &set,
+                         Launches &launches) {
+  bool mayCut = product.transA;
+  ProductSchedule schedule =
+      getProductSchedule(product.m, product.n, product.k, product.tokens(),
+                         product.isBf16(), mayCut);
   const ProductTile &tile = schedule.tile;
-  Type f32 = Float32Type::get(product.c.getContext());
-  Type result = slices ? f32 : elementOf(product.c);
-  std::string config = getConfig(product, tile);
+  Type f32 = Float32Type::get(product.element.getContext());
   KernelSpec spec;
   LaunchBuilder launch;
   spec.kind = "matmul";
-  spec.hint = getOrder(product) + "_" + std::to_string(tile.m) + "x" +
-              std::to_string(tile.n) + (slices ? "_slices" : "");
-  spec.source = (slices ? "slices of " + getSums(product)
-                        : getFormula(product, getSums(product))) +
-                ", " +
-                getTypes(elementOf(product.a), elementOf(product.b), result);
+  spec.hint = product.order() + "_" + std::to_string(tile.m) + "x" +
+              std::to_string(tile.n);
+  spec.source = "c = alpha " + product.sums() + " [diag(gain)] [+ c]" +
+                (mayCut ? " or slices of it" : "") + ", " +
+                getProductTypes(elementOf(product.a), elementOf(product.b),
+                                product.element);
   spec.includes = {"matmul.cuh"};
   spec.buffers = {{elementOf(product.a), "a"}, {elementOf(product.b), "b"}};
   spec.threads = tile.threads();
   spec.sharedBytes = tile.sharedBytes(product.isBf16());
   // Elements that pass through registers on their way take some more.
-  spec.noSpills = isAligned(product.a, product.isBf16()) &&
-                  isAligned(product.b, product.isBf16());
+  spec.noSpills = product.hasAlignedA() && product.hasAlignedB();
   launch.value(product.a).value(product.b);
   launch.grid(tile.count(product.m, product.n), 1, schedule.slices);
-  if (slices) {
+  addEpilogue(product, product.alpha, spec, launch);
+  spec.ints.push_back("k");
+  launch.count(product.k);
+  KernelArgument slices;
+  if (mayCut) {
+    bool isCut = schedule.slices > 1;
+    if (isCut)
+      slices = set.getScratch(schedule.slices * product.m * product.n *
+                              sizeof(float));
     spec.buffers.push_back({f32, "slices", /*isWritten=*/true});
-    spec.ints = {"m", "n", "k", "slice"};
-    launch.argument(*slices);
-  } else {
-    addEpilogue(product, spec, launch);
-    spec.ints = {"m", "n", "k"};
-    launch.number(product.alpha);
-  }
-  launch.count(product.m).count(product.n).count(product.k);
-  if (slices)
+    launch.argument(isCut ? slices : product.c);
+    spec.ints.push_back("slice");
     launch.count(schedule.slice);
+  }
 
-  std::string epilogue =
-      slices ? ("lns::StoreSlice<" + spell(isWhole(product)) + ">").str()
-             : getEpilogue(product);
+  std::string config = product.config(tile), epilogue = getEpilogue(product);
   spec.key = config + epilogue;
   launch.launch.kernel =
       set.getKernel(spec, [&](llvm::raw_ostream &, llvm::raw_ostream &body) {
         body << "  using Config = " << config << ";\n";
-        if (slices)
-          body << "  " << epilogue << " epilogue{slices, m, n};\n";
-        else
-          printEpilogue(body, product, epilogue);
+        printEpilogue(body, mayCut ? "whole" : "epilogue", epilogue);
+        if (mayCut)
+          body << "  lns::ScaleOrSlice<" << getTypeName(product.element) << ", "
+               << spell(product.isWhole())
+               << "> epilogue{whole, {slices, m, n}, slice < k};\n";
         body << "  lns::matmul<Config>(a, b, m, n, k, "
-             << (slices ? "slice" : "k") << ", epilogue);\n";
+             << (mayCut ? "slice" : "k") << ", epilogue);\n";
       });
   launches.push_back(std::move(launch.launch));
+  if (schedule.slices > 1)
+    launches.push_back(
+        launchSum(product, slices, schedule.slices, product.alpha, set));
 }
 
-/// The epilogue of sums that are in memory as `count` slices of f32.
-static KernelLaunch launchSum(const Product &product,
-                              const KernelArgument &slices, int64_t count,
-                              double alpha, KernelSet &set) {
+KernelLaunch cuda::launchSum(const Product &product,
+                             const KernelArgument &slices, int64_t count,
+                             double alpha, KernelSet &set) {
   KernelSpec spec;
   LaunchBuilder launch;
   spec.kind = "matmul";
   spec.hint = "sum";
-  spec.source = getFormula(product, "(sum of slices)") + ", " + "f32 -> " +
-                getTypeName(elementOf(product.c)).str();
+  spec.source = "c = alpha (sum of slices) [diag(gain)] [+ c], f32 -> " +
+                getTypeName(product.element).str();
   spec.includes = {"matmul.cuh"};
-  spec.buffers = {{Float32Type::get(product.c.getContext()), "slices"}};
+  spec.buffers = {{Float32Type::get(product.element.getContext()), "slices"}};
   spec.threads = kSumThreads;
   spec.sharedBytes = kSumRows * kSumColumns * sizeof(float);
   spec.noSpills = true;
   launch.argument(slices);
-  addEpilogue(product, spec, launch);
-  spec.ints = {"m", "n", "count"};
-  launch.number(alpha).count(product.m).count(product.n).count(count);
+  addEpilogue(product, alpha, spec, launch);
+  spec.ints.push_back("count");
+  launch.count(count);
   launch.grid(llvm::divideCeil(product.m, kSumRows) *
               llvm::divideCeil(product.n, kSumColumns));
   std::string epilogue = getEpilogue(product);
   spec.key = "sum" + epilogue;
   launch.launch.kernel =
       set.getKernel(spec, [&](llvm::raw_ostream &, llvm::raw_ostream &body) {
-        printEpilogue(body, product, epilogue);
+        printEpilogue(body, "epilogue", epilogue);
         body << "  lns::sumSlices<" << kSumRows << ", " << kSumColumns << ", "
-             << kSumThreads << ", " << spell(isWhole(product))
+             << kSumThreads << ", " << spell(product.isWhole())
              << ">(slices, m, n, count, epilogue);\n";
       });
   return std::move(launch.launch);
@@ -266,17 +258,7 @@ LogicalResult cuda::lowerProduct(Operation *op, KernelSet &set,
   FailureOr<Product> product = getProduct(op);
   if (failed(product))
     return failure();
-  ProductSchedule schedule =
-      getProductSchedule(product->m, product->n, product->k, product->isBf16());
-  if (schedule.slices == 1) {
-    launchProduct(*product, schedule, nullptr, set, launches);
-    return success();
-  }
-  KernelArgument slices =
-      set.getScratch(schedule.slices * product->m * product->n * sizeof(float));
-  launchProduct(*product, schedule, &slices, set, launches);
-  launches.push_back(
-      launchSum(*product, slices, schedule.slices, product->alpha, set));
+  launchProduct(*product, set, launches);
   return success();
 }
 
@@ -289,19 +271,7 @@ LogicalResult cuda::lowerProductWithLibrary(Operation *op, KernelSet &set,
     return failure();
   if (elementOf(product->a) != elementOf(product->b))
     return success(); // Operands of one type are all that a library takes.
-  KernelProduct library;
-  library.m = product->m;
-  library.n = product->n;
-  library.k = product->k;
-  library.transA = product->transA;
-  library.transB = product->transB;
-  library.alpha = product->alpha;
-  library.a.value = product->a;
-  library.b.value = product->b;
-  library.c.value = product->c;
-  library.bf16A = elementOf(product->a).isBF16();
-  library.bf16B = elementOf(product->b).isBF16();
-  library.bf16C = elementOf(product->c).isBF16();
+  KernelProduct library = product->forLibrary();
   if (!product->gain) {
     library.beta = product->accumulate;
     steps.push_back(library);

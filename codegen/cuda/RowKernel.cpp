@@ -21,13 +21,9 @@ LogicalResult cuda::checkRows(Operation *op, int64_t rows) {
                            << "; use a smaller batch";
 }
 
-LogicalResult cuda::lowerRowOps(Operation *op, KernelSet &set,
-                                Launches &launches) {
-  FailureOr<RowProgram> built = buildRowProgram(
-      op, [&](StringRef key, auto make) { return set.getConstant(key, make); });
-  if (failed(built) || failed(checkRows(op, built->rows)))
-    return failure();
-  RowProgram &program = *built;
+KernelLaunch cuda::launchRowKernel(const RowProgram &program,
+                                   ArrayRef<KernelArgument> places,
+                                   KernelSet &set) {
   RowNames names(program);
   RowMapping mapping(program);
 
@@ -42,14 +38,19 @@ LogicalResult cuda::lowerRowOps(Operation *op, KernelSet &set,
   for (auto [inner, outer] : llvm::zip(program.inputs, program.outerInputs)) {
     spec.buffers.push_back(
         {elementOf(inner), names.of(inner).str(), false, true});
-    launch.value(outer);
+    if (outer) {
+      launch.value(outer);
+      continue;
+    }
+    launch.argument(places.front());
+    places = places.drop_front();
   }
   for (auto [i, output] : llvm::enumerate(program.outputs)) {
     spec.buffers.push_back(
         {elementOf(output), RowNames::output(i), true, true});
     launch.value(program.outerOutputs[i]);
   }
-  Type f32 = Float32Type::get(op->getContext());
+  Type f32 = Float32Type::get(program.ops.front()->getContext());
   for (auto &[rope, tables] : program.tables) {
     spec.buffers.push_back({f32, names.cosines(rope), false, true});
     spec.buffers.push_back({f32, names.sines(rope), false, true});
@@ -68,6 +69,15 @@ LogicalResult cuda::lowerRowOps(Operation *op, KernelSet &set,
       });
   launch.launch.floats = program.floats;
   launch.count(program.rows).grid(mapping.getBlocks(program.rows));
-  launches.push_back(std::move(launch.launch));
+  return std::move(launch.launch);
+}
+
+LogicalResult cuda::lowerRowOps(Operation *op, KernelSet &set,
+                                Launches &launches) {
+  FailureOr<RowProgram> program = buildRowProgram(
+      op, [&](StringRef key, auto make) { return set.getConstant(key, make); });
+  if (failed(program) || failed(checkRows(op, program->rows)))
+    return failure();
+  launches.push_back(launchRowKernel(*program, {}, set));
   return success();
 }

@@ -148,8 +148,8 @@ private:
   }
 
   string loadText(Value input, const ColumnText &text, unsigned half) {
-    return "loadFloats<" + std::to_string(mapping.lanes) + ">(" +
-           names.of(input).str() + " + start + " + text.columnOf(half) + ")";
+    return text.loadFrom(names.of(input).str() + " + start + " +
+                         text.columnOf(half));
   }
 
   void printStores(int phase, ColumnText &text, raw_ostream &os,
@@ -159,9 +159,10 @@ private:
     for (auto [i, output] : llvm::enumerate(program.outputs))
       if (!program.isRowScalar(output) && phases.of(output) == phase)
         for (unsigned half = 0; half < text.halves(); ++half)
-          stores.push_back("storeColumns(" + RowNames::output(i) +
-                           " + start + " + text.columnOf(half) + ", " +
-                           text.stored(output, half) + ");\n");
+          stores.push_back(text.storeTo(RowNames::output(i) + " + start + " +
+                                            text.columnOf(half),
+                                        output, half) +
+                           "\n");
     for (const string &store : stores)
       os.indent(indent) << store;
   }
@@ -278,9 +279,8 @@ private:
         return loadText(value, text, half);
       size_t number =
           llvm::find(program.outputs, value) - program.outputs.begin();
-      return "loadFloats<" + std::to_string(mapping.lanes) + ">(" +
-             RowNames::output(number) + " + start + " + text.columnOf(half) +
-             ")";
+      return text.loadFrom(RowNames::output(number) + " + start + " +
+                           text.columnOf(half));
     };
     for (unsigned half = 0; half < text.halves(); ++half)
       for (auto [i, op] : llvm::enumerate(reduced)) {

@@ -40,6 +40,8 @@ static StringRef getFunctor(Activation activation) {
 //===----------------------------------------------------------------------===//
 
 RowNames::RowNames(const RowProgram &program) : program(program) {
+  for (auto [i, product] : llvm::enumerate(program.products))
+    names[product->getResult(0)] = "product" + std::to_string(i);
   for (auto [i, input] : llvm::enumerate(program.inputs))
     names.try_emplace(input, "in" + std::to_string(i));
   for (auto [i, op] : llvm::enumerate(program.ops)) {
@@ -139,6 +141,8 @@ string ColumnText::nameOf(Value value, unsigned half) const {
   string name = names.of(value).str();
   if (halves() == 2)
     return name + (half == 0 ? "_low" : "_high");
+  if (half == 1)
+    return name + "_partner";
   // An input's name is that of its pointer.
   return llvm::is_contained(program.inputs, value) ? name + "_at" : name;
 }
@@ -153,9 +157,24 @@ void ColumnText::define(const string &type, const string &name,
                     << ";\n";
 }
 
+string ColumnText::loadFrom(const string &pointer) const {
+  if (!place.count.empty())
+    return "loadSome(" + pointer + ", " + place.count + ")";
+  return "loadFloats<" + std::to_string(place.lanes) + ">(" + pointer + ")";
+}
+
+string ColumnText::storeTo(const string &pointer, Value value, unsigned half) {
+  string columns = stored(value, half);
+  if (!place.count.empty())
+    return "storeSome(" + pointer + ", " + columns + ", " + place.count + ");";
+  return "storeColumns(" + pointer + ", " + columns + ");";
+}
+
 string ColumnText::columnOf(unsigned half) const {
   if (half == 0)
     return place.column;
+  if (!place.shift.empty())
+    return place.column + " + " + place.shift;
   return place.column + " + " + std::to_string(program.headDim / 2);
 }
 
@@ -166,7 +185,9 @@ string ColumnText::column(Value value, unsigned half) {
   string expression = load(value, half);
   bool isComputed = expression.empty();
   if (isComputed)
-    expression = expressionOf(cast<OpResult>(value), half);
+    expression = program.isProductResult(value)
+                     ? computeProduct(value, half)
+                     : expressionOf(cast<OpResult>(value), half);
   if (isComputed && program.isOutput(value) &&
       getElementName(value) == "bf16") {
     // Rounded where it is computed.
@@ -195,12 +216,11 @@ string ColumnText::shared(Value value, unsigned half) {
   string &name = sharedColumns[{value, half}];
   if (name.empty()) {
     name = names.of(value).str() + "_columns" +
-           (halves() == 1 ? ""
-            : half == 0   ? "_low"
-                          : "_high");
+           (halves() == 2 ? half == 0 ? "_low" : "_high"
+            : half == 0   ? ""
+                          : "_partner");
     define(floats(), name,
-           "loadFloats<" + std::to_string(place.lanes) + ">(" +
-               names.of(value).str() + " + " + columnOf(half) + ")");
+           loadFrom(names.of(value).str() + " + " + columnOf(half)));
   }
   return name;
 }
@@ -209,15 +229,19 @@ string ColumnText::rotate(RopeOp op, unsigned half) {
   string cos = names.cosines(op) + "_at", sin = names.sines(op) + "_at";
   if (haveTables.insert(op).second) {
     string at = " + " + place.time + " * " +
-                std::to_string(program.headDim / 2) + " + " + place.place + ")";
-    string load = "loadFloats<" + std::to_string(place.lanes) + ">(";
-    define(floats(), cos, load + names.cosines(op) + at);
-    define(floats(), sin, load + names.sines(op) + at);
+                std::to_string(program.headDim / 2) + " + " + place.place;
+    define(floats(), cos, loadFrom(names.cosines(op) + at));
+    define(floats(), sin,
+           (place.rotation.empty() ? "" : place.rotation + " * ") +
+               loadFrom(names.sines(op) + at));
   }
   // low: a cos - b sin, high: b cos + a sin; backwards sin changes sign.
   string own = column(op.getInput(), half),
          other = column(op.getInput(), 1 - half);
   bool minus = (half == 1) == op.getInverse();
+  // `rotation` is the sign of a vector's own sines, and of its partner's not.
+  if (!place.rotation.empty())
+    minus = !minus;
   return own + " * " + cos + (minus ? " - " : " + ") + other + " * " + sin;
 }
 
@@ -258,9 +282,10 @@ string ColumnText::expressionOf(OpResult result, unsigned half) {
       })
       .Case<AddPositionsOp>([&](AddPositionsOp op) {
         string input = at(op.getInput());
-        return input + " + loadFloats<" + std::to_string(place.lanes) + ">(" +
-               names.of(op.getTable()).str() + " + " + place.time + " * " +
-               std::to_string(program.width) + "ll + " + columnOf(half) + ")";
+        return input + " + " +
+               loadFrom(names.of(op.getTable()).str() + " + " + place.time +
+                        " * " + std::to_string(program.width) + "ll + " +
+                        columnOf(half));
       })
       .Case<CenterRowsOp>([&](CenterRowsOp op) {
         return at(op.getInput()) + " - " + scalars.of(op.getOperation());

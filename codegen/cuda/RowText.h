@@ -92,10 +92,17 @@ struct ColumnPlace {
   std::string time;
   /// Its place in the half head, where the program rotates.
   std::string place;
+  /// How far away the other half's columns are, where that depends on the
+  /// vector's place: an epilogue's vector is in either half, and `rotation` is
+  /// -1 in the first, 1 in the second. Empty where a vector is a pair.
+  std::string shift, rotation;
+  /// How many of the columns exist, where these may be fewer than `lanes`.
+  std::string count;
 };
 
 /// Prints the statements of one column vector, or of a pair of them half a head
-/// apart where the program rotates.
+/// apart where the program rotates. With `shift` only half 0 is the vector, and
+/// of half 1 comes what its rotation needs.
 class ColumnText {
 public:
   ColumnText(const RowProgram &program, const RowNames &names,
@@ -107,9 +114,18 @@ public:
   /// An expression of `Floats<lanes>` for an input of full rows, or for an
   /// output that was stored before. Empty for a value that is to be computed.
   std::function<std::string(mlir::Value, unsigned half)> load;
+  /// An expression of `Floats<lanes>` for the result of a product.
+  std::function<std::string(mlir::Value, unsigned half)> computeProduct;
 
-  /// 1, or 2 where the program rotates.
-  unsigned halves() const { return program.headDim == 0 ? 1 : 2; }
+  /// 1, or 2 where the vector is a pair.
+  unsigned halves() const {
+    return program.headDim == 0 || !place.shift.empty() ? 1 : 2;
+  }
+  /// An expression of `Floats<lanes>` for columns in memory, and a statement
+  /// that stores a value's.
+  std::string loadFrom(const std::string &pointer) const;
+  std::string storeTo(const std::string &pointer, mlir::Value value,
+                      unsigned half);
   /// The variable (`Floats<lanes>`) of a value of full rows.
   std::string column(mlir::Value value, unsigned half = 0);
   /// The variable (`Columns<T, lanes>`) of a value of element type T as it is

@@ -6,9 +6,9 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Two kernels. Blocks of the first add up a chunk of rows at 32 * LANES
-// columns, warps taking every eighth row; the second adds up the chunks. The
-// order depends on the number of rows alone.
+// Blocks add up a chunk of rows at 32 * LANES columns, warps taking every
+// eighth row; sumSlices (matmul.cuh) adds up the chunks. The order depends on
+// the number of rows alone.
 //
 //===----------------------------------------------------------------------===//
 
@@ -64,23 +64,6 @@ __device__ __forceinline__ void columnDotChunk(const T *a, const T *b,
   if (warp == 0 && column < WIDTH)
     storeFloats(partials + blockIdx.y * static_cast<long long>(WIDTH) + column,
                 sum);
-}
-
-/// result[k] = scale * sum over chunks of partials[chunk][k].
-template <int WIDTH, int WARPS>
-__device__ __forceinline__ void addChunks(const float *partials, float *result,
-                                          float scale, long long chunks) {
-  const int warp = threadIdx.x / 32;
-  const int column = blockIdx.x * 32 + laneId();
-  Floats<1> sum = splat<1>(0.0f);
-  if (column < WIDTH) {
-#pragma unroll 4
-    for (long long chunk = warp; chunk < chunks; chunk += WARPS)
-      sum.at[0] += partials[chunk * WIDTH + column];
-  }
-  addWarpsInOrder<1, WARPS>(sum, reinterpret_cast<float *>(dynamicShared()));
-  if (warp == 0 && column < WIDTH)
-    result[column] = scale * sum.at[0];
 }
 
 } // namespace lns

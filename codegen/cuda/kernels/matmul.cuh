@@ -50,6 +50,7 @@ struct MatmulConfig {
       IsSame<A, bf16>::value || IsSame<B, bf16>::value;
   using T = typename Choose<kIsBf16, bf16, float>::Type;
   static constexpr bool kAKContiguous = !TransA, kBKContiguous = TransB;
+  static constexpr bool kAlignedB = AlignedB;
   static constexpr int kM = M, kN = N, kK = K, kStages = Stages;
   static constexpr int kWarpsM = WarpsM, kWarpsN = WarpsN;
   static constexpr int kThreads = WarpsM * WarpsN * 32;
@@ -81,31 +82,23 @@ template <int M, int N> struct TilePlace {
   }
 };
 
-/// Grid: x the tiles of c, z the slices of k, each `slice` long, a multiple of
-/// the tile's depth. Shared memory: the larger of all stages and a ResultTile.
-template <class Config, class Epilogue>
-__device__ __forceinline__ void
-matmul(const typename Config::A *a, const typename Config::B *b, long long m,
-       long long n, long long k, long long slice, const Epilogue &epilogue) {
+/// The sums over `length` of k, from where the copies begin, of one tile.
+/// Shared memory: the larger of all stages and the result.
+template <class Config, class CopyA, class CopyB>
+__device__ __forceinline__ typename Config::Result
+multiplyTiles(CopyA &copyA, CopyB &copyB, long long length) {
   using Accumulator = typename Config::Accumulator;
   constexpr int kStages = Config::kStages;
   constexpr int kPieces = Config::kK / Accumulator::kFragmentK;
   static_assert(kStages >= 2 && kPieces >= 2 && kPieces % 2 == 0,
                 "a stage is free again before its last piece is multiplied");
-  TilePlace<Config::kM, Config::kN> place(blockIdx.x, m, n);
-  long long kBegin = blockIdx.z * slice;
-  long long kEnd = k - kBegin < slice ? k : kBegin + slice;
-  typename Config::CopyA copyA(a, Config::kAKContiguous ? k : m, m, place.row,
-                               kBegin, kEnd);
-  typename Config::CopyB copyB(b, Config::kBKContiguous ? k : n, n,
-                               place.column, kBegin, kEnd);
   unsigned char *shared = dynamicShared();
   auto stageA = [&](int stage) { return shared + stage * Config::kStageBytes; };
   auto stageB = [&](int stage) {
-    return stageA(stage) + Config::CopyA::Layout::kBytes;
+    return stageA(stage) + CopyA::Layout::kBytes;
   };
 
-  int tiles = int((kEnd - kBegin + Config::kK - 1) / Config::kK);
+  int tiles = int((length + Config::kK - 1) / Config::kK);
 #pragma unroll
   for (int stage = 0; stage < kStages - 1; ++stage) {
     if (stage < tiles) {
@@ -155,6 +148,23 @@ matmul(const typename Config::A *a, const typename Config::B *b, long long m,
   typename Config::Result result(shared);
   sums.store(result);
   __syncthreads();
+  return result;
+}
+
+/// Grid: x the tiles of c, z the slices of k, each `slice` long, a multiple of
+/// the tile's depth.
+template <class Config, class Epilogue>
+__device__ __forceinline__ void
+matmul(const typename Config::A *a, const typename Config::B *b, long long m,
+       long long n, long long k, long long slice, const Epilogue &epilogue) {
+  TilePlace<Config::kM, Config::kN> place(blockIdx.x, m, n);
+  long long kBegin = blockIdx.z * slice;
+  long long kEnd = k - kBegin < slice ? k : kBegin + slice;
+  typename Config::CopyA copyA(a, Config::kAKContiguous ? k : m, m, place.row,
+                               kBegin, kEnd);
+  typename Config::CopyB copyB(b, Config::kBKContiguous ? k : n, n,
+                               place.column, kBegin, kEnd);
+  auto result = multiplyTiles<Config>(copyA, copyB, kEnd - kBegin);
   result.template finish<Config::kThreads>(epilogue, place.row, place.column, m,
                                            n);
 }
@@ -178,7 +188,7 @@ __device__ __forceinline__ void sumSlices(const float *slices, long long m,
         Result::template getCell<Threads>(pass, place.row, place.column, m, n);
     const float *next = slices + cell.row * n + cell.column;
     loadCell<Whole>(cell.value, next, cell.count);
-#pragma unroll 4
+#pragma unroll 8
     for (long long slice = 1; slice < count; ++slice) {
       next += m * n;
       float more[kCellColumns];

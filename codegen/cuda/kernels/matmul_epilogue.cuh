@@ -193,29 +193,28 @@ storeCell(T *target, const float (&value)[kCellColumns], int count) {
   }
 }
 
-/// result = alpha * sums * gain, and + result if Accumulate, rounded once; the
-/// gain has a number for every column. Whole: `columns`, the result's width, is
-/// a multiple of eight.
-template <class T, bool HasGain, bool Accumulate, bool Whole>
-struct ScaleAndAdd {
+/// result = alpha * sums * gain, and + result if `accumulates`, rounded once.
+/// Whole: `columns`, the result's width, is a multiple of eight.
+template <class T, bool Whole> struct ScaleAndAdd {
   T *result;
-  const float *gain; ///< with HasGain
+  const float *gain; ///< a number for every column; null for ones
   float alpha;
   long long columns;
+  bool accumulates;
 
   template <class Tile>
   __device__ __forceinline__ void operator()(Cell &cell, const Tile &) const {
     T *place = result + cell.row * columns + cell.column;
-    float gains[kCellColumns], before[kCellColumns];
-    if constexpr (HasGain)
-      loadCell<Whole>(gains, gain + cell.column, cell.count);
-    if constexpr (Accumulate)
+    float factor[kCellColumns], before[kCellColumns];
+    if (gain)
+      loadCell<Whole>(factor, gain + cell.column, cell.count);
+    if (accumulates)
       loadCell<Whole>(before, place, cell.count);
 #pragma unroll
     for (int i = 0; i < kCellColumns; ++i) {
-      float factor = HasGain ? alpha * gains[i] : alpha;
-      cell.value[i] = Accumulate ? fmaf(cell.value[i], factor, before[i])
-                                 : cell.value[i] * factor;
+      factor[i] = gain ? alpha * factor[i] : alpha;
+      cell.value[i] = accumulates ? fmaf(cell.value[i], factor[i], before[i])
+                                  : cell.value[i] * factor[i];
     }
     storeCell<Whole>(place, cell.value, cell.count);
   }
@@ -232,6 +231,22 @@ template <bool Whole> struct StoreSlice {
     storeCell<Whole>(slices + (blockIdx.z * rows + cell.row) * columns +
                          cell.column,
                      cell.value, cell.count);
+  }
+};
+
+/// One of both, for a product that may be cut: slices if there are any.
+template <class T, bool Whole> struct ScaleOrSlice {
+  ScaleAndAdd<T, Whole> whole;
+  StoreSlice<Whole> slice;
+  bool isCut;
+
+  template <class Tile>
+  __device__ __forceinline__ void operator()(Cell &cell,
+                                             const Tile &tile) const {
+    if (isCut)
+      slice(cell, tile);
+    else
+      whole(cell, tile);
   }
 };
 

@@ -45,6 +45,23 @@ template <class T, int Rows, int Width> struct TileLayout {
   }
 };
 
+/// Copies one chunk, `left` elements of which are in range: asynchronously if
+/// all or none are and they need no rounding, else through registers, with
+/// zeros behind them. Source is the element type in global memory.
+template <int PerChunk, bool Aligned, class T, class Source>
+__device__ __forceinline__ void copyChunk(unsigned char *to,
+                                          const Source *source, int left) {
+  if constexpr (Aligned && IsSame<Source, T>::value) {
+    copyAsync16(to, source, left > 0);
+  } else {
+    Vec<T, PerChunk> chunk;
+#pragma unroll
+    for (int i = 0; i < PerChunk; ++i)
+      chunk.at[i] = fromFloat<T>(i < left ? toFloat(source[i]) : 0.0f);
+    storeVec(to, chunk);
+  }
+}
+
 /// One thread's share of copying one operand's tiles, in order of k.
 ///
 /// Source is the element type in global memory and T that in the tile; where
@@ -89,10 +106,8 @@ public:
       unsigned char *to =
           tile + target + pass * kRowsPerPass * Layout::kChunks * 16;
       bool inRange = pass * kRowsPerPass < rowsLeft && columnsLeft > 0;
-      if constexpr (Aligned && IsSame<Source, T>::value)
-        copyAsync16(to, source, inRange);
-      else
-        storeVec(to, gather(source, inRange ? columnsLeft : 0));
+      copyChunk<Layout::kPerChunk, Aligned, T>(to, source,
+                                               inRange ? columnsLeft : 0);
       source += stride;
     }
     // All passes together are a tile's rows, which are K of k or all of m or n.
@@ -107,18 +122,6 @@ private:
   static_assert(Threads % Layout::kChunks == 0 && kRows % kRowsPerPass == 0,
                 "threads divide a tile evenly");
   static_assert(kRowsPerPass % 8 == 0, "the permutation repeats every 8 rows");
-  using Chunk = Vec<T, Layout::kPerChunk>;
-
-  /// The first `count` elements of a chunk, zeros behind them.
-  static __device__ __forceinline__ Chunk gather(const Source *source,
-                                                 int count) {
-    Chunk chunk;
-#pragma unroll
-    for (int i = 0; i < Layout::kPerChunk; ++i)
-      chunk.at[i] = fromFloat<T>(i < count ? toFloat(source[i]) : 0.0f);
-    return chunk;
-  }
-
   const Source *next;
   long long stride;          ///< from pass to pass
   int rowsLeft, columnsLeft; ///< from this thread's first chunk on

@@ -1,0 +1,305 @@
+//===- FusedProducts.cpp - Clusters with products as kernels --------------===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+//
+// One kernel for the products of a cluster and its row ops, which become the
+// epilogue. Sums over rows end in a second, small kernel, the same for all
+// clusters. What a tile cannot do is done apart: the products, then a row
+// kernel. So is what a library computes.
+//
+//===----------------------------------------------------------------------===//
+
+#include "codegen/cuda/EpilogueText.h"
+#include "codegen/cuda/Product.h"
+#include "codegen/cuda/RowText.h"
+
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+using namespace lns;
+using namespace lns::cuda;
+
+/// Threads of a block that finishes sums over rows, one a row.
+static constexpr int64_t kFinishThreads = 256;
+
+namespace {
+
+/// A cluster's products and row ops.
+struct FusedCluster {
+  RowProgram program;
+  SmallVector<Product> products;
+  SmallVector<Operation *> sums; ///< row_rstd and row_dot
+
+  bool isPair() const { return products.size() == 2; }
+};
+
+} // namespace
+
+static FailureOr<FusedCluster> getCluster(ClusterOp op, KernelSet &set) {
+  FailureOr<RowProgram> program = buildEpilogueProgram(
+      op, [&](StringRef key, auto make) { return set.getConstant(key, make); });
+  if (failed(program) || failed(checkRows(op, program->rows)))
+    return failure();
+  FusedCluster cluster;
+  cluster.program = std::move(*program);
+  auto outside = [&](Value argument) {
+    return op.getInputs()[cast<BlockArgument>(argument).getArgNumber()];
+  };
+  for (Operation *inner : cluster.program.products) {
+    FailureOr<Product> product = getProduct(inner);
+    if (failed(product))
+      return failure();
+    product->a = outside(product->a);
+    product->b = outside(product->b);
+    cluster.products.push_back(*product);
+  }
+  llvm::copy_if(cluster.program.ops, std::back_inserter(cluster.sums),
+                RowPhases::isReduction);
+  return cluster;
+}
+
+/// The width of heads that are rotated, products and sums over rows ask for
+/// wide tiles.
+static ProductTile getTile(const FusedCluster &cluster) {
+  const Product &product = cluster.products.front();
+  bool isWide =
+      cluster.isPair() || !cluster.sums.empty() || cluster.program.headDim > 64;
+  return getFusedTile(product.tokens(), product.isBf16(), isWide);
+}
+
+//===----------------------------------------------------------------------===//
+// In one kernel
+//===----------------------------------------------------------------------===//
+
+/// The sums of `count` reductions in a row, of one kind, from the cluster's
+/// `first` on.
+static void launchFinish(const FusedCluster &cluster, unsigned first,
+                         unsigned count, const KernelArgument &partials,
+                         int64_t tiles, KernelSet &set, Launches &launches) {
+  const RowProgram &program = cluster.program;
+  Type f32 = elementOf(cluster.sums[first]->getResult(0));
+  KernelSpec spec;
+  spec.kind = "row_sums";
+  spec.source = "row_rstd or row_dot: the sums of a product's tiles";
+  spec.includes = {"matmul_cluster.cuh"};
+  spec.buffers = {{f32, "partials", false, true},
+                  {f32, "first", true},
+                  {f32, "second", true}};
+  spec.floats = {"inverse_width", "eps"};
+  spec.ints = {"rows", "tiles", "from", "isRstd"};
+  spec.threads = kFinishThreads;
+  spec.noSpills = true;
+  LaunchBuilder launch;
+  launch.launch.kernel =
+      set.getKernel(spec, [&](llvm::raw_ostream &, llvm::raw_ostream &body) {
+        body << "  lns::finishRowSums<" << kFinishThreads
+             << ">(partials + from, first, second, inverse_width, eps, rows, "
+                "tiles, isRstd != 0);\n";
+      });
+  launch.argument(partials);
+  for (unsigned i : {first, first + count - 1}) {
+    size_t number = llvm::find(program.outputs, cluster.sums[i]->getResult(0)) -
+                    program.outputs.begin();
+    launch.value(program.outerOutputs[number]);
+  }
+  auto rstd = dyn_cast<RowRstdOp>(cluster.sums[first]);
+  launch.number(1.0 / double(program.width));
+  launch.number(rstd ? rstd.getEps().convertToDouble() : 0.0);
+  launch.count(program.rows).count(tiles);
+  launch.count(first * tiles * program.rows).count(bool(rstd));
+  launch.grid(llvm::divideCeil(program.rows, kFinishThreads), count);
+  launches.push_back(std::move(launch.launch));
+}
+
+/// Two with one kind and eps share a launch.
+static bool canShareFinish(Operation *a, Operation *b) {
+  auto first = dyn_cast<RowRstdOp>(a), second = dyn_cast<RowRstdOp>(b);
+  if (!first || !second)
+    return !first && !second;
+  return first.getEps() == second.getEps();
+}
+
+static StringRef getMemberType(const BufferSpec &buffer, std::string &storage) {
+  StringRef name = getTypeName(buffer.element);
+  name.consume_front("lns::");
+  storage = ((buffer.isWritten ? "" : "const ") + name + " *").str();
+  return storage;
+}
+
+/// `columns` is the width of a tile of the result.
+static void lowerTogether(const FusedCluster &cluster, const ProductTile &tile,
+                          int64_t columns, KernelSet &set, Launches &launches) {
+  const RowProgram &program = cluster.program;
+  const Product &product = cluster.products.front();
+  RowNames names(program);
+  int64_t tiles = llvm::divideCeil(product.n, columns);
+
+  KernelSpec spec;
+  LaunchBuilder launch;
+  spec.kind = "matmul";
+  spec.hint = product.order() + (cluster.isPair() ? "_pair_" : "_") +
+              getSymbolHint(program);
+  for (Operation *op : program.products)
+    spec.source += op->getName().stripDialect().str() + ", ";
+  spec.source += getSourceText(program) + ": " +
+                 getProductTypes(elementOf(product.a), elementOf(product.b),
+                                 product.element);
+  spec.includes = {"matmul_cluster.cuh"};
+  spec.threads = tile.threads();
+  spec.sharedBytes = tile.sharedBytes(product.isBf16());
+  spec.isNorm = computesNorm(program);
+  spec.noSpills = true;
+  for (const Product &each : cluster.products)
+    spec.noSpills &= each.hasAlignedA() && each.hasAlignedB();
+  launch.grid(llvm::divideCeil(product.m, tile.m) * tiles);
+
+  spec.buffers.push_back({elementOf(product.a), "a"});
+  launch.value(product.a);
+  for (auto [i, each] : llvm::enumerate(cluster.products)) {
+    spec.buffers.push_back({elementOf(each.b), "b" + std::to_string(i)});
+    launch.value(each.b);
+  }
+  size_t ownBuffers = spec.buffers.size();
+  for (auto [inner, outer] : llvm::zip(program.inputs, program.outerInputs))
+    if (outer) {
+      spec.buffers.push_back({elementOf(inner), names.of(inner).str()});
+      launch.value(outer);
+    }
+  for (auto [i, output] : llvm::enumerate(program.outputs)) {
+    if (program.isRowScalar(output))
+      continue;
+    spec.buffers.push_back({elementOf(output), RowNames::output(i), true});
+    launch.value(program.outerOutputs[i]);
+  }
+  Type f32 = Float32Type::get(product.element.getContext());
+  for (auto &[rope, tables] : program.tables) {
+    spec.buffers.push_back({f32, names.cosines(rope)});
+    spec.buffers.push_back({f32, names.sines(rope)});
+    launch.constant(tables.first).constant(tables.second);
+  }
+  KernelArgument partials;
+  if (!cluster.sums.empty()) {
+    partials = set.getScratch(cluster.sums.size() * tiles * program.rows *
+                              sizeof(float));
+    spec.buffers.push_back({f32, "partials", true});
+    launch.argument(partials);
+  }
+  for (auto [i, each] : llvm::enumerate(cluster.products)) {
+    spec.floats.push_back("alpha" + std::to_string(i));
+    launch.number(each.alpha);
+  }
+  llvm::append_range(spec.floats, names.allScales());
+  llvm::append_range(launch.launch.floats, program.floats);
+  spec.ints = {"m", "n", "k"};
+  launch.count(product.m).count(product.n).count(product.k);
+
+  SmallVector<EpilogueMember> members;
+  std::string arguments, type;
+  for (const BufferSpec &buffer :
+       ArrayRef(spec.buffers).drop_front(ownBuffers)) {
+    members.push_back({getMemberType(buffer, type).str(), buffer.name});
+    arguments += buffer.name + ", ";
+  }
+  for (const std::string &name : spec.floats) {
+    members.push_back({"float", name});
+    arguments += name + ", ";
+  }
+  if (!cluster.sums.empty()) {
+    members.push_back({"long long", "rows"});
+    arguments += "m, ";
+  }
+  arguments.resize(arguments.size() - 2);
+
+  std::string config = product.config(tile);
+  spec.key =
+      config + (cluster.isPair() ? " pair " : " ") + getStructuralKey(program);
+  launch.launch.kernel = set.getKernel(
+      spec, [&](llvm::raw_ostream &declarations, llvm::raw_ostream &body) {
+        printEpilogue(declarations, program, members);
+        body << "  using Config = " << config << ";\n"
+             << "  lns::Epilogue epilogue{" << arguments << "};\n"
+             << "  lns::matmul" << (cluster.isPair() ? "Pair" : "")
+             << "<Config>(a, b0, "
+             << (cluster.isPair() ? "b1, m, n, k, " : "m, n, k, k, ")
+             << "epilogue);\n";
+      });
+  launches.push_back(std::move(launch.launch));
+
+  for (unsigned i = 0; i < cluster.sums.size();) {
+    bool isShared = i + 1 < cluster.sums.size() &&
+                    canShareFinish(cluster.sums[i], cluster.sums[i + 1]);
+    launchFinish(cluster, i, isShared ? 2 : 1, partials, tiles, set, launches);
+    i += isShared ? 2 : 1;
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// Apart
+//===----------------------------------------------------------------------===//
+
+/// Gives the products' results places: those of the cluster's results that they
+/// are, else in the workspace. Leaves the rest to `program`. The workspace that
+/// it takes is added to `bytes`.
+static SmallVector<KernelArgument>
+placeProducts(FusedCluster &cluster, KernelSet &set, uint64_t &bytes) {
+  RowProgram &program = cluster.program;
+  SmallVector<KernelArgument> places;
+  for (auto [op, product] : llvm::zip(program.products, cluster.products)) {
+    auto *output = llvm::find(program.outputs, op->getResult(0));
+    if (output == program.outputs.end()) {
+      uint64_t size =
+          product.m * product.n * (product.element.getIntOrFloatBitWidth() / 8);
+      product.c = set.getScratch(size);
+      bytes += size;
+    } else {
+      auto *outer =
+          program.outerOutputs.begin() + (output - program.outputs.begin());
+      product.c = KernelArgument();
+      product.c.value = *outer;
+      program.outerOutputs.erase(outer);
+      program.outputs.erase(output);
+    }
+    places.push_back(product.c);
+  }
+  return places;
+}
+
+LogicalResult cuda::lowerFusedProducts(ClusterOp op, KernelSet &set,
+                                       Launches &launches) {
+  FailureOr<FusedCluster> cluster = getCluster(op, set);
+  if (failed(cluster))
+    return failure();
+  ProductTile tile = getTile(*cluster);
+  int64_t columns = cluster->isPair() ? tile.n / 2 : tile.n;
+  const Product &product = cluster->products.front();
+  bool isLaidOut = !cluster->isPair() || (!product.transA && product.transB);
+  if (isLaidOut && canFollowProducts(cluster->program, columns)) {
+    lowerTogether(*cluster, tile, columns, set, launches);
+    return success();
+  }
+  uint64_t bytes = 0;
+  SmallVector<KernelArgument> places = placeProducts(*cluster, set, bytes);
+  for (const Product &each : cluster->products)
+    launchProduct(each, set, launches);
+  launches.push_back(launchRowKernel(cluster->program, places, set));
+  return success();
+}
+
+LogicalResult cuda::lowerFusedProductsWithLibrary(ClusterOp op, KernelSet &set,
+                                                  Steps &steps) {
+  FailureOr<FusedCluster> cluster = getCluster(op, set);
+  if (failed(cluster))
+    return failure();
+  uint64_t bytes = 0;
+  SmallVector<KernelArgument> places = placeProducts(*cluster, set, bytes);
+  if (bytes > kMaxLibraryScratch)
+    return success();
+  for (const Product &product : cluster->products)
+    steps.push_back(product.forLibrary());
+  steps.push_back(launchRowKernel(cluster->program, places, set));
+  return success();
+}
