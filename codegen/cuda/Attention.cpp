@@ -156,16 +156,13 @@ static KernelSpec getSpec(Part part, const Shape &shape) {
 
 /// Calls the template `function` with the kernel's parameters in order.
 static void printCall(raw_ostream &os, StringRef function, Part part,
-                      const Shape &shape, const KernelSpec &spec,
-                      StringRef moreTemplateArguments = "",
-                      StringRef moreArguments = "") {
+                      const Shape &shape, const KernelSpec &spec) {
   os << "  lns::" << function << "<\n      lns::AttentionShape<"
      << shape.arguments() << ">,\n      lns::AttentionTiles<"
-     << getTiles(part, shape).arguments() << ">" << moreTemplateArguments
-     << ">(\n      ";
+     << getTiles(part, shape).arguments() << ">>(\n      ";
   for (const BufferSpec &buffer : spec.buffers)
     os << buffer.name << ", ";
-  os << moreArguments << "scale, int(time));\n";
+  os << "scale, int(time));\n";
 }
 
 static KernelLaunch getLaunch(unsigned kernel, Part part, const Shape &shape,
@@ -211,24 +208,27 @@ LogicalResult cuda::lowerAttention(AttentionOp op, KernelSet &set,
     return failure();
   Shape shape = Shape::of(op);
   KernelSpec spec = getSpec(Part::Forward, shape);
-  bool hasLse = bool(op.getLse());
+  Type statistic = Float32Type::get(op.getContext());
   spec.buffers = {{shape.element, "query", false, true},
                   {shape.element, "key", false, true},
                   {shape.element, "value", false, true},
-                  {shape.element, "result", true, true}};
-  if (hasLse)
-    spec.buffers.push_back({elementOf(op.getLse()), "lse", true, true});
+                  {shape.element, "result", true, true},
+                  {statistic, "lse", true, true}};
   unsigned kernel =
       set.getKernel(spec, [&](raw_ostream &declarations, raw_ostream &body) {
-        printCall(body, "attentionForward", Part::Forward, shape, spec,
-                  hasLse ? ", true" : ", false", hasLse ? "" : "nullptr, ");
+        printCall(body, "attentionForward", Part::Forward, shape, spec);
       });
   LaunchBuilder launch{
       getLaunch(kernel, Part::Forward, shape, op.getEffectiveScale())};
   for (Value operand : op->getOperands())
     launch.value(operand);
-  for (Value result : op->getResults())
-    launch.value(result);
+  launch.value(op.getResult());
+  // One kernel, whether somebody wants the log-sum-exp or not.
+  if (op.getLse())
+    launch.value(op.getLse());
+  else
+    launch.argument(
+        set.getScratch(shape.batch * shape.heads * shape.time * sizeof(float)));
   launches.push_back(std::move(launch.launch));
   return success();
 }

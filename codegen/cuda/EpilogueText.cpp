@@ -116,9 +116,13 @@ private:
     return place;
   }
 
+  size_t numberOf(Value product) {
+    return llvm::find(program.products, product.getDefiningOp()) -
+           program.products.begin();
+  }
+
   string productText(Value value, unsigned half) {
-    size_t number = llvm::find(program.products, value.getDefiningOp()) -
-                    program.products.begin();
+    size_t number = numberOf(value);
     string shift = half == 0 ? "0" : "shift";
     string sums = number == 1 ? "secondSumsAt(tile, cell, " + shift + ")"
                   : half == 0 ? "sumsAt(cell)"
@@ -145,6 +149,12 @@ private:
     text.computeProduct = [&](Value value, unsigned half) {
       return productText(value, half);
     };
+    if (program.products.size() == 2)
+      text.flagOf = [&](Value value) {
+        return program.isProductResult(value)
+                   ? "keeps" + std::to_string(numberOf(value))
+                   : string();
+      };
     // All values first, so that no load waits for a store.
     SmallVector<string> stores;
     for (auto [i, output] : llvm::enumerate(program.outputs))

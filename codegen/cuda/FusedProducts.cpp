@@ -7,8 +7,8 @@
 //
 // One kernel for the products of a cluster and its row ops, which become the
 // epilogue. Sums over rows end in a second, small kernel, the same for all
-// clusters. What a tile cannot do is done apart: the products, then a row
-// kernel. So is what a library computes.
+// clusters. Where a library multiplies, the same kernel is the epilogue alone.
+// What a tile cannot do is done apart: the products, then a row kernel.
 //
 //===----------------------------------------------------------------------===//
 
@@ -130,9 +130,35 @@ static StringRef getMemberType(const BufferSpec &buffer, std::string &storage) {
   return storage;
 }
 
-/// `columns` is the width of a tile of the result.
-static void lowerTogether(const FusedCluster &cluster, const ProductTile &tile,
-                          int64_t columns, KernelSet &set, Launches &launches) {
+/// A pair stores the products' results or not as a launch argument says: here
+/// both become outputs, with no value outside for those that are none. So the
+/// same kernel serves training, which keeps them, and evaluation.
+static void makeProductsOutputs(RowProgram &program) {
+  SmallVector<Value> outputs, outerOutputs;
+  for (Operation *product : program.products) {
+    auto *output = llvm::find(program.outputs, product->getResult(0));
+    outputs.push_back(product->getResult(0));
+    outerOutputs.push_back(
+        output == program.outputs.end()
+            ? Value()
+            : program.outerOutputs[output - program.outputs.begin()]);
+  }
+  for (auto [output, outer] : llvm::zip(program.outputs, program.outerOutputs))
+    if (!llvm::is_contained(outerOutputs, outer)) {
+      outputs.push_back(output);
+      outerOutputs.push_back(outer);
+    }
+  program.outputs = outputs;
+  program.outerOutputs = outerOutputs;
+}
+
+/// `columns` is the width of a tile of the result. `sums` are where the
+/// products' sums are already, if they are.
+static void lowerTogether(FusedCluster cluster, const ProductTile &tile,
+                          int64_t columns, ArrayRef<KernelArgument> sums,
+                          KernelSet &set, Launches &launches) {
+  if (cluster.isPair())
+    makeProductsOutputs(cluster.program);
   const RowProgram &program = cluster.program;
   const Product &product = cluster.products.front();
   RowNames names(program);
@@ -157,11 +183,18 @@ static void lowerTogether(const FusedCluster &cluster, const ProductTile &tile,
     spec.noSpills &= each.hasAlignedA() && each.hasAlignedB();
   launch.grid(llvm::divideCeil(product.m, tile.m) * tiles);
 
+  Type f32 = Float32Type::get(product.element.getContext());
   spec.buffers.push_back({elementOf(product.a), "a"});
   launch.value(product.a);
+  // Stands where a buffer is neither read nor written.
+  KernelArgument absent = launch.launch.buffers.front();
   for (auto [i, each] : llvm::enumerate(cluster.products)) {
     spec.buffers.push_back({elementOf(each.b), "b" + std::to_string(i)});
     launch.value(each.b);
+  }
+  for (size_t i = 0; i < cluster.products.size(); ++i) {
+    spec.buffers.push_back({f32, "sums" + std::to_string(i)});
+    launch.argument(sums.empty() ? absent : sums[i]);
   }
   size_t ownBuffers = spec.buffers.size();
   for (auto [inner, outer] : llvm::zip(program.inputs, program.outerInputs))
@@ -173,9 +206,11 @@ static void lowerTogether(const FusedCluster &cluster, const ProductTile &tile,
     if (program.isRowScalar(output))
       continue;
     spec.buffers.push_back({elementOf(output), RowNames::output(i), true});
-    launch.value(program.outerOutputs[i]);
+    if (Value outer = program.outerOutputs[i])
+      launch.value(outer);
+    else
+      launch.argument(absent);
   }
-  Type f32 = Float32Type::get(product.element.getContext());
   for (auto &[rope, tables] : program.tables) {
     spec.buffers.push_back({f32, names.cosines(rope)});
     spec.buffers.push_back({f32, names.sines(rope)});
@@ -194,8 +229,14 @@ static void lowerTogether(const FusedCluster &cluster, const ProductTile &tile,
   }
   llvm::append_range(spec.floats, names.allScales());
   llvm::append_range(launch.launch.floats, program.floats);
-  spec.ints = {"m", "n", "k"};
+  spec.ints = {"m", "n", "k", "hasSums"};
   launch.count(product.m).count(product.n).count(product.k);
+  launch.count(!sums.empty());
+  if (cluster.isPair())
+    for (unsigned i : {0, 1}) {
+      spec.ints.push_back("keeps" + std::to_string(i));
+      launch.count(bool(program.outerOutputs[i]));
+    }
 
   SmallVector<EpilogueMember> members;
   std::string arguments, type;
@@ -212,9 +253,15 @@ static void lowerTogether(const FusedCluster &cluster, const ProductTile &tile,
     members.push_back({"long long", "rows"});
     arguments += "m, ";
   }
+  if (cluster.isPair())
+    for (const char *name : {"keeps0", "keeps1"}) {
+      members.push_back({"bool", name});
+      arguments += std::string(name) + " != 0, ";
+    }
   arguments.resize(arguments.size() - 2);
 
   std::string config = product.config(tile);
+  std::string whole = product.isWhole() ? "true" : "false";
   spec.key =
       config + (cluster.isPair() ? " pair " : " ") + getStructuralKey(program);
   launch.launch.kernel = set.getKernel(
@@ -222,10 +269,14 @@ static void lowerTogether(const FusedCluster &cluster, const ProductTile &tile,
         printEpilogue(declarations, program, members);
         body << "  using Config = " << config << ";\n"
              << "  lns::Epilogue epilogue{" << arguments << "};\n"
-             << "  lns::matmul" << (cluster.isPair() ? "Pair" : "")
-             << "<Config>(a, b0, "
-             << (cluster.isPair() ? "b1, m, n, k, " : "m, n, k, k, ")
-             << "epilogue);\n";
+             << "  lns::matmulCluster"
+             << (cluster.isPair() ? "Pair<Config, " + whole +
+                                        ">(a, b0, b1, hasSums ? sums0 "
+                                        ": nullptr, sums1"
+                                  : "<Config, " + whole +
+                                        ">(a, b0, hasSums ? sums0 : "
+                                        "nullptr")
+             << ", m, n, k, epilogue);\n";
       });
   launches.push_back(std::move(launch.launch));
 
@@ -242,10 +293,9 @@ static void lowerTogether(const FusedCluster &cluster, const ProductTile &tile,
 //===----------------------------------------------------------------------===//
 
 /// Gives the products' results places: those of the cluster's results that they
-/// are, else in the workspace. Leaves the rest to `program`. The workspace that
-/// it takes is added to `bytes`.
-static SmallVector<KernelArgument>
-placeProducts(FusedCluster &cluster, KernelSet &set, uint64_t &bytes) {
+/// are, else in the workspace. Leaves the rest to `program`.
+static SmallVector<KernelArgument> placeProducts(FusedCluster &cluster,
+                                                 KernelSet &set) {
   RowProgram &program = cluster.program;
   SmallVector<KernelArgument> places;
   for (auto [op, product] : llvm::zip(program.products, cluster.products)) {
@@ -254,7 +304,6 @@ placeProducts(FusedCluster &cluster, KernelSet &set, uint64_t &bytes) {
       uint64_t size =
           product.m * product.n * (product.element.getIntOrFloatBitWidth() / 8);
       product.c = set.getScratch(size);
-      bytes += size;
     } else {
       auto *outer =
           program.outerOutputs.begin() + (output - program.outputs.begin());
@@ -268,23 +317,30 @@ placeProducts(FusedCluster &cluster, KernelSet &set, uint64_t &bytes) {
   return places;
 }
 
+/// The width of a tile of the results if one kernel has all of the cluster,
+/// else 0. Two products need operands with rows of k.
+static int64_t getTileWidth(const FusedCluster &cluster,
+                            const ProductTile &tile) {
+  const Product &product = cluster.products.front();
+  if (product.transA || (cluster.isPair() && !product.transB))
+    return 0;
+  int64_t width = cluster.isPair() ? tile.n / 2 : tile.n;
+  return canFollowProducts(cluster.program, width) ? width : 0;
+}
+
 LogicalResult cuda::lowerFusedProducts(ClusterOp op, KernelSet &set,
                                        Launches &launches) {
   FailureOr<FusedCluster> cluster = getCluster(op, set);
   if (failed(cluster))
     return failure();
   ProductTile tile = getTile(*cluster);
-  int64_t columns = cluster->isPair() ? tile.n / 2 : tile.n;
-  const Product &product = cluster->products.front();
-  bool isLaidOut = !cluster->isPair() || (!product.transA && product.transB);
-  if (isLaidOut && canFollowProducts(cluster->program, columns)) {
-    lowerTogether(*cluster, tile, columns, set, launches);
+  if (int64_t width = getTileWidth(*cluster, tile)) {
+    lowerTogether(std::move(*cluster), tile, width, {}, set, launches);
     return success();
   }
-  uint64_t bytes = 0;
-  SmallVector<KernelArgument> places = placeProducts(*cluster, set, bytes);
-  for (const Product &each : cluster->products)
-    launchProduct(each, set, launches);
+  SmallVector<KernelArgument> places = placeProducts(*cluster, set);
+  for (const Product &product : cluster->products)
+    launchProduct(product, set, launches);
   launches.push_back(launchRowKernel(cluster->program, places, set));
   return success();
 }
@@ -295,11 +351,30 @@ LogicalResult cuda::lowerFusedProductsWithLibrary(ClusterOp op, KernelSet &set,
   if (failed(cluster))
     return failure();
   uint64_t bytes = 0;
-  SmallVector<KernelArgument> places = placeProducts(*cluster, set, bytes);
+  for (const Product &product : cluster->products)
+    bytes += product.m * product.n * sizeof(float);
   if (bytes > kMaxLibraryScratch)
     return success();
-  for (const Product &product : cluster->products)
-    steps.push_back(product.forLibrary());
-  steps.push_back(launchRowKernel(cluster->program, places, set));
+  ProductTile tile = getTile(*cluster);
+  SmallVector<KernelLaunch> launches;
+  SmallVector<KernelArgument> sums;
+  if (int64_t width = getTileWidth(*cluster, tile)) {
+    // The kernel multiplies by alpha and rounds.
+    for (const Product &product : cluster->products) {
+      KernelProduct library = product.forLibrary();
+      library.alpha = 1;
+      library.c = set.getScratch(product.m * product.n * sizeof(float));
+      library.bf16C = false;
+      sums.push_back(library.c);
+      steps.push_back(library);
+    }
+    lowerTogether(std::move(*cluster), tile, width, sums, set, launches);
+  } else {
+    sums = placeProducts(*cluster, set);
+    for (const Product &product : cluster->products)
+      steps.push_back(product.forLibrary());
+    launches.push_back(launchRowKernel(cluster->program, sums, set));
+  }
+  steps.append(launches.begin(), launches.end());
   return success();
 }

@@ -122,6 +122,10 @@ llvm::LogicalResult lowerRowOps(mlir::Operation *op, KernelSet &set,
 KernelLaunch launchRowKernel(const RowProgram &program,
                              llvm::ArrayRef<KernelArgument> places,
                              KernelSet &set);
+/// A program that is a cast, after a gain of columns or not; false for others
+/// (CastKernel.cpp).
+bool lowerScaledCast(const RowProgram &program, KernelSet &set,
+                     Launches &launches);
 /// A cluster of one or two products and row ops (FusedProducts.cpp).
 llvm::LogicalResult lowerFusedProducts(ClusterOp op, KernelSet &set,
                                        Launches &launches);

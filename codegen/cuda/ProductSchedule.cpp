@@ -41,7 +41,7 @@ static constexpr Candidate kBf16Large = {{128, 128, 32, 2, 2, 4}, 2, 7},
                            kF32Large = {{128, 128, 8, 2, 4, 4}, 1, 10},
                            kF32Small = {{64, 64, 8, 2, 2, 4}, 3, 5};
 static constexpr ProductTile kBf16Wide = {64, 128, 32, 2, 2, 4},
-                             kF32Wide = {64, 128, 8, 2, 2, 4};
+                             kF32Wide = {64, 128, 16, 2, 4, 4};
 static constexpr SumCosts kBf16Sums = {170, 6500}, kF32Sums = {35, 32000};
 
 /// From so many tokens on, tiles are large.

@@ -78,6 +78,7 @@ LogicalResult cuda::lowerRowOps(Operation *op, KernelSet &set,
       op, [&](StringRef key, auto make) { return set.getConstant(key, make); });
   if (failed(program) || failed(checkRows(op, program->rows)))
     return failure();
-  launches.push_back(launchRowKernel(*program, {}, set));
+  if (!lowerScaledCast(*program, set, launches))
+    launches.push_back(launchRowKernel(*program, {}, set));
   return success();
 }

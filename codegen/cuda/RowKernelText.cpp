@@ -126,7 +126,12 @@ private:
   }
 
   ColumnPlace getPlace() const {
-    return {mapping.lanes, "column", "time", "place"};
+    ColumnPlace place;
+    place.lanes = mapping.lanes;
+    place.column = "column";
+    place.time = "time";
+    place.place = "place";
+    return place;
   }
 
   /// Prints where the columns of `vector` are, as far as `statements` ask, and

@@ -165,9 +165,13 @@ string ColumnText::loadFrom(const string &pointer) const {
 
 string ColumnText::storeTo(const string &pointer, Value value, unsigned half) {
   string columns = stored(value, half);
+  string flag = flagOf ? flagOf(value) : "";
+  if (!flag.empty())
+    flag = "if (" + flag + ") ";
   if (!place.count.empty())
-    return "storeSome(" + pointer + ", " + columns + ", " + place.count + ");";
-  return "storeColumns(" + pointer + ", " + columns + ");";
+    return flag + "storeSome(" + pointer + ", " + columns + ", " + place.count +
+           ");";
+  return flag + "storeColumns(" + pointer + ", " + columns + ");";
 }
 
 string ColumnText::columnOf(unsigned half) const {
@@ -192,9 +196,16 @@ string ColumnText::column(Value value, unsigned half) {
       getElementName(value) == "bf16") {
     // Rounded where it is computed.
     string bits = inMemory[{value, half}] = name + "_stored";
+    string flag = flagOf ? flagOf(value) : "";
+    if (!flag.empty()) {
+      define(floats(), name + "_exact", expression);
+      expression = name + "_exact";
+    }
     define("Columns<bf16, " + std::to_string(place.lanes) + ">", bits,
            "toColumns<bf16>(" + expression + ")");
-    expression = "toFloats(" + bits + ")";
+    expression = flag.empty()
+                     ? "toFloats(" + bits + ")"
+                     : flag + " ? toFloats(" + bits + ") : " + expression;
   }
   define(floats(), name, expression);
   return known[{value, half}] = name;

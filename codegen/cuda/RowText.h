@@ -116,6 +116,9 @@ public:
   std::function<std::string(mlir::Value, unsigned half)> load;
   /// An expression of `Floats<lanes>` for the result of a product.
   std::function<std::string(mlir::Value, unsigned half)> computeProduct;
+  /// The flag that says at run time whether a value is an output; empty for one
+  /// that is what the program says. Unset if there are none.
+  std::function<std::string(mlir::Value)> flagOf;
 
   /// 1, or 2 where the vector is a pair.
   unsigned halves() const {

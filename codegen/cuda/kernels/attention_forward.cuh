@@ -74,8 +74,7 @@ template <int M> struct OnlineSoftmax {
   }
 };
 
-/// `lse` may be null when `HasLse` is false.
-template <class Shape, class Tiles, bool HasLse>
+template <class Shape, class Tiles>
 __device__ __forceinline__ void attentionForward(
     const typename Shape::Element *query, const typename Shape::Element *key,
     const typename Shape::Element *value, typename Shape::Element *result,
@@ -162,7 +161,7 @@ __device__ __forceinline__ void attentionForward(
       const float total = sumOfRow(softmax.total[m][half]);
       inverse[m][half] = 1.0f / total;
       const int row = warpFirst + 16 * m + 8 * half + laneId() / 4;
-      if (HasLse && warpColumn == 0 && laneId() % 4 == 0 && row < time)
+      if (warpColumn == 0 && laneId() % 4 == 0 && row < time)
         lse[((long long)blockIdx.z * Shape::kHeads + head) * time + row] =
             fmaf(softmax.most[m][half], fabsf(scale), logf(total));
     }

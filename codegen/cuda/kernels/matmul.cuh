@@ -197,7 +197,7 @@ __device__ __forceinline__ void sumSlices(const float *slices, long long m,
       for (int i = 0; i < kCellColumns; ++i)
         cell.value[i] += more[i];
     }
-    result.store(cell);
+    result.store(cell.value, int(cell.row % Rows), int(cell.column % Columns));
   }
   __syncthreads();
   result.template finish<Threads>(epilogue, place.row, place.column, m, n);

@@ -6,10 +6,14 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// What printed epilogues use, beside the parts of row kernels: a cell's sums as
-// Floats, cells that reach over a row's end, and sums over rows. A tile has a
-// part of a row only, so its sum goes to memory, and a second kernel adds the
-// tiles' in their order.
+// The kernels of clusters with one product or two. A library may have computed
+// the products' sums before, as f32 in memory: then the same kernel is only the
+// epilogue.
+//
+// Below is what printed epilogues use, beside the parts of row kernels: a
+// cell's sums as Floats, cells that reach over a row's end, and sums over rows.
+// A tile has a part of a row only, so its sum goes to memory, and a second
+// kernel adds the tiles' in their order.
 //
 //===----------------------------------------------------------------------===//
 
@@ -19,6 +23,76 @@
 #include "row.cuh"
 
 namespace lns {
+
+/// Fills `Columns` of a tile, from `shift` on, with sums of an m x n product.
+template <int Threads, bool Whole, int Columns, class Result>
+__device__ __forceinline__ void
+loadSums(const Result &result, int shift, const float *sums, long long rowBegin,
+         long long columnBegin, long long m, long long n) {
+  using Part = ResultTile<Result::kRows, Columns>;
+#pragma unroll 4
+  for (int pass = 0; pass < Part::template kPasses<Threads>; ++pass) {
+    Cell cell =
+        Part::template getCell<Threads>(pass, rowBegin, columnBegin, m, n);
+    loadCell<Whole>(cell.value, sums + cell.row * n + cell.column, cell.count);
+    result.store(cell.value, int(cell.row % Result::kRows),
+                 int(cell.column % Columns) + shift);
+  }
+}
+
+/// epilogue(a op(b)), or epilogue(sums) where `sums` is not null. Whole: n is a
+/// multiple of eight. Grid: x the tiles.
+template <class Config, bool Whole, class Epilogue>
+__device__ __forceinline__ void
+matmulCluster(const typename Config::A *a, const typename Config::B *b,
+              const float *sums, long long m, long long n, long long k,
+              const Epilogue &epilogue) {
+  TilePlace<Config::kM, Config::kN> place(blockIdx.x, m, n);
+  typename Config::Result result(dynamicShared());
+  if (sums) {
+    loadSums<Config::kThreads, Whole, Config::kN>(result, 0, sums, place.row,
+                                                  place.column, m, n);
+    __syncthreads();
+  } else {
+    typename Config::CopyA copyA(a, Config::kAKContiguous ? k : m, m, place.row,
+                                 0, k);
+    typename Config::CopyB copyB(b, Config::kBKContiguous ? k : n, n,
+                                 place.column, 0, k);
+    multiplyTiles<Config>(copyA, copyB, k);
+  }
+  result.template finish<Config::kThreads>(epilogue, place.row, place.column, m,
+                                           n);
+}
+
+/// The same of two products, both m x n; Config is that of a product with tiles
+/// twice as wide. Grid: x the tiles of kM x kN / 2.
+template <class Config, bool Whole, class Epilogue>
+__device__ __forceinline__ void
+matmulClusterPair(const typename Config::A *a, const typename Config::B *first,
+                  const typename Config::B *second, const float *firstSums,
+                  const float *secondSums, long long m, long long n,
+                  long long k, const Epilogue &epilogue) {
+  static_assert(Config::kAKContiguous && Config::kBKContiguous,
+                "all operands have rows of k");
+  constexpr int kColumns = Config::kN / 2, kThreads = Config::kThreads;
+  TilePlace<Config::kM, kColumns> place(blockIdx.x, m, n);
+  typename Config::Result result(dynamicShared());
+  if (firstSums) {
+    loadSums<kThreads, Whole, kColumns>(result, 0, firstSums, place.row,
+                                        place.column, m, n);
+    loadSums<kThreads, Whole, kColumns>(result, kColumns, secondSums, place.row,
+                                        place.column, m, n);
+    __syncthreads();
+  } else {
+    typename Config::CopyA copyA(a, k, m, place.row, 0, k);
+    PairCopy<typename Config::B, typename Config::T, Config::kN, Config::kK,
+             Config::kAlignedB, kThreads>
+        copyB(first, second, k, n, place.column);
+    multiplyTiles<Config>(copyA, copyB, k);
+  }
+  PairTile<Config::kM, kColumns>(result).template finish<kThreads>(
+      epilogue, place.row, place.column, m, n);
+}
 
 using CellFloats = Floats<kCellColumns>;
 

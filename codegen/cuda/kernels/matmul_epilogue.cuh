@@ -85,13 +85,14 @@ public:
     }
   }
 
-  __device__ __forceinline__ void store(const Cell &cell) const {
-    int row = int(cell.row % Rows), column = int(cell.column % Columns);
+  /// Eight sums from `column` on, a multiple of eight.
+  __device__ __forceinline__ void store(const float (&value)[kCellColumns],
+                                        int row, int column) const {
 #pragma unroll
     for (int i = 0; i < kCellColumns; i += 4)
-      storeVec(at(row, column + i),
-               Vec<float, 4>{{cell.value[i], cell.value[i + 1],
-                              cell.value[i + 2], cell.value[i + 3]}});
+      storeVec(
+          at(row, column + i),
+          Vec<float, 4>{{value[i], value[i + 1], value[i + 2], value[i + 3]}});
   }
 
   /// The sums `shift` columns on in the cell's row, a multiple of eight that

@@ -117,24 +117,4 @@ private:
   Both both;
 };
 
-/// Both products are m x n; Config is that of a product with tiles twice as
-/// wide. Grid: x the tiles of kM x kN / 2.
-template <class Config, class Epilogue>
-__device__ __forceinline__ void
-matmulPair(const typename Config::A *a, const typename Config::B *first,
-           const typename Config::B *second, long long m, long long n,
-           long long k, const Epilogue &epilogue) {
-  static_assert(Config::kAKContiguous && Config::kBKContiguous,
-                "all operands have rows of k");
-  constexpr int kColumns = Config::kN / 2;
-  TilePlace<Config::kM, kColumns> place(blockIdx.x, m, n);
-  typename Config::CopyA copyA(a, k, m, place.row, 0, k);
-  PairCopy<typename Config::B, typename Config::T, Config::kN, Config::kK,
-           Config::kAlignedB, Config::kThreads>
-      copyB(first, second, k, n, place.column);
-  PairTile<Config::kM, kColumns> pair(multiplyTiles<Config>(copyA, copyB, k));
-  pair.template finish<Config::kThreads>(epilogue, place.row, place.column, m,
-                                         n);
-}
-
 } // namespace lns

@@ -124,15 +124,17 @@ protected:
        << ", " << spell(isAligned(c.b, transB ? c.k : c.n)) << ", " << c.tile.m
        << ", " << c.tile.n << ", " << c.tile.k << ", " << c.tile.warpsM << ", "
        << c.tile.warpsN << ", " << c.tile.stages << ">;\n"
-       << "using Epilogue = lns::ScaleAndAdd<" << spell(c.c) << ", "
-       << spell(c.gain) << ", " << spell(c.addend) << ", " << whole << ">;\n";
+       << "using Epilogue = lns::ScaleAndAdd<" << spell(c.c) << ", " << whole
+       << ">;\n";
+    std::string epilogue = std::string("  Epilogue epilogue{c, ") +
+                           (c.gain ? "gain" : "nullptr") + ", alpha, n, " +
+                           spell(c.addend) + "};\n";
     std::string threads = std::to_string(getThreads());
     os << "extern \"C\" __global__ void __launch_bounds__(" << threads
        << ") product(const " << spell(c.a) << " *a, const " << spell(c.b)
        << " *b, const float *gain, " << spell(c.c)
        << " *c, float alpha, long long m, long long n, long long k) {\n"
-       << "  Epilogue epilogue{c, gain, alpha, n};\n"
-       << "  lns::matmul<Config>(a, b, m, n, k, k, epilogue);\n}\n"
+       << epilogue << "  lns::matmul<Config>(a, b, m, n, k, k, epilogue);\n}\n"
        << "extern \"C\" __global__ void __launch_bounds__(" << threads
        << ") slices(const " << spell(c.a) << " *a, const " << spell(c.b)
        << " *b, float *s, long long m, long long n, long long k, long long "
@@ -143,8 +145,7 @@ protected:
           "*s, const float *gain, "
        << spell(c.c)
        << " *c, float alpha, long long m, long long n, long long count) {\n"
-       << "  Epilogue epilogue{c, gain, alpha, n};\n"
-       << "  lns::sumSlices<16, 128, 128, " << whole
+       << epilogue << "  lns::sumSlices<16, 128, 128, " << whole
        << ">(s, m, n, count, epilogue);\n}\n";
     return os.str();
   }

@@ -327,7 +327,8 @@ TEST_F(CudaProducts, OfLongSums) {
   check("%d: tensor<9x2001xf32>, %w: tensor<2001x33xf32>, %c: tensor<9x33xf32>",
         "lns.matmul %d, %w addend(%c) : (tensor<9x2001xf32>, "
         "tensor<2001x33xf32>, tensor<9x33xf32>) -> tensor<9x33xf32>");
-  EXPECT_EQ(launches.size(), 2u);
+  // Only sums over tokens are cut.
+  EXPECT_EQ(launches.size(), 1u);
 }
 
 TEST_F(CudaProducts, ShareKernels) {
@@ -371,31 +372,40 @@ TEST_F(CudaProducts, Errors) {
 }
 
 TEST(CudaProductSchedule, CutsFewTilesOfLongSums) {
-  auto schedule = [](int64_t m, int64_t n, int64_t k, bool mayCut = true) {
-    return cuda::getProductSchedule(m, n, k, /*isBf16=*/true, mayCut);
-  };
   // Weight gradients of 16384 tokens.
-  cuda::ProductSchedule weights = schedule(768, 768, 16384);
-  EXPECT_EQ(weights.tile.m, 128);
-  EXPECT_GE(weights.slices, 4);
-  EXPECT_EQ(schedule(768, 768, 16384, false).slices, 1);
-  // A forward product has enough tiles.
-  EXPECT_EQ(schedule(16384, 768, 768).slices, 1);
-  EXPECT_EQ(schedule(16384, 768, 768).tile.m, 128);
-  // Few large tiles, and sums that are too short to cut.
-  EXPECT_EQ(schedule(1024, 768, 768).tile.m, 64);
-  EXPECT_EQ(schedule(1024, 768, 768).slices, 1);
+  auto weights = [](bool mayCut) {
+    return cuda::getProductSchedule(768, 768, 16384, 16384, true, mayCut);
+  };
+  EXPECT_EQ(weights(true).tile.m, 128);
+  EXPECT_GE(weights(true).slices, 4);
+  EXPECT_EQ(weights(false).slices, 1);
   // Slices cover k once, and fit into the workspace.
   for (int64_t m : {1, 100, 768, 4096, 32000})
     for (int64_t k : {1, 31, 255, 2049, 65536})
       for (bool isBf16 : {false, true}) {
         cuda::ProductSchedule s =
-            cuda::getProductSchedule(m, 768, k, isBf16, true);
+            cuda::getProductSchedule(m, 768, k, k, isBf16, true);
         EXPECT_GE(s.slice * s.slices, k);
         EXPECT_LT(s.slice * (s.slices - 1), k);
         EXPECT_EQ(s.slice % s.tile.k, 0);
         if (s.slices > 1)
           EXPECT_LE(m * 768 * s.slices, int64_t(16) << 20);
+      }
+}
+
+TEST(CudaProductSchedule, TilesFollowFromTheNumberOfTokens) {
+  for (bool isBf16 : {false, true})
+    for (int64_t n : {64, 768, 32000})
+      for (int64_t tokens : {1, 1023, 1024, 65536}) {
+        int64_t tile = tokens < 1024 ? 64 : 128;
+        cuda::ProductSchedule s = cuda::getProductSchedule(
+            tokens, n, 768, tokens, isBf16, /*mayCut=*/false);
+        EXPECT_EQ(s.tile.m, tile);
+        EXPECT_EQ(s.tile.n, tile);
+        EXPECT_EQ(cuda::getFusedTile(tokens, isBf16, false).n, tile);
+        // Sums over rows are cut in one way for all numbers of tokens.
+        EXPECT_EQ(cuda::getFusedTile(tokens, isBf16, true).m, tile);
+        EXPECT_EQ(cuda::getFusedTile(tokens, isBf16, true).n, 128);
       }
 }
 

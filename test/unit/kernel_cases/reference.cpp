@@ -49,7 +49,8 @@ public:
               GatedActivationOp, GatedActivationGradOp, ColumnDotOp,
               EmbeddingOp, EmbeddingGradOp, CrossEntropyOp, CrossEntropyGradOp,
               MeanOp, MeanGradOp, lns::ConstantOp, ClipFactorOp, AdamWOp,
-              AttentionOp, AttentionGradOp, CastOp, ClusterOp>([&](auto op) {
+              AttentionOp, AttentionGradOp, CastOp, ClusterOp, LinearOp,
+              MatmulOp>([&](auto op) {
           eval(op);
           return true;
         })
@@ -341,6 +342,32 @@ private:
       p -= o[0] * (m / o[6]) / (std::sqrt(v / o[7]) + o[3]);
     }
   }
+  /// alpha op(a) op(b), for the products of clusters.
+  void multiply(Value a, Value b, Value result, bool transA, bool transB,
+                double alpha) {
+    size_t n = widthOf(result), m = in(a).size() / widthOf(a);
+    if (transA)
+      m = widthOf(a);
+    size_t k = in(a).size() / m;
+    Tensor x = in(a), y = in(b);
+    fill(result, [&](size_t i) {
+      size_t row = i / n, column = i % n;
+      double sum = 0;
+      for (size_t l = 0; l < k; ++l)
+        sum += x[transA ? l * m + row : row * k + l] *
+               y[transB ? column * k + l : l * n + column];
+      return alpha * sum;
+    });
+  }
+  void eval(LinearOp op) {
+    multiply(op.getInput(), op.getWeight(), op.getResult(), false, true,
+             op.getAlpha().convertToDouble());
+  }
+  void eval(MatmulOp op) {
+    multiply(op.getA(), op.getB(), op.getResult(), op.getTransposeA(),
+             op.getTransposeB(), op.getAlpha().convertToDouble());
+  }
+
   void eval(ClusterOp op) {
     Block &body = op.getBody().front();
     for (auto [argument, operand] :

@@ -1,0 +1,342 @@
+//===- fused_products_test.cpp - Clusters with products on the emulator ---===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+//
+// Clusters as lns-fuse-products makes them, against float64: by the one kernel
+// that they become, in several orders of threads, and with a library's products
+// before it.
+//
+//===----------------------------------------------------------------------===//
+
+#include "kernel_test.h"
+
+#include "llvm/Support/FormatVariadic.h"
+
+using namespace mlir;
+using namespace lns;
+using namespace lns::test;
+
+namespace {
+
+/// A cluster's text by its shape: "{x}" stands for [2, time, in], "{y}" for
+/// [2, time, out], "{r}" for [2, time], and so on.
+struct Shape {
+  std::string element = "bf16";
+  int time = 9, in = 40, out = 24;
+
+  std::string expand(llvm::StringRef text) const {
+    auto tensor = [&](std::initializer_list<int> extents,
+                      const std::string &type) {
+      std::string result = "tensor<";
+      for (int extent : extents)
+        result += std::to_string(extent) + "x";
+      return result + type + ">";
+    };
+    std::pair<const char *, std::string> names[] = {
+        {"{x}", tensor({2, time, in}, element)},
+        {"{y}", tensor({2, time, out}, element)},
+        {"{y32}", tensor({2, time, out}, "f32")},
+        {"{w}", tensor({out, in}, element)},  // of a linear
+        {"{wt}", tensor({in, out}, element)}, // of a matmul
+        {"{r}", tensor({2, time}, "f32")},
+        {"{g}", tensor({out}, "f32")}};
+    std::string result = text.str();
+    for (auto &[name, type] : names)
+      for (size_t at; (at = result.find(name)) != std::string::npos;)
+        result.replace(at, std::strlen(name), type);
+    return result;
+  }
+};
+
+class CudaFusedProducts : public KernelTest {
+protected:
+  /// `kernels` is how many the cluster takes: one, one more for sums over rows.
+  void checkFused(const Shape &shape, const std::string &arguments,
+                  const std::string &body, size_t kernels = 1) {
+    SCOPED_TRACE(shape.element + " " + std::to_string(shape.time) + " " +
+                 std::to_string(shape.in) + " " + std::to_string(shape.out));
+    ASSERT_NO_FATAL_FAILURE(
+        check(shape.expand(arguments), shape.expand(body), 2e-6, 1e-3));
+    EXPECT_EQ(lowering->getKernels().size(), kernels);
+    ASSERT_NO_FATAL_FAILURE(checkLibrary());
+    EXPECT_EQ(lowering->getKernels().size(), kernels)
+        << "what follows a library's product is no new kernel";
+  }
+
+  void checkLibrary() {
+    SmallVector<KernelStep, 2> steps;
+    Operation &op = getFunction().getBody().front().front();
+    ASSERT_TRUE(succeeded(lowering->lowerWithLibrary(&op, steps))) << errors;
+    ASSERT_TRUE(std::holds_alternative<KernelProduct>(steps.front()));
+    ASSERT_TRUE(std::holds_alternative<KernelLaunch>(steps.back()));
+    build();
+    RunResult buffers = makeBuffers();
+    for (const KernelStep &step : steps) {
+      if (auto *launch = std::get_if<KernelLaunch>(&step))
+        ASSERT_NO_FATAL_FAILURE(execute(*launch, buffers, 3));
+      else
+        multiply(std::get<KernelProduct>(step), buffers);
+    }
+    compare(buffers, 2e-6, 1e-3);
+  }
+
+  /// What the runtime has a library do.
+  void multiply(const KernelProduct &product, RunResult &buffers) {
+    Type f32 = Float32Type::get(&context), bf16 = BFloat16Type::get(&context);
+    Tensor a =
+        readBuffer(*buffers.at(nameOf(product.a)), product.bf16A ? bf16 : f32);
+    Tensor b =
+        readBuffer(*buffers.at(nameOf(product.b)), product.bf16B ? bf16 : f32);
+    ASSERT_EQ(product.beta, 0);
+    std::string name = nameOf(product.c);
+    if (name.empty()) {
+      name = "scratch" + std::to_string(product.c.offset);
+      buffers[name] = std::make_shared<Buffer>(product.c.size);
+    }
+    Buffer &c = *buffers.at(name);
+    ASSERT_EQ(c.size(), product.m * product.n * (product.bf16C ? 2 : 4));
+    for (size_t i = 0; i < product.m * product.n; ++i) {
+      size_t row = i / product.n, column = i % product.n;
+      double sum = 0;
+      for (size_t k = 0; k < product.k; ++k)
+        sum +=
+            a[product.transA ? k * product.m + row : row * product.k + k] *
+            b[product.transB ? column * product.k + k : k * product.n + column];
+      sum *= product.alpha;
+      if (product.bf16C)
+        reinterpret_cast<uint16_t *>(c.data())[i] = bitsOfBf16(sum);
+      else
+        reinterpret_cast<float *>(c.data())[i] = float(sum);
+    }
+  }
+};
+
+/// Several tiles and one, rows that end in a cell and operands that begin
+/// anywhere.
+std::vector<Shape> getShapes() {
+  return {{"bf16", 9, 40, 24}, {"bf16", 40, 32, 136}, {"bf16", 5, 27, 75},
+          {"f32", 9, 20, 24},  {"f32", 40, 16, 136},  {"f32", 5, 27, 75}};
+}
+
+} // namespace
+
+TEST_F(CudaFusedProducts, RowScale) {
+  for (const Shape &shape : getShapes())
+    checkFused(shape, "%x: {x}, %w: {w}, %r: {r}", R"(
+      %0 = lns.cluster(%a = %x, %b = %w, %f = %r) : ({x}, {w}, {r}) -> {y} {
+        %1 = lns.linear %a, %b {alpha = 0.7 : f64} : ({x}, {w}) -> {y}
+        %2 = lns.row_scale %1, %f : {y}, {r}
+        lns.yield %2 : {y}
+      })");
+}
+
+TEST_F(CudaFusedProducts, Cast) {
+  for (const Shape &shape : getShapes())
+    if (shape.element == "bf16")
+      checkFused(shape, "%x: {x}, %w: {w}, %r: {r}", R"(
+      %0 = lns.cluster(%a = %x, %b = %w, %f = %r) : ({x}, {w}, {r}) -> {y32} {
+        %1 = lns.linear %a, %b : ({x}, {w}) -> {y}
+        %2 = lns.row_scale %1, %f : {y}, {r}
+        %3 = lns.cast %2 : {y} to {y32}
+        lns.yield %3 : {y32}
+      })");
+}
+
+TEST_F(CudaFusedProducts, Rope) {
+  for (const char *inverse : {"", " inverse"})
+    for (int head : {16, 64, 128})
+      for (const char *element : {"bf16", "f32"})
+        checkFused({element, 7, 24, 2 * head}, "%x: {x}, %w: {w}, %b: {g}",
+                   R"(
+      %0:2 = lns.cluster(%a = %x, %v = %w, %c = %b)
+          : ({x}, {w}, {g}) -> ({y}, {y}) {
+        %1 = lns.linear %a, %v {alpha = 0.7 : f64} : ({x}, {w}) -> {y}
+        %2 = lns.add_bias %1, %c : {y}, {g}
+        %3 = lns.rope %2 head_dim()" +
+                       std::to_string(head) + ")" + inverse + R"( : {y}
+        lns.yield %2, %3 : {y}, {y}
+      })");
+}
+
+/// A tile cannot rotate these: the products are a kernel and the rest is one.
+TEST_F(CudaFusedProducts, RopeApart) {
+  for (int head : {8, 10, 26, 192})
+    checkFused({"f32", 7, 24, 2 * head}, "%x: {x}, %w: {w}, %r: {r}",
+               R"(
+      %0 = lns.cluster(%a = %x, %v = %w, %f = %r) : ({x}, {w}, {r}) -> {y} {
+        %1 = lns.linear %a, %v {alpha = 0.7 : f64} : ({x}, {w}) -> {y}
+        %2 = lns.row_scale %1, %f : {y}, {r}
+        %3 = lns.rope %2 head_dim()" +
+                   std::to_string(head) + R"() : {y}
+        lns.yield %3 : {y}
+      })",
+               2);
+}
+
+TEST_F(CudaFusedProducts, ResidualAndStatistic) {
+  std::vector<Shape> shapes = getShapes();
+  // Three tiles of a row.
+  shapes.push_back({"bf16", 3, 24, 264});
+  shapes.push_back({"f32", 3, 8, 300});
+  for (const Shape &shape : shapes)
+    checkFused(shape, "%x: {x}, %w: {w}, %s: {y}", R"(
+      %0:2 = lns.cluster(%a = %x, %b = %w, %c = %s)
+          : ({x}, {w}, {y}) -> ({y}, {r}) {
+        %1 = lns.linear %a, %b : ({x}, {w}) -> {y}
+        %2 = lns.residual %c, %1
+          {skip_scale = 0.5 : f64, branch_scale = -0.25 : f64} : {y}
+        %3 = lns.row_rstd %2 eps(0.01) : ({y}) -> {r}
+        lns.yield %2, %3 : {y}, {r}
+      })",
+               2);
+}
+
+TEST_F(CudaFusedProducts, Gated) {
+  std::vector<Shape> shapes = getShapes();
+  shapes.push_back({"bf16", 3, 24, 72});
+  for (const Shape &shape : shapes) {
+    const char *arguments = "%x: {x}, %w: {w}, %v: {w}, %r: {r}";
+    checkFused(shape, arguments, R"(
+      %0 = lns.cluster(%a = %x, %b = %w, %c = %v, %f = %r)
+          : ({x}, {w}, {w}, {r}) -> {y} {
+        %1 = lns.linear %a, %b {alpha = 0.25 : f64} : ({x}, {w}) -> {y}
+        %2 = lns.linear %a, %c {alpha = -0.5 : f64} : ({x}, {w}) -> {y}
+        %3 = lns.row_scale %1, %f : {y}, {r}
+        %4 = lns.row_scale %2, %f : {y}, {r}
+        %5 = lns.gated_activation silu %3, %4 : {y}
+        lns.yield %5 : {y}
+      })");
+    checkFused(shape, arguments, R"(
+      %0:3 = lns.cluster(%a = %x, %b = %w, %c = %v, %f = %r)
+          : ({x}, {w}, {w}, {r}) -> ({y}, {y}, {y}) {
+        %1 = lns.linear %a, %b {alpha = 0.25 : f64} : ({x}, {w}) -> {y}
+        %2 = lns.linear %a, %c {alpha = -0.5 : f64} : ({x}, {w}) -> {y}
+        %3 = lns.row_scale %1, %f : {y}, {r}
+        %4 = lns.row_scale %2, %f : {y}, {r}
+        %5 = lns.gated_activation gelu_tanh %3, %4 : {y}
+        lns.yield %1, %2, %5 : {y}, {y}, {y}
+      })");
+  }
+}
+
+/// Sums over rows of a pair, one result kept and one not, a rotated head.
+TEST_F(CudaFusedProducts, PairWithSums) {
+  checkFused({"bf16", 9, 40, 160}, "%x: {x}, %w: {w}, %v: {w}", R"(
+      %0:4 = lns.cluster(%a = %x, %b = %w, %c = %v)
+          : ({x}, {w}, {w}) -> ({y}, {y}, {r}, {r}) {
+        %1 = lns.linear %a, %b : ({x}, {w}) -> {y}
+        %2 = lns.linear %a, %c : ({x}, {w}) -> {y}
+        %3 = lns.rope %2 head_dim(32) : {y}
+        %4 = lns.add %1, %3 : {y}
+        %5 = lns.row_dot %1, %2 : ({y}, {y}) -> {r}
+        %6 = lns.row_rstd %4 eps(0.1) : ({y}) -> {r}
+        lns.yield %2, %4, %5, %6 : {y}, {y}, {r}, {r}
+      })",
+             2);
+}
+
+TEST_F(CudaFusedProducts, GradientOfInput) {
+  for (const Shape &shape : getShapes())
+    checkFused(shape, "%x: {x}, %w: {wt}, %g: {g}, %y: {y}, %r: {r}, %d: {r}",
+               R"(
+      %0:2 = lns.cluster(%a = %x, %b = %w, %c = %g, %e = %y, %f = %r, %h = %d)
+          : ({x}, {wt}, {g}, {y}, {r}, {r}) -> ({y}, {y}) {
+        %1 = lns.matmul %a, %b {alpha = 0.7 : f64} : ({x}, {wt}) -> {y}
+        %2 = lns.add %e, %1 : {y}
+        %3 = lns.row_rstd_grad %e, %f, %h relative : ({y}, {r}, {r}) -> {y}
+        %4 = lns.scale_columns %2, %c scale(0.3) : {y}, {g}
+        %5 = lns.add %4, %3 : {y}
+        lns.yield %2, %5 : {y}, {y}
+      })");
+}
+
+TEST_F(CudaFusedProducts, GradientOfGate) {
+  for (const Shape &shape : getShapes())
+    checkFused(shape, "%x: {x}, %w: {wt}, %u: {y}, %g: {y}, %r: {r}", R"(
+      %0:5 = lns.cluster(%a = %x, %b = %w, %c = %u, %f = %r, %d = %g)
+          : ({x}, {wt}, {y}, {r}, {y}) -> ({y}, {y}, {r}, {y}, {r}) {
+        %1 = lns.matmul %a, %b : ({x}, {wt}) -> {y}
+        %2 = lns.row_scale %c, %f : {y}, {r}
+        %3 = lns.row_scale %d, %f : {y}, {r}
+        %4 = lns.gated_activation silu %3, %2 : {y}
+        %5, %6 = lns.gated_activation_grad silu %1, %3, %2 : {y}
+        %7 = lns.row_scale %6, %f : {y}, {r}
+        %8 = lns.row_dot %6, %2 : ({y}, {y}) -> {r}
+        %9 = lns.row_scale %5, %f : {y}, {r}
+        %10 = lns.row_dot %5, %3 : ({y}, {y}) -> {r}
+        lns.yield %4, %7, %8, %9, %10 : {y}, {y}, {r}, {y}, {r}
+      })",
+               2);
+}
+
+/// Many tokens take large tiles.
+TEST_F(CudaFusedProducts, LargeTiles) {
+  for (const char *element : {"bf16", "f32"}) {
+    checkFused({element, 513, 16, 136}, "%x: {x}, %w: {w}, %s: {y}", R"(
+      %0:2 = lns.cluster(%a = %x, %b = %w, %c = %s)
+          : ({x}, {w}, {y}) -> ({y}, {r}) {
+        %1 = lns.linear %a, %b : ({x}, {w}) -> {y}
+        %2 = lns.residual %c, %1 : {y}
+        %3 = lns.row_rstd %2 eps(0.01) : ({y}) -> {r}
+        lns.yield %2, %3 : {y}, {r}
+      })",
+               2);
+    checkFused({element, 513, 16, 72}, "%x: {x}, %w: {w}, %v: {w}", R"(
+      %0 = lns.cluster(%a = %x, %b = %w, %c = %v) : ({x}, {w}, {w}) -> {y} {
+        %1 = lns.linear %a, %b : ({x}, {w}) -> {y}
+        %2 = lns.linear %a, %c : ({x}, {w}) -> {y}
+        %3 = lns.gated_activation relu %1, %2 : {y}
+        lns.yield %3 : {y}
+      })");
+  }
+}
+
+/// Numbers are arguments: layers, training and evaluation share kernels.
+TEST_F(CudaFusedProducts, ShareKernels) {
+  Shape shape;
+  auto linear = [&](const char *name, double alpha, double branch) {
+    return shape.expand(llvm::formatv(R"(
+      {0}:2 = lns.cluster(%a = %x, %b = %w, %c = %s)
+          : ({{x}, {{w}, {{y}) -> ({{y}, {{r}) {{
+        %1 = lns.linear %a, %b {{alpha = {1} : f64} : ({{x}, {{w}) -> {{y}
+        %2 = lns.residual %c, %1 {{branch_scale = {2} : f64} : {{y}
+        %3 = lns.row_rstd %2 eps(0.01) : ({{y}) -> {{r}
+        lns.yield %2, %3 : {{y}, {{r}
+      })",
+                                      name, llvm::formatv("{0:f5}", alpha),
+                                      llvm::formatv("{0:f5}", branch))
+                            .str());
+  };
+  parse(shape.expand("%x: {x}, %w: {w}, %s: {y}"),
+        linear("%p", 0.70711, 1) + linear("%q", 0.57735, 0.5));
+  ASSERT_EQ(launches.size(), 4u);
+  EXPECT_EQ(lowering->getKernels().size(), 2u);
+  EXPECT_EQ(launches[0].floats[0], 0.70711f);
+  for (const cuda::KernelInfo &kernel : lowering->getKernels()) {
+    EXPECT_EQ(kernel.text.find("0.70711"), std::string::npos);
+    EXPECT_TRUE(kernel.noSpills);
+    EXPECT_FALSE(kernel.isNorm);
+  }
+  EXPECT_EQ(lowering->getKernels()[0].source,
+            "linear, residual, row_rstd: bf16 x bf16 -> bf16");
+
+  auto pair = [&](const char *name, const char *kept, const char *types) {
+    return std::string(name) +
+           " = lns.cluster(%a = %x, %b = %w, %c = %v) : "
+           "({x}, {w}, {w}) -> (" +
+           types + R"() {
+        %1 = lns.linear %a, %b : ({x}, {w}) -> {y}
+        %2 = lns.linear %a, %c : ({x}, {w}) -> {y}
+        %3 = lns.gated_activation silu %1, %2 : {y}
+        lns.yield )" +
+           kept + " : " + types + "\n}\n";
+  };
+  parse(shape.expand("%x: {x}, %w: {w}, %v: {w}"),
+        shape.expand(pair("%p", "%3", "{y}") +
+                     pair("%q:3", "%1, %2, %3", "{y}, {y}, {y}")));
+  EXPECT_EQ(launches.size(), 2u);
+  EXPECT_EQ(lowering->getKernels().size(), 1u);
+}
