@@ -325,7 +325,7 @@ TEST_P(Conformance, ThreeSteps) {
     expectLoss(result->loss, reference);
   }
   expectTensors(LNSRT_PARAMETER, &interpret::ParameterState::value, 1e-4,
-                kSlack);
+                kStepSlack);
   expectTensors(LNSRT_EXP_AVG, &interpret::ParameterState::expAvg, 1e-3,
                 kSlack);
   expectTensors(LNSRT_EXP_AVG_SQ, &interpret::ParameterState::expAvgSq, 1e-3,
