@@ -328,11 +328,46 @@ static int64_t getTileWidth(const FusedCluster &cluster,
   return canFollowProducts(cluster.program, width) ? width : 0;
 }
 
+//===----------------------------------------------------------------------===//
+// As a product of its own
+//===----------------------------------------------------------------------===//
+
+/// A single product whose rows are scaled, and no more than rounded, is what
+/// the kernels of products that stand alone compute.
+static std::optional<Product> getScaledProduct(const FusedCluster &cluster) {
+  const RowProgram &program = cluster.program;
+  auto scale = dyn_cast<RowScaleOp>(program.ops.front());
+  if (cluster.isPair() || program.outputs.size() != 1 || !scale ||
+      cluster.products.front().transA ||
+      scale.getInput() != program.products.front()->getResult(0) ||
+      !elementOf(scale.getFactors()).isF32())
+    return std::nullopt;
+  Value last = scale.getResult();
+  for (Operation *op : llvm::drop_begin(program.ops)) {
+    auto cast = dyn_cast<CastOp>(op);
+    if (!cast || cast.getInput() != last)
+      return std::nullopt;
+    last = cast.getResult();
+  }
+  auto *factors = llvm::find(program.inputs, scale.getFactors());
+  if (last != program.outputs.front() || factors == program.inputs.end())
+    return std::nullopt;
+  Product product = cluster.products.front();
+  product.factors = program.outerInputs[factors - program.inputs.begin()];
+  product.element = elementOf(last);
+  product.c.value = program.outerOutputs.front();
+  return product;
+}
+
 LogicalResult cuda::lowerFusedProducts(ClusterOp op, KernelSet &set,
                                        Launches &launches) {
   FailureOr<FusedCluster> cluster = getCluster(op, set);
   if (failed(cluster))
     return failure();
+  if (std::optional<Product> product = getScaledProduct(*cluster)) {
+    launchProduct(*product, nullptr, set, launches);
+    return success();
+  }
   ProductTile tile = getTile(*cluster);
   if (int64_t width = getTileWidth(*cluster, tile)) {
     lowerTogether(std::move(*cluster), tile, width, {}, set, launches);
@@ -340,9 +375,21 @@ LogicalResult cuda::lowerFusedProducts(ClusterOp op, KernelSet &set,
   }
   SmallVector<KernelArgument> places = placeProducts(*cluster, set);
   for (const Product &product : cluster->products)
-    launchProduct(product, set, launches);
+    launchProduct(product, nullptr, set, launches);
   launches.push_back(launchRowKernel(cluster->program, places, set));
   return success();
+}
+
+/// A library's a b as f32, in the workspace or where it may be the result.
+static KernelProduct getSumsByLibrary(const Product &product, KernelSet &set,
+                                      bool inPlace) {
+  KernelProduct library = product.forLibrary();
+  // The kernel multiplies by alpha and rounds.
+  library.alpha = 1;
+  library.bf16C = false;
+  if (!inPlace)
+    library.c = set.getScratch(product.m * product.n * sizeof(float));
+  return library;
 }
 
 LogicalResult cuda::lowerFusedProductsWithLibrary(ClusterOp op, KernelSet &set,
@@ -350,30 +397,32 @@ LogicalResult cuda::lowerFusedProductsWithLibrary(ClusterOp op, KernelSet &set,
   FailureOr<FusedCluster> cluster = getCluster(op, set);
   if (failed(cluster))
     return failure();
+  std::optional<Product> scaled = getScaledProduct(*cluster);
+  bool inPlace = scaled && scaled->element.isF32();
   uint64_t bytes = 0;
   for (const Product &product : cluster->products)
     bytes += product.m * product.n * sizeof(float);
-  if (bytes > kMaxLibraryScratch)
+  if (!inPlace && bytes > kMaxLibraryScratch)
     return success();
   ProductTile tile = getTile(*cluster);
   SmallVector<KernelLaunch> launches;
-  SmallVector<KernelArgument> sums;
-  if (int64_t width = getTileWidth(*cluster, tile)) {
-    // The kernel multiplies by alpha and rounds.
+  if (scaled) {
+    KernelProduct library = getSumsByLibrary(*scaled, set, inPlace);
+    steps.push_back(library);
+    launchProduct(*scaled, &library.c, set, launches);
+  } else if (int64_t width = getTileWidth(*cluster, tile)) {
+    SmallVector<KernelArgument> sums;
     for (const Product &product : cluster->products) {
-      KernelProduct library = product.forLibrary();
-      library.alpha = 1;
-      library.c = set.getScratch(product.m * product.n * sizeof(float));
-      library.bf16C = false;
+      KernelProduct library = getSumsByLibrary(product, set, false);
       sums.push_back(library.c);
       steps.push_back(library);
     }
     lowerTogether(std::move(*cluster), tile, width, sums, set, launches);
   } else {
-    sums = placeProducts(*cluster, set);
+    SmallVector<KernelArgument> places = placeProducts(*cluster, set);
     for (const Product &product : cluster->products)
       steps.push_back(product.forLibrary());
-    launches.push_back(launchRowKernel(cluster->program, sums, set));
+    launches.push_back(launchRowKernel(cluster->program, places, set));
   }
   steps.append(launches.begin(), launches.end());
   return success();

@@ -24,8 +24,9 @@ struct Product {
   int64_t m = 0, n = 0, k = 0;
   bool transA = false, transB = false;
   double alpha = 1;
-  mlir::Value a, b, gain; ///< the gain is of c's columns
-  mlir::Type element;     ///< of c
+  mlir::Value a, b;
+  mlir::Value gain, factors; ///< of c's columns and of its rows
+  mlir::Type element;        ///< of c
   KernelArgument c;
   bool accumulate = false; ///< c has an addend already
 
@@ -56,10 +57,13 @@ std::string getProductTypes(mlir::Type a, mlir::Type b, mlir::Type c);
 /// A library's product goes through no larger workspace than this.
 constexpr uint64_t kMaxLibraryScratch = uint64_t(64) << 20;
 
-/// The launches that compute a product whole.
-void launchProduct(const Product &product, KernelSet &set, Launches &launches);
+/// The launches that compute a product whole. `sums` are where a b already is,
+/// if it is, as f32; only products that are not cut take them.
+void launchProduct(const Product &product, const KernelArgument *sums,
+                   KernelSet &set, Launches &launches);
 
-/// c = alpha (sum of slices) diag(gain) + c, for `count` slices of f32.
+/// c = alpha diag(factors) (sum of slices) diag(gain) + c, for `count` slices
+/// of f32.
 KernelLaunch launchSum(const Product &product, const KernelArgument &slices,
                        int64_t count, double alpha, KernelSet &set);
 

@@ -7,7 +7,8 @@
 //
 // c = alpha op(a) op(b diag(gain)) + addend by kernels/matmul.cuh. Extents, and
 // whether there is a gain, an addend or slices, are launch arguments: a model
-// needs a kernel for each order of its operands and type.
+// needs a kernel for each order of its operands and type. Factors of rows come
+// from a row_scale behind the product.
 //
 // An addend stands in c when the launches run; the plan writer sees to that.
 //
@@ -128,23 +129,29 @@ std::string cuda::getProductTypes(Type a, Type b, Type c) {
 }
 
 /// Adds what ScaleAndAdd reads and writes to a kernel and to its launch. Where
-/// there is no gain, another buffer stands in its place and is not read.
+/// there is no gain, another buffer stands in its place and is not read; so it
+/// is with the others.
 static void addEpilogue(const Product &product, double alpha, KernelSpec &spec,
                         LaunchBuilder &launch) {
-  spec.buffers.push_back(
-      {Float32Type::get(product.element.getContext()), "gain"});
-  if (product.gain)
-    launch.value(product.gain);
-  else
-    launch.argument(KernelArgument(launch.launch.buffers.front()));
+  Type f32 = Float32Type::get(product.element.getContext());
+  KernelArgument absent = launch.launch.buffers.front();
+  for (auto [name, value] : {std::pair("gain", product.gain),
+                             std::pair("factors", product.factors)}) {
+    spec.buffers.push_back({f32, name});
+    if (value)
+      launch.value(value);
+    else
+      launch.argument(absent);
+  }
   spec.buffers.push_back({product.element, "c", /*isWritten=*/true});
   launch.argument(product.c);
   spec.floats.push_back("alpha");
   launch.number(alpha);
-  for (const char *name : {"m", "n", "hasGain", "accumulates"})
+  for (const char *name : {"m", "n", "hasGain", "hasFactors", "accumulates"})
     spec.ints.push_back(name);
   launch.count(product.m).count(product.n);
-  launch.count(bool(product.gain)).count(product.accumulate);
+  launch.count(bool(product.gain)).count(bool(product.factors));
+  launch.count(product.accumulate);
 }
 
 static std::string getEpilogue(const Product &product) {
@@ -158,12 +165,13 @@ static std::string getEpilogue(const Product &product) {
 static void printEpilogue(llvm::raw_ostream &os, StringRef name,
                           StringRef type) {
   os << "  " << type << " " << name
-     << "{c, hasGain ? gain : nullptr, alpha, n, accumulates != 0};\n";
+     << "{c, hasGain ? gain : nullptr, hasFactors ? factors : nullptr, alpha, "
+        "n, accumulates != 0};\n";
 }
 
 /// Only the gradients of weights are cut: their k, the tokens, is long.
-void cuda::launchProduct(const Product &product, KernelSet &set,
-                         Launches &launches) {
+void cuda::launchProduct(const Product &product, const KernelArgument *sums,
+                         KernelSet &set, Launches &launches) {
   bool mayCut = product.transA;
   ProductSchedule schedule =
       getProductSchedule(product.m, product.n, product.k, product.tokens(),
@@ -175,11 +183,13 @@ void cuda::launchProduct(const Product &product, KernelSet &set,
   spec.kind = "matmul";
   spec.hint = product.order() + "_" + std::to_string(tile.m) + "x" +
               std::to_string(tile.n);
-  spec.source = "c = alpha " + product.sums() + " [diag(gain)] [+ c]" +
+  spec.source = "linear or matmul [, row_scale] [, cast]: c = alpha "
+                "[diag(factors)] " +
+                product.sums() + " [diag(gain)] [+ c]" +
                 (mayCut ? " or slices of it" : "") + ", " +
                 getProductTypes(elementOf(product.a), elementOf(product.b),
                                 product.element);
-  spec.includes = {"matmul.cuh"};
+  spec.includes = {mayCut ? "matmul.cuh" : "matmul_cluster.cuh"};
   spec.buffers = {{elementOf(product.a), "a"}, {elementOf(product.b), "b"}};
   spec.threads = tile.threads();
   spec.sharedBytes = tile.sharedBytes(product.isBf16());
@@ -200,6 +210,14 @@ void cuda::launchProduct(const Product &product, KernelSet &set,
     launch.argument(isCut ? slices : product.c);
     spec.ints.push_back("slice");
     launch.count(schedule.slice);
+  } else {
+    spec.buffers.push_back({f32, "sums"});
+    if (sums)
+      launch.argument(*sums);
+    else
+      launch.value(product.a);
+    spec.ints.push_back("hasSums");
+    launch.count(bool(sums));
   }
 
   std::string config = product.config(tile), epilogue = getEpilogue(product);
@@ -212,8 +230,11 @@ void cuda::launchProduct(const Product &product, KernelSet &set,
           body << "  lns::ScaleOrSlice<" << getTypeName(product.element) << ", "
                << spell(product.isWhole())
                << "> epilogue{whole, {slices, m, n}, slice < k};\n";
-        body << "  lns::matmul<Config>(a, b, m, n, k, "
-             << (mayCut ? "slice" : "k") << ", epilogue);\n";
+        if (mayCut)
+          body << "  lns::matmul<Config>(a, b, m, n, k, slice, epilogue);\n";
+        else
+          body << "  lns::matmulCluster<Config, " << spell(product.isWhole())
+               << ">(a, b, hasSums ? sums : nullptr, m, n, k, epilogue);\n";
       });
   launches.push_back(std::move(launch.launch));
   if (schedule.slices > 1)
@@ -228,7 +249,8 @@ KernelLaunch cuda::launchSum(const Product &product,
   LaunchBuilder launch;
   spec.kind = "matmul";
   spec.hint = "sum";
-  spec.source = "c = alpha (sum of slices) [diag(gain)] [+ c], f32 -> " +
+  spec.source = "matmul or column_dot: c = alpha [diag(factors)] (sum of "
+                "slices) [diag(gain)] [+ c], f32 -> " +
                 getTypeName(product.element).str();
   spec.includes = {"matmul.cuh"};
   spec.buffers = {{Float32Type::get(product.element.getContext()), "slices"}};
@@ -258,7 +280,7 @@ LogicalResult cuda::lowerProduct(Operation *op, KernelSet &set,
   FailureOr<Product> product = getProduct(op);
   if (failed(product))
     return failure();
-  launchProduct(*product, set, launches);
+  launchProduct(*product, nullptr, set, launches);
   return success();
 }
 

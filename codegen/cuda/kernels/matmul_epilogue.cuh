@@ -194,11 +194,12 @@ storeCell(T *target, const float (&value)[kCellColumns], int count) {
   }
 }
 
-/// result = alpha * sums * gain, and + result if `accumulates`, rounded once.
-/// Whole: `columns`, the result's width, is a multiple of eight.
+/// result = alpha * factors * sums * gain, and + result if `accumulates`,
+/// rounded once. Whole: `columns`, the result's width, is a multiple of eight.
 template <class T, bool Whole> struct ScaleAndAdd {
   T *result;
-  const float *gain; ///< a number for every column; null for ones
+  const float *gain;    ///< a number for every column; null for ones
+  const float *factors; ///< one for every row
   float alpha;
   long long columns;
   bool accumulates;
@@ -211,9 +212,12 @@ template <class T, bool Whole> struct ScaleAndAdd {
       loadCell<Whole>(factor, gain + cell.column, cell.count);
     if (accumulates)
       loadCell<Whole>(before, place, cell.count);
+    float scale = alpha;
+    if (factors && cell.count > 0)
+      scale *= factors[cell.row];
 #pragma unroll
     for (int i = 0; i < kCellColumns; ++i) {
-      factor[i] = gain ? alpha * factor[i] : alpha;
+      factor[i] = gain ? scale * factor[i] : scale;
       cell.value[i] = accumulates ? fmaf(cell.value[i], factor[i], before[i])
                                   : cell.value[i] * factor[i];
     }

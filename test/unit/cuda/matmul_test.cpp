@@ -127,8 +127,8 @@ protected:
        << "using Epilogue = lns::ScaleAndAdd<" << spell(c.c) << ", " << whole
        << ">;\n";
     std::string epilogue = std::string("  Epilogue epilogue{c, ") +
-                           (c.gain ? "gain" : "nullptr") + ", alpha, n, " +
-                           spell(c.addend) + "};\n";
+                           (c.gain ? "gain" : "nullptr") +
+                           ", nullptr, alpha, n, " + spell(c.addend) + "};\n";
     std::string threads = std::to_string(getThreads());
     os << "extern \"C\" __global__ void __launch_bounds__(" << threads
        << ") product(const " << spell(c.a) << " *a, const " << spell(c.b)
