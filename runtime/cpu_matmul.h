@@ -83,8 +83,8 @@ private:
 
 /// An error when there is no oneDNN on this machine.
 Error openOneDnn();
-/// The oneDNN backend, which must be open: single-threaded sgemm on tiles that depend on the shape
-/// only.
+/// The oneDNN backend, which must be open: single-threaded sgemm on tiles that
+/// depend on the shape only.
 Error oneDnnMatmul(const MatmulShape &shape, const float *a, const float *b,
                    float *c, ThreadPool &pool);
 

@@ -64,10 +64,10 @@ bool driver::addCubins(PlanCuda &program, llvm::ArrayRef<std::string> archs) {
     pool.async([&cubin, &message, &program, &headers, nvrtc] {
       const cuda::KernelInfo &kernel = program.kernels[cubin.kernel];
       std::string image, log;
-      if (Error error = cuda::compileKernel(
-              *nvrtc, {cubin.arch},
-              {kernel.symbol.c_str(), kernel.text.c_str()}, headers, image,
-              log))
+      if (Error error =
+              cuda::compileKernel(*nvrtc, {cubin.arch},
+                                  {kernel.symbol.c_str(), kernel.text.c_str()},
+                                  headers, image, log))
         message = describe(error);
       cubin.bytes.assign(image.begin(), image.end());
     });

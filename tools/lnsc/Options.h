@@ -18,7 +18,17 @@
 
 namespace lns::driver {
 
-enum class Phase { Model, Graph, Train, Fused, Plan, Llvm, Cuda, Resources, File };
+enum class Phase {
+  Model,
+  Graph,
+  Train,
+  Fused,
+  Plan,
+  Llvm,
+  Cuda,
+  Resources,
+  File
+};
 enum class DType { Default, F32, Bf16 };
 
 extern llvm::cl::opt<std::string> inputPath, outputPath;
