@@ -33,36 +33,9 @@ static bool isKernelOp(Operation *op) {
 
 bool KernelLowering::hasKernel(Operation *op) const { return isKernelOp(op); }
 
-/// Kernels compute in f32 over static shapes of f32 and bf16. `partials` of a
-/// clip factor is the only f64 there is.
-static LogicalResult checkTypes(Operation *op) {
-  auto check = [&](Type type, const char *what, unsigned number) {
-    auto tensor = dyn_cast<RankedTensorType>(type);
-    bool ok = tensor && tensor.hasStaticShape();
-    if (ok) {
-      Type element = tensor.getElementType();
-      ok = element.isF32() || element.isBF16() || element.isInteger(32) ||
-           (element.isF64() && isa<ClipFactorOp>(op));
-    }
-    if (ok)
-      return success();
-    return LogicalResult(op->emitOpError()
-                         << what << " " << number << " has type " << type
-                         << ", but CPU kernels need static shapes of f32, "
-                            "bf16 or i32; lower the model in f32");
-  };
-  for (auto [i, type] : llvm::enumerate(op->getOperandTypes()))
-    if (failed(check(type, "operand", i)))
-      return failure();
-  for (auto [i, type] : llvm::enumerate(op->getResultTypes()))
-    if (failed(check(type, "result", i)))
-      return failure();
-  return success();
-}
-
 LogicalResult KernelLowering::lower(Operation *op,
                                     SmallVectorImpl<KernelLaunch> &launches) {
-  if (failed(checkTypes(op)))
+  if (failed(checkKernelTypes(op, getTargetName())))
     return failure();
   KernelSet &set = *impl;
   size_t first = launches.size();

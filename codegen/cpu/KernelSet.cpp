@@ -90,45 +90,10 @@ unsigned KernelSet::getConstant(StringRef key,
   return entry->second;
 }
 
-LaunchBuilder &LaunchBuilder::value(Value value) {
-  KernelArgument argument;
-  argument.value = value;
-  launch.buffers.push_back(std::move(argument));
-  return *this;
-}
-
-LaunchBuilder &LaunchBuilder::parameter(KernelArgument::Kind kind,
-                                        StringRef symbol) {
-  KernelArgument argument;
-  argument.kind = kind;
-  argument.symbol = symbol.str();
-  launch.buffers.push_back(std::move(argument));
-  return *this;
-}
-
-LaunchBuilder &LaunchBuilder::constant(unsigned number) {
-  KernelArgument argument;
-  argument.kind = KernelArgument::Kind::Constant;
-  argument.constant = number;
-  launch.buffers.push_back(std::move(argument));
-  return *this;
-}
-
 MemRefType cpu::flatBuffer(Type element) {
   return MemRefType::get({ShapedType::kDynamic}, element);
 }
 
 MemRefType cpu::rowBuffer(Type element, int64_t width) {
   return MemRefType::get({ShapedType::kDynamic, width}, element);
-}
-
-Type cpu::elementOf(Value tensor) {
-  return cast<RankedTensorType>(tensor.getType()).getElementType();
-}
-
-int64_t cpu::getRows(RankedTensorType type) {
-  int64_t rows = 1;
-  for (int64_t extent : type.getShape().drop_back(type.getRank() > 0 ? 1 : 0))
-    rows *= extent;
-  return rows;
 }

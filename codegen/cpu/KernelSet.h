@@ -13,6 +13,7 @@
 #ifndef LNS_CODEGEN_CPU_KERNELSET_H
 #define LNS_CODEGEN_CPU_KERNELSET_H
 
+#include "codegen/LaunchBuilder.h"
 #include "codegen/cpu/CodeBuilder.h"
 #include "codegen/cpu/CpuKernels.h"
 #include "dialect/LnsOps.h"
@@ -66,24 +67,9 @@ private:
   llvm::StringMap<unsigned> kernelByKey, constantByKey;
 };
 
-/// A launch under construction, with short ways to add arguments.
-struct LaunchBuilder {
-  KernelLaunch launch;
-
-  LaunchBuilder &value(mlir::Value value);
-  LaunchBuilder &parameter(KernelArgument::Kind kind, llvm::StringRef symbol);
-  LaunchBuilder &constant(unsigned number);
-};
-
 /// `memref<?x...xT>`: rows are dynamic so that they do not tell kernels apart.
 mlir::MemRefType flatBuffer(mlir::Type element);
 mlir::MemRefType rowBuffer(mlir::Type element, int64_t width);
-
-/// The element type of a tensor, for its buffer.
-mlir::Type elementOf(mlir::Value tensor);
-
-/// Product of all dimensions but the last.
-int64_t getRows(mlir::RankedTensorType type);
 
 using Launches = llvm::SmallVectorImpl<KernelLaunch>;
 

@@ -29,33 +29,6 @@ bool cuda::KernelLowering::hasKernel(Operation *op) const {
              lns::ConstantOp, ClipFactorOp, AdamWOp>(op);
 }
 
-/// Kernels compute in f32 over static shapes of f32 and bf16. `partials` of a
-/// clip factor is the only f64 there is.
-static LogicalResult checkTypes(Operation *op) {
-  auto check = [&](Type type, const char *what, unsigned number) {
-    auto tensor = dyn_cast<RankedTensorType>(type);
-    bool ok = tensor && tensor.hasStaticShape();
-    if (ok) {
-      Type element = tensor.getElementType();
-      ok = element.isF32() || element.isBF16() || element.isInteger(32) ||
-           (element.isF64() && isa<ClipFactorOp>(op));
-    }
-    if (ok)
-      return success();
-    return LogicalResult(op->emitOpError()
-                         << what << " " << number << " has type " << type
-                         << ", but CUDA kernels need static shapes of f32, "
-                            "bf16 or i32; lower the model in f32");
-  };
-  for (auto [i, type] : llvm::enumerate(op->getOperandTypes()))
-    if (failed(check(type, "operand", i)))
-      return failure();
-  for (auto [i, type] : llvm::enumerate(op->getResultTypes()))
-    if (failed(check(type, "result", i)))
-      return failure();
-  return success();
-}
-
 /// A grid's extents are limited: 2^31 - 1, 65535, 65535.
 static LogicalResult checkLaunch(Operation *op, const KernelLaunch &launch) {
   for (float value : launch.floats)
@@ -74,7 +47,7 @@ static LogicalResult checkLaunch(Operation *op, const KernelLaunch &launch) {
 LogicalResult
 cuda::KernelLowering::lower(Operation *op,
                             SmallVectorImpl<KernelLaunch> &launches) {
-  if (failed(checkTypes(op)))
+  if (failed(checkKernelTypes(op, getTargetName())))
     return failure();
   KernelSet &set = *impl;
   set.scratchUsed = 0;

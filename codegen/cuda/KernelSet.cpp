@@ -93,65 +93,10 @@ KernelArgument KernelSet::getScratch(uint64_t bytes) {
   return argument;
 }
 
-LaunchBuilder &LaunchBuilder::value(Value value) {
-  KernelArgument argument;
-  argument.value = value;
-  launch.buffers.push_back(std::move(argument));
-  return *this;
-}
-
-LaunchBuilder &LaunchBuilder::parameter(KernelArgument::Kind kind,
-                                        StringRef symbol) {
-  KernelArgument argument;
-  argument.kind = kind;
-  argument.symbol = symbol.str();
-  launch.buffers.push_back(std::move(argument));
-  return *this;
-}
-
-LaunchBuilder &LaunchBuilder::constant(unsigned number) {
-  KernelArgument argument;
-  argument.kind = KernelArgument::Kind::Constant;
-  argument.constant = number;
-  launch.buffers.push_back(std::move(argument));
-  return *this;
-}
-
-LaunchBuilder &LaunchBuilder::argument(KernelArgument argument) {
-  launch.buffers.push_back(std::move(argument));
-  return *this;
-}
-
-LaunchBuilder &LaunchBuilder::number(double value) {
-  launch.floats.push_back(float(value));
-  return *this;
-}
-
-LaunchBuilder &LaunchBuilder::count(int64_t value) {
-  launch.ints.push_back(value);
-  return *this;
-}
-
-LaunchBuilder &LaunchBuilder::grid(uint64_t x, uint64_t y, uint64_t z) {
-  launch.grid = {uint32_t(x), uint32_t(y), uint32_t(z)};
-  return *this;
-}
-
 StringRef cuda::getTypeName(Type element) {
   if (element.isBF16())
     return "lns::bf16";
   if (element.isF64())
     return "double";
   return element.isF32() ? "float" : "int";
-}
-
-Type cuda::elementOf(Value tensor) {
-  return cast<RankedTensorType>(tensor.getType()).getElementType();
-}
-
-int64_t cuda::getRows(RankedTensorType type) {
-  int64_t rows = 1;
-  for (int64_t extent : type.getShape().drop_back(type.getRank() > 0 ? 1 : 0))
-    rows *= extent;
-  return rows;
 }

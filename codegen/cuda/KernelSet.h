@@ -13,6 +13,7 @@
 #ifndef LNS_CODEGEN_CUDA_KERNELSET_H
 #define LNS_CODEGEN_CUDA_KERNELSET_H
 
+#include "codegen/LaunchBuilder.h"
 #include "codegen/RowProgram.h"
 #include "codegen/cuda/CudaKernels.h"
 #include "dialect/LnsOps.h"
@@ -76,27 +77,8 @@ private:
   llvm::StringMap<unsigned> kernelByKey, constantByKey;
 };
 
-/// A launch under construction, with short ways to add arguments.
-struct LaunchBuilder {
-  KernelLaunch launch;
-
-  LaunchBuilder &value(mlir::Value value);
-  LaunchBuilder &parameter(KernelArgument::Kind kind, llvm::StringRef symbol);
-  LaunchBuilder &constant(unsigned number);
-  LaunchBuilder &argument(KernelArgument argument);
-  LaunchBuilder &number(double value);
-  LaunchBuilder &count(int64_t value);
-  LaunchBuilder &grid(uint64_t x, uint64_t y = 1, uint64_t z = 1);
-};
-
 /// "float", "lns::bf16", "int", "double".
 llvm::StringRef getTypeName(mlir::Type element);
-
-/// The element type of a tensor.
-mlir::Type elementOf(mlir::Value tensor);
-
-/// Product of all dimensions but the last.
-int64_t getRows(mlir::RankedTensorType type);
 
 using Launches = llvm::SmallVectorImpl<KernelLaunch>;
 using Steps = llvm::SmallVectorImpl<KernelStep>;

@@ -94,8 +94,8 @@ cl::opt<bool> driver::disableProductFusion(
     cl::cat(lnscCategory));
 cl::list<std::string> driver::cudaArchs(
     "cuda-arch", cl::CommaSeparated,
-    cl::desc("CUDA: architectures to compile the kernels for now rather than "
-             "when a session is opened, for example sm_90a; needs NVRTC"),
+    cl::desc("CUDA: architectures to compile the kernels for ahead of time, "
+             "not when a session is opened, for example sm_90a; needs NVRTC"),
     cl::value_desc("sm_XY,..."), cl::cat(lnscCategory));
 cl::opt<Phase> driver::emit(
     "emit", cl::desc("stop after a phase and print it"),
