@@ -7,6 +7,7 @@
 
 #include "runtime/cuda/cuda_session.h"
 
+#include "runtime/cuda/noise.h"
 #include "runtime/init.h"
 #include "runtime/json_writer.h"
 #include "runtime/stored_tensor.h"
@@ -90,6 +91,15 @@ void CudaSession::fillMemory(lnsrt_memory &memory) const {
   memory.total = memory.parameters + memory.gradients + memory.optimizer +
                  bytes(Segment::arena) + memory.io + memory.constants +
                  memory.matmul + memory.scratch + memory.staging;
+}
+
+/// What products read and write.
+Error CudaSession::fillForTuner() {
+  for (Segment which : {Segment::parameters, Segment::gradients, Segment::arena,
+                        Segment::scratch})
+    if (Error error = fillWithNoise(*driver, segments[size_t(which)], stream))
+      return error;
+  return nullptr;
 }
 
 CudaEntry &CudaSession::callee(const plan::Repeat &repeat) {
@@ -190,6 +200,9 @@ Error CudaSession::create(const lnsrt_session_options &options,
     return error;
   commandContext.emplace(
       CommandContext{*plan.cuda(), *driver, segments, kernels, library});
+  if (library.isOpen())
+    if (Error error = fillForTuner())
+      return error;
   Tuner tuner;
   if (Error error = tuner.create(plan, *commandContext, device, cache, timer,
                                  choice, std::move(missing)))

@@ -73,6 +73,7 @@ public:
 private:
   Error allocate();
   Error clearSegments();
+  Error fillForTuner();
   Error openProducts(Error &missing);
   Error resolve(Entry which, const plan::EntryPoint &entry, Tuner &tuner);
   CudaEntry &callee(const plan::Repeat &repeat);

@@ -641,6 +641,14 @@ TEST_F(CudaSessionTest, TuningLeavesNoTrace) {
               std::vector<float>(kElements, 0.0f));
 }
 
+// Products are timed on numbers like those of training.
+TEST_F(CudaSessionTest, TuningIsNotOnZeros) {
+  set("FAKE_CUDA_COST", "test_product=9");
+  set("FAKE_LT_PICKY", "1");
+  EXPECT_EQ(json(start())["alternatives"]["chosen"],
+            (nlohmann::json{{"library", 8}}));
+}
+
 TEST_F(CudaSessionTest, TheFastestAlgorithmIsTaken) {
   set("LNSRT_CUDA_PRODUCTS", "library");
   set("FAKE_LT_COST", "5,2,3");

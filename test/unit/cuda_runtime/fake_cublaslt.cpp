@@ -9,12 +9,14 @@
 //
 //   FAKE_LT_COST  "5,2,3": milliseconds that each takes, by the fake clock
 //   FAKE_LT_NONE  set: there is no algorithm for anything
+//   FAKE_LT_PICKY set: operands of one value, or not finite, are refused
 //   FAKE_LT_LOG   a file that gets a line for every call of the heuristic
 //
 //===----------------------------------------------------------------------===//
 
 #include "fake_driver.h"
 
+#include <cmath>
 #include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
@@ -145,6 +147,17 @@ static float element(const float *data, LtMatrixLayout layout, bool transposed,
                     : data[column * uint64_t(layout->leading) + row];
 }
 
+/// Whether there are at least two values, and all are finite.
+static bool isLively(const float *data, uint64_t count) {
+  bool differs = false;
+  for (uint64_t i = 0; i < count; ++i) {
+    if (!std::isfinite(data[i]))
+      return false;
+    differs |= data[i] != data[0];
+  }
+  return differs;
+}
+
 FAKE LtStatus cublasLtMatmul(LtHandle, LtMatmulDesc desc, const void *alpha,
                              const void *a, LtMatrixLayout layoutA,
                              const void *b, LtMatrixLayout layoutB,
@@ -163,6 +176,12 @@ FAKE LtStatus cublasLtMatmul(LtHandle, LtMatmulDesc desc, const void *alpha,
   fake::mustBeAllocated(b, layoutB->rows * layoutB->columns * 4);
   fake::mustBeAllocated(d, rows * columns * 4);
   fake::mustBeAllocated(workspace, workspaceBytes);
+  if (std::getenv("FAKE_LT_PICKY") &&
+      (!isLively(static_cast<const float *>(a),
+                 layoutA->rows * layoutA->columns) ||
+       !isLively(static_cast<const float *>(b),
+                 layoutB->rows * layoutB->columns)))
+    return 7;
   bool transA = desc->transA != 0, transB = desc->transB != 0;
   float scale = *static_cast<const float *>(alpha);
   float old = *static_cast<const float *>(beta);
