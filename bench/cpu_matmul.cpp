@@ -98,9 +98,9 @@ private:
 
 int main(int argc, char **argv) {
   constexpr int64_t kRows = 1024;
-  constexpr Layer kLayers[] = {{128, 128},  {128, 352},  {352, 128},
-                               {128, 256},  {768, 768},  {768, 2048},
-                               {2048, 768}, {768, 32000}};
+  constexpr Layer kLayers[] = {
+      {128, 128},  {128, 352},  {352, 128},  {128, 256},  {768, 768},
+      {768, 2304}, {768, 2048}, {768, 4096}, {2048, 768}, {768, 32000}};
   constexpr MatmulType kF32 = MatmulType::F32, kBf16 = MatmulType::Bf16;
   unsigned threads = argc > 1 ? unsigned(std::atoi(argv[1])) : 1;
   const char *level = argc > 2 ? argv[2] : "";
