@@ -298,6 +298,25 @@ LogicalResult CrossEntropyOp::verify() {
   return success();
 }
 
+/// Of both ops that make the logits' gradient.
+template <typename Op>
+static LogicalResult verifyFactorsOfGrad(Op op, RankedTensorType logits) {
+  if (bool(op.getFactors()) != bool(op.getFactorsGrad()))
+    return op.emitOpError(op.getFactors()
+                              ? "has factors, but no result for their "
+                                "gradient"
+                              : "has a result for the gradient of "
+                                "factors, but no factors");
+  if (!op.getFactors())
+    return op.getRelative() ? op.emitOpError("is relative, but has no factors")
+                            : LogicalResult::success();
+  if (failed(verifyType(op, "factors", tensorOf(op.getFactors()),
+                        rowVectorType(logits), "logits")))
+    return failure();
+  return verifyType(op, "factors_grad", tensorOf(op.getFactorsGrad()),
+                    rowVectorType(logits), "logits");
+}
+
 LogicalResult CrossEntropyGradOp::verify() {
   RankedTensorType logits = tensorOf(getLogits());
   // (C1)
@@ -308,19 +327,20 @@ LogicalResult CrossEntropyGradOp::verify() {
                         rowVectorType(logits), "logits")))
     return failure();
   // (C2)
-  if (bool(getFactors()) != bool(getFactorsGrad()))
-    return emitOpError(getFactors() ? "has factors, but no result for their "
-                                      "gradient"
-                                    : "has a result for the gradient of "
-                                      "factors, but no factors");
-  if (!getFactors())
-    return getRelative() ? emitOpError("is relative, but has no factors")
-                         : success();
-  if (failed(verifyType(*this, "factors", tensorOf(getFactors()),
+  return verifyFactorsOfGrad(*this, logits);
+}
+
+LogicalResult CrossEntropyWithGradOp::verify() {
+  RankedTensorType logits = tensorOf(getLogits());
+  // (C1)
+  if (failed(verifyTargets(*this, logits, tensorOf(getTargets()))) ||
+      failed(verifyType(*this, "losses", tensorOf(getLosses()),
+                        rowVectorType(logits), "logits")) ||
+      failed(verifyType(*this, "grad", tensorOf(getGrad()),
                         rowVectorType(logits), "logits")))
     return failure();
-  return verifyType(*this, "factors_grad", tensorOf(getFactorsGrad()),
-                    rowVectorType(logits), "logits");
+  // (C2)
+  return verifyFactorsOfGrad(*this, logits);
 }
 
 LogicalResult MeanOp::verify() {

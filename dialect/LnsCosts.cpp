@@ -132,6 +132,9 @@ int64_t ResidualOp::getFlops() {
 // Maximum, difference, exp, sum.
 int64_t CrossEntropyOp::getFlops() { return perElement(4, getLogits()); }
 int64_t CrossEntropyGradOp::getFlops() { return perElement(3, getLogits()); }
+int64_t CrossEntropyWithGradOp::getFlops() {
+  return perElement(4 + 3, getLogits());
+}
 int64_t MeanOp::getFlops() { return perElement(1, getInput()); }
 int64_t MeanGradOp::getFlops() { return 1; }
 int64_t RowRstdOp::getFlops() { return perElement(2, getInput()); }

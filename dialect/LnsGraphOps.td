@@ -499,6 +499,36 @@ def LNS_CrossEntropyGradOp : LNS_ComputeOp<"cross_entropy_grad", [
   let hasVerifier = 1;
 }
 
+def LNS_CrossEntropyWithGradOp : LNS_ComputeOp<"cross_entropy_with_grad", [
+    DeclareOpInterfaceMethods<LNS_InPlaceOpInterface>, AllTypesMatch<["logits", "result"]>]> {
+  let summary = "cross_entropy and its gradient in one pass over the logits, in place when it may";
+  let description = [{
+    `lns.cross_entropy` and the `lns.cross_entropy_grad` of its results, for a
+    gradient of the losses that is known before them, as that of their mean is. The
+    log-sum-exp is no value any more. A row of logits is read from memory once and
+    its gradient written over it.
+
+    - (C1) targets, losses and grad have the logits' leading dimensions; losses and
+         grad have their wide type.
+    - (C2) factors and factors_grad are there both or not at all, and have the
+         logits' leading dimensions and wide type; `relative` only with them.
+
+    ```mlir
+    %losses, %dlogits = lns.cross_entropy_with_grad %logits, %targets, %dlosses
+      : (tensor<2x8x256xf32>, tensor<2x8xi32>, tensor<2x8xf32>)
+      -> (tensor<2x8xf32>, tensor<2x8x256xf32>)
+    ```
+  }];
+  let arguments = (ins LNS_Tensor:$logits, LNS_Tokens:$targets, LNS_Tensor:$grad,
+                       Optional<LNS_Tensor>:$factors, UnitAttr:$relative);
+  let results = (outs LNS_Tensor:$losses, LNS_Tensor:$result, Optional<LNS_Tensor>:$factors_grad);
+  let assemblyFormat = [{
+    $logits `,` $targets `,` $grad (`factors` `(` $factors^ `)`)?
+    (`relative` $relative^)? attr-dict `:` functional-type(operands, results)
+  }];
+  let hasVerifier = 1;
+}
+
 def LNS_MeanGradOp : LNS_ComputeOp<"mean_grad", []> {
   let summary = "spreads a scalar's gradient: grad / n in each of n elements";
   let description = [{

@@ -62,6 +62,9 @@ double AttentionGradOp::getEffectiveScale() { return effectiveScale(*this); }
 int64_t CrossEntropyGradOp::getInPlaceOperand(unsigned result) {
   return result == 0 ? 0 : -1;
 }
+int64_t CrossEntropyWithGradOp::getInPlaceOperand(unsigned result) {
+  return result == 1 ? 0 : -1;
+}
 int64_t EmbeddingGradOp::getInPlaceOperand(unsigned) {
   return getAddend() ? 2 : -1;
 }

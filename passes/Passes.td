@@ -447,6 +447,32 @@ def VerifyTrain : Pass<"lns-verify-train", "::mlir::ModuleOp"> {
   }];
 }
 
+def FuseLoss : Pass<"lns-fuse-loss", "::mlir::func::FuncOp"> {
+  let summary = "Make the loss and the logits' gradient one op";
+  let description = [{
+    A cross_entropy and the cross_entropy_grad that reads its log-sum-exp become
+    one cross_entropy_with_grad in the place of the first. It reads the logits
+    once, and writes their gradient over them where nothing reads them later.
+
+    ```mlir
+    %d = lns.constant 6.250000e-02 : tensor<2x8xf32>
+    %losses, %lse = lns.cross_entropy %logits, %targets : (tensor<2x8x256xf32>, tensor<2x8xi32>) -> (tensor<2x8xf32>, tensor<2x8xf32>)
+    %loss = lns.mean %losses : (tensor<2x8xf32>) -> tensor<f32>
+    %dlogits = lns.cross_entropy_grad %logits, %targets, %lse, %d : (tensor<2x8x256xf32>, tensor<2x8xi32>, tensor<2x8xf32>, tensor<2x8xf32>) -> tensor<2x8x256xf32>
+    // becomes
+    %d = lns.constant 6.250000e-02 : tensor<2x8xf32>
+    %losses, %dlogits = lns.cross_entropy_with_grad %logits, %targets, %d : (tensor<2x8x256xf32>, tensor<2x8xi32>, tensor<2x8xf32>) -> (tensor<2x8xf32>, tensor<2x8x256xf32>)
+    %loss = lns.mean %losses : (tensor<2x8xf32>) -> tensor<f32>
+    ```
+
+    Does not fire where the log-sum-exp has another reader, where the gradient is
+    of other logits, targets or factors, nor where the gradient of the losses is
+    made behind them, as that of anything but a sum would be. Remarks in category
+    `lns-loss` say why.
+  }];
+  let dependentDialects = ["::lns::LnsDialect"];
+}
+
 def MaterializeWeights : Pass<"lns-materialize-weights", "::mlir::func::FuncOp"> {
   let summary = "Write the weights of products in the type that they compute in";
   let description = [{

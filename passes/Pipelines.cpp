@@ -92,6 +92,8 @@ void lns::buildFusePipeline(OpPassManager &manager) {
 }
 
 void lns::buildCudaPreparePipeline(OpPassManager &manager) {
+  // Before lns-recompute, which then knows what is kept until the loss.
+  manager.addNestedPass<func::FuncOp>(createFuseLoss());
   // On training form: the adjoint of a product with a gain is made from the
   // product as it was. Before lns-recompute, which then knows what these values
   // take, and before clustering, which makes one kernel of a weight's gain and

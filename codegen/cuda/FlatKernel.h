@@ -20,8 +20,8 @@ namespace lns::cuda {
 
 /// A printer of the body `lns::function<types...>(arguments...)`.
 inline auto printCall(llvm::StringRef function,
-                      std::initializer_list<std::string> types,
-                      std::initializer_list<llvm::StringRef> arguments) {
+                      llvm::ArrayRef<std::string> types,
+                      llvm::ArrayRef<llvm::StringRef> arguments) {
   std::string text = ("  lns::" + function + "<" + llvm::join(types, ", ") +
                       ">(" + llvm::join(arguments, ", ") + ");\n")
                          .str();

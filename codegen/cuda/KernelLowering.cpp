@@ -25,8 +25,8 @@ bool cuda::KernelLowering::hasKernel(Operation *op) const {
   return op->hasTrait<lns::OpTrait::RowOp>() ||
          isa<ClusterOp, LinearOp, MatmulOp, AttentionOp, AttentionGradOp,
              ColumnDotOp, EmbeddingOp, EmbeddingGradOp, AddPositionsGradOp,
-             CrossEntropyOp, CrossEntropyGradOp, MeanOp, MeanGradOp,
-             lns::ConstantOp, ClipFactorOp, AdamWOp>(op);
+             CrossEntropyOp, CrossEntropyGradOp, CrossEntropyWithGradOp, MeanOp,
+             MeanGradOp, lns::ConstantOp, ClipFactorOp, AdamWOp>(op);
 }
 
 /// A grid's extents are limited: 2^31 - 1, 65535, 65535.
@@ -72,6 +72,9 @@ cuda::KernelLowering::lower(Operation *op,
               [&](auto op) { return lowerCrossEntropy(op, set, launches); })
           .Case<CrossEntropyGradOp>(
               [&](auto op) { return lowerCrossEntropyGrad(op, set, launches); })
+          .Case<CrossEntropyWithGradOp>([&](auto op) {
+            return lowerCrossEntropyWithGrad(op, set, launches);
+          })
           .Case<MeanOp>([&](auto op) { return lowerMean(op, set, launches); })
           .Case<MeanGradOp>(
               [&](auto op) { return lowerMeanGrad(op, set, launches); })

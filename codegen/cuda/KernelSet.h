@@ -125,6 +125,9 @@ llvm::LogicalResult lowerCrossEntropy(CrossEntropyOp op, KernelSet &set,
                                       Launches &launches);
 llvm::LogicalResult lowerCrossEntropyGrad(CrossEntropyGradOp op, KernelSet &set,
                                           Launches &launches);
+llvm::LogicalResult lowerCrossEntropyWithGrad(CrossEntropyWithGradOp op,
+                                              KernelSet &set,
+                                              Launches &launches);
 llvm::LogicalResult lowerMean(MeanOp op, KernelSet &set, Launches &launches);
 llvm::LogicalResult lowerMeanGrad(MeanGradOp op, KernelSet &set,
                                   Launches &launches);

@@ -20,91 +20,127 @@ static int64_t getRowThreads(int64_t vectors) {
                              32, 512);
 }
 
+namespace {
+
+/// A kernel with a block for each row of logits.
+struct RowLoss {
+  template <typename Op>
+  RowLoss(Op op, StringRef kind)
+      : builder(op.getContext()), element(elementOf(op.getLogits())),
+        rows(getRows(cast<RankedTensorType>(op.getLogits().getType()))),
+        width(
+            cast<RankedTensorType>(op.getLogits().getType()).getShape().back()),
+        lanes(getLanes(element, width)), threads(getRowThreads(width / lanes)),
+        hasFactors(bool(op.getFactors())) {
+    spec.kind = kind.str();
+    spec.key = text(width) + (hasFactors ? " factors" : "");
+    spec.includes = {"cross_entropy.cuh"};
+    spec.threads = threads;
+    spec.noSpills = true;
+    launch.grid(rows);
+  }
+
+  void add(Type type, StringRef name, Value value, bool isWritten = false,
+           bool isAlone = true) {
+    spec.buffers.push_back({type, name.str(), isWritten, isAlone});
+    launch.value(value);
+  }
+
+  /// Launches FUNCTION<T, width, lanes, threads, FACTORS[, RELATIVE]>.
+  void finish(StringRef function, std::optional<bool> relative,
+              ArrayRef<StringRef> arguments, KernelSet &set,
+              Launches &launches) {
+    SmallVector<std::string> parameters = {
+        getTypeName(element).str(), text(width), text(lanes), text(threads),
+        hasFactors ? "true" : "false"};
+    if (relative) {
+      parameters.push_back(*relative ? "true" : "false");
+      if (*relative)
+        spec.key += " relative";
+    }
+    launch.launch.kernel =
+        set.getKernel(spec, printCall(function, parameters, arguments));
+    launches.push_back(std::move(launch.launch));
+  }
+
+  Builder builder;
+  Type element;
+  int64_t rows, width, lanes, threads;
+  bool hasFactors;
+  KernelSpec spec;
+  LaunchBuilder launch;
+};
+
+} // namespace
 LogicalResult cuda::lowerCrossEntropy(CrossEntropyOp op, KernelSet &set,
                                       Launches &launches) {
-  auto type = cast<RankedTensorType>(op.getLogits().getType());
-  int64_t width = type.getShape().back();
-  bool hasFactors = bool(op.getFactors());
-  Builder builder(op.getContext());
-  Type f32 = builder.getF32Type(), element = elementOf(op.getLogits());
-  int64_t lanes = getLanes(element, width);
-  int64_t threads = getRowThreads(width / lanes);
-  KernelSpec spec;
-  spec.kind = "cross_entropy";
-  spec.key = text(width) + (hasFactors ? " factors" : "");
-  spec.source = hasFactors ? "row_scale, cross_entropy" : "cross_entropy";
-  spec.includes = {"cross_entropy.cuh"};
-  spec.buffers = {{element, "logits", false, true},
-                  {builder.getI32Type(), "targets", false, true}};
-  if (hasFactors)
-    spec.buffers.push_back({f32, "factors", false, true});
-  spec.buffers.push_back({f32, "losses", true, true});
-  spec.buffers.push_back({f32, "lse", true, true});
-  spec.threads = threads;
-  spec.sharedBytes = threads / 32 * 8;
-  spec.noSpills = true;
-  LaunchBuilder launch;
-  launch.launch.kernel = set.getKernel(
-      spec, printCall("crossEntropy",
-                      {getTypeName(element).str(), text(width), text(lanes),
-                       text(threads), hasFactors ? "true" : "false"},
-                      {"logits", "targets", hasFactors ? "factors" : "nullptr",
-                       "losses", "lse"}));
-  launch.value(op.getLogits()).value(op.getTargets());
-  if (hasFactors)
-    launch.value(op.getFactors());
-  launch.value(op.getLosses()).value(op.getLse()).grid(getRows(type));
-  launches.push_back(std::move(launch.launch));
+  RowLoss row(op, "cross_entropy");
+  Type f32 = row.builder.getF32Type();
+  row.spec.source =
+      row.hasFactors ? "row_scale, cross_entropy" : "cross_entropy";
+  row.spec.sharedBytes = row.threads / 32 * 8;
+  row.add(row.element, "logits", op.getLogits());
+  row.add(row.builder.getI32Type(), "targets", op.getTargets());
+  if (row.hasFactors)
+    row.add(f32, "factors", op.getFactors());
+  row.add(f32, "losses", op.getLosses(), /*isWritten=*/true);
+  row.add(f32, "lse", op.getLse(), /*isWritten=*/true);
+  row.finish("crossEntropy", std::nullopt,
+             {"logits", "targets", row.hasFactors ? "factors" : "nullptr",
+              "losses", "lse"},
+             set, launches);
   return success();
 }
 
 LogicalResult cuda::lowerCrossEntropyGrad(CrossEntropyGradOp op, KernelSet &set,
                                           Launches &launches) {
-  auto type = cast<RankedTensorType>(op.getLogits().getType());
-  int64_t width = type.getShape().back();
-  bool hasFactors = bool(op.getFactors()), relative = op.getRelative();
-  Builder builder(op.getContext());
-  Type f32 = builder.getF32Type(), element = elementOf(op.getLogits());
-  int64_t lanes = getLanes(element, width);
-  int64_t threads = getRowThreads(width / lanes);
-  KernelSpec spec;
-  spec.kind = "cross_entropy_grad";
-  spec.key = text(width) + (hasFactors ? " factors" : "") +
-             (relative ? " relative" : "");
-  spec.source = hasFactors ? "cross_entropy_grad, row_scale, row_dot"
-                           : "cross_entropy_grad";
-  spec.includes = {"cross_entropy.cuh"};
+  RowLoss row(op, "cross_entropy_grad");
+  Type f32 = row.builder.getF32Type();
+  row.spec.source = row.hasFactors ? "cross_entropy_grad, row_scale, row_dot"
+                                   : "cross_entropy_grad";
+  row.spec.sharedBytes = row.hasFactors ? row.threads / 32 * 4 : 0;
   // The result may lie over the logits.
-  spec.buffers = {{element, "logits"},
-                  {builder.getI32Type(), "targets", false, true},
-                  {f32, "lse", false, true},
-                  {f32, "grad", false, true}};
-  if (hasFactors)
-    spec.buffers.push_back({f32, "factors", false, true});
-  spec.buffers.push_back({element, "result", true});
-  if (hasFactors)
-    spec.buffers.push_back({f32, "factorsGrad", true, true});
-  spec.threads = threads;
-  spec.sharedBytes = hasFactors ? threads / 32 * 4 : 0;
-  spec.noSpills = true;
-  LaunchBuilder launch;
-  launch.launch.kernel = set.getKernel(
-      spec, printCall("crossEntropyGrad",
-                      {getTypeName(element).str(), text(width), text(lanes),
-                       text(threads), hasFactors ? "true" : "false",
-                       relative ? "true" : "false"},
-                      {"logits", "targets", "lse", "grad",
-                       hasFactors ? "factors" : "nullptr", "result",
-                       hasFactors ? "factorsGrad" : "nullptr"}));
-  launch.value(op.getLogits()).value(op.getTargets());
-  launch.value(op.getLse()).value(op.getGrad());
-  if (hasFactors)
-    launch.value(op.getFactors());
-  launch.value(op.getResult());
-  if (hasFactors)
-    launch.value(op.getFactorsGrad());
-  launch.grid(getRows(type));
-  launches.push_back(std::move(launch.launch));
+  row.add(row.element, "logits", op.getLogits(), false, /*isAlone=*/false);
+  row.add(row.builder.getI32Type(), "targets", op.getTargets());
+  row.add(f32, "lse", op.getLse());
+  row.add(f32, "grad", op.getGrad());
+  if (row.hasFactors)
+    row.add(f32, "factors", op.getFactors());
+  row.add(row.element, "result", op.getResult(), true, /*isAlone=*/false);
+  if (row.hasFactors)
+    row.add(f32, "factorsGrad", op.getFactorsGrad(), /*isWritten=*/true);
+  row.finish("crossEntropyGrad", op.getRelative(),
+             {"logits", "targets", "lse", "grad",
+              row.hasFactors ? "factors" : "nullptr", "result",
+              row.hasFactors ? "factorsGrad" : "nullptr"},
+             set, launches);
+  return success();
+}
+
+LogicalResult cuda::lowerCrossEntropyWithGrad(CrossEntropyWithGradOp op,
+                                              KernelSet &set,
+                                              Launches &launches) {
+  RowLoss row(op, "cross_entropy_with_grad");
+  Type f32 = row.builder.getF32Type();
+  row.spec.source =
+      row.hasFactors
+          ? "row_scale, cross_entropy, cross_entropy_grad, row_scale, row_dot"
+          : "cross_entropy, cross_entropy_grad";
+  row.spec.sharedBytes = row.threads / 32 * 8;
+  row.add(row.element, "logits", op.getLogits(), false, /*isAlone=*/false);
+  row.add(row.builder.getI32Type(), "targets", op.getTargets());
+  row.add(f32, "grad", op.getGrad());
+  if (row.hasFactors)
+    row.add(f32, "factors", op.getFactors());
+  row.add(f32, "losses", op.getLosses(), /*isWritten=*/true);
+  row.add(row.element, "result", op.getResult(), true, /*isAlone=*/false);
+  if (row.hasFactors)
+    row.add(f32, "factorsGrad", op.getFactorsGrad(), /*isWritten=*/true);
+  row.finish("crossEntropyWithGrad", op.getRelative(),
+             {"logits", "targets", "grad",
+              row.hasFactors ? "factors" : "nullptr", "losses", "result",
+              row.hasFactors ? "factorsGrad" : "nullptr"},
+             set, launches);
   return success();
 }
 

@@ -540,6 +540,51 @@ func.func @cross_entropy_grad(%x: tensor<2x4x8xf32>, %t: tensor<2x4xi32>, %l: te
 
 // -----
 
+// lns.cross_entropy_with_grad (C2): factors without their gradient.
+func.func @cross_entropy_with_grad(%x: tensor<2x4x8xf32>, %t: tensor<2x4xi32>, %d: tensor<2x4xf32>) {
+  // expected-error @below {{has factors, but no result for their gradient}}
+  %r:2 = lns.cross_entropy_with_grad %x, %t, %d factors(%d) : (tensor<2x4x8xf32>, tensor<2x4xi32>, tensor<2x4xf32>, tensor<2x4xf32>) -> (tensor<2x4xf32>, tensor<2x4x8xf32>)
+  return
+}
+
+// -----
+
+// lns.cross_entropy_with_grad (C2): relative to nothing.
+func.func @cross_entropy_with_grad(%x: tensor<2x4x8xf32>, %t: tensor<2x4xi32>, %d: tensor<2x4xf32>) {
+  // expected-error @below {{is relative, but has no factors}}
+  %r:2 = lns.cross_entropy_with_grad %x, %t, %d relative : (tensor<2x4x8xf32>, tensor<2x4xi32>, tensor<2x4xf32>) -> (tensor<2x4xf32>, tensor<2x4x8xf32>)
+  return
+}
+
+// -----
+
+// lns.cross_entropy_with_grad (C1): targets.
+func.func @cross_entropy_with_grad(%x: tensor<2x4x8xf32>, %t: tensor<2x8xi32>, %d: tensor<2x4xf32>) {
+  // expected-error @below {{targets has type 'tensor<2x8xi32>', expected 'tensor<2x4xi32>' from logits}}
+  %r:2 = lns.cross_entropy_with_grad %x, %t, %d : (tensor<2x4x8xf32>, tensor<2x8xi32>, tensor<2x4xf32>) -> (tensor<2x4xf32>, tensor<2x4x8xf32>)
+  return
+}
+
+// -----
+
+// lns.cross_entropy_with_grad (C1): the losses.
+func.func @cross_entropy_with_grad(%x: tensor<2x4x8xf32>, %t: tensor<2x4xi32>, %d: tensor<2x4xf32>) {
+  // expected-error @below {{losses has type 'tensor<4xf32>', expected 'tensor<2x4xf32>' from logits}}
+  %r:2 = lns.cross_entropy_with_grad %x, %t, %d : (tensor<2x4x8xf32>, tensor<2x4xi32>, tensor<2x4xf32>) -> (tensor<4xf32>, tensor<2x4x8xf32>)
+  return
+}
+
+// -----
+
+// lns.cross_entropy_with_grad (C1): their gradient.
+func.func @cross_entropy_with_grad(%x: tensor<2x4x8xf32>, %t: tensor<2x4xi32>, %d: tensor<2x4xf32>) {
+  // expected-error @below {{grad has type 'tensor<2x4x8xf32>', expected 'tensor<2x4xf32>' from logits}}
+  %r:2 = lns.cross_entropy_with_grad %x, %t, %x : (tensor<2x4x8xf32>, tensor<2x4xi32>, tensor<2x4x8xf32>) -> (tensor<2x4xf32>, tensor<2x4x8xf32>)
+  return
+}
+
+// -----
+
 // lns.add_bias (C1): the input.
 func.func @add_bias(%x: tensor<f32>, %b: tensor<8xf32>) {
   // expected-error @below {{input has type 'tensor<f32>', expected at least one dimension}}

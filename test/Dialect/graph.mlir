@@ -110,6 +110,8 @@ func.func @adjoints(%x: tensor<2x4x8xf32>, %k: tensor<2x4x4xf32>, %tokens: tenso
   %rel = lns.row_rstd_grad %x, %rows, %rows relative : (tensor<2x4x8xf32>, tensor<2x4xf32>, tensor<2x4xf32>) -> tensor<2x4x8xf32>
   // CHECK: lns.cross_entropy_grad %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}} : (tensor<2x4x8xf32>, tensor<2x4xi32>, tensor<2x4xf32>, tensor<2x4xf32>) -> tensor<2x4x8xf32>
   %3 = lns.cross_entropy_grad %x, %tokens, %rows, %rows : (tensor<2x4x8xf32>, tensor<2x4xi32>, tensor<2x4xf32>, tensor<2x4xf32>) -> tensor<2x4x8xf32>
+  // CHECK: lns.cross_entropy_with_grad %{{.*}}, %{{.*}}, %{{.*}} factors(%{{.*}}) relative : {{.*}} -> (tensor<2x4xf32>, tensor<2x4x8xf32>, tensor<2x4xf32>)
+  %w:3 = lns.cross_entropy_with_grad %x, %tokens, %rows factors(%rows) relative : (tensor<2x4x8xf32>, tensor<2x4xi32>, tensor<2x4xf32>, tensor<2x4xf32>) -> (tensor<2x4xf32>, tensor<2x4x8xf32>, tensor<2x4xf32>)
   // CHECK: lns.mean_grad %{{.*}} : (tensor<f32>) -> tensor<2x4xf32>
   %4 = lns.mean_grad %s : (tensor<f32>) -> tensor<2x4xf32>
   return

@@ -88,6 +88,8 @@ static int64_t vocabularyOf(Value tokens) {
       limit(op.getLogits().getType().getShape().back());
     if (auto op = dyn_cast<CrossEntropyGradOp>(user))
       limit(op.getLogits().getType().getShape().back());
+    if (auto op = dyn_cast<CrossEntropyWithGradOp>(user))
+      limit(op.getLogits().getType().getShape().back());
   }
   if (!ShapedType::isDynamic(vocabulary))
     return vocabulary;

@@ -305,64 +305,121 @@ static LogicalResult interpretResidual(OpCall &call, ResidualOp op) {
   return success();
 }
 
-static LogicalResult interpretCrossEntropy(OpCall &call, CrossEntropyOp op) {
-  const Tensor &logits = *call.get(op.getLogits());
-  const Tensor &targets = *call.get(op.getTargets());
-  ArrayRef<int64_t> rows = ArrayRef(logits.shape).drop_back();
-  Tensor *losses = call.allocate(0, rows), *lse = call.allocate(1, rows);
-  int64_t vocabulary = logits.columns();
-  if (!losses || !lse || failed(call.expectShape(op.getTargets(), rows)) ||
-      failed(checkTokens(call, targets, vocabulary, "the logits' columns")))
-    return failure();
-  if (op.getFactors() && failed(call.expectShape(op.getFactors(), rows)))
-    return failure();
-  std::vector<double> in(vocabulary);
-  for (int64_t row = 0; row < losses->size(); ++row) {
-    double factor =
-        op.getFactors() ? call.get(op.getFactors())->values[row] : 1.0;
+namespace {
+
+/// What the ops of a cross entropy have in common: rows of scores, the logits
+/// times their rows' factors, and a target for each.
+class Scores {
+public:
+  /// Fails with an error at the op.
+  template <typename Op> LogicalResult read(OpCall &call, Op op) {
+    logits = call.get(op.getLogits());
+    targets = call.get(op.getTargets());
+    rows = ArrayRef(logits->shape).drop_back();
+    vocabulary = logits->columns();
+    if (op.getFactors()) {
+      factors = call.get(op.getFactors());
+      if (failed(call.expectShape(op.getFactors(), rows)))
+        return failure();
+    }
+    if (failed(call.expectShape(op.getTargets(), rows)))
+      return failure();
+    return checkTokens(call, *targets, vocabulary, "the logits' columns");
+  }
+
+  double factor(int64_t row) const {
+    return factors ? factors->values[row] : 1.0;
+  }
+  double at(int64_t row, int64_t column) const {
+    return factor(row) * logits->values[row * vocabulary + column];
+  }
+  double logSumExp(int64_t row) const {
+    double greatest = at(row, 0), sum = 0;
+    for (int64_t k = 1; k < vocabulary; ++k)
+      greatest = std::max(greatest, at(row, k));
     for (int64_t k = 0; k < vocabulary; ++k)
-      in[k] = factor * logits.values[row * vocabulary + k];
-    double greatest = *llvm::max_element(in), sum = 0;
-    for (double value : in)
-      sum += std::exp(value - greatest);
-    lse->values[row] = greatest + std::log(sum);
-    losses->values[row] = lse->values[row] - in[targets.tokens[row]];
+      sum += std::exp(at(row, k) - greatest);
+    return greatest + std::log(sum);
+  }
+  double loss(int64_t row, double lse) const {
+    return lse - at(row, targets->tokens[row]);
+  }
+  /// A row of the logits' gradient, and its factor's if that is wanted.
+  void addGrad(int64_t row, double lse, double grad, bool relative,
+               Tensor &result, Tensor *factorsGrad) const {
+    for (int64_t k = 0; k < vocabulary; ++k) {
+      int64_t i = row * vocabulary + k;
+      double onehot = k == targets->tokens[row] ? 1.0 : 0.0;
+      double d = (std::exp(at(row, k) - lse) - onehot) * grad;
+      result.values[i] = factor(row) * d;
+      if (factorsGrad)
+        factorsGrad->values[row] +=
+            d * logits->values[i] * (relative ? factor(row) : 1.0);
+    }
+  }
+
+  ArrayRef<int64_t> shape() const { return logits->shape; }
+  ArrayRef<int64_t> rows;
+
+private:
+  const Tensor *logits = nullptr, *targets = nullptr, *factors = nullptr;
+  int64_t vocabulary = 0;
+};
+
+} // namespace
+
+static LogicalResult interpretCrossEntropy(OpCall &call, CrossEntropyOp op) {
+  Scores scores;
+  if (failed(scores.read(call, op)))
+    return failure();
+  Tensor *losses = call.allocate(0, scores.rows);
+  Tensor *lse = call.allocate(1, scores.rows);
+  if (!losses || !lse)
+    return failure();
+  for (int64_t row = 0; row < losses->size(); ++row) {
+    lse->values[row] = scores.logSumExp(row);
+    losses->values[row] = scores.loss(row, lse->values[row]);
   }
   return success();
 }
 
 static LogicalResult interpretCrossEntropyGrad(OpCall &call,
                                                CrossEntropyGradOp op) {
-  const Tensor &logits = *call.get(op.getLogits());
-  const Tensor &targets = *call.get(op.getTargets());
-  const Tensor &lse = *call.get(op.getLse());
-  const Tensor &grad = *call.get(op.getGrad());
-  ArrayRef<int64_t> rows = ArrayRef(logits.shape).drop_back();
-  Tensor *result = call.allocate(0, logits.shape);
-  int64_t vocabulary = logits.columns();
-  if (!result || failed(call.expectShape(op.getTargets(), rows)) ||
-      failed(call.expectShape(op.getLse(), rows)) ||
-      failed(call.expectShape(op.getGrad(), rows)) ||
-      failed(checkTokens(call, targets, vocabulary, "the logits' columns")))
+  Scores scores;
+  if (failed(scores.read(call, op)) ||
+      failed(call.expectShape(op.getLse(), scores.rows)) ||
+      failed(call.expectShape(op.getGrad(), scores.rows)))
     return failure();
-  Tensor *factorsGrad = nullptr;
-  if (op.getFactors()) {
-    factorsGrad = call.allocate(1, rows);
-    if (!factorsGrad || failed(call.expectShape(op.getFactors(), rows)))
-      return failure();
-  }
-  for (int64_t i = 0; i < result->size(); ++i) {
-    int64_t row = i / vocabulary;
-    double onehot = i % vocabulary == targets.tokens[row] ? 1.0 : 0.0;
-    double factor =
-        op.getFactors() ? call.get(op.getFactors())->values[row] : 1.0;
-    double d =
-        (std::exp(factor * logits.values[i] - lse.values[row]) - onehot) *
-        grad.values[row];
-    result->values[i] = factor * d;
-    if (factorsGrad)
-      factorsGrad->values[row] +=
-          d * logits.values[i] * (op.getRelative() ? factor : 1.0);
+  Tensor *result = call.allocate(0, scores.shape());
+  Tensor *factorsGrad =
+      op.getFactors() ? call.allocate(1, scores.rows) : nullptr;
+  if (!result || (op.getFactors() && !factorsGrad))
+    return failure();
+  const Tensor &lse = *call.get(op.getLse()), &grad = *call.get(op.getGrad());
+  for (int64_t row = 0; row < lse.size(); ++row)
+    scores.addGrad(row, lse.values[row], grad.values[row], op.getRelative(),
+                   *result, factorsGrad);
+  return success();
+}
+
+static LogicalResult interpretCrossEntropyWithGrad(OpCall &call,
+                                                   CrossEntropyWithGradOp op) {
+  Scores scores;
+  if (failed(scores.read(call, op)) ||
+      failed(call.expectShape(op.getGrad(), scores.rows)))
+    return failure();
+  Tensor *losses = call.allocate(0, scores.rows);
+  Tensor *result = call.allocate(1, scores.shape());
+  Tensor *factorsGrad =
+      op.getFactors() ? call.allocate(2, scores.rows) : nullptr;
+  if (!losses || !result || (op.getFactors() && !factorsGrad))
+    return failure();
+  const Tensor &grad = *call.get(op.getGrad());
+  for (int64_t row = 0; row < losses->size(); ++row) {
+    double lse = scores.logSumExp(row);
+    losses->values[row] = scores.loss(row, lse);
+    scores.addGrad(row, lse, grad.values[row], op.getRelative(), *result,
+                   factorsGrad);
   }
   return success();
 }
@@ -420,6 +477,9 @@ std::optional<LogicalResult> lns::interpret::interpretCompute(OpCall &call) {
       .Case([&](CrossEntropyOp op) { return interpretCrossEntropy(call, op); })
       .Case([&](CrossEntropyGradOp op) {
         return interpretCrossEntropyGrad(call, op);
+      })
+      .Case([&](CrossEntropyWithGradOp op) {
+        return interpretCrossEntropyWithGrad(call, op);
       })
       .Case([&](MeanOp op) { return interpretMean(call, op); })
       .Case([&](MeanGradOp op) { return interpretMeanGrad(call, op); })

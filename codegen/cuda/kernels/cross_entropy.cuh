@@ -13,7 +13,8 @@
 // thread keeps a maximum and the sum of exponentials relative to it (Milakov
 // and Gimelshein, arXiv 1805.02867). The gradient reads and writes them once,
 // and may be written over them: a thread reads a vector before it writes it,
-// and no other thread reads that.
+// and no other thread reads that. Where one kernel does both, the rows that run
+// at one time fit into the L2 cache, and memory is read once.
 //
 //===----------------------------------------------------------------------===//
 
@@ -46,17 +47,12 @@ struct LogSum {
   }
 };
 
-/// losses[row] = lse[row] - x[target]. Shared memory: a LogSum a warp.
-template <class T, int WIDTH, int LANES, int THREADS, bool FACTORS>
-__device__ __forceinline__ void
-crossEntropy(const T *logits, const int *targets, const float *factors,
-             float *losses, float *lse) {
+/// log(sum of exp(factor z)) of a row, for every thread of its block. Shared
+/// memory: a LogSum a warp.
+template <class T, int WIDTH, int LANES, int THREADS>
+__device__ __forceinline__ float rowLogSumExp(const T *z, float factor) {
   constexpr int kVectors = WIDTH / LANES;
   constexpr int kWarps = THREADS / 32;
-  const int row = blockIdx.x;
-  const T *z = logits + row * static_cast<long long>(WIDTH);
-  const float factor = FACTORS ? factors[row] : 1.0f;
-
   LogSum own;
 #pragma unroll 4
   for (int i = threadIdx.x; i < kVectors; i += THREADS)
@@ -74,38 +70,44 @@ crossEntropy(const T *logits, const int *targets, const float *factors,
     shared[2 * (threadIdx.x / 32) + 1] = own.sum;
   }
   __syncthreads();
-  if (threadIdx.x != 0)
-    return;
+  // Each adds the warps' in one order.
+  LogSum all;
+  all.most = shared[0];
+  all.sum = shared[1];
 #pragma unroll
   for (int warp = 1; warp < kWarps; ++warp) {
     LogSum other;
     other.most = shared[2 * warp];
     other.sum = shared[2 * warp + 1];
-    own.add(other);
+    all.add(other);
   }
-  const float sum = own.most + logf(own.sum);
+  return all.most + logf(all.sum);
+}
+
+/// losses[row] = lse[row] - x[target]. Shared memory: a LogSum a warp.
+template <class T, int WIDTH, int LANES, int THREADS, bool FACTORS>
+__device__ __forceinline__ void
+crossEntropy(const T *logits, const int *targets, const float *factors,
+             float *losses, float *lse) {
+  const int row = blockIdx.x;
+  const T *z = logits + row * static_cast<long long>(WIDTH);
+  const float factor = FACTORS ? factors[row] : 1.0f;
+  const float sum = rowLogSumExp<T, WIDTH, LANES, THREADS>(z, factor);
+  if (threadIdx.x != 0)
+    return;
   losses[row] = sum - factor * toFloat(z[targets[row]]);
   lse[row] = sum;
 }
 
-/// With d = (exp(x - lse) - onehot(target)) grad: result = f d and
-/// factorsGrad = sum of d z, times f if RELATIVE. Shared memory: a float a
-/// warp. `logits` and `result` may be one.
-template <class T, int WIDTH, int LANES, int THREADS, bool FACTORS,
-          bool RELATIVE>
-__device__ __forceinline__ void
-crossEntropyGrad(const T *logits, const int *targets, const float *lse,
-                 const float *grad, const float *factors, T *result,
-                 float *factorsGrad) {
+/// For one row with d = (exp(x - lse) - onehot(target)) grad: result = f d, and
+/// with FACTORS, for all threads, the sum of (d / grad) z. Shared memory: a
+/// float a warp. `z` and `dz` may be one.
+template <class T, int WIDTH, int LANES, int THREADS, bool FACTORS>
+__device__ __forceinline__ float rowCrossEntropyGrad(const T *z, int target,
+                                                     float lse, float factor,
+                                                     float scale, T *dz) {
   constexpr int kVectors = WIDTH / LANES;
   constexpr int kAhead = 4; // loads before the first store
-  const int row = blockIdx.x;
-  const T *z = logits + row * static_cast<long long>(WIDTH);
-  T *dz = result + row * static_cast<long long>(WIDTH);
-  const float factor = FACTORS ? factors[row] : 1.0f;
-  const float sum = lse[row], scale = factor * grad[row];
-  const int target = targets[row];
-
   float dots[1] = {};
   for (int first = threadIdx.x; first < kVectors; first += kAhead * THREADS) {
     Columns<T, LANES> read[kAhead];
@@ -123,19 +125,60 @@ crossEntropyGrad(const T *logits, const int *targets, const float *lse,
         Floats<LANES> change;
 #pragma unroll
         for (int j = 0; j < LANES; ++j)
-          change.at[j] = expf(fmaf(factor, at.at[j], -sum)) -
+          change.at[j] = expf(fmaf(factor, at.at[j], -lse)) -
                          (column + j == target ? 1.0f : 0.0f);
         if (FACTORS)
           dots[0] = dot(change, at, dots[0]);
         storeFloats(dz + column, scale * change);
       }
   }
-  if constexpr (FACTORS) {
+  if constexpr (FACTORS)
     sumOverWarps<THREADS / 32>(dots,
                                reinterpret_cast<float *>(dynamicShared()));
-    if (threadIdx.x == 0)
-      factorsGrad[row] = (RELATIVE ? scale : grad[row]) * dots[0];
-  }
+  return dots[0];
+}
+
+/// result = f d, and factorsGrad = sum of d z, times f if RELATIVE. Shared
+/// memory: a float a warp. `logits` and `result` may be one.
+template <class T, int WIDTH, int LANES, int THREADS, bool FACTORS,
+          bool RELATIVE>
+__device__ __forceinline__ void
+crossEntropyGrad(const T *logits, const int *targets, const float *lse,
+                 const float *grad, const float *factors, T *result,
+                 float *factorsGrad) {
+  const int row = blockIdx.x;
+  const long long start = row * static_cast<long long>(WIDTH);
+  const float factor = FACTORS ? factors[row] : 1.0f;
+  const float scale = factor * grad[row];
+  const float dot = rowCrossEntropyGrad<T, WIDTH, LANES, THREADS, FACTORS>(
+      logits + start, targets[row], lse[row], factor, scale, result + start);
+  if (FACTORS && threadIdx.x == 0)
+    factorsGrad[row] = (RELATIVE ? scale : grad[row]) * dot;
+}
+
+/// Both. Shared memory: a LogSum a warp.
+template <class T, int WIDTH, int LANES, int THREADS, bool FACTORS,
+          bool RELATIVE>
+__device__ __forceinline__ void
+crossEntropyWithGrad(const T *logits, const int *targets, const float *grad,
+                     const float *factors, float *losses, T *result,
+                     float *factorsGrad) {
+  const int row = blockIdx.x, target = targets[row];
+  const long long start = row * static_cast<long long>(WIDTH);
+  const float factor = FACTORS ? factors[row] : 1.0f;
+  const float scale = factor * grad[row];
+  // Read by every thread, before the barrier behind which it is overwritten.
+  const float wanted = factor * toFloat(logits[start + target]);
+  const float lse =
+      rowLogSumExp<T, WIDTH, LANES, THREADS>(logits + start, factor);
+  if (threadIdx.x == 0)
+    losses[row] = lse - wanted;
+  // Shared memory is used again.
+  __syncthreads();
+  const float dot = rowCrossEntropyGrad<T, WIDTH, LANES, THREADS, FACTORS>(
+      logits + start, target, lse, factor, scale, result + start);
+  if (FACTORS && threadIdx.x == 0)
+    factorsGrad[row] = (RELATIVE ? scale : grad[row]) * dot;
 }
 
 } // namespace lns

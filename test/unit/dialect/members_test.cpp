@@ -62,6 +62,18 @@ TEST_F(MembersTest, CrossEntropyGradMayOverwriteTheLogits) {
   EXPECT_EQ(op->getOperand(0).getType(), op->getResult(0).getType());
 }
 
+TEST_F(MembersTest, CrossEntropyWithGradMayOverwriteTheLogits) {
+  auto op = parse<InPlaceOpInterface>(
+      "%x: tensor<2x4x8xf32>, %t: tensor<2x4xi32>, %d: tensor<2x4xf32>",
+      "%l, %g = lns.cross_entropy_with_grad %x, %t, %d : (tensor<2x4x8xf32>, "
+      "tensor<2x4xi32>, tensor<2x4xf32>) -> (tensor<2x4xf32>, "
+      "tensor<2x4x8xf32>)");
+  ASSERT_TRUE(op);
+  EXPECT_EQ(op.getInPlaceOperand(0), -1);
+  EXPECT_EQ(op->getOperand(op.getInPlaceOperand(1)), op->getOperand(0));
+  EXPECT_EQ(op->getOperand(0).getType(), op->getResult(1).getType());
+}
+
 TEST_F(MembersTest, BuildersMakeWhatTheParserMakes) {
   auto parsed = parse<NormOp>("%x: tensor<2x8xf32>, %g: tensor<8xf32>",
                               "%y = lns.norm rms %x, %g eps(1.0e-3) scale(0.5)"

@@ -48,9 +48,9 @@ public:
               RowRstdGradOp, RowDotOp, RopeOp, ActivationOp, ActivationGradOp,
               GatedActivationOp, GatedActivationGradOp, ColumnDotOp,
               EmbeddingOp, EmbeddingGradOp, CrossEntropyOp, CrossEntropyGradOp,
-              MeanOp, MeanGradOp, lns::ConstantOp, ClipFactorOp, AdamWOp,
-              AttentionOp, AttentionGradOp, CastOp, ClusterOp, LinearOp,
-              MatmulOp>([&](auto op) {
+              CrossEntropyWithGradOp, MeanOp, MeanGradOp, lns::ConstantOp,
+              ClipFactorOp, AdamWOp, AttentionOp, AttentionGradOp, CastOp,
+              ClusterOp, LinearOp, MatmulOp>([&](auto op) {
           eval(op);
           return true;
         })
@@ -258,27 +258,36 @@ private:
     for (size_t i = 0; i < grad.size(); ++i)
       table[size_t(tokens[i / width]) * width + i % width] += grad[i];
   }
-  void eval(CrossEntropyOp op) {
+  /// Of both ops that compute a loss; the log-sum-exp of each row.
+  template <typename Op> Tensor evalLosses(Op op) {
     auto logits = in(op.getLogits()), targets = in(op.getTargets());
     size_t width = widthOf(op.getLogits());
     if (op.getFactors())
       for (size_t i = 0; i < logits.size(); ++i)
         logits[i] *= in(op.getFactors())[i / width];
-    fill(op.getLse(), [&](size_t row) {
+    Tensor lse(logits.size() / width);
+    for (size_t row = 0; row < lse.size(); ++row) {
       auto *x = logits.data() + row * width;
       double most = *std::max_element(x, x + width), sum = 0;
       for (size_t k = 0; k < width; ++k)
         sum += std::exp(x[k] - most);
-      return most + std::log(sum);
-    });
-    auto lse = in(op.getLse());
+      lse[row] = most + std::log(sum);
+    }
     fill(op.getLosses(), [&](size_t row) {
       return lse[row] - logits[row * width + size_t(targets[row])];
     });
+    return lse;
   }
-  void eval(CrossEntropyGradOp op) {
+  void eval(CrossEntropyOp op) {
+    Tensor lse = evalLosses(op);
+    fill(op.getLse(), [&](size_t row) { return lse[row]; });
+  }
+  void eval(CrossEntropyGradOp op) { evalLogitsGrad(op, in(op.getLse())); }
+  void eval(CrossEntropyWithGradOp op) { evalLogitsGrad(op, evalLosses(op)); }
+  /// Of both ops that compute the logits' gradient.
+  template <typename Op> void evalLogitsGrad(Op op, const Tensor &lse) {
     auto logits = in(op.getLogits()), targets = in(op.getTargets()),
-         lse = in(op.getLse()), grad = in(op.getGrad());
+         grad = in(op.getGrad());
     size_t width = widthOf(op.getLogits());
     Tensor factors =
         op.getFactors() ? in(op.getFactors()) : Tensor(lse.size(), 1.0);
