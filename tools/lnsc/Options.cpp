@@ -19,6 +19,15 @@ namespace cl = llvm::cl;
 
 static cl::OptionCategory lnscCategory("lnsc options");
 
+void driver::parseCommandLine(int argc, char **argv) {
+  cl::HideUnrelatedOptions(lnscCategory);
+  cl::ParseCommandLineOptions(
+      argc, argv,
+      "lnsc: compiles a normalized transformer into a training plan\n\n"
+      "MLIR's own options work, too, such as --mlir-timing and "
+      "--mlir-print-ir-after-all.\n");
+}
+
 cl::opt<std::string>
     driver::inputPath(cl::Positional, cl::Required,
                       cl::desc("MODEL (.mlir, or config.json)"),

@@ -49,6 +49,10 @@ struct Request {
   std::optional<uint64_t> budget; ///< bytes of a session
 };
 
+/// Exits with a message for options that do not exist. --help lists lnsc's own:
+/// LLVM's and MLIR's are hundreds.
+void parseCommandLine(int argc, char **argv);
+
 /// Prints an error and fails where the options contradict each other or name
 /// what is not there.
 bool readRequest(Request &request);

@@ -341,8 +341,6 @@ int main(int argc, char **argv) {
   llvm::cl::AddExtraVersionPrinter([](llvm::raw_ostream &stream) {
     stream << "lnsc " << LNS_VERSION << "\n";
   });
-  llvm::cl::ParseCommandLineOptions(
-      argc, argv,
-      "lnsc: compiles a normalized transformer into a training plan\n");
+  parseCommandLine(argc, argv);
   return compileModel();
 }
