@@ -32,6 +32,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <elf.h>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -44,7 +45,7 @@ using namespace lns::cuda;
 namespace lns::cuda {
 struct CuContextOpaque {};
 struct CuModuleOpaque {
-  std::string image;
+  std::string image; ///< has the names of its kernels
 };
 struct CuFunctionOpaque {
   std::string symbol;
@@ -358,9 +359,37 @@ FAKE CuResult cuEventDestroy_v2(CuEvent event) {
   return kCuSuccess;
 }
 
-/// Images are "FAKE sm_90a\n" or "FAKE compute_80\n", and the kernel's text.
+/// The names of what the real NVRTC made, of any architecture; empty when it is
+/// no machine code for CUDA.
+static std::string readCubinNames(const void *image) {
+  constexpr Elf64_Half kCudaMachine = 190;
+  const char *bytes = static_cast<const char *>(image);
+  Elf64_Ehdr file;
+  std::memcpy(&file, bytes, sizeof file);
+  if (file.e_machine != kCudaMachine)
+    return "";
+  std::string names;
+  for (unsigned i = 0; i < file.e_shnum; ++i) {
+    Elf64_Shdr section;
+    std::memcpy(&section, bytes + file.e_shoff + i * sizeof section,
+                sizeof section);
+    if (section.sh_type == SHT_STRTAB)
+      names.append(bytes + section.sh_offset, section.sh_size);
+  }
+  return names;
+}
+
+/// Images are "FAKE sm_90a\n" or "FAKE compute_80\n", and the kernel's text; or
+/// real ones, whose kernels are still those of fake_kernels.cpp.
 FAKE CuResult cuModuleLoadData(CuModule *module, const void *image) {
   NEEDS_CONTEXT;
+  if (std::memcmp(image, ELFMAG, SELFMAG) == 0) {
+    std::string names = readCubinNames(image);
+    if (names.empty())
+      return kCuErrorInvalidImage;
+    *module = new CuModuleOpaque{std::move(names)};
+    return kCuSuccess;
+  }
   std::string text(static_cast<const char *>(image), 5);
   if (text != "FAKE ")
     return kCuErrorInvalidImage;
@@ -380,15 +409,14 @@ FAKE CuResult cuModuleUnload(CuModule module) {
 FAKE CuResult cuModuleGetFunction(CuFunction *function, CuModule module,
                                   const char *name) {
   NEEDS_CONTEXT;
-  fake::KernelFunction run = fake::findKernel(name);
-  if (!run || module->image.find(name) == std::string::npos)
+  if (module->image.find(name) == std::string::npos)
     return 500;
   // Functions are the module's in CUDA; here they live on.
   static std::mutex mutex;
   static std::vector<std::unique_ptr<CuFunctionOpaque>> all;
   std::lock_guard<std::mutex> guard(mutex);
   all.push_back(std::make_unique<CuFunctionOpaque>());
-  *all.back() = {name, run, 48 << 10};
+  *all.back() = {name, fake::findKernel(name), 48 << 10};
   *function = all.back().get();
   return kCuSuccess;
 }
@@ -413,9 +441,9 @@ FAKE CuResult cuLaunchKernel(CuFunction function, unsigned gridX,
                              unsigned sharedBytes, CuStream stream,
                              void **parameters, void **) {
   NEEDS_CONTEXT;
-  if (names("FAKE_CUDA_REFUSE", function->symbol) || gridX == 0 || gridY == 0 ||
-      gridZ == 0 || blockX == 0 || blockX > 1024 || blockY != 1 ||
-      blockZ != 1 || int(sharedBytes) > function->sharedLimit)
+  if (names("FAKE_CUDA_REFUSE", function->symbol) || !function->run ||
+      gridX == 0 || gridY == 0 || gridZ == 0 || blockX == 0 || blockX > 1024 ||
+      blockY != 1 || blockZ != 1 || int(sharedBytes) > function->sharedLimit)
     return kCuErrorInvalidValue;
   // Parameters are copied at the launch.
   std::vector<uint64_t> values(fake::parameterCount(function->run));

@@ -7,6 +7,7 @@
 
 #include "cuda_test_plan.h"
 #include "fakes.h"
+#include "runtime/cuda/nvrtc.h"
 
 #include <filesystem>
 #include <fstream>
@@ -129,6 +130,27 @@ TEST_F(KernelCache, EntriesThatDoNotLoadAreMadeAgain) {
   unset("FAKE_NVRTC_POISON");
   EXPECT_EQ(start(), (Origins{0, 0, 5}));
   EXPECT_EQ(start(), (Origins{0, 5, 0}));
+}
+
+// What the real compiler made is found again, by a compiler of the same version
+// that counts what it is asked for.
+TEST_F(KernelCache, RealMachineCodeIsCompiledOnce) {
+  set("LNSRT_CUDA_PRODUCTS", "generated");
+  unset("LNSRT_NVRTC");
+  const cuda::Nvrtc *nvrtc = nullptr;
+  if (Error error = cuda::getNvrtc(/*driverVersion=*/13000, nvrtc))
+    GTEST_SKIP() << messageOf(error);
+  EXPECT_EQ(start(), (Origins{0, 0, 5}));
+  EXPECT_EQ(cacheEntries().size(), 5u);
+  set("FAKE_NVRTC_VERSION",
+      std::to_string(nvrtc->major * 1000 + nvrtc->minor * 10));
+  set("LNSRT_NVRTC", folder / "nvrtc.so");
+  EXPECT_EQ(start(), (Origins{0, 5, 0}));
+  EXPECT_EQ(compilations(), 0u);
+  source.kernel("test_loss").text += "__device__ int changed;\n";
+  plan.reset();
+  EXPECT_EQ(start(), (Origins{0, 4, 1}));
+  EXPECT_EQ(compilations(), 1u);
 }
 
 TEST_F(KernelCache, NoFolderCostsTimeOnly) {
