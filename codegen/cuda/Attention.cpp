@@ -99,7 +99,10 @@ static Tiles getBf16Tiles(Part part, int64_t depth) {
       return {4, 2, 32, 2, 1};
     if (depth <= 96)
       return {4, 1, 64, 2, 1};
-    return depth <= 128 ? Tiles{4, 1, 32, 2, 1} : Tiles{4, 1, 32, 1, 2};
+    if (depth <= 112)
+      return {4, 1, 32, 2, 1};
+    // With 32 columns and 32 heads a register is spilled on sm_120a.
+    return depth <= 128 ? Tiles{4, 1, 16, 2, 1} : Tiles{4, 1, 32, 1, 2};
   }
   llvm_unreachable("unknown part");
 }

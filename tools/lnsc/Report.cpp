@@ -45,7 +45,8 @@ void driver::printKernels(llvm::raw_ostream &os, const PlanCuda &program) {
   llvm::ListSeparator separator("\n");
   for (const cuda::KernelInfo &kernel : program.kernels)
     os << separator << "//===--- " << kernel.symbol << ": " << kernel.threads
-       << " threads, " << kernel.sharedBytes << " bytes shared\n"
+       << " threads, " << kernel.sharedBytes << " bytes shared"
+       << (kernel.noSpills ? "" : ", may spill") << "\n"
        << kernel.text;
 }
 
