@@ -511,9 +511,15 @@ def Recompute : Pass<"lns-recompute", "::mlir::ModuleOp"> {
     from the forward to the backward pass are computed again just before their
     first reader behind the loss, once each. Those go first that free most bytes
     for the time they cost (CostOpInterface): row ops, then attention and
-    matmuls, up to whole blocks from the residual stream. Numbers are the same
-    bits as without a budget, but for row ops that are a product's epilogue in
-    one place and read what it stored in the other (`lns-fuse-products`).
+    matmuls, up to whole blocks from the residual stream. Sums over rows
+    (`row_rstd`) are kept: they are small, and their order is that of the kernel
+    that they stand in.
+
+    Numbers are the same bits as without a budget, but for CUDA in two cases: in
+    bf16, row ops that are a product's epilogue in one place read what it stored,
+    and rounded, in the other (`lns-fuse-products`); and where gate and up are
+    both computed again, the row dots of their gradients are summed in a pair's
+    tiles, which are half as wide.
 
     Does not fire where the arena fits; nor on ops that read or write anything
     but their operands, nor on those whose operands include a `lns.get` that is

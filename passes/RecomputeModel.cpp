@@ -114,9 +114,17 @@ bool RecomputeModel::mayWrite(Operation *op, GetOp get) {
                  : !op->hasTrait<mlir::OpTrait::IsTerminator>();
 }
 
+/// A number for each row is little to keep, and the order of its sum is that of
+/// the kernel that it stands in: computed again, in another one, it would not
+/// be the same bits.
+static bool isSumOverRows(Operation *op) {
+  return isa<RowRstdOp, RowDotOp>(op);
+}
+
 /// Pure: what it gives depends on its operands alone, and nothing else happens.
 bool RecomputeModel::isRecomputable(unsigned op) const {
-  return op < loss && isPure(ops[op]) && ops[op]->getNumRegions() == 0;
+  return op < loss && isPure(ops[op]) && ops[op]->getNumRegions() == 0 &&
+         !isSumOverRows(ops[op]);
 }
 
 std::optional<unsigned> RecomputeModel::getProducer(Value value) const {
@@ -126,10 +134,11 @@ std::optional<unsigned> RecomputeModel::getProducer(Value value) const {
   return positions.lookup(op);
 }
 
-/// Whether the value is there behind the loss without any doing.
+/// Whether the value is there behind the loss without any doing, or is kept for
+/// what is computed again there.
 bool RecomputeModel::isKept(Value value) const {
   Operation *op = value.getDefiningOp();
-  return !op || isa<GetOp>(op) ||
+  return !op || isa<GetOp>(op) || isSumOverRows(op) ||
          llvm::any_of(value.getUsers(), [&](Operation *user) {
            return positions.lookup(user) > loss;
          });
