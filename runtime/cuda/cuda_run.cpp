@@ -13,7 +13,6 @@
 
 using namespace lns;
 using namespace lns::cuda;
-using plan::CommandBody;
 
 //===----------------------------------------------------------------------===//
 // Staging
