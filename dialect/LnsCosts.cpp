@@ -66,6 +66,18 @@ int64_t MatmulOp::getFlops() {
   return getAddend() ? saturatingAdd(product, perElement(1, getResult()))
                      : product;
 }
+// The product; its terms times the weight, added up; the addends.
+int64_t WeightGradOp::getFlops() {
+  int64_t flops = saturatingAdd(
+      productFlops(getWeightGrad(),
+                   rowsOf(cast<RankedTensorType>(getGrad().getType()))),
+      perElement(2, getWeightGrad()));
+  if (getAddend())
+    flops = saturatingAdd(flops, perElement(1, getAddend()));
+  if (getGainAddend())
+    flops = saturatingAdd(flops, perElement(1, getGainAddend()));
+  return flops;
+}
 // A rotation of a pair: four products, two sums.
 int64_t RopeOp::getFlops() { return perElement(3, getInput()); }
 // Two products with the keys and the values.

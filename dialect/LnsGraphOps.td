@@ -131,6 +131,54 @@ def LNS_MatmulOp : LNS_ComputeOp<"matmul", [LNS_Diff, AttrSizedOperandSegments,
   let hasVerifier = 1;
 }
 
+def LNS_WeightGradOp : LNS_ComputeOp<"weight_grad", [AttrSizedOperandSegments,
+    DeclareOpInterfaceMethods<LNS_InPlaceOpInterface>]> {
+  let summary = "gradients of a weight and of the gain that was folded into it";
+  let description = [{
+    Of y = linear(input, W gain(g)), with grad the gradient that arrives at y and
+    leading dimensions taken together as rows:
+
+        D = alpha * grad^T input                     gradient of W diag(g)
+        weight_grad[j, k] = g[k] * D[j, k]           + addend[j, k]
+        gain_grad[k] = sum over j of W[j, k] * D[j, k]   + gain_addend[k]
+
+    So the gain's gradient needs no pass over tokens: D is at hand where the
+    weight's gradient is computed, and W is read once. Made by
+    `lns-gain-gradients`; only CUDA has kernels for it.
+
+    Results are computed over their addends where nothing reads those later.
+
+    - (C1) grad and input have rank >= 1 and equally many rows; the weight is
+         [columns of grad, columns of input].
+    - (C2) grad, input and weight_grad have one element type, or bf16 and f32, as
+         in `lns.matmul` C2; what is multiplied and summed is as there.
+    - (C3) weight_grad and addend have the weight's type.
+    - (C4) gain, gain_grad and gain_addend have the weight's last dimension and
+         wide type.
+    - (C5) alpha is finite.
+
+    ```mlir
+    %dw, %dg = lns.weight_grad %u, %x weight(%w) gain(%g) {alpha = 5.0e-01 : f64}
+      : (tensor<2x8x32xf32>, tensor<2x8x64xf32>, tensor<32x64xf32>, tensor<64xf32>)
+      -> (tensor<32x64xf32>, tensor<64xf32>)
+    %dw2, %dg2 = lns.weight_grad %u, %x weight(%w) gain(%g) addend(%dw) gain_addend(%dg)
+      : (tensor<2x8x32xf32>, tensor<2x8x64xf32>, tensor<32x64xf32>, tensor<64xf32>,
+         tensor<32x64xf32>, tensor<64xf32>) -> (tensor<32x64xf32>, tensor<64xf32>)
+    ```
+  }];
+  let arguments = (ins LNS_Tensor:$grad, LNS_Tensor:$input, LNS_Matrix:$weight,
+                       LNS_Vector:$gain, Optional<LNS_Matrix>:$addend,
+                       Optional<LNS_Vector>:$gain_addend,
+                       DefaultValuedAttr<F64Attr, "1.0">:$alpha);
+  let results = (outs LNS_Matrix:$weight_grad, LNS_Vector:$gain_grad);
+  let assemblyFormat = [{
+    $grad `,` $input `weight` `(` $weight `)` `gain` `(` $gain `)`
+    (`addend` `(` $addend^ `)`)? (`gain_addend` `(` $gain_addend^ `)`)? attr-dict
+    `:` functional-type(operands, results)
+  }];
+  let hasVerifier = 1;
+}
+
 //===----------------------------------------------------------------------===//
 // What a norm becomes. With r = row_rstd(x):
 //   norm(x, g, s) = row_scale(scale_columns(x, g, s), r)

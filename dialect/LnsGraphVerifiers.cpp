@@ -61,6 +61,46 @@ LogicalResult MatmulOp::verify() {
   return verifyFinite(*this, "alpha", getAlpha());
 }
 
+LogicalResult WeightGradOp::verify() {
+  RankedTensorType grad = tensorOf(getGrad()), input = tensorOf(getInput()),
+                   weight = tensorOf(getWeight());
+  // (C1)
+  for (auto [name, type] :
+       {std::pair<StringRef, RankedTensorType>("grad", grad), {"input", input}})
+    if (failed(verifyHasColumns(*this, name, type)))
+      return failure();
+  if (!extentsAgree(rowsOf(grad), rowsOf(input)))
+    return emitOpError("grad has ")
+           << rowsOf(grad) << " rows, but input has " << rowsOf(input);
+  if (!extentsAgree(rowsOf(weight), columnsOf(grad)) ||
+      !extentsAgree(columnsOf(weight), columnsOf(input)))
+    return emitOpError("weight of type ")
+           << weight << " is not one of " << extentText(columnsOf(grad))
+           << " outputs and " << extentText(columnsOf(input)) << " inputs";
+  // (C2)
+  if (failed(verifyProductTypes(*this, "grad", grad, "input", input,
+                                "weight_grad", tensorOf(getWeightGrad()))))
+    return failure();
+  // (C3)
+  if (failed(verifyType(*this, "weight_grad", tensorOf(getWeightGrad()), weight,
+                        "weight")) ||
+      (getAddend() && failed(verifyType(*this, "addend", tensorOf(getAddend()),
+                                        weight, "weight"))))
+    return failure();
+  // (C4)
+  RankedTensorType columns = columnVectorType(weight);
+  if (failed(
+          verifyType(*this, "gain", tensorOf(getGain()), columns, "weight")) ||
+      failed(verifyType(*this, "gain_grad", tensorOf(getGainGrad()), columns,
+                        "weight")) ||
+      (getGainAddend() &&
+       failed(verifyType(*this, "gain_addend", tensorOf(getGainAddend()),
+                         columns, "weight"))))
+    return failure();
+  // (C5)
+  return verifyFinite(*this, "alpha", getAlpha());
+}
+
 //===----------------------------------------------------------------------===//
 // Folded norms
 //===----------------------------------------------------------------------===//

@@ -71,6 +71,10 @@ int64_t EmbeddingGradOp::getInPlaceOperand(unsigned) {
 int64_t MatmulOp::getInPlaceOperand(unsigned) {
   return getAddend() ? int64_t(getODSOperandIndexAndLength(3).first) : -1;
 }
+int64_t WeightGradOp::getInPlaceOperand(unsigned result) {
+  auto [index, count] = getODSOperandIndexAndLength(result == 0 ? 4 : 5);
+  return count ? int64_t(index) : -1;
+}
 
 //===----------------------------------------------------------------------===//
 // Row ops

@@ -344,7 +344,8 @@ private:
     }
     // Also those inside a cluster.
     op->walk([&](Operation *inner) {
-      if (isa<LinearOp, MatmulOp, AttentionOp, AttentionGradOp>(inner))
+      if (isa<LinearOp, MatmulOp, WeightGradOp, AttentionOp, AttentionGradOp>(
+              inner))
         entry.flops += cast<CostOpInterface>(inner).getFlops();
     });
     if (auto repeat = dyn_cast<RepeatOp>(op))
@@ -352,7 +353,7 @@ private:
     if (auto constant = dyn_cast<lns::ConstantOp>(op);
         constant && getElementTypeOrSelf(constant.getType()).isF32())
       return buildFill(constant, name, entry);
-    copyAddend(op, name, entry);
+    copyAddends(op, name, entry);
     if (!target.hasKernel(op)) {
       if (auto linear = dyn_cast<LinearOp>(op))
         return buildLinear(linear, name, entry);
@@ -360,6 +361,10 @@ private:
         buildMatmul(matmul, name, entry);
         return success();
       }
+      if (isa<WeightGradOp>(op))
+        return op->emitOpError()
+               << "has no " << target.getTargetName()
+               << " kernel; leave out 'lns-gain-gradients', which is for CUDA";
       return op->emitOpError()
              << "has no " << target.getTargetName()
              << " kernel and is no matmul, so that it cannot stand in a plan";
@@ -393,16 +398,20 @@ private:
   }
 
   /// What is computed over an addend finds it there.
-  void copyAddend(Operation *op, const std::string &name,
-                  PlanEntryPoint &entry) {
-    Value addend;
-    if (auto embedding = dyn_cast<EmbeddingGradOp>(op))
-      addend = embedding.getAddend();
-    else if (auto matmul = dyn_cast<MatmulOp>(op))
-      addend = matmul.getAddend();
-    if (addend)
-      copyTo(places.lookup(addend), places.lookup(op->getResult(0)), name,
-             entry);
+  void copyAddends(Operation *op, const std::string &name,
+                   PlanEntryPoint &entry) {
+    auto copy = [&](Value addend, Value result) {
+      if (addend)
+        copyTo(places.lookup(addend), places.lookup(result), name, entry);
+    };
+    if (auto embedding = dyn_cast<EmbeddingGradOp>(op)) {
+      copy(embedding.getAddend(), embedding.getResult());
+    } else if (auto matmul = dyn_cast<MatmulOp>(op)) {
+      copy(matmul.getAddend(), matmul.getResult());
+    } else if (auto grad = dyn_cast<WeightGradOp>(op)) {
+      copy(grad.getAddend(), grad.getWeightGrad());
+      copy(grad.getGainAddend(), grad.getGainGrad());
+    }
   }
 
   LogicalResult addLaunch(Operation *op, const KernelLaunch &launch,

@@ -468,6 +468,96 @@ func.func @matmul(%a: tensor<2x4xf32>, %b: tensor<4x6xf32>) {
 
 // -----
 
+// lns.weight_grad (C1): the rank of an operand.
+func.func @weight_grad(%u: tensor<f32>, %x: tensor<1x5xf32>, %w: tensor<8x5xf32>, %g: tensor<5xf32>) {
+  // expected-error @below {{grad has type 'tensor<f32>', expected at least one dimension}}
+  %dw, %dg = lns.weight_grad %u, %x weight(%w) gain(%g) : (tensor<f32>, tensor<1x5xf32>, tensor<8x5xf32>, tensor<5xf32>) -> (tensor<8x5xf32>, tensor<5xf32>)
+  return
+}
+
+// -----
+
+// lns.weight_grad (C1): rows.
+func.func @weight_grad(%u: tensor<2x3x8xf32>, %x: tensor<4x5xf32>, %w: tensor<8x5xf32>, %g: tensor<5xf32>) {
+  // expected-error @below {{grad has 6 rows, but input has 4}}
+  %dw, %dg = lns.weight_grad %u, %x weight(%w) gain(%g) : (tensor<2x3x8xf32>, tensor<4x5xf32>, tensor<8x5xf32>, tensor<5xf32>) -> (tensor<8x5xf32>, tensor<5xf32>)
+  return
+}
+
+// -----
+
+// lns.weight_grad (C1): the weight.
+func.func @weight_grad(%u: tensor<2x3x8xf32>, %x: tensor<6x5xf32>, %w: tensor<5x8xf32>, %g: tensor<8xf32>) {
+  // expected-error @below {{weight of type 'tensor<5x8xf32>' is not one of 8 outputs and 5 inputs}}
+  %dw, %dg = lns.weight_grad %u, %x weight(%w) gain(%g) : (tensor<2x3x8xf32>, tensor<6x5xf32>, tensor<5x8xf32>, tensor<8xf32>) -> (tensor<5x8xf32>, tensor<8xf32>)
+  return
+}
+
+// -----
+
+// lns.weight_grad (C2): element types.
+func.func @weight_grad(%u: tensor<2x3x8xf32>, %x: tensor<6x5xf64>, %w: tensor<8x5xf32>, %g: tensor<5xf32>) {
+  // expected-error @below {{grad has element type 'f32', but input has element type 'f64'}}
+  %dw, %dg = lns.weight_grad %u, %x weight(%w) gain(%g) : (tensor<2x3x8xf32>, tensor<6x5xf64>, tensor<8x5xf32>, tensor<5xf32>) -> (tensor<8x5xf32>, tensor<5xf32>)
+  return
+}
+
+// -----
+
+// lns.weight_grad (C3): the weight's gradient.
+func.func @weight_grad(%u: tensor<2x3x8xf32>, %x: tensor<6x5xf32>, %w: tensor<8x5xf32>, %g: tensor<5xf32>) {
+  // expected-error @below {{weight_grad has type 'tensor<8x6xf32>', expected 'tensor<8x5xf32>' from weight}}
+  %dw, %dg = lns.weight_grad %u, %x weight(%w) gain(%g) : (tensor<2x3x8xf32>, tensor<6x5xf32>, tensor<8x5xf32>, tensor<5xf32>) -> (tensor<8x6xf32>, tensor<5xf32>)
+  return
+}
+
+// -----
+
+// lns.weight_grad (C3): the addend.
+func.func @weight_grad(%u: tensor<2x3x8xf32>, %x: tensor<6x5xf32>, %w: tensor<8x5xf32>, %g: tensor<5xf32>, %c: tensor<5x5xf32>) {
+  // expected-error @below {{addend has type 'tensor<5x5xf32>', expected 'tensor<8x5xf32>' from weight}}
+  %dw, %dg = lns.weight_grad %u, %x weight(%w) gain(%g) addend(%c) : (tensor<2x3x8xf32>, tensor<6x5xf32>, tensor<8x5xf32>, tensor<5xf32>, tensor<5x5xf32>) -> (tensor<8x5xf32>, tensor<5xf32>)
+  return
+}
+
+// -----
+
+// lns.weight_grad (C4): the gain.
+func.func @weight_grad(%u: tensor<2x3x8xf32>, %x: tensor<6x5xf32>, %w: tensor<8x5xf32>, %g: tensor<8xf32>) {
+  // expected-error @below {{gain has type 'tensor<8xf32>', expected 'tensor<5xf32>' from weight}}
+  %dw, %dg = lns.weight_grad %u, %x weight(%w) gain(%g) : (tensor<2x3x8xf32>, tensor<6x5xf32>, tensor<8x5xf32>, tensor<8xf32>) -> (tensor<8x5xf32>, tensor<5xf32>)
+  return
+}
+
+// -----
+
+// lns.weight_grad (C4): the gain's gradient.
+func.func @weight_grad(%u: tensor<2x3x8xf32>, %x: tensor<6x5xf32>, %w: tensor<8x5xf32>, %g: tensor<5xf32>) {
+  // expected-error @below {{gain_grad has type 'tensor<8xf32>', expected 'tensor<5xf32>' from weight}}
+  %dw, %dg = lns.weight_grad %u, %x weight(%w) gain(%g) : (tensor<2x3x8xf32>, tensor<6x5xf32>, tensor<8x5xf32>, tensor<5xf32>) -> (tensor<8x5xf32>, tensor<8xf32>)
+  return
+}
+
+// -----
+
+// lns.weight_grad (C4): what is added to it.
+func.func @weight_grad(%u: tensor<2x3x8xf32>, %x: tensor<6x5xf32>, %w: tensor<8x5xf32>, %g: tensor<5xf32>, %d: tensor<8xf32>) {
+  // expected-error @below {{gain_addend has type 'tensor<8xf32>', expected 'tensor<5xf32>' from weight}}
+  %dw, %dg = lns.weight_grad %u, %x weight(%w) gain(%g) gain_addend(%d) : (tensor<2x3x8xf32>, tensor<6x5xf32>, tensor<8x5xf32>, tensor<5xf32>, tensor<8xf32>) -> (tensor<8x5xf32>, tensor<5xf32>)
+  return
+}
+
+// -----
+
+// lns.weight_grad (C5): alpha.
+func.func @weight_grad(%u: tensor<2x3x8xf32>, %x: tensor<6x5xf32>, %w: tensor<8x5xf32>, %g: tensor<5xf32>) {
+  // expected-error @below {{alpha must be finite}}
+  %dw, %dg = lns.weight_grad %u, %x weight(%w) gain(%g) {alpha = 0x7FF0000000000000 : f64} : (tensor<2x3x8xf32>, tensor<6x5xf32>, tensor<8x5xf32>, tensor<5xf32>) -> (tensor<8x5xf32>, tensor<5xf32>)
+  return
+}
+
+// -----
+
 // lns.cross_entropy_grad (C2): factors without their gradient.
 func.func @cross_entropy_grad(%x: tensor<2x4x8xf32>, %t: tensor<2x4xi32>, %l: tensor<2x4xf32>) {
   // expected-error @below {{has factors, but no result for their gradient}}

@@ -48,6 +48,17 @@ func.func @matmul(%a: tensor<2x3x8xf32>, %b: tensor<8x6xf32>, %c: tensor<2x3x6xf
   return
 }
 
+// CHECK-LABEL: func.func @weight_grad
+func.func @weight_grad(%u: tensor<2x3x8xbf16>, %x: tensor<2x3x6xbf16>, %w: tensor<8x6xf32>, %g: tensor<6xf32>) {
+  // CHECK: lns.weight_grad %{{.*}}, %{{.*}} weight(%{{.*}}) gain(%{{.*}}) : (tensor<2x3x8xbf16>, tensor<2x3x6xbf16>, tensor<8x6xf32>, tensor<6xf32>) -> (tensor<8x6xf32>, tensor<6xf32>)
+  %dw, %dg = lns.weight_grad %u, %x weight(%w) gain(%g) : (tensor<2x3x8xbf16>, tensor<2x3x6xbf16>, tensor<8x6xf32>, tensor<6xf32>) -> (tensor<8x6xf32>, tensor<6xf32>)
+  // CHECK: lns.weight_grad %{{.*}}, %{{.*}} weight(%{{.*}}) gain(%{{.*}}) addend(%{{.*}}) gain_addend(%{{.*}}) {alpha = 5.000000e-01 : f64}
+  %ew, %eg = lns.weight_grad %u, %x weight(%w) gain(%g) addend(%dw) gain_addend(%dg) {alpha = 0.5 : f64} : (tensor<2x3x8xbf16>, tensor<2x3x6xbf16>, tensor<8x6xf32>, tensor<6xf32>, tensor<8x6xf32>, tensor<6xf32>) -> (tensor<8x6xf32>, tensor<6xf32>)
+  // CHECK: gain(%{{.*}}) gain_addend(%{{.*}}) :
+  %fw, %fg = lns.weight_grad %u, %x weight(%w) gain(%g) gain_addend(%dg) : (tensor<2x3x8xbf16>, tensor<2x3x6xbf16>, tensor<8x6xf32>, tensor<6xf32>, tensor<6xf32>) -> (tensor<8x6xf32>, tensor<6xf32>)
+  return
+}
+
 // What norms become.
 // CHECK-LABEL: func.func @folded_norm
 func.func @folded_norm(%x: tensor<2x4x8xf32>, %g: tensor<8xf32>) {

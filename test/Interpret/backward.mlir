@@ -134,6 +134,27 @@ func.func @columns() -> (tensor<2x2xf64>, tensor<2x2xf64>, tensor<2xf64>, tensor
 
 // -----
 
+// Gradients of a weight and of its gain, by the formulas: D = alpha u^T x is
+// [[13, 15], [19, 22]].
+// CHECK-LABEL: weights_and_gains: result.0: [2, 2]
+// CHECK-NEXT:  = 130, -15, 190, -22
+// CHECK-NEXT:  result.1: [2]
+// CHECK-NEXT:  = 70, 118
+// CHECK-NEXT:  result.2: [2, 2]
+// CHECK-NEXT:  = 131, -13, 193, -18
+// CHECK-NEXT:  result.3: [2]
+// CHECK-NEXT:  = 80, 117
+func.func @weights_and_gains() -> (tensor<2x2xf64>, tensor<2xf64>, tensor<2x2xf64>, tensor<2xf64>) {
+  %u = arith.constant dense<[[1.0, 2.0], [3.0, 4.0]]> : tensor<2x2xf64>
+  %x = arith.constant dense<[[5.0, 6.0], [7.0, 8.0]]> : tensor<2x2xf64>
+  %g = arith.constant dense<[10.0, -1.0]> : tensor<2xf64>
+  %dw, %dg = lns.weight_grad %u, %x weight(%u) gain(%g) {alpha = 0.5 : f64} : (tensor<2x2xf64>, tensor<2x2xf64>, tensor<2x2xf64>, tensor<2xf64>) -> (tensor<2x2xf64>, tensor<2xf64>)
+  %ew, %eg = lns.weight_grad %u, %x weight(%u) gain(%g) addend(%u) gain_addend(%g) {alpha = 0.5 : f64} : (tensor<2x2xf64>, tensor<2x2xf64>, tensor<2x2xf64>, tensor<2xf64>, tensor<2x2xf64>, tensor<2xf64>) -> (tensor<2x2xf64>, tensor<2xf64>)
+  return %dw, %dg, %ew, %eg : tensor<2x2xf64>, tensor<2xf64>, tensor<2x2xf64>, tensor<2xf64>
+}
+
+// -----
+
 // A bias is added to every row, a row's own mean taken from it.
 // CHECK-LABEL: bias_and_mean: result.0: [2, 2]
 // CHECK-NEXT:  = 6, 1.5, 8, 3.5

@@ -50,6 +50,47 @@ static LogicalResult interpretMatmul(OpCall &call, MatmulOp op) {
   return success();
 }
 
+static LogicalResult interpretWeightGrad(OpCall &call, WeightGradOp op) {
+  const Tensor &grad = *call.get(op.getGrad());
+  const Tensor &input = *call.get(op.getInput());
+  const Tensor &weight = *call.get(op.getWeight());
+  const Tensor &gain = *call.get(op.getGain());
+  const Tensor *addend = call.get(op.getAddend());
+  const Tensor *gainAddend = call.get(op.getGainAddend());
+  int64_t outputs = grad.columns(), inputs = input.columns();
+  Tensor *dw = call.allocate(0, {outputs, inputs});
+  Tensor *dg = call.allocate(1, {inputs});
+  if (!dw || !dg)
+    return failure();
+  if (grad.rows() != input.rows())
+    return op.emitOpError("cannot multiply ")
+           << grad.rows() << " rows by " << input.rows();
+  if (failed(call.expectShape(op.getWeight(), {outputs, inputs})) ||
+      failed(call.expectShape(op.getGain(), inputs)) ||
+      (addend && failed(call.expectShape(op.getAddend(), {outputs, inputs}))) ||
+      (gainAddend && failed(call.expectShape(op.getGainAddend(), inputs))))
+    return failure();
+  std::vector<double> left = grad.values, right = input.values;
+  if (call.roundsFactors()) {
+    roundToBf16(left);
+    roundToBf16(right);
+  }
+  std::vector<double> folded(dw->size());
+  multiplyAdd(outputs, inputs, grad.rows(), left.data(), /*transposeA=*/true,
+              right.data(), /*transposeB=*/false, folded.data());
+  double alpha = op.getAlpha().convertToDouble();
+  for (int64_t i = 0; i < dw->size(); ++i) {
+    double term = alpha * folded[i];
+    int64_t k = i % inputs;
+    dw->values[i] = gain.values[k] * term + (addend ? addend->values[i] : 0.0);
+    dg->values[k] += weight.values[i] * term;
+  }
+  if (gainAddend)
+    for (int64_t k = 0; k < inputs; ++k)
+      dg->values[k] += gainAddend->values[k];
+  return success();
+}
+
 static LogicalResult interpretRowRstd(OpCall &call, RowRstdOp op) {
   const Tensor &x = *call.get(op.getInput());
   Tensor *r = call.allocate(0, rowShape(x));
@@ -184,6 +225,7 @@ std::optional<LogicalResult> lns::interpret::interpretAdjoint(OpCall &call) {
   using Outcome = std::optional<LogicalResult>;
   return llvm::TypeSwitch<Operation *, Outcome>(call.op)
       .Case([&](MatmulOp op) { return interpretMatmul(call, op); })
+      .Case([&](WeightGradOp op) { return interpretWeightGrad(call, op); })
       .Case([&](RowRstdOp op) { return interpretRowRstd(call, op); })
       .Case([&](RowRstdGradOp op) { return interpretRowRstdGrad(call, op); })
       .Case([&](RowScaleOp op) { return interpretRowScale(call, op); })

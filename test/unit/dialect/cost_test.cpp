@@ -49,6 +49,14 @@ const Case cases[] = {
      "%c = lns.matmul %a, %b transpose_a : (tensor<2x3x8xf32>, "
      "tensor<6x5xf32>) -> tensor<8x5xf32>",
      2 * 8 * 5 * 6, 4 * (48 + 30 + 40)},
+    {"weight_grad",
+     "%u: tensor<2x3x8xf32>, %x: tensor<6x5xf32>, %w: tensor<8x5xf32>, %g: "
+     "tensor<5xf32>",
+     "%r:2 = lns.weight_grad %u, %x weight(%w) gain(%g) addend(%w) "
+     "gain_addend(%g) : (tensor<2x3x8xf32>, tensor<6x5xf32>, tensor<8x5xf32>, "
+     "tensor<5xf32>, tensor<8x5xf32>, tensor<5xf32>) -> (tensor<8x5xf32>, "
+     "tensor<5xf32>)",
+     2 * 8 * 5 * 6 + 3 * 40 + 5, 4 * (48 + 30 + 3 * 40 + 3 * 5)},
     {"matmul_transpose_b", "%a: tensor<2x3x8xf32>, %b: tensor<5x8xf32>",
      "%c = lns.matmul %a, %b transpose_b : (tensor<2x3x8xf32>, "
      "tensor<5x8xf32>) -> tensor<2x3x5xf32>",

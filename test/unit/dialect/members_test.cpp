@@ -74,6 +74,28 @@ TEST_F(MembersTest, CrossEntropyWithGradMayOverwriteTheLogits) {
   EXPECT_EQ(op->getOperand(0).getType(), op->getResult(1).getType());
 }
 
+TEST_F(MembersTest, WeightGradMayOverwriteItsAddends) {
+  std::string arguments = "%u: tensor<2x8xf32>, %x: tensor<2x4xf32>, %w: "
+                          "tensor<8x4xf32>, %g: tensor<4xf32>";
+  auto both = parse<InPlaceOpInterface>(
+      arguments,
+      "%r:2 = lns.weight_grad %u, %x weight(%w) gain(%g) addend(%w) "
+      "gain_addend(%g) : (tensor<2x8xf32>, tensor<2x4xf32>, tensor<8x4xf32>, "
+      "tensor<4xf32>, tensor<8x4xf32>, tensor<4xf32>) -> (tensor<8x4xf32>, "
+      "tensor<4xf32>)");
+  ASSERT_TRUE(both);
+  EXPECT_EQ(both.getInPlaceOperand(0), 4);
+  EXPECT_EQ(both.getInPlaceOperand(1), 5);
+  auto one = parse<InPlaceOpInterface>(
+      arguments,
+      "%r:2 = lns.weight_grad %u, %x weight(%w) gain(%g) gain_addend(%g) : "
+      "(tensor<2x8xf32>, tensor<2x4xf32>, tensor<8x4xf32>, tensor<4xf32>, "
+      "tensor<4xf32>) -> (tensor<8x4xf32>, tensor<4xf32>)");
+  ASSERT_TRUE(one);
+  EXPECT_EQ(one.getInPlaceOperand(0), -1);
+  EXPECT_EQ(one.getInPlaceOperand(1), 4);
+}
+
 TEST_F(MembersTest, BuildersMakeWhatTheParserMakes) {
   auto parsed = parse<NormOp>("%x: tensor<2x8xf32>, %g: tensor<8xf32>",
                               "%y = lns.norm rms %x, %g eps(1.0e-3) scale(0.5)"

@@ -260,6 +260,20 @@ TEST_F(BuildPlan, NoKernelForModelOps) {
               "a plan");
 }
 
+TEST_F(BuildPlan, NoKernelForGainsOfWeights) {
+  expectError(kFacts,
+              kWeight +
+                  "lns.parameter @g gain init(ones) decay(false) : "
+                  "tensor<4xf32>\n" +
+                  function(kPlanned, R"(
+    %w = lns.get parameter @w : tensor<4x4xf32>
+    %g = lns.get parameter @g : tensor<4xf32>
+    %dw, %dg = lns.weight_grad %w, %w weight(%w) gain(%g) {lns.offsets = array<i64: 0, 64>}
+      : (tensor<4x4xf32>, tensor<4x4xf32>, tensor<4x4xf32>, tensor<4xf32>) -> (tensor<4x4xf32>, tensor<4xf32>))"),
+              "has no CPU kernel; leave out 'lns-gain-gradients', which is for "
+              "CUDA");
+}
+
 TEST_F(BuildPlan, NoBias) {
   expectError(kFacts,
               kWeight +
