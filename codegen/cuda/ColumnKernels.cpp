@@ -6,7 +6,6 @@
 //===----------------------------------------------------------------------===//
 
 #include "codegen/cuda/FlatKernel.h"
-#include "codegen/cuda/Product.h"
 
 using namespace mlir;
 using namespace lns;
@@ -61,13 +60,40 @@ LogicalResult cuda::lowerColumnDot(ColumnDotOp op, KernelSet &set,
   first.grid(llvm::divideCeil(width, 32 * lanes), chunks);
   launches.push_back(std::move(first.launch));
 
-  // The chunks' sums are a product's slices with one row.
-  Product sum;
-  sum.m = 1;
-  sum.n = width;
-  sum.element = elementOf(op.getResult());
-  sum.c.value = op.getResult();
-  launches.push_back(
-      launchSum(sum, partials, chunks, op.getScale().convertToDouble(), set));
+  KernelArgument result;
+  result.value = op.getResult();
+  launches.push_back(launchChunkSum(partials, chunks, width,
+                                    op.getScale().convertToDouble(), result,
+                                    /*accumulate=*/false, set));
   return success();
+}
+
+KernelLaunch cuda::launchChunkSum(const KernelArgument &chunks, int64_t count,
+                                  int64_t width, double scale,
+                                  const KernelArgument &result, bool accumulate,
+                                  KernelSet &set) {
+  Type f32 = Float32Type::get(result.value.getContext());
+  int64_t lanes = getLanes(f32, width);
+  KernelSpec spec;
+  spec.kind = "column_dot";
+  spec.hint = "sum";
+  spec.key = "chunks " + text(lanes);
+  spec.source = "column_dot or weight_grad: result = scale * (sum of chunks) "
+                "[+ result]";
+  spec.includes = {"column_dot.cuh"};
+  spec.buffers = {{f32, "chunks", false, true}, {f32, "result", true, true}};
+  spec.floats = {"scale"};
+  spec.ints = {"count", "width", "accumulates"};
+  spec.threads = 32 * kWarps;
+  spec.sharedBytes = kWarps * 32 * lanes * sizeof(float);
+  spec.noSpills = true;
+  LaunchBuilder launch;
+  launch.launch.kernel =
+      set.getKernel(spec, printCall("sumChunks", {text(lanes), text(kWarps)},
+                                    {"chunks", "result", "scale", "count",
+                                     "width", "accumulates != 0"}));
+  launch.argument(chunks).argument(result).number(scale);
+  launch.count(count).count(width).count(accumulate);
+  launch.grid(llvm::divideCeil(width, 32 * lanes));
+  return std::move(launch.launch);
 }

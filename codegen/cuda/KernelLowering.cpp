@@ -23,10 +23,11 @@ cuda::KernelLowering::~KernelLowering() = default;
 
 bool cuda::KernelLowering::hasKernel(Operation *op) const {
   return op->hasTrait<lns::OpTrait::RowOp>() ||
-         isa<ClusterOp, LinearOp, MatmulOp, AttentionOp, AttentionGradOp,
-             ColumnDotOp, EmbeddingOp, EmbeddingGradOp, AddPositionsGradOp,
-             CrossEntropyOp, CrossEntropyGradOp, CrossEntropyWithGradOp, MeanOp,
-             MeanGradOp, lns::ConstantOp, ClipFactorOp, AdamWOp>(op);
+         isa<ClusterOp, LinearOp, MatmulOp, WeightGradOp, AttentionOp,
+             AttentionGradOp, ColumnDotOp, EmbeddingOp, EmbeddingGradOp,
+             AddPositionsGradOp, CrossEntropyOp, CrossEntropyGradOp,
+             CrossEntropyWithGradOp, MeanOp, MeanGradOp, lns::ConstantOp,
+             ClipFactorOp, AdamWOp>(op);
 }
 
 /// A grid's extents are limited: 2^31 - 1, 65535, 65535.
@@ -54,7 +55,7 @@ cuda::KernelLowering::lower(Operation *op,
   size_t first = launches.size();
   LogicalResult result =
       TypeSwitch<Operation *, LogicalResult>(op)
-          .Case<LinearOp, MatmulOp>(
+          .Case<LinearOp, MatmulOp, WeightGradOp>(
               [&](auto op) { return lowerProduct(op, set, launches); })
           .Case<AttentionOp>(
               [&](auto op) { return lowerAttention(op, set, launches); })
@@ -103,7 +104,7 @@ LogicalResult
 cuda::KernelLowering::lowerWithLibrary(Operation *op,
                                        SmallVectorImpl<KernelStep> &steps) {
   impl->scratchUsed = 0;
-  if (isa<LinearOp, MatmulOp>(op))
+  if (isa<LinearOp, MatmulOp, WeightGradOp>(op))
     return lowerProductWithLibrary(op, *impl, steps);
   if (auto cluster = dyn_cast<ClusterOp>(op);
       cluster && !cluster.getProducts().empty())

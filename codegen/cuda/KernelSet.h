@@ -83,7 +83,7 @@ llvm::StringRef getTypeName(mlir::Type element);
 using Launches = llvm::SmallVectorImpl<KernelLaunch>;
 using Steps = llvm::SmallVectorImpl<KernelStep>;
 
-/// `op` is a linear or a matmul (Products.cpp).
+/// `op` is a linear, a matmul or a weight_grad (Products.cpp).
 llvm::LogicalResult lowerProduct(mlir::Operation *op, KernelSet &set,
                                  Launches &launches);
 /// No steps where a library has no such product.
@@ -115,6 +115,12 @@ llvm::LogicalResult lowerFusedProductsWithLibrary(ClusterOp op, KernelSet &set,
                                                   Steps &steps);
 llvm::LogicalResult lowerColumnDot(ColumnDotOp op, KernelSet &set,
                                    Launches &launches);
+/// result[k] = scale * (sum of `count` chunks, each `width` f32), and + result
+/// if `accumulate`; added up in an order that follows from the count.
+KernelLaunch launchChunkSum(const KernelArgument &chunks, int64_t count,
+                            int64_t width, double scale,
+                            const KernelArgument &result, bool accumulate,
+                            KernelSet &set);
 llvm::LogicalResult lowerEmbedding(EmbeddingOp op, KernelSet &set,
                                    Launches &launches);
 llvm::LogicalResult lowerEmbeddingGrad(EmbeddingGradOp op, KernelSet &set,

@@ -26,9 +26,13 @@ struct Product {
   double alpha = 1;
   mlir::Value a, b;
   mlir::Value gain, factors; ///< of c's columns and of its rows
-  mlir::Type element;        ///< of c
+  /// Of which c is the gradient, where that of its gain is wanted, too; and
+  /// where that one goes.
+  mlir::Value weight, gainGrad;
+  mlir::Type element; ///< of c
   KernelArgument c;
-  bool accumulate = false; ///< c has an addend already
+  bool accumulate = false;     ///< c has an addend already
+  bool accumulateGain = false; ///< so has gainGrad
 
   bool isBf16() const { return elementOf(a).isBF16() || elementOf(b).isBF16(); }
   /// Whether the result's rows are cells of eight columns.
@@ -48,7 +52,8 @@ struct Product {
   KernelProduct forLibrary() const;
 };
 
-/// A linear's or a matmul's; an error at the op where no kernel computes it.
+/// A linear's, a matmul's or a weight_grad's; an error at the op where no
+/// kernel computes it.
 llvm::FailureOr<Product> getProduct(mlir::Operation *op);
 
 /// "bf16 x bf16 -> f32".
@@ -61,11 +66,6 @@ constexpr uint64_t kMaxLibraryScratch = uint64_t(64) << 20;
 /// if it is, as f32; only products that are not cut take them.
 void launchProduct(const Product &product, const KernelArgument *sums,
                    KernelSet &set, Launches &launches);
-
-/// c = alpha diag(factors) (sum of slices) diag(gain) + c, for `count` slices
-/// of f32.
-KernelLaunch launchSum(const Product &product, const KernelArgument &slices,
-                       int64_t count, double alpha, KernelSet &set);
 
 } // namespace lns::cuda
 

@@ -1,14 +1,19 @@
-//===- Products.cpp - lns.linear and lns.matmul as kernels ----------------===//
+//===- Products.cpp - Matrix products as kernels --------------------------===//
 //
 // Part of lnsc, under the Apache License v2.0.
 // SPDX-License-Identifier: Apache-2.0
 //
 //===----------------------------------------------------------------------===//
 //
-// c = alpha op(a) op(b diag(gain)) + addend by kernels/matmul.cuh. Extents, and
-// whether there is a gain, an addend or slices, are launch arguments: a model
-// needs a kernel for each order of its operands and type. Factors of rows come
-// from a row_scale behind the product.
+// lns.linear, lns.matmul and lns.weight_grad: c = alpha op(a) op(b diag(gain))
+// + addend by kernels/matmul.cuh. Extents, and whether there is a gain, an
+// addend or slices, are launch arguments: a model needs a kernel for each order
+// of its operands and type. Factors of rows come from a row_scale behind the
+// product.
+//
+// Sums over tokens, a^T b, are gradients of weights (kernels/weight_grad.cuh).
+// Whether the gain's gradient is taken from them is an argument, too: its parts
+// by rows of tiles are workspace, and one more launch adds them up.
 //
 // An addend stands in c when the launches run; the plan writer sees to that.
 //
@@ -43,6 +48,16 @@ FailureOr<Product> cuda::getProduct(Operation *op) {
     product.transB = true;
     product.alpha = linear.getAlpha().convertToDouble();
     innerGain = linear.getGain();
+  } else if (auto grad = dyn_cast<WeightGradOp>(op)) {
+    product.a = grad.getGrad();
+    product.b = grad.getInput();
+    product.transA = true;
+    product.gain = grad.getGain();
+    product.weight = grad.getWeight();
+    product.gainGrad = grad.getGainGrad();
+    product.accumulate = bool(grad.getAddend());
+    product.accumulateGain = bool(grad.getGainAddend());
+    product.alpha = grad.getAlpha().convertToDouble();
   } else {
     auto matmul = cast<MatmulOp>(op);
     product.a = matmul.getA();
@@ -128,6 +143,38 @@ std::string cuda::getProductTypes(Type a, Type b, Type c) {
   return text;
 }
 
+namespace {
+
+/// Where the parts of a gain's gradient go.
+struct GainParts {
+  int64_t count = 0; ///< rows of tiles; 0: none are wanted
+  KernelArgument place;
+};
+
+} // namespace
+
+/// For tiles that are `tileRows` high.
+static GainParts getGainParts(const Product &product, int64_t tileRows,
+                              KernelSet &set) {
+  GainParts parts;
+  if (!product.weight)
+    return parts;
+  parts.count = llvm::divideCeil(product.m, tileRows);
+  parts.place = set.getScratch(parts.count * product.n * sizeof(float));
+  return parts;
+}
+
+static void launchGainSum(const Product &product, const GainParts &parts,
+                          KernelSet &set, Launches &launches) {
+  if (parts.count == 0)
+    return;
+  KernelArgument result;
+  result.value = product.gainGrad;
+  launches.push_back(launchChunkSum(parts.place, parts.count, product.n,
+                                    /*scale=*/1, result, product.accumulateGain,
+                                    set));
+}
+
 /// Adds what ScaleAndAdd reads and writes to a kernel and to its launch. Where
 /// there is no gain, another buffer stands in its place and is not read; so it
 /// is with the others.
@@ -154,19 +201,78 @@ static void addEpilogue(const Product &product, double alpha, KernelSpec &spec,
   launch.count(product.accumulate);
 }
 
-static std::string getEpilogue(const Product &product) {
+/// Adds what GainTerms reads and writes. Where no parts are wanted, nothing is.
+static void addGainParts(const Product &product, const GainParts &parts,
+                         KernelSpec &spec, LaunchBuilder &launch) {
+  KernelArgument absent = launch.launch.buffers.front();
+  spec.buffers.push_back({product.element, "weight"});
+  spec.buffers.push_back({Float32Type::get(product.element.getContext()),
+                          "partials", /*isWritten=*/true});
+  if (parts.count != 0)
+    launch.value(product.weight).argument(parts.place);
+  else
+    launch.argument(absent).argument(product.c);
+  spec.ints.push_back("hasWeight");
+  launch.count(parts.count != 0);
+}
+
+/// The template arguments of an epilogue.
+static std::string getArguments(const Product &product) {
   std::string text;
-  llvm::raw_string_ostream(text)
-      << "lns::ScaleAndAdd<" << getTypeName(product.element) << ", "
-      << spell(product.isWhole()) << ">";
+  llvm::raw_string_ostream(text) << "<" << getTypeName(product.element) << ", "
+                                 << spell(product.isWhole()) << ">";
   return text;
 }
 
-static void printEpilogue(llvm::raw_ostream &os, StringRef name,
-                          StringRef type) {
-  os << "  " << type << " " << name
+/// Declares the ScaleAndAdd `name`.
+static void printEpilogue(llvm::raw_ostream &os, const Product &product,
+                          StringRef name) {
+  os << "  lns::ScaleAndAdd" << getArguments(product) << " " << name
      << "{c, hasGain ? gain : nullptr, hasFactors ? factors : nullptr, alpha, "
         "n, accumulates != 0};\n";
+}
+
+static void printGainTerms(llvm::raw_ostream &os, const Product &product) {
+  os << "  lns::GainTerms<" << getTypeName(product.element)
+     << "> terms{hasWeight ? weight : nullptr, partials, alpha};\n";
+}
+
+/// c = alpha diag(factors) (sum of slices) diag(gain) + c, for `count` slices
+/// of f32, and the gain's gradient.
+static void launchSum(const Product &product, const KernelArgument &slices,
+                      int64_t count, double alpha, KernelSet &set,
+                      Launches &launches) {
+  GainParts parts = getGainParts(product, kSumRows, set);
+  KernelSpec spec;
+  LaunchBuilder launch;
+  spec.kind = "matmul";
+  spec.hint = "sum";
+  spec.source = "matmul or weight_grad: c = alpha [diag(factors)] (sum of "
+                "slices) [diag(gain)] [+ c], f32 -> " +
+                getTypeName(product.element).str();
+  spec.includes = {"weight_grad.cuh"};
+  spec.buffers = {{Float32Type::get(product.element.getContext()), "slices"}};
+  spec.threads = kSumThreads;
+  spec.sharedBytes = kSumRows * kSumColumns * sizeof(float);
+  spec.noSpills = true;
+  launch.argument(slices);
+  addEpilogue(product, alpha, spec, launch);
+  addGainParts(product, parts, spec, launch);
+  spec.ints.push_back("count");
+  launch.count(count);
+  launch.grid(llvm::divideCeil(product.m, kSumRows) *
+              llvm::divideCeil(product.n, kSumColumns));
+  spec.key = "sum" + getArguments(product);
+  launch.launch.kernel =
+      set.getKernel(spec, [&](llvm::raw_ostream &, llvm::raw_ostream &body) {
+        printEpilogue(body, product, "epilogue");
+        printGainTerms(body, product);
+        body << "  lns::sumWeightGrad<" << kSumRows << ", " << kSumColumns
+             << ", " << kSumThreads << ", " << spell(product.isWhole())
+             << ">(slices, m, n, count, epilogue, terms);\n";
+      });
+  launches.push_back(std::move(launch.launch));
+  launchGainSum(product, parts, set, launches);
 }
 
 /// Only the gradients of weights are cut: their k, the tokens, is long.
@@ -176,6 +282,7 @@ void cuda::launchProduct(const Product &product, const KernelArgument *sums,
   ProductSchedule schedule =
       getProductSchedule(product.m, product.n, product.k, product.tokens(),
                          product.isBf16(), mayCut);
+  bool isCut = schedule.slices > 1;
   const ProductTile &tile = schedule.tile;
   Type f32 = Float32Type::get(product.element.getContext());
   KernelSpec spec;
@@ -183,13 +290,14 @@ void cuda::launchProduct(const Product &product, const KernelArgument *sums,
   spec.kind = "matmul";
   spec.hint = product.order() + "_" + std::to_string(tile.m) + "x" +
               std::to_string(tile.n);
-  spec.source = "linear or matmul [, row_scale] [, cast]: c = alpha "
-                "[diag(factors)] " +
-                product.sums() + " [diag(gain)] [+ c]" +
-                (mayCut ? " or slices of it" : "") + ", " +
+  spec.source = std::string(mayCut ? "matmul or weight_grad"
+                                   : "linear or matmul [, row_scale]") +
+                " [, cast]: c = alpha [diag(factors)] " + product.sums() +
+                " [diag(gain)] [+ c]" + (mayCut ? " or slices of it" : "") +
+                ", " +
                 getProductTypes(elementOf(product.a), elementOf(product.b),
                                 product.element);
-  spec.includes = {mayCut ? "matmul.cuh" : "matmul_cluster.cuh"};
+  spec.includes = {mayCut ? "weight_grad.cuh" : "matmul_cluster.cuh"};
   spec.buffers = {{elementOf(product.a), "a"}, {elementOf(product.b), "b"}};
   spec.threads = tile.threads();
   spec.sharedBytes = tile.sharedBytes(product.isBf16());
@@ -201,11 +309,14 @@ void cuda::launchProduct(const Product &product, const KernelArgument *sums,
   spec.ints.push_back("k");
   launch.count(product.k);
   KernelArgument slices;
+  GainParts parts;
   if (mayCut) {
-    bool isCut = schedule.slices > 1;
     if (isCut)
       slices = set.getScratch(schedule.slices * product.m * product.n *
                               sizeof(float));
+    else
+      parts = getGainParts(product, tile.m, set);
+    addGainParts(product, parts, spec, launch);
     spec.buffers.push_back({f32, "slices", /*isWritten=*/true});
     launch.argument(isCut ? slices : product.c);
     spec.ints.push_back("slice");
@@ -220,59 +331,29 @@ void cuda::launchProduct(const Product &product, const KernelArgument *sums,
     launch.count(bool(sums));
   }
 
-  std::string config = product.config(tile), epilogue = getEpilogue(product);
-  spec.key = config + epilogue;
+  std::string config = product.config(tile);
+  std::string arguments = getArguments(product);
+  spec.key = config + arguments;
   launch.launch.kernel =
       set.getKernel(spec, [&](llvm::raw_ostream &, llvm::raw_ostream &body) {
         body << "  using Config = " << config << ";\n";
-        printEpilogue(body, mayCut ? "whole" : "epilogue", epilogue);
-        if (mayCut)
-          body << "  lns::ScaleOrSlice<" << getTypeName(product.element) << ", "
-               << spell(product.isWhole())
-               << "> epilogue{whole, {slices, m, n}, slice < k};\n";
-        if (mayCut)
-          body << "  lns::matmul<Config>(a, b, m, n, k, slice, epilogue);\n";
-        else
+        printEpilogue(body, product, mayCut ? "whole" : "epilogue");
+        if (mayCut) {
+          printGainTerms(body, product);
+          body << "  lns::ScaleOrSlice" << arguments
+               << " epilogue{whole, {slices, m, n}, slice < k};\n"
+               << "  lns::weightGrad<Config, " << spell(product.isWhole())
+               << ">(a, b, m, n, k, slice, epilogue, terms);\n";
+        } else {
           body << "  lns::matmulCluster<Config, " << spell(product.isWhole())
                << ">(a, b, hasSums ? sums : nullptr, m, n, k, epilogue);\n";
+        }
       });
   launches.push_back(std::move(launch.launch));
-  if (schedule.slices > 1)
-    launches.push_back(
-        launchSum(product, slices, schedule.slices, product.alpha, set));
-}
-
-KernelLaunch cuda::launchSum(const Product &product,
-                             const KernelArgument &slices, int64_t count,
-                             double alpha, KernelSet &set) {
-  KernelSpec spec;
-  LaunchBuilder launch;
-  spec.kind = "matmul";
-  spec.hint = "sum";
-  spec.source = "matmul or column_dot: c = alpha [diag(factors)] (sum of "
-                "slices) [diag(gain)] [+ c], f32 -> " +
-                getTypeName(product.element).str();
-  spec.includes = {"matmul.cuh"};
-  spec.buffers = {{Float32Type::get(product.element.getContext()), "slices"}};
-  spec.threads = kSumThreads;
-  spec.sharedBytes = kSumRows * kSumColumns * sizeof(float);
-  spec.noSpills = true;
-  launch.argument(slices);
-  addEpilogue(product, alpha, spec, launch);
-  spec.ints.push_back("count");
-  launch.count(count);
-  launch.grid(llvm::divideCeil(product.m, kSumRows) *
-              llvm::divideCeil(product.n, kSumColumns));
-  std::string epilogue = getEpilogue(product);
-  spec.key = "sum" + epilogue;
-  launch.launch.kernel =
-      set.getKernel(spec, [&](llvm::raw_ostream &, llvm::raw_ostream &body) {
-        printEpilogue(body, "epilogue", epilogue);
-        body << "  lns::sumSlices<" << kSumRows << ", " << kSumColumns << ", "
-             << kSumThreads << ", " << spell(product.isWhole())
-             << ">(slices, m, n, count, epilogue);\n";
-      });
-  return std::move(launch.launch);
+  if (isCut)
+    launchSum(product, slices, schedule.slices, product.alpha, set, launches);
+  else
+    launchGainSum(product, parts, set, launches);
 }
 
 LogicalResult cuda::lowerProduct(Operation *op, KernelSet &set,
@@ -285,7 +366,7 @@ LogicalResult cuda::lowerProduct(Operation *op, KernelSet &set,
 }
 
 /// A library has no gain of columns: its product is f32 sums, in c itself
-/// where they can be there, and a kernel is the epilogue.
+/// where they can be there, and kernels are the epilogue.
 LogicalResult cuda::lowerProductWithLibrary(Operation *op, KernelSet &set,
                                             Steps &steps) {
   FailureOr<Product> product = getProduct(op);
@@ -307,6 +388,8 @@ LogicalResult cuda::lowerProductWithLibrary(Operation *op, KernelSet &set,
     library.bf16C = false;
   }
   steps.push_back(library);
-  steps.push_back(launchSum(*product, library.c, 1, /*alpha=*/1, set));
+  SmallVector<KernelLaunch> launches;
+  launchSum(*product, library.c, 1, /*alpha=*/1, set, launches);
+  llvm::move(launches, std::back_inserter(steps));
   return success();
 }

@@ -7,8 +7,8 @@
 //===----------------------------------------------------------------------===//
 //
 // Blocks add up a chunk of rows at 32 * LANES columns, warps taking every
-// eighth row; sumSlices (matmul.cuh) adds up the chunks. The order depends on
-// the number of rows alone.
+// eighth row; sumChunks adds up the chunks in the same way. The order depends
+// on the number of rows alone.
 //
 //===----------------------------------------------------------------------===//
 
@@ -64,6 +64,30 @@ __device__ __forceinline__ void columnDotChunk(const T *a, const T *b,
   if (warp == 0 && column < WIDTH)
     storeFloats(partials + blockIdx.y * static_cast<long long>(WIDTH) + column,
                 sum);
+}
+
+/// result[k] = scale * sum over chunks of chunks[..][k], and + result[k] if
+/// `accumulates`. LANES divides the width. Grid: x 32 * LANES columns each.
+template <int LANES, int WARPS>
+__device__ __forceinline__ void sumChunks(const float *chunks, float *result,
+                                          float scale, long long count,
+                                          long long width, bool accumulates) {
+  const int lane = laneId(), warp = threadIdx.x / 32;
+  const long long column = (blockIdx.x * 32ll + lane) * LANES;
+  Floats<LANES> sum = splat<LANES>(0.0f);
+  if (column < width) {
+#pragma unroll 8
+    for (long long chunk = warp; chunk < count; chunk += WARPS)
+      sum = sum + loadFloats<LANES>(chunks + chunk * width + column);
+  }
+  addWarpsInOrder<LANES, WARPS>(sum,
+                                reinterpret_cast<float *>(dynamicShared()));
+  if (warp == 0 && column < width) {
+    sum = scale * sum;
+    if (accumulates)
+      sum = sum + loadFloats<LANES>(result + column);
+    storeFloats(result + column, sum);
+  }
 }
 
 } // namespace lns

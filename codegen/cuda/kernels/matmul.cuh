@@ -29,12 +29,8 @@
 
 namespace lns {
 
-template <bool Condition, class T, class U> struct Choose {
-  using Type = T;
-};
-template <class T, class U> struct Choose<false, T, U> {
-  using Type = U;
-};
+template <bool Condition, class T, class U> struct Choose { using Type = T; };
+template <class T, class U> struct Choose<false, T, U> { using Type = U; };
 
 /// a is stored as [m, k], TransA: as [k, m]; b as [k, n], TransB: as [n, k].
 /// Aligned says that the operand's rows start at multiples of 16 bytes and that
@@ -152,9 +148,9 @@ multiplyTiles(CopyA &copyA, CopyB &copyB, long long length) {
 }
 
 /// Grid: x the tiles of c, z the slices of k, each `slice` long, a multiple of
-/// the tile's depth.
+/// the tile's depth. Returns the block's tile: its sums are still there.
 template <class Config, class Epilogue>
-__device__ __forceinline__ void
+__device__ __forceinline__ typename Config::Result
 matmul(const typename Config::A *a, const typename Config::B *b, long long m,
        long long n, long long k, long long slice, const Epilogue &epilogue) {
   TilePlace<Config::kM, Config::kN> place(blockIdx.x, m, n);
@@ -167,15 +163,16 @@ matmul(const typename Config::A *a, const typename Config::B *b, long long m,
   auto result = multiplyTiles<Config>(copyA, copyB, kEnd - kBegin);
   result.template finish<Config::kThreads>(epilogue, place.row, place.column, m,
                                            n);
+  return result;
 }
 
 /// Adds the `count` slices of an m x n result in order, then has the epilogue.
 /// A block has a tile of Rows x Columns. Grid: x the tiles. Shared memory: a
-/// ResultTile. Whole: n is a multiple of eight.
+/// ResultTile. Whole: n is a multiple of eight. Returns the tile, as matmul.
 template <int Rows, int Columns, int Threads, bool Whole, class Epilogue>
-__device__ __forceinline__ void sumSlices(const float *slices, long long m,
-                                          long long n, long long count,
-                                          const Epilogue &epilogue) {
+__device__ __forceinline__ ResultTile<Rows, Columns>
+sumSlices(const float *slices, long long m, long long n, long long count,
+          const Epilogue &epilogue) {
   using Result = ResultTile<Rows, Columns>;
   TilePlace<Rows, Columns> place(blockIdx.x, m, n);
   Result result(dynamicShared());
@@ -201,6 +198,7 @@ __device__ __forceinline__ void sumSlices(const float *slices, long long m,
   }
   __syncthreads();
   result.template finish<Threads>(epilogue, place.row, place.column, m, n);
+  return result;
 }
 
 } // namespace lns

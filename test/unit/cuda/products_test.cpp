@@ -5,9 +5,9 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// lns.linear and lns.matmul to launches, generated and with a library's
-// products; the launches run on the emulator. The kernels themselves are the
-// matter of matmul_test.cpp.
+// lns.linear, lns.matmul and lns.weight_grad to launches, generated and with a
+// library's products; the launches run on the emulator. The kernels themselves
+// are the matter of matmul_test.cpp.
 //
 //===----------------------------------------------------------------------===//
 
@@ -23,6 +23,7 @@
 #include "mlir/Parser/Parser.h"
 #include <cmath>
 #include <gtest/gtest.h>
+#include <map>
 #include <random>
 
 using namespace mlir;
@@ -52,11 +53,17 @@ protected:
     context.appendDialectRegistry(registry);
   }
 
+  static std::string getText(const std::string &arguments,
+                             const std::string &body) {
+    bool isPair = body.find("lns.weight_grad") == 0;
+    return "func.func @f(" + arguments + ") {\n" + (isPair ? "%r, %g2" : "%r") +
+           " = " + body + "\nreturn\n}\n";
+  }
+
   /// Parses a function of one op and lowers it in both ways.
   void lower(const std::string &arguments, const std::string &body) {
-    modules.push_back(parseSourceString<ModuleOp>(
-        "func.func @f(" + arguments + ") {\n%r = " + body + "\nreturn\n}\n",
-        ParserConfig(&context)));
+    modules.push_back(parseSourceString<ModuleOp>(getText(arguments, body),
+                                                  ParserConfig(&context)));
     ASSERT_TRUE(modules.back()) << errors;
     function = *modules.back()->getOps<func::FuncOp>().begin();
     op = &function.getBody().front().front();
@@ -68,9 +75,8 @@ protected:
 
   std::string getError(const std::string &arguments, const std::string &body) {
     errors.clear();
-    auto module = parseSourceString<ModuleOp>(
-        "func.func @f(" + arguments + ") {\n%r = " + body + "\nreturn\n}\n",
-        ParserConfig(&context));
+    auto module = parseSourceString<ModuleOp>(getText(arguments, body),
+                                              ParserConfig(&context));
     if (!module)
       return errors;
     auto parsed = *module->getOps<func::FuncOp>().begin();
@@ -96,12 +102,28 @@ protected:
     };
     for (BlockArgument argument : function.getArguments())
       make(argument, true);
-    make(op->getResult(0), false);
-    scratch.assign(lowering.getScratchBytes() / sizeof(float), NAN);
+    for (Value result : op->getResults())
+      make(result, false);
+    scratch.clear();
     // The plan writer puts an addend where its product is computed.
+    auto put = [&](Value addend, Value result) {
+      if (addend)
+        buffers[result] = Buffer(buffers.at(addend));
+    };
     if (auto matmul = dyn_cast<MatmulOp>(op))
-      if (Value addend = matmul.getAddend())
-        buffers[op->getResult(0)] = buffers[addend];
+      put(matmul.getAddend(), matmul.getResult());
+    if (auto grad = dyn_cast<WeightGradOp>(op)) {
+      put(grad.getAddend(), grad.getWeightGrad());
+      put(grad.getGainAddend(), grad.getGainGrad());
+    }
+  }
+
+  /// A part of the workspace, which the op's launches share.
+  std::vector<float> &getScratch(const KernelArgument &argument) {
+    EXPECT_LE(argument.offset + argument.size, lowering.getScratchBytes());
+    std::vector<float> &part = scratch[argument.offset];
+    part.resize(argument.size / sizeof(float), NAN);
+    return part;
   }
 
   void run(const KernelLaunch &launch, uint64_t seed) {
@@ -118,9 +140,7 @@ protected:
     emulated.grid(launch.grid[0], launch.grid[1], launch.grid[2]);
     for (const auto &argument : launch.buffers) {
       if (argument.kind == KernelArgument::Kind::Scratch) {
-        ASSERT_EQ(argument.offset, 0u);
-        ASSERT_LE(argument.size, scratch.size() * sizeof(float));
-        emulated.inOut(scratch);
+        emulated.inOut(getScratch(argument));
         continue;
       }
       Buffer &buffer = buffers.at(argument.value);
@@ -163,7 +183,7 @@ protected:
         if (product.beta != 0)
           sum += product.beta * buffers.at(product.c.value).at(place);
         if (inScratch) {
-          scratch[place] = sum;
+          getScratch(product.c)[place] = sum;
         } else {
           buffers.at(product.c.value).f32[place] = sum;
           buffers.at(product.c.value).bf16[place] = Bf16(float(sum));
@@ -172,8 +192,10 @@ protected:
     }
   }
 
-  /// The result against the op's definition.
+  /// The results against the op's definition.
   void compare() {
+    if (auto grad = dyn_cast<WeightGradOp>(op))
+      return compareGradients(grad);
     bool transA = false, transB = true;
     double alpha;
     Value a, b, gain, addend;
@@ -217,14 +239,63 @@ protected:
     }
   }
 
-  /// Runs both ways; they agree with the op's definition.
+  void compareGradients(WeightGradOp grad) {
+    auto type = cast<RankedTensorType>(grad.getWeight().getType());
+    size_t m = type.getDimSize(0), n = type.getDimSize(1);
+    const Buffer &u = buffers.at(grad.getGrad());
+    const Buffer &x = buffers.at(grad.getInput());
+    const Buffer &dw = buffers.at(grad.getWeightGrad());
+    const Buffer &dg = buffers.at(grad.getGainGrad());
+    size_t tokens = u.f32.size() / m;
+    bool rounds = u.isBf16 || x.isBf16;
+    auto read = [&](const Buffer &buffer, size_t i) {
+      return rounds ? double(float(Bf16(float(buffer.at(i))))) : buffer.at(i);
+    };
+    auto readOr0 = [&](Value value, size_t i) {
+      return value ? buffers.at(value).at(i) : 0.0;
+    };
+    double alpha = grad.getAlpha().convertToDouble();
+    double error = 0x1p-24 * (4 + std::sqrt(double(tokens)));
+    for (size_t k = 0; k < n; ++k) {
+      double sum = readOr0(grad.getGainAddend(), k);
+      double bound = std::fabs(sum) * 0x1p-22;
+      for (size_t j = 0; j < m; ++j) {
+        double folded = 0, magnitude = 0;
+        for (size_t i = 0; i < tokens; ++i) {
+          double term = alpha * read(u, i * m + j) * read(x, i * n + k);
+          folded += term;
+          magnitude += std::fabs(term);
+        }
+        double weight = buffers.at(grad.getWeight()).at(j * n + k);
+        sum += weight * folded;
+        bound += std::fabs(weight) * magnitude * error;
+        double gain = buffers.at(grad.getGain()).at(k);
+        double added = readOr0(grad.getAddend(), j * n + k);
+        ASSERT_NEAR(dw.at(j * n + k), gain * folded + added,
+                    (std::fabs(gain) * magnitude + std::fabs(added)) * error)
+            << j << ", " << k;
+      }
+      ASSERT_NEAR(dg.at(k), sum, bound) << k;
+    }
+  }
+
+  /// Runs both ways; they agree with the op's definition, and have the same
+  /// bits for all orders of blocks and threads.
   void check(const std::string &arguments, const std::string &body) {
     ASSERT_NO_FATAL_FAILURE(lower(arguments, body));
+    std::vector<std::vector<float>> first;
     for (uint64_t seed : {0, 5}) {
       makeBuffers();
       for (const KernelLaunch &launch : launches)
         ASSERT_NO_FATAL_FAILURE(run(launch, seed));
       ASSERT_NO_FATAL_FAILURE(compare());
+      for (OpResult result : op->getResults()) {
+        const Buffer &buffer = buffers.at(result);
+        if (seed == 0)
+          first.push_back(buffer.f32);
+        else if (!buffer.isBf16)
+          ASSERT_EQ(buffer.f32, first[result.getResultNumber()]);
+      }
     }
     if (steps.empty())
       return;
@@ -248,7 +319,7 @@ protected:
   SmallVector<KernelLaunch> launches;
   SmallVector<KernelStep, 2> steps;
   llvm::DenseMap<Value, Buffer> buffers;
-  std::vector<float> scratch;
+  std::map<uint64_t, std::vector<float>> scratch; ///< by offset
 };
 
 TEST_F(CudaProducts, Forward) {
@@ -309,10 +380,57 @@ TEST_F(CudaProducts, OfWeights) {
             std::string::npos);
 }
 
+// Gradients of a weight and of the gain that was folded into it: few tokens and
+// many, whole cells and odd extents, added to what is there or not.
+TEST_F(CudaProducts, OfWeightsAndGains) {
+  auto gradients = [&](const std::string &type, int tokens, int out, int in,
+                       bool adds) {
+    auto tensor = [](std::string shape, const std::string &type) {
+      return "tensor<" + shape + "x" + type + ">";
+    };
+    std::string u =
+        tensor(std::to_string(tokens) + "x" + std::to_string(out), type);
+    std::string x =
+        tensor(std::to_string(tokens) + "x" + std::to_string(in), type);
+    std::string w =
+        tensor(std::to_string(out) + "x" + std::to_string(in), "f32");
+    std::string g = tensor(std::to_string(in), "f32");
+    check("%u: " + u + ", %x: " + x + ", %w: " + w + ", %g: " + g +
+              ", %c: " + w + ", %d: " + g,
+          "lns.weight_grad %u, %x weight(%w) gain(%g) " +
+              std::string(adds ? "addend(%c) gain_addend(%d) " : "") +
+              "{alpha = 0.7 : f64} : (" + u + ", " + x + ", " + w + ", " + g +
+              (adds ? ", " + w + ", " + g : "") + ") -> (" + w + ", " + g +
+              ")");
+  };
+  for (bool adds : {false, true}) {
+    gradients("bf16", 18, 24, 40, adds);
+    EXPECT_EQ(launches.size(), 2u);
+    // The library's sums, then the same kernels as behind slices.
+    EXPECT_EQ(steps.size(), 3u);
+    gradients("bf16", 19, 71, 13, adds);
+    gradients("f32", 18, 24, 40, adds);
+    gradients("f32", 19, 71, 13, adds);
+  }
+  // Several tiles each way, large ones, and slices.
+  gradients("bf16", 1030, 130, 136, false);
+  gradients("bf16", 3000, 40, 72, true);
+  EXPECT_EQ(launches.size(), 3u);
+  EXPECT_GT(launches[0].grid[2], 1u);
+  gradients("f32", 2049, 33, 21, true);
+  EXPECT_EQ(launches.size(), 3u);
+}
+
 TEST_F(CudaProducts, OfTwoTypes) {
   check("%x: tensor<9x40xbf16>, %w: tensor<24x40xf32>",
         "lns.linear %x, %w : (tensor<9x40xbf16>, tensor<24x40xf32>) -> "
         "tensor<9x24xbf16>");
+  EXPECT_TRUE(steps.empty());
+  check("%u: tensor<9x24xbf16>, %x: tensor<9x40xf32>, %w: tensor<24x40xf32>, "
+        "%g: tensor<40xf32>",
+        "lns.weight_grad %u, %x weight(%w) gain(%g) : (tensor<9x24xbf16>, "
+        "tensor<9x40xf32>, tensor<24x40xf32>, tensor<40xf32>) -> "
+        "(tensor<24x40xf32>, tensor<40xf32>)");
   EXPECT_TRUE(steps.empty());
 }
 
@@ -354,6 +472,25 @@ TEST_F(CudaProducts, ShareKernels) {
   linear(16384, 765, 768, 1);
   EXPECT_EQ(lowering.getKernels().size(), 2u);
   EXPECT_FALSE(lowering.getKernels()[1].noSpills);
+}
+
+// Whether a gain's gradient is wanted is an argument.
+TEST_F(CudaProducts, ShareKernelsOfWeights) {
+  std::string arguments = "%u: tensor<16384x768xbf16>, %x: "
+                          "tensor<16384x768xbf16>, %w: tensor<768x768xf32>, "
+                          "%g: tensor<768xf32>";
+  lower(arguments, "lns.matmul %u, %x transpose_a : (tensor<16384x768xbf16>, "
+                   "tensor<16384x768xbf16>) -> tensor<768x768xf32>");
+  EXPECT_EQ(lowering.getKernels().size(), 2u);
+  lower(arguments,
+        "lns.weight_grad %u, %x weight(%w) gain(%g) : "
+        "(tensor<16384x768xbf16>, tensor<16384x768xbf16>, "
+        "tensor<768x768xf32>, tensor<768xf32>) -> (tensor<768x768xf32>, "
+        "tensor<768xf32>)");
+  EXPECT_EQ(launches.size(), 3u);
+  EXPECT_EQ(lowering.getKernels().size(), 3u);
+  for (const cuda::KernelInfo &kernel : lowering.getKernels())
+    EXPECT_TRUE(kernel.noSpills) << kernel.symbol;
 }
 
 TEST_F(CudaProducts, Errors) {
