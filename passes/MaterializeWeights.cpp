@@ -17,13 +17,11 @@
 // call. It can never be stale, whatever the optimizer, a checkpoint or the
 // caller wrote: there is nobody who would have to remember to write it.
 //
-// Forward reads W diag(g), backward reads W: without the gain, because the
-// gain's gradient needs dy W as it is (a quotient by g would do, but g may be
-// 0). These are two values, and cheaper in memory than one that serves both
-// would be: each dies in the pass that made it, so that a step holds one at a
-// time. W without a gain is one value for both passes, which costs its bytes
-// from the one to the other; under a memory budget `lns-recompute` finds it to
-// be the cheapest thing to compute again.
+// Forward and backward read the same W' (`lns-gain-gradients` has given the
+// backward product the gain, as one of its result's columns), which costs its
+// bytes from the one to the other; under a memory budget `lns-recompute` finds
+// it to be the cheapest thing to compute again. So it is with the cast of a W
+// without a gain.
 //
 //===----------------------------------------------------------------------===//
 
@@ -64,8 +62,16 @@ Type getComputeType(Operation *product) {
 Value getInnerGain(Operation *product) {
   if (auto linear = dyn_cast<LinearOp>(product))
     return linear.getGain();
-  auto matmul = cast<MatmulOp>(product);
-  return matmul.getTransposeB() ? matmul.getGain() : Value();
+  auto matmul = dyn_cast<MatmulOp>(product);
+  return matmul && matmul.getTransposeB() ? matmul.getGain() : Value();
+}
+
+/// A gain of the result's columns that may just as well be the weight's:
+/// matmul(u, W) gain(g) = matmul(u, W diag(g)).
+Value getOuterGain(Operation *product) {
+  auto matmul = dyn_cast<MatmulOp>(product);
+  bool isOuter = matmul && !matmul.getTransposeA() && !matmul.getTransposeB();
+  return isOuter ? matmul.getGain() : Value();
 }
 
 void dropGain(Operation *product) {
@@ -91,7 +97,7 @@ class BlockRewriter {
 public:
   void run(Block &block) {
     for (Operation &op : block)
-      if (isa<LinearOp, MatmulOp>(op))
+      if (isa<LinearOp, MatmulOp, WeightGradOp>(op))
         rewrite(&op);
   }
 
@@ -103,6 +109,9 @@ private:
   void rewrite(Operation *product) {
     Type compute = getComputeType(product);
     Value gain = getInnerGain(product);
+    if (Value outer = getOuterGain(product);
+        outer && isWorthFolding(product->getOperand(1), outer, compute))
+      gain = outer;
     for (unsigned index : {0u, 1u}) {
       OpOperand &operand = product->getOpOperand(index);
       Value innerGain = index == 1 ? gain : Value();
@@ -113,6 +122,13 @@ private:
     }
     if (gain)
       dropGain(product);
+  }
+
+  /// Whether W diag(gain) is there, or else W is not there in the type either.
+  bool isWorthFolding(Value weight, Value gain, Type compute) {
+    return known.contains({weight, gain, compute}) ||
+           (elementOf(weight) != compute &&
+            !known.contains({weight, Value(), compute}));
   }
 
   Value getOrMake(Operation *reader, Value from, Value gain, Type compute) {

@@ -473,6 +473,52 @@ def FuseLoss : Pass<"lns-fuse-loss", "::mlir::func::FuncOp"> {
   let dependentDialects = ["::lns::LnsDialect"];
 }
 
+def GainGradients : Pass<"lns-gain-gradients", "::mlir::func::FuncOp"> {
+  let summary = "Take the gradients of gains from those of weights";
+  let description = [{
+    For a gain that was folded into linears. Its gradient is a sum over tokens,
+    column_dot(p, x), of a p that is computed and written without the gain for
+    it. It becomes one over the outputs of the weights, and falls off where
+    their gradients are computed: `lns.weight_grad`. The product that gave p
+    then gets the gain, so that forward and backward multiply by one folded
+    weight (`lns-materialize-weights`).
+
+    ```mlir
+    %p = lns.matmul %u, %w : (tensor<2x8x32xf32>, tensor<32x64xf32>) -> tensor<2x8x64xf32>
+    %dx = lns.scale_columns %p, %g scale(5.000000e-01) : tensor<2x8x64xf32>, tensor<64xf32>
+    %dw = lns.matmul %u, %x transpose_a gain(%g) {alpha = 5.000000e-01 : f64} : (tensor<2x8x32xf32>, tensor<2x8x64xf32>, tensor<64xf32>) -> tensor<32x64xf32>
+    %dg = lns.column_dot %p, %x scale(5.000000e-01) : (tensor<2x8x64xf32>, tensor<2x8x64xf32>) -> tensor<64xf32>
+    // becomes
+    %dx = lns.matmul %u, %w gain(%g) {alpha = 5.000000e-01 : f64} : (tensor<2x8x32xf32>, tensor<32x64xf32>, tensor<64xf32>) -> tensor<2x8x64xf32>
+    %dw, %dg = lns.weight_grad %u, %x weight(%w) gain(%g) {alpha = 5.000000e-01 : f64} : (tensor<2x8x32xf32>, tensor<2x8x64xf32>, tensor<32x64xf32>, tensor<64xf32>) -> (tensor<32x64xf32>, tensor<64xf32>)
+    ```
+
+    p may be a sum of products, one for each linear that a norm feeds, by
+    `lns.add` or in addends; dg is then summed from one weight_grad to the next,
+    starting with what else it is added to.
+
+    Does not fire
+
+    - where p, or a part of it, has another reader, a part is no product with a
+      weight (a norm that was not folded into linears, a folded weight that was
+      centered), or nothing reads p times the gain;
+    - where no product gives a weight's gradient, with that gain, from the same
+      rows and x and with the same factor;
+    - where the gain is computed after p, or a weight after its gradient; where a
+      weight is overwritten between, or dg read before that gradient is there;
+    - where the weights are more bytes than what is saved: p is written and
+      read, x is read, and a weight that the forward product reads in another
+      type with the gain would be written without it.
+
+    Remarks are in category `lns-norm`.
+  }];
+  let options = [
+    Option<"always", "always", "bool", "false",
+           "Also where that reads and writes more bytes">
+  ];
+  let dependentDialects = ["::lns::LnsDialect"];
+}
+
 def MaterializeWeights : Pass<"lns-materialize-weights", "::mlir::func::FuncOp"> {
   let summary = "Write the weights of products in the type that they compute in";
   let description = [{
@@ -493,12 +539,22 @@ def MaterializeWeights : Pass<"lns-materialize-weights", "::mlir::func::FuncOp">
 
     There is one value for each operand, gain and type in a function, made before
     its first reader. It is computed from W and g in every call, so it can never
-    be stale. Forward reads W diag(g) and backward W alone: these are two values,
-    as each then dies in the pass that made it; W without a gain is one for both.
-    alpha stays where it is: a depth scale is never in a weight.
+    be stale. alpha stays where it is: a depth scale is never in a weight.
+
+    A gain of the result's columns, as `lns-gain-gradients` leaves it in the
+    backward product, scales the weight just as well:
+
+    ```mlir
+    %dx = lns.matmul %u, %w gain(%g) : (tensor<2x8x32xbf16>, tensor<32x64xf32>, tensor<64xf32>) -> tensor<2x8x64xbf16>
+    // becomes, with the value of the forward product
+    %dx = lns.matmul %u, %v : (tensor<2x8x32xbf16>, tensor<32x64xbf16>) -> tensor<2x8x64xbf16>
+    ```
+
+    So it does where W' is there already, or a value of W would be made anyway.
 
     Does not fire for operands in the type of the product, nor for a gain of the
-    result's columns. A remark in category `lns-weights` says how many values
+    result's columns in other products: in sums over rows (`transpose_a`), which
+    multiply activations, and where W can be read as it is. A remark in category `lns-weights` says how many values
     there are, their bytes, and how often products read them.
   }];
   let dependentDialects = ["::lns::LnsDialect"];

@@ -95,9 +95,12 @@ void lns::buildCudaPreparePipeline(OpPassManager &manager) {
   // Before lns-recompute, which then knows what is kept until the loss.
   manager.addNestedPass<func::FuncOp>(createFuseLoss());
   // On training form: the adjoint of a product with a gain is made from the
-  // product as it was. Before lns-recompute, which then knows what these values
-  // take, and before clustering, which makes one kernel of a weight's gain and
-  // its rounding.
+  // product as it was. The gains' gradients first, which give the backward
+  // products the gains that then are in the weights. Not on the CPU, whose
+  // products scale weights on their way and have no epilogue.
+  manager.addNestedPass<func::FuncOp>(createGainGradients());
+  // Before lns-recompute, which then knows what these values take, and before
+  // clustering, which makes one kernel of a weight's gain and its rounding.
   manager.addNestedPass<func::FuncOp>(createMaterializeWeights());
 }
 

@@ -40,8 +40,25 @@ func.func @both_passes(%x: tensor<2x3x4xbf16>, %w: tensor<8x4xf32>) -> tensor<2x
 
 // -----
 
-// With a gain, forward and backward read two values, each made where it is read
-// first: none is kept from one pass for the other.
+// With a gain, too: the backward product has it as one of its result's columns
+// (lns-gain-gradients).
+// CHECK-LABEL: func.func @gain_of_both_passes
+// CHECK-SAME: %[[X:[a-z0-9]+]]: tensor<2x3x4xbf16>, %[[W:[a-z0-9]+]]: tensor<8x4xf32>, %[[G:[a-z0-9]+]]: tensor<4xf32>
+// CHECK-NEXT: %[[S:.*]] = lns.scale_columns %[[W]], %[[G]]
+// CHECK-NEXT: %[[V:.*]] = lns.cast %[[S]]
+// CHECK-NEXT: %[[Y:.*]] = lns.linear %[[X]], %[[V]] :
+// CHECK-NEXT: lns.matmul %[[Y]], %[[V]] {alpha = 5.000000e-01 : f64} : (tensor<2x3x8xbf16>, tensor<8x4xbf16>) -> tensor<2x3x4xbf16>
+// expected-remark@+1 {{bytes=64, reads=2, values=1}}
+func.func @gain_of_both_passes(%x: tensor<2x3x4xbf16>, %w: tensor<8x4xf32>, %g: tensor<4xf32>) -> tensor<2x3x4xbf16> {
+  %y = lns.linear %x, %w gain(%g) : (tensor<2x3x4xbf16>, tensor<8x4xf32>, tensor<4xf32>) -> tensor<2x3x8xbf16>
+  %dx = lns.matmul %y, %w gain(%g) {alpha = 0.5 : f64} : (tensor<2x3x8xbf16>, tensor<8x4xf32>, tensor<4xf32>) -> tensor<2x3x4xbf16>
+  return %dx : tensor<2x3x4xbf16>
+}
+
+// -----
+
+// Where the backward product has no gain, they read two values, each made where it
+// is read first.
 // CHECK-LABEL: func.func @one_for_each_pass
 // CHECK-SAME: %[[X:[a-z0-9]+]]: tensor<2x3x4xbf16>, %[[W:[a-z0-9]+]]: tensor<8x4xf32>, %[[G:[a-z0-9]+]]: tensor<4xf32>
 // CHECK: %[[S:.*]] = lns.scale_columns %[[W]], %[[G]]
@@ -54,6 +71,27 @@ func.func @one_for_each_pass(%x: tensor<2x3x4xbf16>, %w: tensor<8x4xf32>, %g: te
   %y = lns.linear %x, %w gain(%g) : (tensor<2x3x4xbf16>, tensor<8x4xf32>, tensor<4xf32>) -> tensor<2x3x8xbf16>
   %dx = lns.matmul %y, %w : (tensor<2x3x8xbf16>, tensor<8x4xf32>) -> tensor<2x3x4xbf16>
   return %dx : tensor<2x3x4xbf16>
+}
+
+// -----
+
+// A gain of the result's columns stays one where the weight without it is there
+// already; otherwise it is the weight's, which has to be rounded anyway.
+// CHECK-LABEL: func.func @outer_gain
+// CHECK-SAME: %[[X:[a-z0-9]+]]: tensor<3x4xbf16>, %[[U:[a-z0-9]+]]: tensor<3x8xbf16>, %[[W:[a-z0-9]+]]: tensor<8x4xf32>, %[[Z:[a-z0-9]+]]: tensor<8x4xf32>, %[[G:[a-z0-9]+]]: tensor<4xf32>
+// CHECK-NEXT: %[[V:.*]] = lns.cast %[[W]]
+// CHECK-NEXT: lns.linear %[[X]], %[[V]] :
+// CHECK-NEXT: lns.matmul %[[U]], %[[V]] gain(%[[G]]) :
+// CHECK-NEXT: %[[S:.*]] = lns.scale_columns %[[Z]], %[[G]]
+// CHECK-NEXT: %[[T:.*]] = lns.cast %[[S]]
+// CHECK-NEXT: lns.matmul %[[U]], %[[T]] :
+// expected-remark@+1 {{bytes=128, reads=3, values=2}}
+func.func @outer_gain(%x: tensor<3x4xbf16>, %u: tensor<3x8xbf16>, %w: tensor<8x4xf32>, %z: tensor<8x4xf32>, %g: tensor<4xf32>)
+    -> (tensor<3x8xbf16>, tensor<3x4xbf16>, tensor<3x4xbf16>) {
+  %y = lns.linear %x, %w : (tensor<3x4xbf16>, tensor<8x4xf32>) -> tensor<3x8xbf16>
+  %a = lns.matmul %u, %w gain(%g) : (tensor<3x8xbf16>, tensor<8x4xf32>, tensor<4xf32>) -> tensor<3x4xbf16>
+  %b = lns.matmul %u, %z gain(%g) : (tensor<3x8xbf16>, tensor<8x4xf32>, tensor<4xf32>) -> tensor<3x4xbf16>
+  return %y, %a, %b : tensor<3x8xbf16>, tensor<3x4xbf16>, tensor<3x4xbf16>
 }
 
 // -----
@@ -80,17 +118,22 @@ func.func @shared_weight(%x: tensor<3x4xbf16>, %w: tensor<4x4xf32>, %g: tensor<4
 
 // -----
 
-// In f32 only the gain needs a value; the backward product reads the weight.
+// In f32 only the gain needs a value, which the backward product reads as well if it
+// has the same gain. Without the forward product's value, the weight is read as it is.
 // CHECK-LABEL: func.func @f32
-// CHECK-SAME: %[[X:[a-z0-9]+]]: tensor<3x4xf32>, %[[W:[a-z0-9]+]]: tensor<8x4xf32>, %[[G:[a-z0-9]+]]: tensor<4xf32>
+// CHECK-SAME: %[[X:[a-z0-9]+]]: tensor<3x4xf32>, %[[W:[a-z0-9]+]]: tensor<8x4xf32>, %[[G:[a-z0-9]+]]: tensor<4xf32>, %[[H:[a-z0-9]+]]: tensor<4xf32>
 // CHECK-NEXT: %[[V:.*]] = lns.scale_columns %[[W]], %[[G]]
 // CHECK-NEXT: %[[Y:.*]] = lns.linear %[[X]], %[[V]] : (tensor<3x4xf32>, tensor<8x4xf32>) -> tensor<3x8xf32>
+// CHECK-NEXT: lns.matmul %[[Y]], %[[V]] : (tensor<3x8xf32>, tensor<8x4xf32>) -> tensor<3x4xf32>
 // CHECK-NEXT: lns.matmul %[[Y]], %[[W]] : (tensor<3x8xf32>, tensor<8x4xf32>) -> tensor<3x4xf32>
-// expected-remark@+1 {{bytes=128, reads=1, values=1}}
-func.func @f32(%x: tensor<3x4xf32>, %w: tensor<8x4xf32>, %g: tensor<4xf32>) -> tensor<3x4xf32> {
+// CHECK-NEXT: lns.matmul %[[Y]], %[[W]] gain(%[[H]]) : (tensor<3x8xf32>, tensor<8x4xf32>, tensor<4xf32>) -> tensor<3x4xf32>
+// expected-remark@+1 {{bytes=128, reads=2, values=1}}
+func.func @f32(%x: tensor<3x4xf32>, %w: tensor<8x4xf32>, %g: tensor<4xf32>, %h: tensor<4xf32>) -> (tensor<3x4xf32>, tensor<3x4xf32>, tensor<3x4xf32>) {
   %y = lns.linear %x, %w gain(%g) : (tensor<3x4xf32>, tensor<8x4xf32>, tensor<4xf32>) -> tensor<3x8xf32>
-  %dx = lns.matmul %y, %w : (tensor<3x8xf32>, tensor<8x4xf32>) -> tensor<3x4xf32>
-  return %dx : tensor<3x4xf32>
+  %a = lns.matmul %y, %w gain(%g) : (tensor<3x8xf32>, tensor<8x4xf32>, tensor<4xf32>) -> tensor<3x4xf32>
+  %b = lns.matmul %y, %w : (tensor<3x8xf32>, tensor<8x4xf32>) -> tensor<3x4xf32>
+  %c = lns.matmul %y, %w gain(%h) : (tensor<3x8xf32>, tensor<8x4xf32>, tensor<4xf32>) -> tensor<3x4xf32>
+  return %a, %b, %c : tensor<3x4xf32>, tensor<3x4xf32>, tensor<3x4xf32>
 }
 
 // -----
@@ -112,18 +155,20 @@ func.func @transposed(%x: tensor<3x4xf32>, %w: tensor<8x4xf32>, %g: tensor<4xf32
 
 // -----
 
-// Does not fire for a gain of the result's columns: the gradient of a weight that a
-// gain was folded into keeps it. Only its f32 operand is rounded, on either side.
+// Does not fire for a gain of the result's columns in a sum over rows: the gradient
+// of a weight that a gain was folded into keeps it. Only its f32 operand is rounded, on either side.
 // CHECK-LABEL: func.func @result_columns
 // CHECK-SAME: %[[DY:[a-z0-9]+]]: tensor<3x8xbf16>, %[[X:[a-z0-9]+]]: tensor<3x4xf32>, %[[G:[a-z0-9]+]]: tensor<4xf32>
 // CHECK-NEXT: %[[V:.*]] = lns.cast %[[X]] : tensor<3x4xf32> to tensor<3x4xbf16>
 // CHECK-NEXT: lns.matmul %[[DY]], %[[V]] transpose_a gain(%[[G]]) : (tensor<3x8xbf16>, tensor<3x4xbf16>, tensor<4xf32>) -> tensor<8x4xf32>
 // CHECK-NEXT: lns.matmul %[[V]], %[[DY]] transpose_a : (tensor<3x4xbf16>, tensor<3x8xbf16>) -> tensor<4x8xf32>
-// expected-remark@+1 {{bytes=24, reads=2, values=1}}
-func.func @result_columns(%dy: tensor<3x8xbf16>, %x: tensor<3x4xf32>, %g: tensor<4xf32>) -> (tensor<8x4xf32>, tensor<4x8xf32>) {
+// CHECK-NEXT: lns.weight_grad %[[DY]], %[[V]] weight(%{{.*}}) gain(%[[G]]) : (tensor<3x8xbf16>, tensor<3x4xbf16>, tensor<8x4xf32>, tensor<4xf32>)
+// expected-remark@+1 {{bytes=24, reads=3, values=1}}
+func.func @result_columns(%dy: tensor<3x8xbf16>, %x: tensor<3x4xf32>, %g: tensor<4xf32>, %w: tensor<8x4xf32>) -> (tensor<8x4xf32>, tensor<4x8xf32>, tensor<4xf32>) {
   %dw = lns.matmul %dy, %x transpose_a gain(%g) : (tensor<3x8xbf16>, tensor<3x4xf32>, tensor<4xf32>) -> tensor<8x4xf32>
   %du = lns.matmul %x, %dy transpose_a : (tensor<3x4xf32>, tensor<3x8xbf16>) -> tensor<4x8xf32>
-  return %dw, %du : tensor<8x4xf32>, tensor<4x8xf32>
+  %ew, %dg = lns.weight_grad %dy, %x weight(%w) gain(%g) : (tensor<3x8xbf16>, tensor<3x4xf32>, tensor<8x4xf32>, tensor<4xf32>) -> (tensor<8x4xf32>, tensor<4xf32>)
+  return %dw, %du, %dg : tensor<8x4xf32>, tensor<4x8xf32>, tensor<4xf32>
 }
 
 // -----
