@@ -670,20 +670,28 @@ def LNS_ClusterOp : LNS_Op<"cluster", [IsolatedFromAbove, Pure, LNS_Cost,
     cluster, the same width. What all rows share (gains, biases, tables of
     positions) comes from outside.
 
-    `lns-fuse-products` moves a product, or two of one input (a gate and an up
-    projection), before the row ops: they then are its epilogue, computed from
-    what it sums up before that is rounded. Such a kernel has a row in parts, in
-    several blocks, so that a sum over a row is complete only behind it.
+    `lns-fuse-products` moves products before the row ops: these then are their
+    epilogue, computed from what they sum up before that is rounded. Such a
+    kernel has a row in parts, in several blocks, so that a sum over a row is
+    complete only behind it. There are one product, two of one input (a gate and
+    an up projection), or several that are only added up (the gradient of what
+    both read). `lns-group-products` puts clusters of one input (query, key and
+    value projections) into one: *members* of it, which share no value but the
+    cluster's operands, and differ in width.
 
     - (C1) block arguments and operands agree in types; yielded values and
          results agree in types.
     - (C2) the body's ops are row ops over one number of rows and one width,
-         behind at most two products that give such rows.
+         behind at most four products that give such rows. Several members may
+         each have a width of their own.
     - (C3) gains, biases and tables of positions are block arguments; a table has
          no other reader inside than `lns.add_positions`, and is not yielded.
-    - (C4) a product's operands are block arguments of one element type, and two
-         products have the same first operand, kind and types. A gain, a bias or
-         an addend is not theirs but a row op's.
+    - (C4) a product's operands are block arguments of one element type. A gain,
+         a bias or an addend is not theirs but a row op's. Two products of a
+         member have the same first operand, kind and types; or two and more are
+         of one kind, alpha and element type, and nothing but `lns.add` reads
+         them or their partial sums. Several members have one product each, of
+         one kind and first operand.
     - (C5) behind a product, `lns.row_rstd` and `lns.row_dot` are only yielded, and
          there is no `lns.center_rows`.
 
@@ -712,6 +720,10 @@ def LNS_ClusterOp : LNS_Op<"cluster", [IsolatedFromAbove, Pure, LNS_Cost,
   let extraClassDeclaration = [{
     /// The products that the row ops follow; they stand first in the body.
     ::llvm::SmallVector<::mlir::Operation *> getProducts();
+    /// The parts of a body with products that share no value but block
+    /// arguments, each with products, in the order of these. A row op that
+    /// shares no value with a product is the first member's with such rows.
+    ::llvm::SmallVector<ClusterMember> getMembers();
   }];
 }
 

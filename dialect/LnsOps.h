@@ -22,6 +22,22 @@
 #include "mlir/Interfaces/InferTypeOpInterface.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 
+namespace lns {
+
+/// Products of a cluster and the row ops that follow them.
+struct ClusterMember {
+  llvm::SmallVector<mlir::Operation *> products, rowOps;
+
+  /// Whether the products are several that are only added up.
+  bool isSum() const;
+};
+
+/// How many products a cluster may hold: query, key, value, and an up
+/// projection of the same input beside them.
+inline constexpr unsigned kMaxClusterProducts = 4;
+
+} // namespace lns
+
 #define GET_OP_CLASSES
 #include "dialect/LnsOps.h.inc"
 
@@ -34,6 +50,25 @@ bool isSharedByRows(mlir::OpOperand &operand);
 /// Whether the op multiplies matrices: what row ops of a cluster may follow as
 /// its epilogue.
 bool isProduct(mlir::Operation *op);
+
+/// Whether both products are linears, or matmuls of operands that are stored in
+/// the same way.
+bool areOfOneKind(mlir::Operation *a, mlir::Operation *b);
+
+/// Whether one kernel can compute both products from the same tiles of their
+/// input: they differ in weights and alpha alone.
+bool arePair(mlir::Operation *a, mlir::Operation *b);
+
+/// Whether products can be added up before anything is scaled or rounded: they
+/// differ in their operands, and in how long their sums are.
+bool areAddable(mlir::Operation *a, mlir::Operation *b);
+
+/// The value that `terms` are added up to by `lns.add` alone, which read each
+/// of them and each sum between them once; null if there is none. The additions
+/// are appended to `additions`, if given, in order.
+mlir::Value
+findSum(llvm::ArrayRef<mlir::Value> terms,
+        llvm::SmallVectorImpl<mlir::Operation *> *additions = nullptr);
 
 /// Whether a row op adds up whole rows to one number each. What reads it needs
 /// the row to be complete, so that no product's epilogue can hold both.

@@ -894,15 +894,17 @@ func.func @cluster(%x: tensor<4x8xf32>) {
 
 // -----
 
-// lns.cluster (C2): at most two products.
+// lns.cluster (C2): at most four products.
 func.func @cluster(%x: tensor<4x8xf32>, %w: tensor<8x8xf32>) {
-  // expected-error @below {{holds 3 products, expected at most 2}}
+  // expected-error @below {{holds 5 products, expected at most 4}}
   %y = lns.cluster(%a = %x, %b = %w) : (tensor<4x8xf32>, tensor<8x8xf32>) -> tensor<4x8xf32> {
     %p = lns.linear %a, %b : (tensor<4x8xf32>, tensor<8x8xf32>) -> tensor<4x8xf32>
     %q = lns.linear %a, %b : (tensor<4x8xf32>, tensor<8x8xf32>) -> tensor<4x8xf32>
-    // expected-note @below {{the op is here}}
     %r = lns.linear %a, %b : (tensor<4x8xf32>, tensor<8x8xf32>) -> tensor<4x8xf32>
-    lns.yield %r : tensor<4x8xf32>
+    %s = lns.linear %a, %b : (tensor<4x8xf32>, tensor<8x8xf32>) -> tensor<4x8xf32>
+    // expected-note @below {{the op is here}}
+    %t = lns.linear %a, %b : (tensor<4x8xf32>, tensor<8x8xf32>) -> tensor<4x8xf32>
+    lns.yield %t : tensor<4x8xf32>
   }
   return
 }
@@ -1003,14 +1005,61 @@ func.func @cluster(%x: tensor<4x8xbf16>, %w: tensor<8x8xf32>) {
 
 // -----
 
-// lns.cluster (C4): two products read one input.
+// lns.cluster (C4): two products with common row ops read one input.
 func.func @cluster(%x: tensor<4x8xf32>, %w: tensor<8x8xf32>) {
-  // expected-error @below {{holds two products that differ in more than their weights and alpha}}
+  // expected-error @below {{holds two products that differ in more than their weights and alpha, and are not only added up}}
   %y = lns.cluster(%a = %x, %b = %x, %c = %w) : (tensor<4x8xf32>, tensor<4x8xf32>, tensor<8x8xf32>) -> tensor<4x8xf32> {
     %p = lns.linear %a, %c : (tensor<4x8xf32>, tensor<8x8xf32>) -> tensor<4x8xf32>
     // expected-note @below {{the op is here}}
     %q = lns.linear %b, %c : (tensor<4x8xf32>, tensor<8x8xf32>) -> tensor<4x8xf32>
-    lns.yield %q : tensor<4x8xf32>
+    %r = lns.gated_activation silu %p, %q : tensor<4x8xf32>
+    lns.yield %r : tensor<4x8xf32>
+  }
+  return
+}
+
+// -----
+
+// lns.cluster (C4): or are added up with one alpha.
+func.func @cluster(%x: tensor<4x8xf32>, %w: tensor<8x8xf32>) {
+  // expected-error @below {{holds two products that differ in more than their weights and alpha, and are not only added up}}
+  %y = lns.cluster(%a = %x, %b = %x, %c = %w) : (tensor<4x8xf32>, tensor<4x8xf32>, tensor<8x8xf32>) -> tensor<4x8xf32> {
+    %p = lns.linear %a, %c : (tensor<4x8xf32>, tensor<8x8xf32>) -> tensor<4x8xf32>
+    // expected-note @below {{the op is here}}
+    %q = lns.linear %b, %c {alpha = 0.5 : f64} : (tensor<4x8xf32>, tensor<8x8xf32>) -> tensor<4x8xf32>
+    %r = lns.add %p, %q : tensor<4x8xf32>
+    lns.yield %r : tensor<4x8xf32>
+  }
+  return
+}
+
+// -----
+
+// lns.cluster (C4): nothing else reads them, nor partial sums.
+func.func @cluster(%x: tensor<4x8xf32>, %w: tensor<8x8xf32>) {
+  // expected-error @below {{holds products of one member that are not only added up, expected at most two}}
+  %y:2 = lns.cluster(%a = %x, %b = %x, %c = %w) : (tensor<4x8xf32>, tensor<4x8xf32>, tensor<8x8xf32>) -> (tensor<4x8xf32>, tensor<4x8xf32>) {
+    %p = lns.linear %a, %c : (tensor<4x8xf32>, tensor<8x8xf32>) -> tensor<4x8xf32>
+    // expected-note @below {{the op is here}}
+    %q = lns.linear %b, %c : (tensor<4x8xf32>, tensor<8x8xf32>) -> tensor<4x8xf32>
+    %r = lns.linear %a, %c : (tensor<4x8xf32>, tensor<8x8xf32>) -> tensor<4x8xf32>
+    %s = lns.add %p, %q : tensor<4x8xf32>
+    %t = lns.add %s, %r : tensor<4x8xf32>
+    lns.yield %s, %t : tensor<4x8xf32>, tensor<4x8xf32>
+  }
+  return
+}
+
+// -----
+
+// lns.cluster (C4): several members read one input.
+func.func @cluster(%x: tensor<4x8xf32>, %w: tensor<8x8xf32>) {
+  // expected-error @below {{holds members whose products differ in more than their weights and alpha}}
+  %y:2 = lns.cluster(%a = %x, %b = %x, %c = %w) : (tensor<4x8xf32>, tensor<4x8xf32>, tensor<8x8xf32>) -> (tensor<4x8xf32>, tensor<4x8xf32>) {
+    %p = lns.linear %a, %c : (tensor<4x8xf32>, tensor<8x8xf32>) -> tensor<4x8xf32>
+    // expected-note @below {{the op is here}}
+    %q = lns.linear %b, %c : (tensor<4x8xf32>, tensor<8x8xf32>) -> tensor<4x8xf32>
+    lns.yield %p, %q : tensor<4x8xf32>, tensor<4x8xf32>
   }
   return
 }
@@ -1019,12 +1068,43 @@ func.func @cluster(%x: tensor<4x8xf32>, %w: tensor<8x8xf32>) {
 
 // lns.cluster (C4): in one way.
 func.func @cluster(%x: tensor<4x8xf32>, %w: tensor<8x8xf32>) {
-  // expected-error @below {{holds two products that differ in more than their weights and alpha}}
+  // expected-error @below {{holds members whose products differ in more than their weights and alpha}}
   %y = lns.cluster(%a = %x, %c = %w) : (tensor<4x8xf32>, tensor<8x8xf32>) -> tensor<4x8xf32> {
     %p = lns.matmul %a, %c : (tensor<4x8xf32>, tensor<8x8xf32>) -> tensor<4x8xf32>
     // expected-note @below {{the op is here}}
     %q = lns.matmul %a, %c transpose_b : (tensor<4x8xf32>, tensor<8x8xf32>) -> tensor<4x8xf32>
     lns.yield %q : tensor<4x8xf32>
+  }
+  return
+}
+
+// -----
+
+// lns.cluster (C4): and have one product each.
+func.func @cluster(%x: tensor<4x8xf32>, %w: tensor<8x8xf32>) {
+  // expected-error @below {{holds a second product of one member, expected one product in each of several members}}
+  %y:2 = lns.cluster(%a = %x, %c = %w) : (tensor<4x8xf32>, tensor<8x8xf32>) -> (tensor<4x8xf32>, tensor<4x8xf32>) {
+    %p = lns.linear %a, %c : (tensor<4x8xf32>, tensor<8x8xf32>) -> tensor<4x8xf32>
+    // expected-note @below {{the op is here}}
+    %q = lns.linear %a, %c : (tensor<4x8xf32>, tensor<8x8xf32>) -> tensor<4x8xf32>
+    %r = lns.linear %a, %c : (tensor<4x8xf32>, tensor<8x8xf32>) -> tensor<4x8xf32>
+    %s = lns.gated_activation silu %p, %q : tensor<4x8xf32>
+    lns.yield %r, %s : tensor<4x8xf32>, tensor<4x8xf32>
+  }
+  return
+}
+
+// -----
+
+// lns.cluster (C2): a row op is as wide as one of them.
+func.func @cluster(%x: tensor<4x8xf32>, %w: tensor<8x8xf32>, %v: tensor<6x8xf32>, %z: tensor<4x7xf32>) {
+  // expected-error @below {{has rows of 'tensor<4x8xf32>' and of 'tensor<4x7xf32>', expected one number of rows and one width}}
+  %y:3 = lns.cluster(%a = %x, %b = %w, %c = %v, %d = %z) : (tensor<4x8xf32>, tensor<8x8xf32>, tensor<6x8xf32>, tensor<4x7xf32>) -> (tensor<4x8xf32>, tensor<4x6xf32>, tensor<4x7xf32>) {
+    %p = lns.linear %a, %b : (tensor<4x8xf32>, tensor<8x8xf32>) -> tensor<4x8xf32>
+    %q = lns.linear %a, %c : (tensor<4x8xf32>, tensor<6x8xf32>) -> tensor<4x6xf32>
+    // expected-note @below {{the second is in this op}}
+    %r = lns.activation relu %d : tensor<4x7xf32>
+    lns.yield %p, %q, %r : tensor<4x8xf32>, tensor<4x6xf32>, tensor<4x7xf32>
   }
   return
 }

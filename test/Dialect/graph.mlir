@@ -139,8 +139,8 @@ func.func @optimizer(%o: tensor<8xf32>) -> tensor<f32> {
 }
 
 // CHECK-LABEL: func.func @cluster
-// CHECK-SAME:    (%[[X:.*]]: tensor<2x4x8xf32>, %[[F:.*]]: tensor<2x4x8xf32>, %[[W:.*]]: tensor<8x8xf32>)
-func.func @cluster(%x: tensor<2x4x8xf32>, %f: tensor<2x4x8xf32>, %w: tensor<8x8xf32>) {
+// CHECK-SAME:    (%[[X:.*]]: tensor<2x4x8xf32>, %[[F:.*]]: tensor<2x4x8xf32>, %[[W:.*]]: tensor<8x8xf32>, %{{.*}}: tensor<6x8xf32>)
+func.func @cluster(%x: tensor<2x4x8xf32>, %f: tensor<2x4x8xf32>, %w: tensor<8x8xf32>, %n: tensor<6x8xf32>) {
   // CHECK: %{{.*}}:2 = lns.cluster(%[[A:.*]] = %[[X]], %[[B:.*]] = %[[F]]) attributes {note} : (tensor<2x4x8xf32>, tensor<2x4x8xf32>) -> (tensor<2x4x8xf32>, tensor<2x4xf32>) {
   %y, %r = lns.cluster(%a = %x, %b = %f) attributes {note}
       : (tensor<2x4x8xf32>, tensor<2x4x8xf32>) -> (tensor<2x4x8xf32>, tensor<2x4xf32>) {
@@ -172,6 +172,27 @@ func.func @cluster(%x: tensor<2x4x8xf32>, %f: tensor<2x4x8xf32>, %w: tensor<8x8x
     %p = lns.matmul %a, %v transpose_b : (tensor<2x4x8xf32>, tensor<8x8xf32>) -> tensor<2x4x8xf32>
     // CHECK-NEXT: lns.yield
     lns.yield %p : tensor<2x4x8xf32>
+  }
+  // Products that are added up, and members of several widths.
+  // CHECK: lns.cluster(
+  %e = lns.cluster(%a = %x, %b = %f, %v = %w) : (tensor<2x4x8xf32>, tensor<2x4x8xf32>, tensor<8x8xf32>) -> tensor<2x4x8xf32> {
+    // CHECK-NEXT: lns.linear
+    %p = lns.linear %a, %v : (tensor<2x4x8xf32>, tensor<8x8xf32>) -> tensor<2x4x8xf32>
+    // CHECK-NEXT: lns.linear
+    %q = lns.linear %b, %v : (tensor<2x4x8xf32>, tensor<8x8xf32>) -> tensor<2x4x8xf32>
+    // CHECK-NEXT: lns.add
+    %s = lns.add %p, %q : tensor<2x4x8xf32>
+    lns.yield %s : tensor<2x4x8xf32>
+  }
+  // CHECK: lns.cluster(
+  %h, %i = lns.cluster(%a = %x, %v = %w, %u = %n) : (tensor<2x4x8xf32>, tensor<8x8xf32>, tensor<6x8xf32>) -> (tensor<2x4x8xf32>, tensor<2x4x6xf32>) {
+    // CHECK-NEXT: lns.linear
+    %p = lns.linear %a, %v : (tensor<2x4x8xf32>, tensor<8x8xf32>) -> tensor<2x4x8xf32>
+    // CHECK-NEXT: lns.linear
+    %q = lns.linear %a, %u : (tensor<2x4x8xf32>, tensor<6x8xf32>) -> tensor<2x4x6xf32>
+    // CHECK-NEXT: lns.scale
+    %s = lns.scale %q factor(2.0) : tensor<2x4x6xf32>
+    lns.yield %p, %s : tensor<2x4x8xf32>, tensor<2x4x6xf32>
   }
   // A cluster of elementwise ops alone, and an empty one.
   // CHECK: lns.cluster(%[[A2:.*]] = %[[X]]) : (tensor<2x4x8xf32>) -> tensor<2x4x8xf32> {
