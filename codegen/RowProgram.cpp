@@ -36,6 +36,8 @@ static SmallVector<double> getScales(Operation *op) {
 /// values of the highest rank.
 static void findRowSpace(RowProgram &program) {
   RankedTensorType full;
+  for (Operation *product : program.products)
+    full = cast<RankedTensorType>(product->getResult(0).getType());
   for (Operation *op : program.ops) {
     RankedTensorType type = wholeRowsType(op);
     if (!full || type.getRank() > full.getRank())
@@ -88,8 +90,7 @@ static LogicalResult checkRowOp(Operation *op, const RowProgram &program) {
 /// Fills in what follows from `ops`, and checks them.
 static LogicalResult finishProgram(Operation *op, RowProgram &program,
                                    ConstantNumber getConstant) {
-  llvm::append_range(program.outerOutputs, op->getResults());
-  if (program.ops.empty())
+  if (program.ops.empty() && program.products.empty())
     return op->emitOpError("has no row ops, so there is nothing to compute");
   findRowSpace(program);
 
@@ -136,34 +137,55 @@ FailureOr<RowProgram> lns::buildRowProgram(Operation *op,
     program.outerInputs = program.inputs;
     llvm::append_range(program.outputs, op->getResults());
   }
+  llvm::append_range(program.outerOutputs, op->getResults());
   if (failed(finishProgram(op, program, getConstant)))
     return failure();
   return program;
 }
 
 FailureOr<RowProgram> lns::buildEpilogueProgram(ClusterOp cluster,
+                                                const ClusterMember &member,
                                                 ConstantNumber getConstant) {
   RowProgram program;
   Block &body = cluster.getBody().front();
-  program.products = cluster.getProducts();
+  program.products = member.products;
+  SmallVector<Operation *> additions;
+  if (member.isSum()) {
+    SmallVector<Value> terms;
+    for (Operation *product : member.products)
+      terms.push_back(product->getResult(0));
+    program.products = {findSum(terms, &additions).getDefiningOp()};
+  }
   for (Operation *product : program.products) {
     program.inputs.push_back(product->getResult(0));
     program.outerInputs.push_back(Value());
   }
-  for (Operation &inner : body.without_terminator())
-    if (!llvm::is_contained(program.products, &inner))
-      program.ops.push_back(&inner);
+  for (Operation *op : member.rowOps)
+    if (!llvm::is_contained(additions, op))
+      program.ops.push_back(op);
+  // An operand that is a result, too, is the first member's.
+  bool isFirst = member.products.front() == cluster.getProducts().front();
   for (BlockArgument argument : body.getArguments()) {
-    // What only the products read is no input of the row ops.
+    // What only products read, or other members, is no input.
     bool isRead = llvm::any_of(argument.getUsers(), [&](Operation *user) {
-      return !llvm::is_contained(program.products, user);
+      return llvm::is_contained(program.ops, user) ||
+             (isFirst && isa<YieldOp>(user));
     });
     if (!isRead)
       continue;
     program.inputs.push_back(argument);
     program.outerInputs.push_back(cluster.getInputs()[argument.getArgNumber()]);
   }
-  llvm::append_range(program.outputs, body.getTerminator()->getOperands());
+  for (auto [yielded, result] :
+       llvm::zip(body.getTerminator()->getOperands(), cluster.getResults())) {
+    Operation *op = yielded.getDefiningOp();
+    if (op ? !llvm::is_contained(program.products, op) &&
+                 !llvm::is_contained(program.ops, op)
+           : !isFirst)
+      continue;
+    program.outputs.push_back(yielded);
+    program.outerOutputs.push_back(result);
+  }
   if (failed(finishProgram(cluster, program, getConstant)))
     return failure();
   return program;

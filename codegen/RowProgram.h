@@ -25,7 +25,8 @@ namespace lns {
 
 struct RowProgram {
   llvm::SmallVector<mlir::Operation *> ops; ///< in order
-  /// The cluster's products, whose results are the first inputs. No value
+  /// The products that the ops follow, or the last addition of several that
+  /// are only added up. Their results are the first inputs, and no value
   /// outside is bound to those.
   llvm::SmallVector<mlir::Operation *> products;
   /// Values inside, and the values outside that are bound to them.
@@ -66,8 +67,9 @@ using ConstantNumber = llvm::function_ref<unsigned(
 llvm::FailureOr<RowProgram> buildRowProgram(mlir::Operation *op,
                                             ConstantNumber getConstant);
 
-/// The row ops of a cluster with products.
+/// The row ops of a member of a cluster with products; there may be none.
 llvm::FailureOr<RowProgram> buildEpilogueProgram(ClusterOp cluster,
+                                                 const ClusterMember &member,
                                                  ConstantNumber getConstant);
 
 /// The function that an op applies, if it is an activation or the gradient of

@@ -60,8 +60,8 @@ public:
       : os(os), program(program), names(program), phases(program),
         scalars(program, phases, names), reduced(phases.reductionsIn(0)) {}
 
-  void print(ArrayRef<EpilogueMember> members) {
-    os << "namespace lns {\nstruct Epilogue {\n";
+  void print(StringRef name, ArrayRef<EpilogueMember> members) {
+    os << "namespace lns {\nstruct " << name << " {\n";
     for (const EpilogueMember &member : members)
       os << "  " << member.type
          << (StringRef(member.type).ends_with("*") ? "" : " ") << member.name
@@ -183,7 +183,8 @@ private:
 
 } // namespace
 
-void cuda::printEpilogue(raw_ostream &os, const RowProgram &program,
+void cuda::printEpilogue(raw_ostream &os, StringRef name,
+                         const RowProgram &program,
                          ArrayRef<EpilogueMember> members) {
-  EpilogueText(os, program).print(members);
+  EpilogueText(os, program).print(name, members);
 }

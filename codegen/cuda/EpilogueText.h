@@ -23,11 +23,12 @@ struct EpilogueMember {
   std::string type, name;
 };
 
-/// Prints a struct `Epilogue` (kernels/matmul_epilogue.cuh) with these members,
+/// Prints a struct `name` (kernels/matmul_epilogue.cuh) with these members,
 /// which have the names of RowNames: inputs, outputs, tables, `alpha0` for the
 /// first product and so on, scales; with sums over rows also `partials`, and
 /// the number of `rows`.
-void printEpilogue(llvm::raw_ostream &os, const RowProgram &program,
+void printEpilogue(llvm::raw_ostream &os, llvm::StringRef name,
+                   const RowProgram &program,
                    llvm::ArrayRef<EpilogueMember> members);
 
 } // namespace lns::cuda

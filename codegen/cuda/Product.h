@@ -46,8 +46,13 @@ struct Product {
   std::string order() const;
   /// "a^T b".
   std::string sums() const;
-  /// The MatmulConfig of kernels/matmul.cuh, as text.
-  std::string config(const ProductTile &tile) const;
+  /// The MatmulConfig of kernels/matmul.cuh, as text; `alignedA` and `alignedB`
+  /// say so of all products that share it.
+  std::string config(const ProductTile &tile, bool alignedA,
+                     bool alignedB) const;
+  std::string config(const ProductTile &tile) const {
+    return config(tile, hasAlignedA(), hasAlignedB());
+  }
   /// The same product by a library; its c is this one's.
   KernelProduct forLibrary() const;
 };

@@ -108,15 +108,15 @@ std::string Product::sums() const {
   return std::string(transA ? "a^T " : "a ") + (transB ? "b^T" : "b");
 }
 
-std::string Product::config(const ProductTile &tile) const {
+std::string Product::config(const ProductTile &tile, bool alignedA,
+                            bool alignedB) const {
   std::string text;
   llvm::raw_string_ostream os(text);
   os << "lns::MatmulConfig<" << getTypeName(elementOf(a)) << ", "
      << getTypeName(elementOf(b)) << ", " << spell(transA) << ", "
-     << spell(transB) << ", " << spell(hasAlignedA()) << ", "
-     << spell(hasAlignedB()) << ", " << tile.m << ", " << tile.n << ", "
-     << tile.k << ", " << tile.warpsM << ", " << tile.warpsN << ", "
-     << tile.stages << ">";
+     << spell(transB) << ", " << spell(alignedA) << ", " << spell(alignedB)
+     << ", " << tile.m << ", " << tile.n << ", " << tile.k << ", "
+     << tile.warpsM << ", " << tile.warpsN << ", " << tile.stages << ">";
   return text;
 }
 

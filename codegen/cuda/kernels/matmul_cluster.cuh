@@ -6,7 +6,8 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// The kernels of clusters with one product or two. A library may have computed
+// The kernels of clusters with one product or two (matmul_sum.cuh and
+// matmul_group.cuh have those with more). A library may have computed
 // the products' sums before, as f32 in memory: then the same kernel is only the
 // epilogue.
 //
