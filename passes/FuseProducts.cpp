@@ -21,6 +21,7 @@
 #include "passes/Epilogue.h"
 #include "passes/Overwritten.h"
 #include "passes/Passes.h"
+#include "passes/ProductSums.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Builders.h"
@@ -110,24 +111,15 @@ std::string getRefusal(Operation *product, ClusterOp cluster) {
   return "";
 }
 
-/// Whether one kernel can compute both from one tile of their input.
-bool areAlike(Operation *a, Operation *b) {
-  auto first = dyn_cast<MatmulOp>(a), second = dyn_cast<MatmulOp>(b);
-  if (a->getName() != b->getName() ||
-      (first && first.getTransposeB() != second.getTransposeB()))
-    return false;
-  return a->getOperand(0) == b->getOperand(0) &&
-         a->getOperand(1).getType() == b->getOperand(1).getType() &&
-         a->getResultTypes() == b->getResultTypes();
-}
-
-/// What may become one kernel, best first: two products of one input, else the
-/// one that was made last, which frees the others' memory soonest.
-SmallVector<Products> getChoices(ArrayRef<Operation *> candidates) {
-  SmallVector<Products> choices;
+/// What may become one kernel, best first: products that are added up, two
+/// products of one input, else the one that was made last, which frees the
+/// others' memory soonest.
+SmallVector<Products> getChoices(ArrayRef<Operation *> candidates,
+                                 const ProductSums &sums) {
+  SmallVector<Products> choices = sums.sums;
   for (size_t i = 0; i < candidates.size(); ++i)
     for (size_t j = i + 1; j < candidates.size(); ++j)
-      if (areAlike(candidates[i], candidates[j]))
+      if (arePair(candidates[i], candidates[j]))
         choices.push_back({candidates[i], candidates[j]});
   for (Operation *product : llvm::reverse(candidates))
     choices.push_back({product});
@@ -310,16 +302,17 @@ private:
       else
         candidates.push_back(product);
     }
+    ProductSums sums = gatherProductSums(cluster, candidates);
     llvm::sort(candidates, [](Operation *a, Operation *b) {
       return a->isBeforeInBlock(b);
     });
-    for (const Products &choice : getChoices(candidates)) {
+    for (const Products &choice : getChoices(candidates, sums)) {
       Epilogue epilogue(cluster, choice);
       std::string obstacle =
           epilogue.getObstacle() ? epilogue.describeObstacle() : "";
       int64_t saved = epilogue.getSavedBytes();
       if (!epilogue.isEmpty() && saved > 0)
-        return fuse(cluster, choice, epilogue, candidates);
+        return fuse(cluster, choice, epilogue, candidates, sums);
       if (choice.size() > 1)
         continue;
       refuse(
@@ -333,12 +326,18 @@ private:
 
   static SmallVector<ClusterOp> fuse(ClusterOp cluster, const Products &choice,
                                      const Epilogue &epilogue,
-                                     ArrayRef<Operation *> candidates) {
+                                     ArrayRef<Operation *> candidates,
+                                     const ProductSums &sums) {
     llvm::SetVector<Value> inputs = epilogue.getInputs(Part::epilogue);
-    for (Operation *product : candidates)
-      if (!llvm::is_contained(choice, product) &&
-          inputs.contains(product->getResult(0)))
-        refuse(product, "its reader is the epilogue of another product");
+    for (Operation *product : candidates) {
+      if (llvm::is_contained(choice, product) ||
+          !inputs.contains(product->getResult(0)))
+        continue;
+      std::string reason = sums.refused.lookup(product);
+      refuse(product, reason.empty()
+                          ? "its reader is the epilogue of another product"
+                          : reason);
+    }
     remark::passed(choice.front()->getLoc(), getOptions())
         << "row ops are the product's epilogue"
         << remark::metric("products", int64_t(choice.size()))

@@ -643,10 +643,13 @@ def FuseProducts : Pass<"lns-fuse-products", "::mlir::func::FuncOp"> {
   let description = [{
     A product whose result a cluster reads moves into it, before its row ops:
     one kernel computes both, while the result is in registers. Two products of
-    one input, such as gate and up, share a kernel. The result is written only
-    where others read it, too (for the backward pass, say). What a linear or
-    matmul does beside multiplying becomes a row op: a bias, a gain of the
-    result's columns, an addend. The kernel is called after its products.
+    one input, such as gate and up, share a kernel, and so do products that are
+    only added up, such as those of the gradient of an input that several linears
+    read: their sum is then neither rounded nor in memory before it is complete.
+    A result is written only where others read it, too (for the backward pass,
+    say). What a linear or matmul does beside multiplying becomes a row op: a
+    bias, a gain of the result's columns, an addend. The kernel is called after
+    its products.
 
     ```mlir
     %p = lns.linear %m, %w : (tensor<2x8x96xf32>, tensor<64x96xf32>) -> tensor<2x8x64xf32>
@@ -664,6 +667,24 @@ def FuseProducts : Pass<"lns-fuse-products", "::mlir::func::FuncOp"> {
     }
     ```
 
+    ```mlir
+    %p = lns.matmul %dq, %wq : (tensor<2x8x64xbf16>, tensor<64x96xbf16>) -> tensor<2x8x96xbf16>
+    %q = lns.matmul %dk, %wk : (tensor<2x8x16xbf16>, tensor<16x96xbf16>) -> tensor<2x8x96xbf16>
+    %d = lns.cluster(%a = %p, %b = %x, %c = %q) : (tensor<2x8x96xbf16>, tensor<2x8x96xbf16>, tensor<2x8x96xbf16>) -> tensor<2x8x96xbf16> {
+      %s = lns.add %a, %b : tensor<2x8x96xbf16>
+      %t = lns.add %s, %c : tensor<2x8x96xbf16>
+      lns.yield %t : tensor<2x8x96xbf16>
+    }
+    // becomes
+    %d = lns.cluster(%e = %dq, %f = %wq, %g = %dk, %h = %wk, %b = %x) : (tensor<2x8x64xbf16>, tensor<64x96xbf16>, tensor<2x8x16xbf16>, tensor<16x96xbf16>, tensor<2x8x96xbf16>) -> tensor<2x8x96xbf16> {
+      %a = lns.matmul %e, %f : (tensor<2x8x64xbf16>, tensor<64x96xbf16>) -> tensor<2x8x96xbf16>
+      %c = lns.matmul %g, %h : (tensor<2x8x16xbf16>, tensor<16x96xbf16>) -> tensor<2x8x96xbf16>
+      %s = lns.add %a, %c : tensor<2x8x96xbf16>
+      %t = lns.add %s, %b : tensor<2x8x96xbf16>
+      lns.yield %t : tensor<2x8x96xbf16>
+    }
+    ```
+
     A product's kernel has rows in tiles. What works element by element fits, and
     so does a rotation whose heads divide a tile's 128 columns. Sums over rows
     (`row_rstd`, `row_dot`) are taken tile by tile and completed behind the
@@ -675,7 +696,43 @@ def FuseProducts : Pass<"lns-fuse-products", "::mlir::func::FuncOp"> {
     of two types or a gain along its sum, reads a parameter that is overwritten
     before the cluster, or whose result another op must read before it; nor where
     the cluster reads the result as a gain, a bias or a number per row, or
-    follows another product. Remarks in category `lns-products` say why.
+    follows another product. Products are no sum whose alphas, kinds or element
+    types differ, that are read elsewhere, or that are more than four. Remarks in
+    category `lns-products` say why.
+  }];
+  let dependentDialects = ["::lns::LnsDialect"];
+}
+
+def GroupProducts : Pass<"lns-group-products", "::mlir::func::FuncOp"> {
+  let summary = "Compute products of one input side by side, in one kernel";
+  let description = [{
+    Clusters with one product each that have one left operand become members of
+    one cluster, such as the query, key and value projections of attention: one
+    launch has the tiles of all of them, and those that run together share what
+    they read. Their row ops and widths may differ. A product that stands alone
+    joins if there is such a cluster.
+
+    ```mlir
+    %q = lns.cluster(%a = %x, %w = %wq, %s = %r) : (tensor<2x8x64xbf16>, tensor<64x64xbf16>, tensor<2x8xf32>) -> tensor<2x8x64xbf16> {
+      %p = lns.linear %a, %w : (tensor<2x8x64xbf16>, tensor<64x64xbf16>) -> tensor<2x8x64xbf16>
+      %t = lns.row_scale %p, %s : tensor<2x8x64xbf16>, tensor<2x8xf32>
+      lns.yield %t : tensor<2x8x64xbf16>
+    }
+    %v = lns.linear %x, %wv : (tensor<2x8x64xbf16>, tensor<16x64xbf16>) -> tensor<2x8x16xbf16>
+    // becomes
+    %q, %v = lns.cluster(%a = %x, %w = %wq, %s = %r, %u = %wv) : (tensor<2x8x64xbf16>, tensor<64x64xbf16>, tensor<2x8xf32>, tensor<16x64xbf16>) -> (tensor<2x8x64xbf16>, tensor<2x8x16xbf16>) {
+      %p = lns.linear %a, %w : (tensor<2x8x64xbf16>, tensor<64x64xbf16>) -> tensor<2x8x64xbf16>
+      %v = lns.linear %a, %u : (tensor<2x8x64xbf16>, tensor<16x64xbf16>) -> tensor<2x8x16xbf16>
+      %t = lns.row_scale %p, %s : tensor<2x8x64xbf16>, tensor<2x8xf32>
+      lns.yield %t, %v : tensor<2x8x64xbf16>, tensor<2x8x16xbf16>
+    }
+    ```
+
+    The cluster stands where the last of its members stood. Does not fire where a
+    result is read before that, or a parameter overwritten that a member reads;
+    for clusters of several products, for products that sum over rows, store
+    their operands in another way, or are more than four. Remarks in category
+    `lns-products` say why.
   }];
   let dependentDialects = ["::lns::LnsDialect"];
 }

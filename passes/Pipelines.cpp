@@ -108,8 +108,11 @@ void lns::buildCudaFusePipeline(OpPassManager &manager, bool fuseProducts) {
   manager.addNestedPass<func::FuncOp>(createCluster());
   // Behind clustering, which knows what may share a kernel without looking at
   // products: a kernel of row ops that no product takes stays as it was.
-  if (fuseProducts)
+  if (fuseProducts) {
     manager.addNestedPass<func::FuncOp>(createFuseProducts());
+    // What a product's row ops are says which kernel it is in.
+    manager.addNestedPass<func::FuncOp>(createGroupProducts());
+  }
   // Last, since a cut cluster must leave no row op outside.
   manager.addNestedPass<func::FuncOp>(createVerifyFused());
 }

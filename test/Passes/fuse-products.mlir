@@ -205,14 +205,129 @@ func.func @no_extras(%x: tensor<4x6xf32>, %w: tensor<8x6xf32>, %v: tensor<8x6xf3
 // CHECK: %[[P:.*]] = lns.matmul
 // CHECK-NEXT: lns.cluster({{.*}} = %[[P]])
 // CHECK-NEXT:   %[[Q:.*]] = lns.matmul
-// CHECK-NEXT:   lns.add %{{.*}}, %[[Q]]
+// CHECK-NEXT:   lns.residual %{{.*}}, %[[Q]]
 func.func @different_inputs(%a: tensor<4x6xbf16>, %b: tensor<4x6xbf16>, %v: tensor<6x8xbf16>, %w: tensor<6x8xbf16>) -> tensor<4x8xbf16> {
   // expected-remark@+1 {{the product stays apart: its reader is the epilogue of another product}}
   %p = lns.matmul %a, %v : (tensor<4x6xbf16>, tensor<6x8xbf16>) -> tensor<4x8xbf16>
   // expected-remark@+1 {{products=1}}
   %q = lns.matmul %b, %w : (tensor<4x6xbf16>, tensor<6x8xbf16>) -> tensor<4x8xbf16>
-  %s = lns.add %p, %q : tensor<4x8xbf16>
+  %s = lns.residual %p, %q : tensor<4x8xbf16>
   return %s : tensor<4x8xbf16>
+}
+
+// -----
+
+// The gradient of what three linears read is one sum of products, of two lengths
+// here, before what else is added.
+// CHECK-LABEL: func.func @sum
+// CHECK-SAME: %[[DQ:[a-z0-9]+]]: tensor<4x6xbf16>, %[[DK:[a-z0-9]+]]: tensor<4x2xbf16>, %[[DV:[a-z0-9]+]]: tensor<4x2xbf16>, %[[WQ:[a-z0-9]+]]: tensor<6x8xbf16>, %[[WK:[a-z0-9]+]]: tensor<2x8xbf16>, %[[WV:[a-z0-9]+]]: tensor<2x8xbf16>, %[[X:[a-z0-9]+]]: tensor<4x8xbf16>
+// CHECK-NEXT: %[[Y:.*]] = lns.cluster(%[[A:.*]] = %[[DQ]], %[[B:.*]] = %[[WQ]], %[[C:.*]] = %[[DK]], %[[D:.*]] = %[[WK]], %[[E:.*]] = %[[DV]], %[[F:.*]] = %[[WV]], %[[G:.*]] = %[[X]])
+// CHECK-NEXT:   %[[P:.*]] = lns.matmul %[[A]], %[[B]] {alpha = 5.000000e-01 : f64}
+// CHECK-NEXT:   %[[Q:.*]] = lns.matmul %[[C]], %[[D]] {alpha = 5.000000e-01 : f64}
+// CHECK-NEXT:   %[[R:.*]] = lns.matmul %[[E]], %[[F]] {alpha = 5.000000e-01 : f64}
+// CHECK-NEXT:   %[[S:.*]] = lns.add %[[P]], %[[Q]]
+// CHECK-NEXT:   %[[T:.*]] = lns.add %[[S]], %[[R]]
+// CHECK-NEXT:   %[[U:.*]] = lns.add %[[T]], %[[G]]
+// CHECK-NEXT:   lns.yield %[[U]]
+// CHECK-NEXT: }
+// CHECK-NEXT: return %[[Y]]
+func.func @sum(%dq: tensor<4x6xbf16>, %dk: tensor<4x2xbf16>, %dv: tensor<4x2xbf16>, %wq: tensor<6x8xbf16>, %wk: tensor<2x8xbf16>, %wv: tensor<2x8xbf16>, %x: tensor<4x8xbf16>)
+    -> tensor<4x8xbf16> {
+  // expected-remark@+1 {{row ops are the product's epilogue", bytes_saved=384, products=3, row_ops=3, row_ops_apart=0}}
+  %p = lns.matmul %dq, %wq {alpha = 0.5 : f64} : (tensor<4x6xbf16>, tensor<6x8xbf16>) -> tensor<4x8xbf16>
+  %q = lns.matmul %dk, %wk {alpha = 0.5 : f64} : (tensor<4x2xbf16>, tensor<2x8xbf16>) -> tensor<4x8xbf16>
+  %r = lns.matmul %dv, %wv {alpha = 0.5 : f64} : (tensor<4x2xbf16>, tensor<2x8xbf16>) -> tensor<4x8xbf16>
+  %s = lns.add %p, %x : tensor<4x8xbf16>
+  %t = lns.add %q, %r : tensor<4x8xbf16>
+  %u = lns.add %s, %t : tensor<4x8xbf16>
+  return %u : tensor<4x8xbf16>
+}
+
+// -----
+
+// So is a chain of addends, which f32 has; what the first product is added to comes
+// last.
+// CHECK-LABEL: func.func @chain
+// CHECK-SAME: %[[X:[a-z0-9]+]]: tensor<4x8xf32>, %{{.*}}: tensor<8xf32>
+// CHECK-NEXT: lns.cluster({{.*}}%[[G:[a-z0-9]+]] = %[[X]]
+// CHECK-NEXT:   %[[P:.*]] = lns.matmul %{{[^ ]*}}, %{{[^ ]*}} :
+// CHECK-NEXT:   %[[Q:.*]] = lns.matmul %{{[^ ]*}}, %{{[^ ]*}} :
+// CHECK-NEXT:   %[[S:.*]] = lns.add %[[P]], %[[Q]]
+// CHECK-NEXT:   %[[T:.*]] = lns.add %[[S]], %[[G]]
+// CHECK-NEXT:   lns.scale_columns %[[T]]
+// CHECK-NEXT:   lns.yield
+func.func @chain(%dq: tensor<4x6xf32>, %dk: tensor<4x2xf32>, %wq: tensor<6x8xf32>, %wk: tensor<2x8xf32>, %x: tensor<4x8xf32>, %g: tensor<8xf32>) -> tensor<4x8xf32> {
+  // expected-remark@+1 {{row ops are the product's epilogue", bytes_saved=512, products=2, row_ops=3, row_ops_apart=0}}
+  %p = lns.matmul %dq, %wq addend(%x) : (tensor<4x6xf32>, tensor<6x8xf32>, tensor<4x8xf32>) -> tensor<4x8xf32>
+  %q = lns.matmul %dk, %wk addend(%p) : (tensor<4x2xf32>, tensor<2x8xf32>, tensor<4x8xf32>) -> tensor<4x8xf32>
+  %s = lns.scale_columns %q, %g : tensor<4x8xf32>, tensor<8xf32>
+  return %s : tensor<4x8xf32>
+}
+
+// -----
+
+// Does not fire for a product with another alpha, one that is read elsewhere, or
+// one with a bias.
+// CHECK-LABEL: func.func @no_sum
+// CHECK: lns.cluster(
+// CHECK-NEXT:   lns.matmul
+// CHECK-NEXT:   lns.add
+// CHECK-NEXT:   lns.yield
+// CHECK: lns.cluster(
+// CHECK-NEXT:   lns.matmul
+// CHECK-NEXT:   lns.add
+// CHECK-NEXT:   lns.yield
+// CHECK: lns.cluster(
+// CHECK-NEXT:   lns.linear
+// CHECK-NEXT:   lns.add_bias
+// CHECK-NEXT:   lns.add
+// CHECK-NEXT:   lns.yield
+func.func @no_sum(%a: tensor<4x6xbf16>, %b: tensor<4x6xbf16>, %v: tensor<6x8xbf16>, %w: tensor<8x6xbf16>, %c: tensor<8xf32>)
+    -> (tensor<4x8xbf16>, tensor<4x8xbf16>, tensor<4x8xbf16>, tensor<4x8xbf16>) {
+  // expected-remark@+1 {{the product stays apart: it is added to a product of another kind, type or alpha}}
+  %p = lns.matmul %a, %v : (tensor<4x6xbf16>, tensor<6x8xbf16>) -> tensor<4x8xbf16>
+  // expected-remark@+1 {{row ops are the product's epilogue}}
+  %q = lns.matmul %b, %v {alpha = 0.5 : f64} : (tensor<4x6xbf16>, tensor<6x8xbf16>) -> tensor<4x8xbf16>
+  %s = lns.add %p, %q : tensor<4x8xbf16>
+  // expected-remark@+1 {{the product stays apart: it is added to a product, and one of them is read elsewhere, too}}
+  %r = lns.matmul %a, %v {alpha = 2.0 : f64} : (tensor<4x6xbf16>, tensor<6x8xbf16>) -> tensor<4x8xbf16>
+  // expected-remark@+1 {{row ops are the product's epilogue}}
+  %t = lns.matmul %b, %v {alpha = 2.0 : f64} : (tensor<4x6xbf16>, tensor<6x8xbf16>) -> tensor<4x8xbf16>
+  %u = lns.add %r, %t : tensor<4x8xbf16>
+  // expected-remark@+1 {{the product stays apart: it is added to a product, and one of them has a bias or a gain}}
+  %x = lns.linear %a, %w : (tensor<4x6xbf16>, tensor<8x6xbf16>) -> tensor<4x8xbf16>
+  // expected-remark@+1 {{row ops are the product's epilogue}}
+  %y = lns.linear %b, %w bias(%c) : (tensor<4x6xbf16>, tensor<8x6xbf16>, tensor<8xf32>) -> tensor<4x8xbf16>
+  %z = lns.add %x, %y : tensor<4x8xbf16>
+  return %s, %r, %u, %z : tensor<4x8xbf16>, tensor<4x8xbf16>, tensor<4x8xbf16>, tensor<4x8xbf16>
+}
+
+// -----
+
+// Nor for a fifth product: the kernel reads what it gave. A bias keeps a product out
+// of such a sum, too.
+// CHECK-LABEL: func.func @five
+// CHECK-COUNT-2: lns.linear
+// CHECK: lns.cluster(
+// CHECK-COUNT-4: lns.linear
+// CHECK-COUNT-5: lns.add
+// CHECK-NEXT: lns.yield
+func.func @five(%a: tensor<4x6xbf16>, %b: tensor<4x2xbf16>, %v: tensor<8x6xbf16>, %w: tensor<8x2xbf16>, %c: tensor<8xf32>) -> tensor<4x8xbf16> {
+  // expected-remark@+1 {{row ops are the product's epilogue", bytes_saved=512, products=4, row_ops=5}}
+  %p = lns.linear %a, %v : (tensor<4x6xbf16>, tensor<8x6xbf16>) -> tensor<4x8xbf16>
+  %q = lns.linear %b, %w : (tensor<4x2xbf16>, tensor<8x2xbf16>) -> tensor<4x8xbf16>
+  %r = lns.linear %a, %v : (tensor<4x6xbf16>, tensor<8x6xbf16>) -> tensor<4x8xbf16>
+  %s = lns.linear %b, %w : (tensor<4x2xbf16>, tensor<8x2xbf16>) -> tensor<4x8xbf16>
+  // expected-remark@+1 {{the product stays apart: it is added to 4 others, which is what a kernel has at most}}
+  %t = lns.linear %a, %v : (tensor<4x6xbf16>, tensor<8x6xbf16>) -> tensor<4x8xbf16>
+  // expected-remark@+1 {{the product stays apart: it is added to a product, and one of them has a bias or a gain}}
+  %u = lns.linear %b, %w bias(%c) : (tensor<4x2xbf16>, tensor<8x2xbf16>, tensor<8xf32>) -> tensor<4x8xbf16>
+  %1 = lns.add %p, %q : tensor<4x8xbf16>
+  %2 = lns.add %1, %r : tensor<4x8xbf16>
+  %3 = lns.add %2, %s : tensor<4x8xbf16>
+  %4 = lns.add %3, %t : tensor<4x8xbf16>
+  %5 = lns.add %4, %u : tensor<4x8xbf16>
+  return %5 : tensor<4x8xbf16>
 }
 
 // -----
