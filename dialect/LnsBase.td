@@ -26,7 +26,8 @@ def Lns_Dialect : Dialect {
 
     *Graph form* is what passes work on: `lns.parameter` symbols and functions
     over static tensors (`logits`, `eval`, then `grads`, `apply` and
-    `train_step`). All ops are pure on tensors but for `lns.get`, `lns.set` and
+    `train_step`). Where compute weights are kept, there are `lns.compute_weight`
+    symbols and `refresh`, too. All ops are pure on tensors but for `lns.get`, `lns.set` and
     `lns.adamw`, which read and write parameters.
 
     A tensor is `[batch, time, features]`. Its *rows* are all leading
@@ -87,9 +88,10 @@ def LNS_Activation : LNS_Enum<"Activation", "activation of a feed-forward block"
 ]>;
 def LNS_ActivationAttr : LNS_EnumAttr<LNS_Activation, "activation">;
 
-def LNS_Storage : LNS_Enum<"Storage", "which tensor of a parameter", [
+def LNS_Storage : LNS_Enum<"Storage", "which tensor a symbol stands for", [
   I32EnumAttrCase<"parameter", 0>,
-  I32EnumAttrCase<"gradient", 1>
+  I32EnumAttrCase<"gradient", 1>, // of a parameter
+  I32EnumAttrCase<"compute", 2>   // of a compute weight
 ]>;
 def LNS_StorageAttr : LNS_EnumAttr<LNS_Storage, "storage">;
 

@@ -171,12 +171,18 @@ int64_t ClipFactorOp::getFlops() {
 }
 // As the formulas in the description, term by term.
 int64_t AdamWOp::getFlops() {
-  return perElement(13 + (getDecay() ? 2 : 0), getGradient());
+  ComputeWeightOp weight = getComputeWeight();
+  bool hasGain = weight && weight.getGain();
+  return perElement(13 + (getDecay() ? 2 : 0) + hasGain, getGradient());
 }
-// Reads the gradient; reads and writes the parameter and both moments.
+// Reads the gradient; reads and writes the parameter and both moments. Writes
+// the compute weight, whose gain is next to nothing.
 int64_t AdamWOp::getBytes() {
-  return saturatingAdd(bytesTouchedOnce(*this),
-                       saturatingMul(6, bytesOf(getGradient().getType())));
+  int64_t bytes =
+      saturatingAdd(bytesTouchedOnce(*this),
+                    saturatingMul(6, bytesOf(getGradient().getType())));
+  ComputeWeightOp weight = getComputeWeight();
+  return weight ? saturatingAdd(bytes, bytesOf(weight.getType())) : bytes;
 }
 int64_t ClusterOp::getFlops() {
   int64_t flops = 0;

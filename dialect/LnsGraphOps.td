@@ -44,36 +44,65 @@ def LNS_ParameterOp : LNS_Op<"parameter", [Symbol, HasParent<"::mlir::ModuleOp">
   }];
 }
 
+def LNS_ComputeWeightOp : LNS_Op<"compute_weight", [Symbol, HasParent<"::mlir::ModuleOp">,
+    DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "a weight as products read it, kept from step to step (graph form)";
+  let description = [{
+    Memory for W' = cast(scale_columns(W, gain)), W and gain being parameters, in
+    the type that products compute in; without a gain, cast(W). By definition it
+    is that of the current parameters whenever an entry point is called: who
+    writes a parameter in a function writes its compute weights there, too
+    (`lns.adamw`, `lns.set`), and who writes it from outside calls `@refresh`,
+    which computes all of them. Made by `lns-keep-weights`.
+
+    - (C1) weight and gain name an `lns.parameter`.
+    - (C2) the type is that of the weight's storage, or the same in bf16; without
+         a gain, it is another than the weight's.
+    - (C3) the gain's storage is a vector of the weight's columns and element type.
+
+    ```mlir
+    lns.compute_weight @up_proj.weight.bf16 of @up_proj.weight gain(@norm.weight) : tensor<176x64xbf16>
+    ```
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name, FlatSymbolRefAttr:$weight,
+                       OptionalAttr<FlatSymbolRefAttr>:$gain,
+                       TypeAttrOf<LNS_Matrix>:$type);
+  let assemblyFormat = "$sym_name `of` $weight (`gain` `(` $gain^ `)`)? attr-dict `:` $type";
+}
+
 def LNS_GetOp : LNS_Op<"get", [DeclareOpInterfaceMethods<SymbolUserOpInterface>,
     MemoryEffects<[MemRead]>]> {
-  let summary = "the current value of a parameter or of its gradient";
+  let summary = "the current value of a parameter, of its gradient or of a compute weight";
   let description = [{
     Reads memory: two reads are one only when no write lies between them.
 
-    - (C1) the symbol names an `lns.parameter` of the result's type, or storage type.
+    - (C1) the symbol names an `lns.parameter` of the result's type, or storage
+         type; for `compute`, an `lns.compute_weight` of that type.
 
     ```mlir
     %w = lns.get parameter @lm_head.weight : tensor<256x64xf32>
     ```
   }];
   let arguments = (ins LNS_StorageAttr:$storage, FlatSymbolRefAttr:$symbol);
-  let results = (outs LNS_WideTensor:$value);
+  let results = (outs LNS_Tensor:$value);
   let assemblyFormat = "$storage $symbol attr-dict `:` type($value)";
 }
 
 def LNS_SetOp : LNS_Op<"set", [DeclareOpInterfaceMethods<SymbolUserOpInterface>,
     MemoryEffects<[MemWrite]>]> {
-  let summary = "stores a parameter or its gradient";
+  let summary = "stores a parameter, its gradient or a compute weight";
   let description = [{
-    `gradient` overwrites; gradients of several readers are summed before.
+    `gradient` overwrites; gradients of several readers are summed before. What
+    `compute` stores is the compute weight's definition, of the parameters as
+    they are then.
 
-    - (C1) the symbol names an `lns.parameter` of the value's type, or storage type.
+    - (C1) as `lns.get` C1, of the value's type.
 
     ```mlir
     lns.set %dw, gradient @lm_head.weight : tensor<256x64xf32>
     ```
   }];
-  let arguments = (ins LNS_WideTensor:$value, LNS_StorageAttr:$storage, FlatSymbolRefAttr:$symbol);
+  let arguments = (ins LNS_Tensor:$value, LNS_StorageAttr:$storage, FlatSymbolRefAttr:$symbol);
   let assemblyFormat = "$value `,` $storage $symbol attr-dict `:` type($value)";
 }
 
@@ -639,22 +668,32 @@ def LNS_AdamWOp : LNS_Op<"adamw", [DeclareOpInterfaceMethods<SymbolUserOpInterfa
         v = beta2 * v + (1 - beta2) * g^2
         p = p - lr * (m / bias1) / (sqrt(v / bias2) + eps)
 
+    With `compute`, that compute weight of the parameter is written as well, from
+    the new p and its gain as it is: the gain's own update comes before.
+
     - (C1) the symbol names an `lns.parameter` of the gradient's type.
     - (C2) optimizer is tensor<8xf32>.
     - (C3) factor has the gradient's element type.
+    - (C4) compute names an `lns.compute_weight` of the symbol.
 
     ```mlir
-    lns.adamw @lm_head.weight, %dw, %factor, %optimizer decay(true)
+    lns.adamw @lm_head.weight, %dw, %factor, %optimizer decay(true) compute(@lm_head.weight.bf16)
       : tensor<256x64xf32>, tensor<f32>, tensor<8xf32>
     ```
   }];
   let arguments = (ins FlatSymbolRefAttr:$symbol, LNS_WideTensor:$gradient,
-                       LNS_Scalar:$factor, LNS_Vector:$optimizer, BoolAttr:$decay);
+                       LNS_Scalar:$factor, LNS_Vector:$optimizer, BoolAttr:$decay,
+                       OptionalAttr<FlatSymbolRefAttr>:$compute);
   let assemblyFormat = [{
-    $symbol `,` $gradient `,` $factor `,` $optimizer `decay` `(` $decay `)` attr-dict
+    $symbol `,` $gradient `,` $factor `,` $optimizer `decay` `(` $decay `)`
+    (`compute` `(` $compute^ `)`)? attr-dict
     `:` type($gradient) `,` type($factor) `,` type($optimizer)
   }];
   let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    /// The compute weight that is written; null where there is none.
+    ComputeWeightOp getComputeWeight();
+  }];
 }
 
 //===----------------------------------------------------------------------===//

@@ -268,22 +268,34 @@ LogicalResult AdamWOp::verify() {
 // Parameters
 //===----------------------------------------------------------------------===//
 
+/// The lns.parameter or lns.compute_weight that `symbol` names; null, with an
+/// error at `op`, where it names none.
+template <typename Target>
+static Target lookUp(Operation *op, SymbolTableCollection &symbols,
+                     FlatSymbolRefAttr symbol, StringRef what) {
+  Operation *found = symbols.lookupNearestSymbolFrom(op, symbol);
+  if (!found) {
+    op->emitOpError() << what << " " << symbol << " is not declared";
+    return {};
+  }
+  if (auto target = dyn_cast<Target>(found))
+    return target;
+  InFlightDiagnostic diagnostic = op->emitOpError("symbol ")
+                                  << symbol << " is not an "
+                                  << Target::getOperationName() << " but an "
+                                  << found->getName();
+  diagnostic.attachNote(found->getLoc()) << "declared here";
+  return {};
+}
+
 /// (C1) of get, set and adamw: `symbol` names a parameter of type `type`.
 static LogicalResult verifyParameterUse(Operation *op,
                                         SymbolTableCollection &symbols,
                                         FlatSymbolRefAttr symbol, Type type,
                                         StringRef what) {
-  Operation *target = symbols.lookupNearestSymbolFrom(op, symbol);
-  if (!target)
-    return op->emitOpError("parameter ") << symbol << " is not declared";
-  auto parameter = dyn_cast<ParameterOp>(target);
-  if (!parameter) {
-    InFlightDiagnostic diagnostic =
-        op->emitOpError("symbol ")
-        << symbol << " is not an lns.parameter but an " << target->getName();
-    diagnostic.attachNote(target->getLoc()) << "declared here";
-    return diagnostic;
-  }
+  auto parameter = lookUp<ParameterOp>(op, symbols, symbol, "parameter");
+  if (!parameter)
+    return failure();
   if (parameter.getStoredType() == type)
     return success();
   InFlightDiagnostic diagnostic =
@@ -296,17 +308,100 @@ static LogicalResult verifyParameterUse(Operation *op,
   return diagnostic;
 }
 
+/// (C1) of get and set.
+static LogicalResult verifyStorageUse(Operation *op,
+                                      SymbolTableCollection &symbols,
+                                      Storage storage, FlatSymbolRefAttr symbol,
+                                      Type type) {
+  if (storage != Storage::compute)
+    return verifyParameterUse(op, symbols, symbol, type, "value");
+  auto weight = lookUp<ComputeWeightOp>(op, symbols, symbol, "compute weight");
+  if (!weight)
+    return failure();
+  if (weight.getType() == type)
+    return success();
+  InFlightDiagnostic diagnostic = op->emitOpError("value has type ")
+                                  << type << ", but compute weight " << symbol
+                                  << " has type " << weight.getType();
+  diagnostic.attachNote(weight.getLoc()) << "declared here";
+  return diagnostic;
+}
+
 LogicalResult GetOp::verifySymbolUses(SymbolTableCollection &symbols) {
-  return verifyParameterUse(*this, symbols, getSymbolAttr(),
-                            getResult().getType(), "value");
+  return verifyStorageUse(*this, symbols, getStorage(), getSymbolAttr(),
+                          getResult().getType());
 }
 
 LogicalResult SetOp::verifySymbolUses(SymbolTableCollection &symbols) {
-  return verifyParameterUse(*this, symbols, getSymbolAttr(),
-                            getValue().getType(), "value");
+  return verifyStorageUse(*this, symbols, getStorage(), getSymbolAttr(),
+                          getValue().getType());
 }
 
 LogicalResult AdamWOp::verifySymbolUses(SymbolTableCollection &symbols) {
-  return verifyParameterUse(*this, symbols, getSymbolAttr(),
-                            getGradient().getType(), "gradient");
+  if (failed(verifyParameterUse(*this, symbols, getSymbolAttr(),
+                                getGradient().getType(), "gradient")))
+    return failure();
+  // (C4)
+  if (!getComputeAttr())
+    return success();
+  auto weight = lookUp<ComputeWeightOp>(*this, symbols, getComputeAttr(),
+                                        "compute weight");
+  if (!weight)
+    return failure();
+  if (weight.getWeightAttr() == getSymbolAttr())
+    return success();
+  InFlightDiagnostic diagnostic = emitOpError("updates ")
+                                  << getSymbolAttr() << ", but compute weight "
+                                  << getComputeAttr() << " is of "
+                                  << weight.getWeightAttr();
+  diagnostic.attachNote(weight.getLoc()) << "declared here";
+  return diagnostic;
+}
+
+ComputeWeightOp AdamWOp::getComputeWeight() {
+  return getComputeAttr()
+             ? SymbolTable::lookupNearestSymbolFrom<ComputeWeightOp>(
+                   *this, getComputeAttr())
+             : ComputeWeightOp();
+}
+
+LogicalResult
+ComputeWeightOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  // (C1)
+  auto weight =
+      lookUp<ParameterOp>(*this, symbols, getWeightAttr(), "parameter");
+  if (!weight)
+    return failure();
+  // (C2)
+  auto type = cast<RankedTensorType>(getType());
+  auto stored = cast<RankedTensorType>(weight.getStoredType());
+  Type element = type.getElementType();
+  if (type.getShape() != stored.getShape() ||
+      (element != stored.getElementType() && !element.isBF16())) {
+    InFlightDiagnostic diagnostic =
+        emitOpError("has type ")
+        << type << ", but parameter " << getWeightAttr() << " is stored as "
+        << stored << "; expected that or the same in bf16";
+    diagnostic.attachNote(weight.getLoc()) << "declared here";
+    return diagnostic;
+  }
+  if (!getGainAttr()) {
+    if (type != stored)
+      return success();
+    return emitOpError("is parameter ")
+           << getWeightAttr() << " itself; read that instead";
+  }
+  auto gain = lookUp<ParameterOp>(*this, symbols, getGainAttr(), "parameter");
+  if (!gain)
+    return failure();
+  // (C3)
+  RankedTensorType expected = columnVectorType(stored);
+  if (gain.getStoredType() == expected)
+    return success();
+  InFlightDiagnostic diagnostic = emitOpError("has a gain of type ")
+                                  << gain.getStoredType() << ", expected "
+                                  << expected << " for a weight of type "
+                                  << stored;
+  diagnostic.attachNote(gain.getLoc()) << "declared here";
+  return diagnostic;
 }

@@ -155,7 +155,8 @@ private:
       Location updateLocation = NameLoc::get(
           builder.getStringAttr("optimizer." + parameter.getSymName().str()));
       AdamWOp::create(builder, updateLocation, parameter.getSymName(), gradient,
-                      clip.getFactor(), optimizer, parameter.getDecay());
+                      clip.getFactor(), optimizer, parameter.getDecay(),
+                      /*compute=*/FlatSymbolRefAttr());
     }
     return clip.getNorm();
   }

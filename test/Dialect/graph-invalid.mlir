@@ -1206,3 +1206,107 @@ func.func @cluster(%x: tensor<4x3x3xf32>, %t: tensor<4x3xf32>) {
   }
   return
 }
+
+// -----
+
+// lns.adamw (C4): nothing has that name.
+lns.parameter @a matrix init(zeros) decay(true) : tensor<8x4xf32>
+func.func @adamw(%g: tensor<8x4xf32>, %f: tensor<f32>, %o: tensor<8xf32>) {
+  // expected-error @below {{compute weight @v is not declared}}
+  lns.adamw @a, %g, %f, %o decay(true) compute(@v) : tensor<8x4xf32>, tensor<f32>, tensor<8xf32>
+  return
+}
+
+// -----
+
+// lns.adamw (C4): the compute weight of another parameter.
+lns.parameter @a matrix init(zeros) decay(true) : tensor<8x4xf32>
+lns.parameter @b matrix init(zeros) decay(true) : tensor<8x4xf32>
+// expected-note @below {{declared here}}
+lns.compute_weight @v of @b : tensor<8x4xbf16>
+func.func @adamw(%g: tensor<8x4xf32>, %f: tensor<f32>, %o: tensor<8xf32>) {
+  // expected-error @below {{updates @a, but compute weight @v is of @b}}
+  lns.adamw @a, %g, %f, %o decay(true) compute(@v) : tensor<8x4xf32>, tensor<f32>, tensor<8xf32>
+  return
+}
+
+// -----
+
+// lns.get (C1): a parameter is no compute weight.
+// expected-note @below {{declared here}}
+lns.parameter @a matrix init(zeros) decay(true) : tensor<8x4xf32>
+func.func @get() {
+  // expected-error @below {{symbol @a is not an lns.compute_weight but an lns.parameter}}
+  %a = lns.get compute @a : tensor<8x4xf32>
+  return
+}
+
+// -----
+
+// lns.get (C1): nor the other way round.
+lns.parameter @a matrix init(zeros) decay(true) : tensor<8x4xf32>
+// expected-note @below {{declared here}}
+lns.compute_weight @v of @a : tensor<8x4xbf16>
+func.func @get() {
+  // expected-error @below {{symbol @v is not an lns.parameter but an lns.compute_weight}}
+  %a = lns.get gradient @v : tensor<8x4xbf16>
+  return
+}
+
+// -----
+
+// lns.set (C1): the type of a compute weight.
+lns.parameter @a matrix init(zeros) decay(true) : tensor<8x4xf32>
+// expected-note @below {{declared here}}
+lns.compute_weight @v of @a : tensor<8x4xbf16>
+func.func @set(%v: tensor<8x4xf32>) {
+  // expected-error @below {{value has type 'tensor<8x4xf32>', but compute weight @v has type 'tensor<8x4xbf16>'}}
+  lns.set %v, compute @v : tensor<8x4xf32>
+  return
+}
+
+// -----
+
+// lns.compute_weight (C1): its weight.
+// expected-error @below {{parameter @a is not declared}}
+lns.compute_weight @v of @a : tensor<8x4xbf16>
+
+// -----
+
+// lns.compute_weight (C1): its gain.
+lns.parameter @a matrix init(zeros) decay(true) : tensor<8x4xf32>
+// expected-note @below {{declared here}}
+// expected-error @below {{symbol @v is not an lns.parameter but an lns.compute_weight}}
+lns.compute_weight @v of @a gain(@v) : tensor<8x4xbf16>
+
+// -----
+
+// lns.compute_weight (C2): its shape, which is that of what is stored.
+// expected-note @below {{declared here}}
+lns.parameter @a matrix init(zeros) decay(true) storage(tensor<16x4xf32>) : tensor<8x4xf32>
+// expected-error @below {{has type 'tensor<8x4xbf16>', but parameter @a is stored as 'tensor<16x4xf32>'; expected that or the same in bf16}}
+lns.compute_weight @v of @a : tensor<8x4xbf16>
+
+// -----
+
+// lns.compute_weight (C2): its element type.
+// expected-note @below {{declared here}}
+lns.parameter @a matrix init(zeros) decay(true) : tensor<8x4xf64>
+// expected-error @below {{has type 'tensor<8x4xf32>', but parameter @a is stored as 'tensor<8x4xf64>'; expected that or the same in bf16}}
+lns.compute_weight @v of @a : tensor<8x4xf32>
+
+// -----
+
+// lns.compute_weight (C2): it is something else than the parameter.
+lns.parameter @a matrix init(zeros) decay(true) : tensor<8x4xf32>
+// expected-error @below {{is parameter @a itself; read that instead}}
+lns.compute_weight @v of @a : tensor<8x4xf32>
+
+// -----
+
+// lns.compute_weight (C3)
+lns.parameter @a matrix init(zeros) decay(true) : tensor<8x4xf32>
+// expected-note @below {{declared here}}
+lns.parameter @g gain init(zeros) decay(true) : tensor<8xf32>
+// expected-error @below {{has a gain of type 'tensor<8xf32>', expected 'tensor<4xf32>' for a weight of type 'tensor<8x4xf32>'}}
+lns.compute_weight @v of @a gain(@g) : tensor<8x4xbf16>

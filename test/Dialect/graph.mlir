@@ -128,6 +128,24 @@ func.func @adjoints(%x: tensor<2x4x8xf32>, %k: tensor<2x4x4xf32>, %tokens: tenso
   return
 }
 
+// CHECK: lns.compute_weight @padded.bf16 of @padded gain(@model.norm.weight) {note} : tensor<8x8xbf16>
+lns.compute_weight @padded.bf16 of @padded gain(@model.norm.weight) {note} : tensor<8x8xbf16>
+// CHECK: lns.compute_weight @padded.scaled of @padded gain(@model.norm.weight) : tensor<8x8xf32>
+lns.compute_weight @padded.scaled of @padded gain(@model.norm.weight) : tensor<8x8xf32>
+// CHECK: lns.compute_weight @rounded of @"0 strange name" : tensor<6x8xbf16>
+lns.compute_weight @rounded of @"0 strange name" : tensor<6x8xbf16>
+
+// CHECK-LABEL: func.func @compute_weights
+func.func @compute_weights(%dw: tensor<8x8xf32>, %f: tensor<f32>, %o: tensor<8xf32>) {
+  // CHECK: %[[V:.*]] = lns.get compute @padded.bf16 : tensor<8x8xbf16>
+  %v = lns.get compute @padded.bf16 : tensor<8x8xbf16>
+  // CHECK: lns.set %[[V]], compute @padded.bf16 : tensor<8x8xbf16>
+  lns.set %v, compute @padded.bf16 : tensor<8x8xbf16>
+  // CHECK: lns.adamw @padded, %{{.*}} decay(true) compute(@padded.bf16) {note} : tensor<8x8xf32>, tensor<f32>, tensor<8xf32>
+  lns.adamw @padded, %dw, %f, %o decay(true) compute(@padded.bf16) {note} : tensor<8x8xf32>, tensor<f32>, tensor<8xf32>
+  return
+}
+
 // CHECK-LABEL: func.func @optimizer
 func.func @optimizer(%o: tensor<8xf32>) -> tensor<f32> {
   %g = lns.get gradient @model.norm.weight : tensor<8xf32>

@@ -78,3 +78,60 @@ func.func @store() -> tensor<2xf64> {
   %q = lns.get parameter @w : tensor<2xf64>
   return %q : tensor<2xf64>
 }
+
+// -----
+
+// A compute weight is what it is by definition when a function is called; AdamW
+// writes it from the new parameter and the gain as it is then, and until somebody
+// does, it stays. With decay 0.25 and lr 0.5, w becomes 0.875 w (its gradient is 0).
+// CHECK-LABEL: compute: result.0: [1, 2]
+// CHECK-NEXT:  = 8, 24
+// CHECK-NEXT:  result.1: [1, 2]
+// CHECK-NEXT:  = 8, 24
+// CHECK-NEXT:  result.2: [1, 2]
+// CHECK-NEXT:  = 14, 28
+// CHECK-NEXT:  result.3: [1, 2]
+// CHECK-NEXT:  = 5, 6
+lns.parameter @w matrix init(zeros) decay(true) : tensor<1x2xf64>
+lns.parameter @g gain init(zeros) decay(true) : tensor<2xf64>
+lns.compute_weight @v of @w gain(@g) : tensor<1x2xf64>
+func.func @compute() -> (tensor<1x2xf64>, tensor<1x2xf64>, tensor<1x2xf64>, tensor<1x2xf64>) {
+  %o = arith.constant dense<[0.5, 0.5, 0.75, 1.0, 0.25, 0.0, 0.5, 0.25]> : tensor<8xf32>
+  %w = arith.constant dense<[[8.0, 8.0]]> : tensor<1x2xf64>
+  %g = arith.constant dense<[1.0, 3.0]> : tensor<2xf64>
+  %h = arith.constant dense<[2.0, 4.0]> : tensor<2xf64>
+  %zero = arith.constant dense<0.0> : tensor<1x2xf64>
+  %factor = arith.constant dense<1.0> : tensor<f64>
+  %any = arith.constant dense<[[5.0, 6.0]]> : tensor<1x2xf64>
+  lns.set %w, parameter @w : tensor<1x2xf64>
+  lns.set %g, parameter @g : tensor<2xf64>
+  %s = lns.scale_columns %w, %g : tensor<1x2xf64>, tensor<2xf64>
+  lns.set %s, compute @v : tensor<1x2xf64>
+  %v0 = lns.get compute @v : tensor<1x2xf64>
+  lns.set %h, parameter @g : tensor<2xf64>
+  %v1 = lns.get compute @v : tensor<1x2xf64>
+  lns.adamw @w, %zero, %factor, %o decay(true) compute(@v) : tensor<1x2xf64>, tensor<f64>, tensor<8xf32>
+  %v2 = lns.get compute @v : tensor<1x2xf64>
+  lns.set %any, compute @v : tensor<1x2xf64>
+  %v3 = lns.get compute @v : tensor<1x2xf64>
+  return %v0, %v1, %v2, %v3 : tensor<1x2xf64>, tensor<1x2xf64>, tensor<1x2xf64>, tensor<1x2xf64>
+}
+
+// -----
+
+// Before anybody wrote it: cast(scale_columns(W, g)) of the parameters as they are.
+// CHECK-LABEL: defined: result.0: [3, 4]
+// CHECK-NEXT:  = [[NUMBERS:.*]]
+// CHECK-NEXT:  result.1: [3, 4]
+// CHECK-NEXT:  = [[NUMBERS]]
+lns.parameter @w matrix init(zeros) decay(true) storage(tensor<3x4xf32>) : tensor<2x3xf32>
+lns.parameter @g gain init(zeros) decay(true) storage(tensor<4xf32>) : tensor<3xf32>
+lns.compute_weight @v of @w gain(@g) : tensor<3x4xbf16>
+func.func @defined() -> (tensor<3x4xbf16>, tensor<3x4xbf16>) {
+  %w = lns.get parameter @w : tensor<3x4xf32>
+  %g = lns.get parameter @g : tensor<4xf32>
+  %s = lns.scale_columns %w, %g : tensor<3x4xf32>, tensor<4xf32>
+  %c = lns.cast %s : tensor<3x4xf32> to tensor<3x4xbf16>
+  %v = lns.get compute @v : tensor<3x4xbf16>
+  return %c, %v : tensor<3x4xbf16>, tensor<3x4xbf16>
+}

@@ -165,6 +165,20 @@ static LogicalResult checkEntry(const EntryPoint &before,
     if (failed(comparison.compareState(name, state,
                                        afterState.find(name)->second)))
       return failure();
+  // What is kept beside the parameters is what it is by definition.
+  if (auto module = after.op->getParentOfType<ModuleOp>())
+    for (auto weight : module.getOps<ComputeWeightOp>()) {
+      std::string name = weight.getSymName().str();
+      TensorRef defined = defineComputeWeight(weight, afterState);
+      if (!defined ||
+          failed(comparison.compare("compute weight '" + name +
+                                        "', first by its definition,",
+                                    *defined,
+                                    *afterState.find(weight.getWeight().str())
+                                         ->second.compute.find(name)
+                                         ->second)))
+        return failure();
+    }
   if (comparison.compared == 0)
     return after.op->emitError("'")
            << after.name

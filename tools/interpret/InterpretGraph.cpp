@@ -34,8 +34,56 @@ static LogicalResult interpretParam(OpCall &call, ParamOp op) {
   return success();
 }
 
+TensorRef lns::interpret::defineComputeWeight(ComputeWeightOp weight,
+                                              const Environment &environment) {
+  // As stored: rows and columns that pad a parameter are zero.
+  auto find = [&](FlatSymbolRefAttr name) -> TensorRef {
+    auto parameter =
+        SymbolTable::lookupNearestSymbolFrom<ParameterOp>(weight, name);
+    auto entry = environment.find(name.getValue().str());
+    if (entry != environment.end())
+      return padWithZeros(
+          entry->second.value,
+          cast<RankedTensorType>(parameter.getStoredType()).getShape());
+    weight.emitOpError("parameter '") << name.getValue() << "' has no value";
+    return nullptr;
+  };
+  TensorRef value = find(weight.getWeightAttr());
+  TensorRef gain =
+      weight.getGainAttr() ? find(weight.getGainAttr()) : TensorRef();
+  if (!value || (weight.getGainAttr() && !gain))
+    return nullptr;
+  auto scaled = std::make_shared<Tensor>(*value);
+  scaled->values = scaleColumns(*value, gain.get());
+  return cropZeros(
+      scaled, environment.find(weight.getWeight().str())->second.value->shape);
+}
+
+/// The parameter that get and set name, or whose compute weight they name.
+template <typename Op> static ParameterState *findState(OpCall &call, Op op) {
+  if (op.getStorage() != Storage::compute)
+    return findParameter(call, op.getSymbol());
+  auto weight = SymbolTable::lookupNearestSymbolFrom<ComputeWeightOp>(
+      op, op.getSymbolAttr());
+  return findParameter(call, weight.getWeight());
+}
+
+/// The tensor that get reads and set writes.
+template <typename Op>
+static TensorRef &getStored(Op op, ParameterState &state) {
+  switch (op.getStorage()) {
+  case Storage::parameter:
+    return state.value;
+  case Storage::gradient:
+    return state.gradient;
+  case Storage::compute:
+    return state.compute[op.getSymbol().str()];
+  }
+  llvm_unreachable("covered switch");
+}
+
 static LogicalResult interpretGet(OpCall &call, GetOp op) {
-  ParameterState *state = findParameter(call, op.getSymbol());
+  ParameterState *state = findState(call, op);
   if (!state)
     return failure();
   ArrayRef<int64_t> shape = op.getValue().getType().getShape();
@@ -43,9 +91,7 @@ static LogicalResult interpretGet(OpCall &call, GetOp op) {
     return op.emitOpError("has shape ")
            << formatShape(shape) << ", but the interpreter holds at most "
            << Tensor::maxElements << " elements in a tensor";
-  call.results[0] = padWithZeros(
-      op.getStorage() == Storage::parameter ? state->value : state->gradient,
-      shape);
+  call.results[0] = padWithZeros(getStored(op, *state), shape);
   return success();
 }
 
@@ -69,13 +115,13 @@ static LogicalResult crop(OpCall &call, Value operand,
 }
 
 static LogicalResult interpretSet(OpCall &call, SetOp op) {
-  ParameterState *state = findParameter(call, op.getSymbol());
+  ParameterState *state = findState(call, op);
   TensorRef value;
   if (!state || failed(crop(call, op.getValue(), *state, value)))
     return failure();
-  bool isParameter = op.getStorage() == Storage::parameter;
-  (isParameter ? state->value : state->gradient) = value;
-  (isParameter ? state->updated : state->gradientStored) = true;
+  getStored(op, *state) = value;
+  state->updated |= op.getStorage() == Storage::parameter;
+  state->gradientStored |= op.getStorage() == Storage::gradient;
   return success();
 }
 
@@ -180,7 +226,12 @@ static LogicalResult interpretAdamW(OpCall &call, AdamWOp op) {
   state->expAvg = expAvg;
   state->expAvgSq = expAvgSq;
   state->updated = true;
-  return success();
+  ComputeWeightOp weight = op.getComputeWeight();
+  if (!weight)
+    return success();
+  TensorRef computed = defineComputeWeight(weight, call.environment);
+  state->compute[weight.getSymName().str()] = computed;
+  return success(computed != nullptr);
 }
 
 std::optional<LogicalResult> lns::interpret::interpretGraph(OpCall &call) {

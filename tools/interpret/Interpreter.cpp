@@ -218,6 +218,21 @@ LogicalResult Interpreter::runRepeat(RepeatOp op) {
 // Functions
 //===----------------------------------------------------------------------===//
 
+/// Those that no run has written yet are as `@refresh` would leave them.
+LogicalResult Interpreter::addComputeWeights(ModuleOp module) {
+  for (auto weight : module.getOps<ComputeWeightOp>()) {
+    auto parameter = environment.find(weight.getWeight().str());
+    if (parameter != environment.end() &&
+        parameter->second.compute.count(weight.getSymName().str()))
+      continue;
+    TensorRef value = defineComputeWeight(weight, environment);
+    if (!value)
+      return failure();
+    parameter->second.compute[weight.getSymName().str()] = value;
+  }
+  return success();
+}
+
 LogicalResult Interpreter::run(func::FuncOp function,
                                ArrayRef<TensorRef> arguments,
                                SmallVectorImpl<TensorRef> &results) {
@@ -234,6 +249,10 @@ LogicalResult Interpreter::run(func::FuncOp function,
       return emitError(argument.getLoc())
              << "argument of type " << argument.getType()
              << " cannot be interpreted, expected a ranked tensor";
+  // A function may stand alone.
+  if (auto module = function->getParentOfType<ModuleOp>())
+    if (failed(addComputeWeights(module)))
+      return failure();
   values.clear();
   layer = nextLayer = 0;
   return runBlock(block, arguments, results);

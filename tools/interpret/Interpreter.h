@@ -38,6 +38,10 @@ struct ParameterState {
   /// Whether the run stored a gradient, or changed the parameter.
   bool gradientStored = false;
   bool updated = false;
+  /// Its compute weights by their symbols, of the parameter's own shape. An
+  /// entry point that finds one missing begins with the definition; from then
+  /// on it is what functions write, so that a stale one shows.
+  std::map<std::string, TensorRef> compute = {};
 };
 
 /// Parameters by their Hugging Face names, in the order of declaration. A copy
@@ -49,6 +53,11 @@ using Environment = llvm::MapVector<std::string, ParameterState,
 /// tensors zero. An error: a parameter of more than Tensor::maxElements.
 llvm::LogicalResult declareParameters(mlir::ModuleOp module,
                                       Environment &environment);
+
+/// What a compute weight is by definition, of the parameters as they are. Null,
+/// with an error emitted, where one of them has no value.
+TensorRef defineComputeWeight(ComputeWeightOp weight,
+                              const Environment &environment);
 
 /// `name` with its `{layer}` replaced.
 std::string replaceLayer(llvm::StringRef name, int64_t layer);
@@ -79,6 +88,7 @@ private:
   llvm::LogicalResult runOp(mlir::Operation *op);
   llvm::LogicalResult runLayers(LayersOp layers);
   llvm::LogicalResult runRepeat(RepeatOp repeat);
+  llvm::LogicalResult addComputeWeights(mlir::ModuleOp module);
   llvm::LogicalResult bind(mlir::Value value, TensorRef tensor);
 
   Environment &environment;
