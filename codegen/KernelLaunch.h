@@ -33,6 +33,7 @@ struct KernelArgument {
     Parameter, ///< a parameter's own tensor (`symbol`)
     ExpAvg,    ///< its first moment
     ExpAvgSq,  ///< its second moment
+    Compute,   ///< a compute weight (`symbol`)
     Constant,  ///< constant data number `constant` of the target
     Scratch    ///< workspace of the target, `offset` and `size` in bytes
   };

@@ -135,6 +135,7 @@ lnsrt_error *lnsrt_plan_get_device_memory(const lnsrt_plan *plan,
     filled.scratch = split.scratch();
     filled.total = split.total();
     filled.staging = split.staging;
+    filled.compute_weights = split.compute;
     return writeResult(filled, memory);
   });
 }

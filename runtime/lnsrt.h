@@ -126,6 +126,9 @@ typedef struct lnsrt_memory {
   uint64_t scratch;     ///< of kernels, one part for each thread
   uint64_t total;
   uint64_t staging; ///< of the host, which a CUDA device copies from and to
+  uint64_t compute_weights; ///< weights in the type and with the gain that
+                            ///< products read, kept on a CUDA device from step
+                            ///< to step
 } lnsrt_memory;
 
 /// What a session on so many threads (0: as many as the process may use) will

@@ -40,6 +40,7 @@ SessionMemory lns::cudaPlanMemory(const lnsrt_plan &plan) {
   facts.io = plan.table->io_bytes();
   facts.constants = program.constants_size();
   facts.scratch = program.scratch_bytes();
+  facts.compute = program.compute_bytes();
   facts.tokens = uint64_t(plan.table->batch()) * plan.table->sequence();
   return getCudaSessionMemory(facts, cuda::wantsLibraryProducts(program));
 }
@@ -174,6 +175,7 @@ static void addMemory(JsonWriter &json, const SessionMemory &memory) {
   } else {
     json.field("scratch", memory.scratch());
     json.field("staging", memory.staging);
+    json.field("compute_weights", memory.compute);
     json.field("total", memory.total());
   }
   json.close('}');

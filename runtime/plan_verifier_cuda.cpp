@@ -104,11 +104,12 @@ Error PlanVerifier::checkCudaSizes() {
   auto parameters = checkedProduct({4, table.parameter_bytes()});
   if (!parameters ||
       !checkedSum({*parameters, cuda.arena_bytes(), cuda.scratch_bytes(),
-                   table.io_bytes(), uint64_t(1) << 62}))
+                   cuda.compute_bytes(), table.io_bytes(), uint64_t(1) << 62}))
     return bad("four segments of ", table.parameter_bytes(),
                " bytes, an arena for cuda of ", cuda.arena_bytes(),
-               ", scratch of ", cuda.scratch_bytes(), " and io of ",
-               table.io_bytes(), " overflow");
+               ", scratch of ", cuda.scratch_bytes(), ", compute weights of ",
+               cuda.compute_bytes(), " and io of ", table.io_bytes(),
+               " overflow");
   if (cuda.scratch_bytes() > kMaxScratchBytes)
     return bad("the program for cuda wants ", cuda.scratch_bytes(),
                " bytes of scratch, at most ", kMaxScratchBytes,
@@ -253,6 +254,22 @@ static bool touches(const plan::Command &command,
         if (touches(*inner, buffer))
           return true;
   return false;
+}
+
+/// Who writes a parameter from outside needs a way to compute what is made of
+/// it; and "refresh" is there for nothing else.
+Error PlanVerifier::checkRefresh() {
+  const plan::CudaProgram &cuda = *table.cuda();
+  auto isRefresh = [](const plan::EntryPoint *entry) {
+    return entry->name()->string_view() == "refresh";
+  };
+  bool isThere = std::any_of(cuda.entry_points()->begin(),
+                             cuda.entry_points()->end(), isRefresh);
+  if (isThere == (cuda.compute_bytes() != 0))
+    return nullptr;
+  return bad("the program for cuda has ", cuda.compute_bytes(),
+             " bytes of compute weights and ", isThere ? "an" : "no",
+             " entry point 'refresh'");
 }
 
 /// The mean of the parts' losses is formed on the host, which has them anyway:

@@ -44,6 +44,7 @@ struct ProgramToVerify {
   uint64_t arena = 0;
   uint64_t constants = 0;
   uint64_t scratch = 0;
+  uint64_t compute = 0;
 };
 
 class PlanVerifier {
@@ -109,6 +110,7 @@ private:
                           const plan::Alternatives &alternatives,
                           std::string_view name, std::string_view entry);
   Error checkCudaRepeats(const plan::EntryPoint &entry);
+  Error checkRefresh();
 
   const plan::Plan &table;
   const unsigned char *file;

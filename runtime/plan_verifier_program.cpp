@@ -49,6 +49,12 @@ Error PlanVerifier::checkBuffer(const Program &program,
                  "' uses the segment 'scratch', which only CUDA has");
     limit = program.scratch;
     break;
+  case Segment::compute:
+    if (!program.cuda)
+      return bad("'", user, "' in '", entry,
+                 "' uses the segment 'compute', which only CUDA has");
+    limit = program.compute;
+    break;
   default:
     return bad("'", user, "' in '", entry, "' uses the unknown segment ",
                int(buffer.segment()));
@@ -365,6 +371,7 @@ Error PlanVerifier::checkEntryPoints(const Program &program) {
       {"logits", {partTokens}, {logits}},
       {"micro_grads", {partTokens, partTargets}, {loss}},
       {"micro_eval", {partTokens, partTargets}, {loss}},
+      {"refresh", {}, {}},
   };
   for (const plan::EntryPoint *entry : program.entries) {
     std::string_view name = entry->name()->string_view();
@@ -377,7 +384,7 @@ Error PlanVerifier::checkEntryPoints(const Program &program) {
     const EntryRule *rule =
         std::find_if(std::begin(rules), std::end(rules),
                      [&](const EntryRule &rule) { return name == rule.name; });
-    if (rule == std::end(rules))
+    if (rule == std::end(rules) || (name == "refresh" && !program.cuda))
       return bad("unknown entry point '", name, "'");
     if (Error error = checkEntryPoint(program, *entry, *rule))
       return error;

@@ -22,8 +22,8 @@ using plan::Segment;
 
 const char *lns::entryName(Entry entry) {
   constexpr const char *kNames[kEntries] = {
-      "train_step", "grads",       "apply",     "eval",
-      "logits",     "micro_grads", "micro_eval"};
+      "train_step", "grads",       "apply",      "eval",
+      "logits",     "micro_grads", "micro_eval", "refresh"};
   return kNames[size_t(entry)];
 }
 

@@ -21,7 +21,8 @@
 
 namespace lns {
 
-/// The last two are run by commands of others only.
+/// The last but one and the one before it are run by commands of others only,
+/// the last one by the device itself.
 enum class Entry {
   TrainStep,
   Grads,
@@ -29,9 +30,10 @@ enum class Entry {
   Eval,
   Logits,
   MicroGrads,
-  MicroEval
+  MicroEval,
+  Refresh
 };
-inline constexpr size_t kEntries = 7;
+inline constexpr size_t kEntries = 8;
 const char *entryName(Entry entry);
 
 /// What an entry point reads, checked; null where it does not. Tokens and

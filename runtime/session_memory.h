@@ -33,6 +33,7 @@ struct MemoryFacts {
   uint64_t io = 0;
   uint64_t constants = 0;
   uint64_t scratch = 0; ///< of the kernel that wants most
+  uint64_t compute = 0; ///< compute weights, of a CUDA device
   uint64_t tokens = 0;  ///< of a batch, B x T
 };
 
@@ -49,12 +50,13 @@ struct SessionMemory {
   uint64_t matmul = 0;
   uint64_t scratchPerThread = 0;
   uint64_t staging = 0; ///< of the host, for a device that copies by itself
+  uint64_t compute = 0; ///< weights as products read them, from step to step
 
   uint64_t arena() const { return activations + workspace; }
   uint64_t scratch() const { return scratchPerThread * threads; }
   uint64_t total() const {
     return parameters + gradients + optimizer + arena() + io + constants +
-           matmul + scratch() + staging;
+           matmul + scratch() + staging + compute;
   }
 };
 
@@ -96,6 +98,7 @@ inline SessionMemory getCudaSessionMemory(const MemoryFacts &facts,
   memory.matmul = hasLibraryProducts ? kLibraryWorkspaceBytes : 0;
   memory.scratchPerThread = facts.scratch;
   memory.staging = 2 * getStagedBatchBytes(facts.tokens) + kStagedValueBytes;
+  memory.compute = facts.compute;
   return memory;
 }
 

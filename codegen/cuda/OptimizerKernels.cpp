@@ -6,7 +6,7 @@
 //===----------------------------------------------------------------------===//
 //
 // One kernel each for all parameters: sizes and the decay switch are launch
-// arguments.
+// arguments; those with a compute weight have another, for one type of it.
 //
 //===----------------------------------------------------------------------===//
 
@@ -112,6 +112,7 @@ LogicalResult cuda::lowerClipFactor(ClipFactorOp op, KernelSet &set,
 
 LogicalResult cuda::lowerAdamW(AdamWOp op, KernelSet &set, Launches &launches) {
   Type f32 = Float32Type::get(op.getContext());
+  ComputeWeightOp weight = op.getComputeWeight();
   KernelSpec spec;
   spec.kind = "adamw";
   spec.source = "adamw";
@@ -124,12 +125,8 @@ LogicalResult cuda::lowerAdamW(AdamWOp op, KernelSet &set, Launches &launches) {
   spec.ints = {"elements"};
   spec.threads = kUpdateThreads;
   spec.noSpills = true;
-  LaunchBuilder launch;
-  launch.launch.kernel = set.getKernel(
-      spec, printCall("adamW", {text(kUpdateThreads)},
-                      {"parameter", "expAvg", "expAvgSq", "gradient", "factor",
-                       "optimizer", "decay", "elements"}));
   using Kind = KernelArgument::Kind;
+  LaunchBuilder launch;
   launch.parameter(Kind::Parameter, op.getSymbol())
       .parameter(Kind::ExpAvg, op.getSymbol())
       .parameter(Kind::ExpAvgSq, op.getSymbol())
@@ -139,6 +136,37 @@ LogicalResult cuda::lowerAdamW(AdamWOp op, KernelSet &set, Launches &launches) {
   int64_t elements = countElements(op.getGradient());
   launch.number(op.getDecay() ? 1 : 0).count(elements);
   launch.grid(llvm::divideCeil(elements, kUpdateLanes * kUpdateThreads));
+  if (!weight) {
+    launch.launch.kernel = set.getKernel(
+        spec, printCall("adamW", {text(kUpdateThreads)},
+                        {"parameter", "expAvg", "expAvgSq", "gradient",
+                         "factor", "optimizer", "decay", "elements"}));
+    launches.push_back(std::move(launch.launch));
+    return success();
+  }
+  auto type = cast<RankedTensorType>(weight.getType());
+  spec.source = "adamw compute";
+  spec.hint = "compute";
+  // The gain may be no buffer of its own.
+  spec.buffers.push_back({f32, "gain"});
+  spec.buffers.push_back({type.getElementType(), "compute", true, true});
+  spec.ints.append({"width", "inverse", "hasGain"});
+  launch.launch.kernel = set.getKernel(
+      spec,
+      printCall(
+          "adamWAndCompute",
+          {getTypeName(type.getElementType()).str(), text(kUpdateThreads)},
+          {"parameter", "expAvg", "expAvgSq", "gradient", "factor", "optimizer",
+           "hasGain ? gain : nullptr", "compute", "decay", "elements",
+           "lns::RowWidth{static_cast<unsigned long long>("
+           "width), static_cast<unsigned long long>(inverse)}"}));
+  if (std::optional<StringRef> gain = weight.getGain())
+    launch.parameter(Kind::Parameter, *gain);
+  else
+    launch.value(op.getOptimizer());
+  launch.parameter(Kind::Compute, weight.getSymName());
+  uint64_t width = type.getDimSize(1);
+  launch.count(width).count(UINT64_MAX / width).count(bool(weight.getGain()));
   launches.push_back(std::move(launch.launch));
   return success();
 }

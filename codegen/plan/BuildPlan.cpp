@@ -65,6 +65,8 @@ public:
               PlanProgram &program)
       : module(module), target(target), plan(plan), program(program) {}
 
+  uint64_t computeBytes = 0; ///< of compute weights
+
   LogicalResult run() {
     // Both programs of a plan are of one model: the second one finds the same
     // facts and the same parameters.
@@ -72,6 +74,7 @@ public:
     plan.parameters.clear();
     if (failed(readFacts()) || failed(placeParameters()))
       return failure();
+    placeComputeWeights();
     // What is repeated comes first: those who repeat it add up its work.
     for (bool repeats : {false, true})
       for (auto function : module.getOps<func::FuncOp>())
@@ -185,15 +188,35 @@ private:
     return PlanBuffer{segment, parameter.offset, parameter.bytes};
   }
 
-  static PlanSegment getSegment(Storage storage) {
-    return storage == Storage::parameter ? PlanSegment::Parameters
-                                         : PlanSegment::Gradients;
+  /// They are no larger than the parameters, which have their places.
+  void placeComputeWeights() {
+    for (auto weight : module.getOps<ComputeWeightOp>()) {
+      uint64_t bytes = *getTensorBytes(weight.getType());
+      computeBuffers[weight.getSymName()] = {PlanSegment::Compute, computeBytes,
+                                             bytes};
+      computeBytes += llvm::alignTo(bytes, kBufferAlignment);
+    }
+  }
+
+  /// What lns.get reads and lns.set writes.
+  template <typename Op> FailureOr<PlanBuffer> getStoredBuffer(Op op) {
+    switch (op.getStorage()) {
+    case Storage::parameter:
+      return getParameterBuffer(op, op.getSymbol(), PlanSegment::Parameters);
+    case Storage::gradient:
+      return getParameterBuffer(op, op.getSymbol(), PlanSegment::Gradients);
+    case Storage::compute:
+      return computeBuffers.lookup(op.getSymbol());
+    }
+    llvm_unreachable("covered switch");
   }
 
   LogicalResult buildEntryPoint(func::FuncOp function) {
     PlanEntryPoint entry;
     entry.name = function.getSymName().str();
-    if (!llvm::is_contained({"logits", "eval", "grads", "apply", "train_step",
+    bool isRefresh = entry.name == "refresh" && !computeBuffers.empty();
+    if (!isRefresh &&
+        !llvm::is_contained({"logits", "eval", "grads", "apply", "train_step",
                              "micro_eval", "micro_grads"},
                             llvm::StringRef(entry.name)))
       return function.emitError()
@@ -298,8 +321,7 @@ private:
   LogicalResult placeValues(Block &block) {
     for (Operation &op : block.without_terminator()) {
       if (auto get = dyn_cast<GetOp>(op)) {
-        FailureOr<PlanBuffer> buffer = getParameterBuffer(
-            get, get.getSymbol(), getSegment(get.getStorage()));
+        FailureOr<PlanBuffer> buffer = getStoredBuffer(get);
         if (failed(buffer))
           return failure();
         places[get.getValue()] = *buffer;
@@ -320,8 +342,7 @@ private:
         if (!set)
           return op.emitOpError() << "result " << result.getResultNumber()
                                   << " has no place; run 'lns-plan-memory'";
-        FailureOr<PlanBuffer> buffer = getParameterBuffer(
-            set, set.getSymbol(), getSegment(set.getStorage()));
+        FailureOr<PlanBuffer> buffer = getStoredBuffer(set);
         if (failed(buffer))
           return failure();
         places[result] = *buffer;
@@ -335,8 +356,7 @@ private:
     if (isa<GetOp>(op))
       return success();
     if (auto set = dyn_cast<SetOp>(op)) {
-      FailureOr<PlanBuffer> target = getParameterBuffer(
-          set, set.getSymbol(), getSegment(set.getStorage()));
+      FailureOr<PlanBuffer> target = getStoredBuffer(set);
       if (failed(target))
         return failure();
       copyTo(places.lookup(set.getValue()), *target, name, entry);
@@ -509,6 +529,8 @@ private:
       return getParameterBuffer(op, argument.symbol, PlanSegment::ExpAvg);
     case Kind::ExpAvgSq:
       return getParameterBuffer(op, argument.symbol, PlanSegment::ExpAvgSq);
+    case Kind::Compute:
+      return computeBuffers.lookup(argument.symbol);
     case Kind::Constant: {
       uint64_t offset = 0;
       auto constants = target.getConstants();
@@ -587,6 +609,7 @@ private:
   Plan &plan;
   PlanProgram &program;
   llvm::StringMap<unsigned> parameterIndex;
+  llvm::StringMap<PlanBuffer> computeBuffers;
   llvm::DenseMap<Value, PlanBuffer> places;
   PlanBuffer tokens, targets, optimizer;
   PlanBuffer microTokens, microTargets; ///< of one part of a step
@@ -619,6 +642,7 @@ SessionMemory lns::getSessionMemory(const Plan &plan, uint32_t threads) {
 SessionMemory lns::getCudaSessionMemory(const Plan &plan) {
   MemoryFacts facts = getMemoryFacts(plan, *plan.cuda);
   facts.scratch = plan.cuda->scratchBytes;
+  facts.compute = plan.cuda->computeBytes;
   bool hasProducts = false;
   for (const PlanEntryPoint &entry : plan.cuda->entryPoints)
     for (const PlanCommand &command : entry.commands)
@@ -633,6 +657,9 @@ SessionMemory lns::getCudaSessionMemory(const Plan &plan) {
 
 LogicalResult lns::buildPlan(ModuleOp module, cpu::KernelLowering &kernels,
                              Plan &plan) {
+  for (auto weight : module.getOps<ComputeWeightOp>())
+    return weight.emitOpError("is kept for CUDA alone; compile without "
+                              "'lns-keep-weights'");
   if (failed(PlanBuilder(module, kernels, plan, plan).run()))
     return failure();
   plan.kernels.assign(kernels.getKernels().begin(), kernels.getKernels().end());
@@ -642,8 +669,10 @@ LogicalResult lns::buildPlan(ModuleOp module, cpu::KernelLowering &kernels,
 LogicalResult lns::buildCudaPlan(ModuleOp module, cuda::KernelLowering &kernels,
                                  Plan &plan) {
   PlanCuda &program = plan.cuda.emplace();
-  if (failed(PlanBuilder(module, kernels, plan, program).run()))
+  PlanBuilder builder(module, kernels, plan, program);
+  if (failed(builder.run()))
     return failure();
+  program.computeBytes = builder.computeBytes;
   program.kernels.assign(kernels.getKernels().begin(),
                          kernels.getKernels().end());
   program.headers = cuda::getIncludedHeaders(program.kernels);

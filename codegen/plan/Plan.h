@@ -36,7 +36,8 @@ enum class PlanSegment {
   ExpAvgSq,
   Constants,
   Io,
-  Scratch
+  Scratch,
+  Compute
 };
 
 /// Same numbers in the file.
@@ -149,6 +150,7 @@ struct PlanCuda : PlanProgram {
   std::vector<cuda::Header> headers;
   std::vector<PlanCubin> cubins;
   uint64_t scratchBytes = 0;
+  uint64_t computeBytes = 0; ///< compute weights
 };
 
 /// A plan and its program for CPUs, which is empty in a plan without one.

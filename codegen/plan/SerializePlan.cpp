@@ -175,7 +175,7 @@ serializeCuda(flatbuffers::FlatBufferBuilder &builder, const PlanCuda &cuda,
       builder, builder.CreateVector(kernels), builder.CreateVector(headers),
       builder.CreateVector(cubins), builder.CreateVector(entryPoints),
       cuda.arenaBytes, cuda.scratchBytes, places.cudaConstants.offset,
-      places.cudaConstants.size);
+      places.cudaConstants.size, cuda.computeBytes);
 }
 
 /// The table with blobs at `places`; its size does not depend on those numbers,

@@ -47,7 +47,7 @@ struct Command {
 };
 
 /// Memory by plan::Segment.
-using Segments = std::array<DeviceMemory, 8>;
+using Segments = std::array<DeviceMemory, size_t(plan::Segment::MAX) + 1>;
 
 /// What commands are resolved against.
 struct CommandContext {

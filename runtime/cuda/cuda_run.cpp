@@ -243,9 +243,27 @@ Error CudaSession::runChecked(Entry which) {
   return getResults(entry, stream);
 }
 
+Error CudaSession::refresh() {
+  if (!wasWritten)
+    return nullptr;
+  const CommandList &commands = entries[size_t(Entry::Refresh)].commands;
+  if (checks) {
+    if (Error error = executeChecked(commands, 0, commands.all().size()))
+      return error;
+  } else {
+    for (const Command &command : commands.all())
+      if (Error error = execute(command, *commandContext, stream))
+        return error;
+  }
+  wasWritten = false;
+  return nullptr;
+}
+
 Error CudaSession::run(Entry which, const EntryInputs &inputs,
                        const EntryOutputs &outputs) {
   if (Error error = context.makeCurrent())
+    return error;
+  if (Error error = refresh())
     return error;
   const CudaEntry &entry = entries[size_t(which)];
   if (inputs.tokens)
@@ -299,6 +317,8 @@ Error CudaSession::profile(uint64_t seed, const float *optimizer,
   drawTokens(plan, seed, stagedTokens(), stagedTargets());
   std::memcpy(stagedOptimizer(), optimizer, LNS_OPT_SLOTS * sizeof(float));
   if (Error error = events.reserve(*driver, profileRows() + 1))
+    return error;
+  if (Error error = refresh())
     return error;
   // A step ahead: while the device is busy with it, the commands to measure are
   // put behind it, so that none waits for the host.

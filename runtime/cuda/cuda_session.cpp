@@ -40,6 +40,7 @@ Error CudaSession::allocate() {
                           Request{Segment::arena, predicted.arena()},
                           Request{Segment::io, predicted.io},
                           Request{Segment::constants, predicted.constants},
+                          Request{Segment::compute, predicted.compute},
                           Request{Segment::scratch, predicted.scratch()}})
     if (Error error =
             DeviceMemory::allocate(*driver, device, request.bytes,
@@ -88,9 +89,11 @@ void CudaSession::fillMemory(lnsrt_memory &memory) const {
   memory.matmul = workspace.size();
   memory.scratch = bytes(Segment::scratch);
   memory.staging = staging.size();
+  memory.compute_weights = bytes(Segment::compute);
   memory.total = memory.parameters + memory.gradients + memory.optimizer +
                  bytes(Segment::arena) + memory.io + memory.constants +
-                 memory.matmul + memory.scratch + memory.staging;
+                 memory.matmul + memory.scratch + memory.staging +
+                 memory.compute_weights;
 }
 
 /// What products read and write.
@@ -261,6 +264,7 @@ std::string CudaSession::json() const {
 Error CudaSession::init(uint64_t seed) {
   if (Error error = context.makeCurrent())
     return error;
+  wasWritten = true;
   for (Segment which : {Segment::exp_avg, Segment::exp_avg_sq})
     if (const DeviceMemory &memory = segments[size_t(which)]; memory.size())
       if (Error error = driver->check(
@@ -330,6 +334,7 @@ Error CudaSession::write(Segment segment, const plan::Parameter &parameter,
                          const float *from) {
   if (Error error = context.makeCurrent())
     return error;
+  wasWritten |= segment == Segment::parameters;
   uint64_t bytes = storedBytes(parameter);
   PageMemory host;
   if (isPadded(parameter)) {

@@ -10,6 +10,10 @@
 // a step is a few graph launches. What changes from step to step goes through
 // pinned memory that the graphs copy from and to.
 //
+// Compute weights are a function of the parameters that commands keep up. When
+// a parameter was written by anybody else, the next entry point begins with
+// "refresh", outside of its graph.
+//
 //   LNSRT_CUDA_CHECK=1  runs commands one at a time, so that an error names the
 //                       one that failed
 //
@@ -90,6 +94,8 @@ private:
   Error getResults(const CudaEntry &entry, CuStream on) const;
   float meanOfParts(const plan::Repeat &repeat) const;
 
+  /// Puts "refresh" on the stream if a parameter was written.
+  Error refresh();
   Error capture(Entry which);
   Error captureCallee(Entry which);
   Error launchAll(Entry which);
@@ -124,6 +130,8 @@ private:
   std::map<std::string, unsigned> choices;
   unsigned timedChoices = 0, rememberedChoices = 0;
   bool checks = false;
+  /// A parameter was written, but not by a command: compute weights are stale.
+  bool wasWritten = true;
 };
 
 /// `device` is "cuda" or "cuda:N".

@@ -138,6 +138,12 @@ __forceinline__ float exp2Fast(float x) {
   return power < 0x1p-126f ? 0.0f : power;
 }
 
+__forceinline__ unsigned long long multiplyHigh(unsigned long long a,
+                                                unsigned long long b) {
+  return static_cast<unsigned long long>(
+      static_cast<unsigned __int128>(a) * b >> 64);
+}
+
 __forceinline__ int popcount(unsigned bits) { return __builtin_popcount(bits); }
 
 __forceinline__ int findFirst(unsigned bits) {

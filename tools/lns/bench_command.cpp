@@ -229,6 +229,7 @@ static ordered_json memoryJson(const lnsrt_memory &memory) {
           {"matmul", memory.matmul},
           {"scratch", memory.scratch},
           {"staging", memory.staging},
+          {"compute_weights", memory.compute_weights},
           {"total", memory.total}};
 }
 

@@ -107,6 +107,6 @@ void driver::printSummary(const Plan &plan, const Request &request,
     llvm::outs() << "to train on a CUDA device: ";
     printMemory(memory);
     llvm::outs() << memory.scratchPerThread << " + staging " << memory.staging
-                 << "\n";
+                 << " + compute weights " << memory.compute << "\n";
   }
 }

@@ -68,6 +68,12 @@ __device__ __forceinline__ float exp2Fast(float x) {
   return power;
 }
 
+/// The upper half of a product of 128 bits.
+__device__ __forceinline__ unsigned long long
+multiplyHigh(unsigned long long a, unsigned long long b) {
+  return __umul64hi(a, b);
+}
+
 __device__ __forceinline__ int popcount(unsigned bits) { return __popc(bits); }
 
 /// The index of the lowest set bit, -1 where there is none.

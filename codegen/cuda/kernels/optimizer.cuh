@@ -110,10 +110,11 @@ struct AdamW {
     factor = clipFactor[0];
   }
 
+  /// Gives the new parameter.
   template <int N>
-  __device__ __forceinline__ void update(float *parameter, float *expAvg,
-                                         float *expAvgSq,
-                                         const float *gradient) const {
+  __device__ __forceinline__ Floats<N> update(float *parameter, float *expAvg,
+                                              float *expAvgSq,
+                                              const float *gradient) const {
     const Floats<N> g = factor * loadFloats<N>(gradient);
     const Floats<N> m = multiplyAdd(beta1, loadFloats<N>(expAvg), rest1 * g);
     const Floats<N> v =
@@ -125,6 +126,7 @@ struct AdamW {
     storeFloats(expAvg, m);
     storeFloats(expAvgSq, v);
     storeFloats(parameter, p);
+    return p;
   }
 };
 
@@ -137,11 +139,73 @@ adamW(float *parameter, float *expAvg, float *expAvgSq, const float *gradient,
   const AdamW adam(optimizer, clipFactor, decay);
   const long long first =
       (blockIdx.x * static_cast<long long>(THREADS) + threadIdx.x) * kLanes;
-  if (first + kLanes <= elements)
-    return adam.update<kLanes>(parameter + first, expAvg + first,
-                               expAvgSq + first, gradient + first);
+  if (first + kLanes <= elements) {
+    adam.update<kLanes>(parameter + first, expAvg + first, expAvgSq + first,
+                        gradient + first);
+    return;
+  }
   for (long long i = first; i < elements; ++i)
     adam.update<1>(parameter + i, expAvg + i, expAvgSq + i, gradient + i);
+}
+
+/// How many elements a row has, and (2^64 - 1) / width: with it a division by
+/// the width is two multiplications, which need no subroutine.
+struct RowWidth {
+  unsigned long long width, inverse;
+
+  /// i % width. The quotient is that of i / width or one less: inverse * width
+  /// is 2^64 but for at most width, and i is far below 2^63.
+  __device__ __forceinline__ long long getColumn(long long i) const {
+    const unsigned long long n = static_cast<unsigned long long>(i);
+    const unsigned long long rest = n - multiplyHigh(n, inverse) * width;
+    return static_cast<long long>(rest < width ? rest : rest - width);
+  }
+};
+
+/// gain[i % width] for N elements from `first`, a multiple of N, on.
+template <int N>
+__device__ __forceinline__ Floats<N>
+loadGains(const float *gain, long long first, const RowWidth &row) {
+  const long long width = static_cast<long long>(row.width);
+  long long column = row.getColumn(first);
+  if (width % N == 0)
+    return loadFloats<N>(gain + column);
+  Floats<N> x;
+#pragma unroll
+  for (int i = 0; i < N; ++i) {
+    x.at[i] = gain[column];
+    column = column + 1 == width ? 0 : column + 1;
+  }
+  return x;
+}
+
+/// adamW, and compute[i] = gain[i % width] * parameter[i] of the new parameter,
+/// rounded. gain may be null, for ones.
+template <class To, int THREADS>
+__device__ __forceinline__ void
+adamWAndCompute(float *parameter, float *expAvg, float *expAvgSq,
+                const float *gradient, const float *clipFactor,
+                const float *optimizer, const float *gain, To *compute,
+                float decay, long long elements, RowWidth row) {
+  constexpr int kLanes = 4;
+  const AdamW adam(optimizer, clipFactor, decay);
+  const long long first =
+      (blockIdx.x * static_cast<long long>(THREADS) + threadIdx.x) * kLanes;
+  if (first + kLanes <= elements) {
+    Floats<kLanes> p = adam.update<kLanes>(parameter + first, expAvg + first,
+                                           expAvgSq + first, gradient + first);
+    if (gain)
+      p = loadGains<kLanes>(gain, first, row) * p;
+    storeFloats(compute + first, p);
+    return;
+  }
+  for (long long i = first; i < elements; ++i) {
+    Floats<1> p =
+        adam.update<1>(parameter + i, expAvg + i, expAvgSq + i, gradient + i);
+    if (gain)
+      p = loadGains<1>(gain, i, row) * p;
+    storeFloats(compute + i, p);
+  }
 }
 
 } // namespace lns

@@ -166,8 +166,110 @@ TEST_F(CudaSessionTest, TrainStepIsGradsThenApply) {
   EXPECT_EQ(one.read(LNSRT_PARAMETER, 0), two.read(LNSRT_PARAMETER, 0));
 }
 
+// Compute weights are those of the parameters that are there, whoever wrote
+// them: the same bits as where nothing is kept.
+TEST_F(CudaSessionTest, ComputeWeightsAreNeverStale) {
+  CudaTestPlan keeping;
+  keeping.keepTable();
+  std::vector<float> table(kElements);
+  for (size_t i = 0; i < table.size(); ++i)
+    table[i] = 0.5f - 0.05f * float(i);
+  for (const char *checked : {"0", "1"}) {
+    set("LNSRT_CUDA_CHECK", checked);
+    Running plain = start(), kept = start("cuda", keeping);
+    auto both = [&](auto call) {
+      auto want = call(plain.session), got = call(kept.session);
+      ASSERT_TRUE(want);
+      ASSERT_TRUE(got) << got.status().message();
+      EXPECT_EQ(*got, *want);
+    };
+    auto evaluate = [&] {
+      both([](auto &session) { return session.eval(kTokens, kTargets); });
+    };
+    auto init = [&](uint64_t seed) {
+      ASSERT_TRUE(plain.session.init(seed));
+      ASSERT_TRUE(kept.session.init(seed));
+    };
+    auto write = [&](size_t index) {
+      for (Running *run : {&plain, &kept})
+        ASSERT_TRUE(run->session.write(LNSRT_PARAMETER, index, table.data(),
+                                       kElements));
+    };
+    auto step = [&](float lr) {
+      auto want = plain.session.trainStep(kTokens, kTargets, optimizer(lr));
+      auto got = kept.session.trainStep(kTokens, kTargets, optimizer(lr));
+      ASSERT_TRUE(want);
+      ASSERT_TRUE(got);
+      EXPECT_EQ(got->loss, want->loss);
+      EXPECT_EQ(got->gradient_norm, want->gradient_norm);
+    };
+    // Before anything was written; behind init, and behind init again.
+    evaluate();
+    for (uint64_t seed : {3, 4}) {
+      init(seed);
+      step(0.3f);
+      step(0.3f);
+      evaluate();
+    }
+    // Between steps, and behind gradients.
+    write(0);
+    step(0.3f);
+    step(0.3f);
+    write(0);
+    both([](auto &session) { return session.grads(kTokens, kTargets); });
+    both([](auto &session) { return session.apply(optimizer(0.2f)); });
+    evaluate();
+    write(0);
+    std::vector<float> want(kRows * kVocabulary), got(want.size());
+    ASSERT_TRUE(plain.session.logits(kTokens, want.data()));
+    ASSERT_TRUE(kept.session.logits(kTokens, got.data()));
+    EXPECT_EQ(got, want);
+    // Profiling is a step, too.
+    write(0);
+    for (Running *run : {&plain, &kept}) {
+      const lnsrt::ProfileRow *rows = nullptr;
+      size_t count = 0;
+      ASSERT_TRUE(run->session.profileStep(1, rows, count));
+    }
+    evaluate();
+    EXPECT_EQ(kept.read(LNSRT_PARAMETER, 0), plain.read(LNSRT_PARAMETER, 0));
+  }
+}
+
+// What is not stale is not computed again: moments and gradients are no part of
+// it, and steps keep it up themselves.
+TEST_F(CudaSessionTest, ComputeWeightsAreRefreshedOnce) {
+  CudaTestPlan source;
+  source.keepTable();
+  // A launch can be counted, a copy cannot.
+  plan::CommandT &command = *source.cudaEntry("refresh").commands[0];
+  plan::LaunchT launch = source.cudaLaunch("table.backward");
+  launch.buffers[2] = plan::BufferRef(0, 80, plan::Segment::compute);
+  command.body.Set(std::move(launch));
+  Running run = start("cuda", source);
+  ASSERT_TRUE(run.session.init(3));
+  std::vector<float> data(kElements);
+  auto launchesOfAnEval = [&] {
+    long before = launches();
+    EXPECT_TRUE(run.session.eval(kTokens, kTargets));
+    return launches() - before;
+  };
+  long first = launchesOfAnEval(), second = launchesOfAnEval();
+  EXPECT_EQ(first, second + 1);
+  for (auto kind : {LNSRT_GRADIENT, LNSRT_EXP_AVG, LNSRT_EXP_AVG_SQ})
+    ASSERT_TRUE(run.session.write(kind, 0, data.data(), kElements));
+  EXPECT_EQ(launchesOfAnEval(), second);
+  ASSERT_TRUE(run.session.trainStep(kTokens, kTargets, optimizer(0.1f)));
+  EXPECT_EQ(launchesOfAnEval(), second);
+  ASSERT_TRUE(run.session.write(LNSRT_PARAMETER, 1, data.data(), kElements));
+  EXPECT_EQ(launchesOfAnEval(), first);
+  EXPECT_EQ(launchesOfAnEval(), second);
+}
+
 TEST_F(CudaSessionTest, AStepIsOneGraph) {
-  Running run = start();
+  CudaTestPlan source;
+  source.keepTable();
+  Running run = start("cuda", source);
   ASSERT_TRUE(run.session.init(1));
   for (int step = 0; step < 3; ++step) {
     long before = graphLaunches();
@@ -395,6 +497,7 @@ TEST_F(CudaSessionTest, TakesWhatThePlanSays) {
   for (const char *products : {"auto", "generated"}) {
     set("LNSRT_CUDA_PRODUCTS", products);
     CudaTestPlan source;
+    source.keepTable();
     auto plan = open(source.serialize());
     ASSERT_TRUE(plan);
     auto predicted = plan->deviceMemory("cuda:7");
@@ -403,6 +506,7 @@ TEST_F(CudaSessionTest, TakesWhatThePlanSays) {
               products[0] == 'a' ? kLibraryWorkspaceBytes : 0);
     EXPECT_EQ(predicted->scratch, 192u);
     EXPECT_EQ(predicted->staging, 64u + 64 + 64);
+    EXPECT_EQ(predicted->compute_weights, 128u);
     size_t device = allocated(), host = pinned();
     {
       Running run = start("cuda", source);
@@ -419,6 +523,7 @@ TEST_F(CudaSessionTest, TakesWhatThePlanSays) {
       EXPECT_EQ(memory.matmul, predicted->matmul);
       EXPECT_EQ(memory.scratch, predicted->scratch);
       EXPECT_EQ(memory.staging, predicted->staging);
+      EXPECT_EQ(memory.compute_weights, predicted->compute_weights);
       EXPECT_EQ(memory.total, predicted->total);
     }
     EXPECT_EQ(allocated(), device);
@@ -448,6 +553,7 @@ TEST_F(CudaSessionTest, OutOfMemory) {
 TEST_F(CudaSessionTest, WhatAPlanSays) {
   CudaTestPlan source;
   source.cuda().arena_bytes = 640;
+  source.keepTable();
   source.addCubin("test_loss", "sm_90a", "bytes");
   source.kernel("test_apply").is_norm = true;
   for (bool cudaOnly : {false, true}) {
@@ -477,6 +583,8 @@ TEST_F(CudaSessionTest, WhatAPlanSays) {
     EXPECT_EQ(cuda["norm_kernels"], 1);
     EXPECT_EQ(cuda["memory"]["total"], predicted->total);
     EXPECT_EQ(cuda["memory"]["staging"], predicted->staging);
+    EXPECT_EQ(cuda["memory"]["compute_weights"], 128);
+    EXPECT_EQ(cuda["entry_points"]["refresh"]["commands"], 1);
     EXPECT_EQ(cuda["headers"], (nlohmann::json{"toy.cuh"}));
     EXPECT_EQ(cuda["cubins"].size(), cudaOnly ? 0u : 1u);
     EXPECT_EQ(cuda["entry_points"]["train_step"]["matmuls"], 3);
@@ -539,6 +647,8 @@ TEST_F(CudaSessionTest, AKernelThatFails) {
 // Every call of a first step fails once; the next step is as if it had not.
 TEST_F(CudaSessionTest, AStepAfterAFailure) {
   auto resetCalls = driverFunction<void()>("fakeCudaResetCalls");
+  CudaTestPlan source;
+  source.keepTable();
   Running reference = start();
   ASSERT_TRUE(reference.session.init(3));
   auto want = reference.session.grads(kTokens, kTargets);
@@ -546,7 +656,7 @@ TEST_F(CudaSessionTest, AStepAfterAFailure) {
   bool failed = true;
   long call = 0;
   for (; failed; ++call) {
-    Running run = start();
+    Running run = start("cuda", source);
     ASSERT_TRUE(run.session.init(3));
     resetCalls();
     set("FAKE_CUDA_FAIL_AT", std::to_string(call));

@@ -147,3 +147,30 @@ void CudaTestPlan::splitCudaBatch() {
   for (const auto &entry : table.entry_points)
     cuda().entry_points.push_back(forCuda(*entry));
 }
+
+void CudaTestPlan::keepTable() {
+  const uint64_t bytes = uint64_t(kVocabulary) * kWidth * sizeof(float);
+  const BufferRef kept(0, bytes, Segment::compute);
+  auto copyTable = [&] {
+    CopyT copy;
+    copy.source =
+        std::make_unique<BufferRef>(kTableOffset, bytes, Segment::parameters);
+    copy.target = std::make_unique<BufferRef>(kept);
+    auto made = std::make_unique<CommandT>();
+    made->name = "table.keep";
+    made->body.Set(std::move(copy));
+    return made;
+  };
+  for (auto &entry : cuda().entry_points) {
+    for (auto &command : entry->commands)
+      if (command->name == "embed")
+        command->body.AsLaunch()->buffers[1] = kept;
+    if (entry->name == "train_step" || entry->name == "apply")
+      entry->commands.push_back(copyTable());
+  }
+  auto refresh = std::make_unique<EntryPointT>();
+  refresh->name = "refresh";
+  refresh->commands.push_back(copyTable());
+  cuda().entry_points.push_back(std::move(refresh));
+  cuda().compute_bytes = 128;
+}

@@ -33,6 +33,9 @@ struct CudaTestPlan : TestPlan {
                 const std::string &bytes);
   /// As TestPlan::splitBatch, in both programs.
   void splitCudaBatch();
+  /// The table is read from a copy in the segment `compute`, as a compute
+  /// weight is: updates copy it anew, and so does the entry point "refresh".
+  void keepTable();
 };
 
 } // namespace lns::test

@@ -58,6 +58,12 @@ TEST(CudaVerifier, AcceptsAPlanForCudaAlone) {
   expectAccepted(source);
 }
 
+TEST(CudaVerifier, AcceptsComputeWeights) {
+  CudaTestPlan source;
+  source.keepTable();
+  expectAccepted(source);
+}
+
 TEST(CudaVerifier, AcceptsParts) {
   CudaTestPlan source;
   source.splitCudaBatch();
@@ -123,7 +129,25 @@ static const Case kSizes[] = {
     {"ArenaOverflow",
      [](CudaTestPlan &p) { p.cuda().arena_bytes = UINT64_MAX - 100; },
      "four segments of 256 bytes, an arena for cuda of 18446744073709551515, "
-     "scratch of 192 and io of 320 overflow"},
+     "scratch of 192, compute weights of 0 and io of 320 overflow"},
+    {"ComputeOverflow",
+     [](CudaTestPlan &p) {
+       p.keepTable();
+       p.cuda().compute_bytes = UINT64_MAX - 100;
+     },
+     "four segments of 256 bytes, an arena for cuda of 576, scratch of 192, "
+     "compute weights of 18446744073709551515 and io of 320 overflow"},
+    {"ComputeWithoutRefresh",
+     [](CudaTestPlan &p) { p.cuda().compute_bytes = 64; },
+     "the program for cuda has 64 bytes of compute weights and no entry point "
+     "'refresh'"},
+    {"RefreshOfNothing",
+     [](CudaTestPlan &p) {
+       p.keepTable();
+       p.cuda().compute_bytes = 0;
+     },
+     "the program for cuda has 0 bytes of compute weights and an entry point "
+     "'refresh'"},
     {"Scratch",
      [](CudaTestPlan &p) { p.cuda().scratch_bytes = uint64_t(1) << 41; },
      "the program for cuda wants 2199023255552 bytes of scratch, at most "
@@ -224,6 +248,24 @@ static const Case kCommands[] = {
      },
      "'embed' in 'train_step' uses 128 bytes at offset 128 of segment "
      "'scratch', which has 192"},
+    {"ComputeOutside",
+     [](CudaTestPlan &p) {
+       p.keepTable();
+       p.cudaLaunch("embed").buffers[1] = BufferRef(64, 80, Segment::compute);
+     },
+     "'embed' in 'train_step' uses 80 bytes at offset 64 of segment 'compute', "
+     "which has 128"},
+    {"RefreshTakesNothing",
+     [](CudaTestPlan &p) {
+       p.keepTable();
+       EntryPointT &refresh = p.cudaEntry("refresh");
+       refresh.inputs.push_back(
+           std::make_unique<BindingT>(*p.cudaEntry("eval").inputs[0]));
+     },
+     "'refresh' has 1 inputs, expected 0"},
+    {"RefreshOnTheCpu",
+     [](CudaTestPlan &p) { p.entry("logits").name = "refresh"; },
+     "unknown entry point 'refresh'"},
     {"CpuConstants",
      [](CudaTestPlan &p) {
        p.cudaLaunch("embed").buffers[1] = BufferRef(0, 64, Segment::constants);

@@ -59,6 +59,15 @@ void KernelCase::parse(const std::string &arguments, const std::string &body) {
   std::string text =
       "lns.parameter @p matrix init(zeros) decay(true) : tensor<37x45xf32>\n"
       "lns.parameter @q matrix init(zeros) decay(false) : tensor<300x300xf32>\n"
+      "lns.parameter @r matrix init(zeros) decay(false) : tensor<5x3xf32>\n"
+      "lns.parameter @gp gain init(zeros) decay(false) : tensor<45xf32>\n"
+      "lns.parameter @gq gain init(zeros) decay(false) : tensor<300xf32>\n"
+      "lns.parameter @gr gain init(zeros) decay(false) : tensor<3xf32>\n"
+      "lns.compute_weight @p.bf16 of @p gain(@gp) : tensor<37x45xbf16>\n"
+      "lns.compute_weight @p.f32 of @p gain(@gp) : tensor<37x45xf32>\n"
+      "lns.compute_weight @q.bf16 of @q gain(@gq) : tensor<300x300xbf16>\n"
+      "lns.compute_weight @q.plain of @q : tensor<300x300xbf16>\n"
+      "lns.compute_weight @r.bf16 of @r gain(@gr) : tensor<5x3xbf16>\n"
       "func.func @f(" +
       arguments + ") {\n" + body + "\nreturn\n}\n";
   module = parseSourceString<ModuleOp>(text, ParserConfig(&context));
@@ -123,6 +132,8 @@ std::string lns::test::nameOf(const KernelArgument &argument) {
     return argument.symbol + ".m";
   case Kind::ExpAvgSq:
     return argument.symbol + ".v";
+  case Kind::Compute:
+    return argument.symbol + ".compute";
   case Kind::Constant:
     return "c" + std::to_string(argument.constant);
   case Kind::Scratch:
@@ -165,6 +176,11 @@ RunResult KernelCase::makeBuffers() {
     buffers[name + ".parameter"] = makeBuffer(state.parameter, f32);
     buffers[name + ".m"] = makeBuffer(state.expAvg, f32);
     buffers[name + ".v"] = makeBuffer(state.expAvgSq, f32);
+  }
+  for (auto weight : module->getOps<ComputeWeightOp>()) {
+    auto type = cast<RankedTensorType>(weight.getType());
+    buffers[weight.getSymName().str() + ".compute"] = std::make_shared<Buffer>(
+        type.getNumElements() * type.getElementTypeBitWidth() / 8);
   }
   unsigned number = 0;
   for (const std::vector<float> &constant : target->getConstants()) {

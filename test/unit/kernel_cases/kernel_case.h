@@ -46,7 +46,8 @@ private:
 };
 
 /// Buffers by name: inputs and results by value, parameters by symbol and
-/// ".parameter", ".m" or ".v", constants "c0" and so on.
+/// ".parameter", ".m" or ".v", compute weights by theirs and ".compute",
+/// constants "c0" and so on.
 using RunResult = std::map<std::string, std::shared_ptr<Buffer>>;
 
 class KernelCase : public testing::Test {

@@ -288,4 +288,77 @@ TEST_F(BuildPlan, NoBias) {
               "'lns-split-bias'");
 }
 
+// Compute weights lie one after another in memory of their own, where AdamW,
+// sets and gets find them.
+TEST_F(BuildPlan, ComputeWeights) {
+  const std::string weights =
+      kWeight +
+      "lns.parameter @g gain init(ones) decay(false) : tensor<4xf32>\n"
+      "lns.compute_weight @a of @w : tensor<4x4xbf16>\n"
+      "lns.compute_weight @b of @w gain(@g) : tensor<4x4xf32>\n";
+  const std::string body = weights + R"(
+    func.func @refresh() attributes {lns.arena_bytes = 0 : i64} {
+      %w = lns.get parameter @w : tensor<4x4xf32>
+      %v = lns.cluster(%x = %w) : (tensor<4x4xf32>) -> (tensor<4x4xbf16>) {
+        %y = lns.cast %x : tensor<4x4xf32> to tensor<4x4xbf16>
+        lns.yield %y : tensor<4x4xbf16>
+      }
+      lns.set %v, compute @a : tensor<4x4xbf16>
+      return
+    }
+    func.func @apply(%o: tensor<8xf32>) attributes {lns.arena_bytes = 64 : i64} {
+      %d = lns.get gradient @w : tensor<4x4xf32>
+      %f = lns.constant 1.0 {lns.offsets = array<i64: 0>} : tensor<f32>
+      lns.adamw @w, %d, %f, %o decay(true) compute(@b)
+        : tensor<4x4xf32>, tensor<f32>, tensor<8xf32>
+      %b = lns.get compute @b : tensor<4x4xf32>
+      lns.set %b, gradient @w : tensor<4x4xf32>
+      return
+    }
+)";
+  EXPECT_FALSE(build(kFacts, body));
+  EXPECT_NE(errors.find("is kept for CUDA alone; compile without "
+                        "'lns-keep-weights'"),
+            std::string::npos)
+      << errors;
+  errors.clear();
+  lns::cuda::KernelLowering kernels(&context);
+  ASSERT_TRUE(succeeded(lns::buildCudaPlan(*module, kernels, plan))) << errors;
+  // 4 x 4 bf16 take 32 bytes, the next begins on a multiple of 64.
+  EXPECT_EQ(plan.cuda->computeBytes, 128u);
+  EXPECT_EQ(lns::getCudaSessionMemory(plan).compute, 128u);
+  auto expectBuffer = [](const lns::PlanBuffer &buffer, uint64_t offset,
+                         uint64_t size) {
+    EXPECT_EQ(buffer.segment, lns::PlanSegment::Compute);
+    EXPECT_EQ(buffer.offset, offset);
+    EXPECT_EQ(buffer.size, size);
+  };
+  const auto &refresh = plan.cuda->entryPoints[0];
+  EXPECT_EQ(refresh.name, "refresh");
+  // Computed where it is stored.
+  ASSERT_EQ(refresh.commands.size(), 1u);
+  expectBuffer(
+      std::get<lns::PlanLaunch>(refresh.commands[0].body).buffers.back(), 0,
+      32);
+  const auto &apply = plan.cuda->entryPoints[1].commands;
+  ASSERT_EQ(apply.size(), 3u);
+  const auto &adamw = std::get<lns::PlanLaunch>(apply[1].body);
+  ASSERT_EQ(adamw.buffers.size(), 8u);
+  EXPECT_EQ(adamw.buffers[6].segment, lns::PlanSegment::Parameters);
+  EXPECT_EQ(adamw.buffers[6].offset, 64u);
+  expectBuffer(adamw.buffers[7], 64, 64);
+  // The parameter, both moments, the gradient, and the compute weight.
+  EXPECT_EQ(apply[1].bytes, 7u * 64 + 4 + 32 + 64);
+  EXPECT_EQ(apply[1].flops, 16u * 16);
+  expectBuffer(std::get<lns::PlanCopy>(apply[2].body).source, 64, 64);
+}
+
+// Without compute weights there is nothing to refresh.
+TEST_F(BuildPlan, NothingToRefresh) {
+  expectError(kFacts,
+              kWeight + "func.func @refresh() attributes {lns.arena_bytes = 0 "
+                        ": i64} { return }\n",
+              "function 'refresh' is no entry point of a plan");
+}
+
 } // namespace

@@ -98,6 +98,7 @@ TEST(SerializePlan, Cuda) {
   PlanCuda &program = plan.cuda.emplace();
   program.arenaBytes = 640;
   program.scratchBytes = 256;
+  program.computeBytes = 192;
   program.constants = {1, 2, 3, 4};
   cuda::KernelInfo kernel;
   kernel.symbol = "row_0";
@@ -125,6 +126,7 @@ TEST(SerializePlan, Cuda) {
   ASSERT_NE(cuda, nullptr);
   EXPECT_EQ(cuda->arena_bytes(), 640u);
   EXPECT_EQ(cuda->scratch_bytes(), 256u);
+  EXPECT_EQ(cuda->compute_bytes(), 192u);
   ASSERT_EQ(cuda->constants_size(), 4u);
   EXPECT_EQ(bytes[cuda->constants_offset() + 3], 4);
   const plan::CudaKernel &written = *cuda->kernels()->Get(0);

@@ -265,14 +265,19 @@ static const Case kLaunches[] = {
      "4611686018427387903 are possible"},
     {"BufferSegment",
      [](TestPlan &p) {
-       p.launch("embed").buffers[0] = BufferRef(0, 4, Segment(8));
+       p.launch("embed").buffers[0] = BufferRef(0, 4, Segment(9));
      },
-     "'embed' in 'train_step' uses the unknown segment 8"},
+     "'embed' in 'train_step' uses the unknown segment 9"},
     {"BufferScratch",
      [](TestPlan &p) {
        p.launch("embed").buffers[0] = BufferRef(0, 4, Segment::scratch);
      },
      "'embed' in 'train_step' uses the segment 'scratch', which only CUDA has"},
+    {"BufferCompute",
+     [](TestPlan &p) {
+       p.launch("embed").buffers[0] = BufferRef(0, 4, Segment::compute);
+     },
+     "'embed' in 'train_step' uses the segment 'compute', which only CUDA has"},
     {"Grid", [](TestPlan &p) { p.launch("embed").grid_y = 1; },
      "'embed' in 'train_step' has a grid, which only CUDA has"},
     {"BufferUnaligned",
