@@ -18,6 +18,7 @@
 #include "dialect/LnsDialect.h"
 #include "dialect/LnsOps.h"
 #include "passes/Loss.h"
+#include "passes/Overwritten.h"
 #include "passes/Passes.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -125,13 +126,8 @@ public:
         if (loss->isBeforeInBlock(op))
           behindLoss.insert(op);
     std::optional<unsigned> lastWrite;
-    // By what `lns.get` names: readers of the memory of a parameter or of its
-    // gradient.
-    llvm::DenseMap<std::pair<StringAttr, unsigned>, SmallVector<unsigned>>
-        readers;
-    auto getKey = [](FlatSymbolRefAttr symbol, Storage storage) {
-      return std::make_pair(symbol.getAttr(), static_cast<unsigned>(storage));
-    };
+    // By what `lns.get` names: readers of that memory.
+    llvm::DenseMap<StoredTensor, SmallVector<unsigned>> readers;
     for (unsigned i = 0; i < ops.size(); ++i) {
       for (OpOperand &operand : ops[i]->getOpOperands())
         if (Operation *producer = operand.get().getDefiningOp()) {
@@ -140,15 +136,12 @@ public:
           if (isRowOp(ops[i]) && isSharedByRows(operand))
             shared.push_back({producers[i].back(), i});
           if (auto get = dyn_cast<GetOp>(producer))
-            readers[getKey(get.getSymbolAttr(), get.getStorage())].push_back(i);
+            readers[getStoredTensor(get)].push_back(i);
         }
       // What is there is overwritten after its last reader.
       SmallVector<unsigned> before;
-      if (auto adamw = dyn_cast<AdamWOp>(ops[i]))
-        before =
-            readers.lookup(getKey(adamw.getSymbolAttr(), Storage::parameter));
-      else if (auto set = dyn_cast<SetOp>(ops[i]))
-        before = readers.lookup(getKey(set.getSymbolAttr(), set.getStorage()));
+      for (const StoredTensor &written : getWrittenTensors(ops[i]))
+        llvm::append_range(before, readers.lookup(written));
       // What is there is read after it was written.
       if (isa<GetOp>(ops[i]) && lastWrite)
         successors[*lastWrite].push_back(i);

@@ -6,17 +6,32 @@
 //===----------------------------------------------------------------------===//
 
 #include "passes/Overwritten.h"
-#include "dialect/LnsOps.h"
 
 using namespace mlir;
 using namespace lns;
 
+StoredTensor lns::getStoredTensor(GetOp get) {
+  return {get.getSymbolAttr().getAttr(), get.getStorage()};
+}
+
+SmallVector<StoredTensor, 2> lns::getWrittenTensors(Operation *op) {
+  if (auto set = dyn_cast<SetOp>(op))
+    return {{set.getSymbolAttr().getAttr(), set.getStorage()}};
+  auto adamw = dyn_cast<AdamWOp>(op);
+  if (!adamw)
+    return {};
+  SmallVector<StoredTensor, 2> written = {
+      {adamw.getSymbolAttr().getAttr(), Storage::parameter}};
+  if (FlatSymbolRefAttr compute = adamw.getComputeAttr())
+    written.push_back({compute.getAttr(), Storage::compute});
+  return written;
+}
+
 StringRef lns::findOverwritten(Operation *reader, Operation *until) {
-  using Memory = std::pair<StringAttr, Storage>;
-  SmallVector<Memory, 3> reads;
+  SmallVector<StoredTensor, 3> reads;
   for (Value operand : reader->getOperands())
     if (auto get = operand.getDefiningOp<GetOp>())
-      reads.push_back({get.getSymbolAttr().getAttr(), get.getStorage()});
+      reads.push_back(getStoredTensor(get));
   if (reads.empty())
     return {};
   for (Operation *op = reader->getNextNode(); op && op != until;
@@ -24,13 +39,9 @@ StringRef lns::findOverwritten(Operation *reader, Operation *until) {
     // A repeated function may write all there is.
     if (isa<RepeatOp>(op))
       return reads.front().first.getValue();
-    Memory written;
-    if (auto set = dyn_cast<SetOp>(op))
-      written = {set.getSymbolAttr().getAttr(), set.getStorage()};
-    else if (auto adamw = dyn_cast<AdamWOp>(op))
-      written = {adamw.getSymbolAttr().getAttr(), Storage::parameter};
-    if (llvm::is_contained(reads, written))
-      return written.first.getValue();
+    for (const StoredTensor &written : getWrittenTensors(op))
+      if (llvm::is_contained(reads, written))
+        return written.first.getValue();
   }
   return {};
 }

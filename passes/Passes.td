@@ -560,6 +560,43 @@ def MaterializeWeights : Pass<"lns-materialize-weights", "::mlir::func::FuncOp">
   let dependentDialects = ["::lns::LnsDialect"];
 }
 
+def KeepWeights : Pass<"lns-keep-weights", "::mlir::ModuleOp"> {
+  let summary = "Keep compute weights from step to step";
+  let description = [{
+    A value that is cast(scale_columns(W, g)), cast(W) or scale_columns(W, g) of
+    parameters W and g alone is the same until one of them is updated. It becomes
+    an `lns.compute_weight`, one for each W, g and type of a module, which
+    functions read; AdamW writes it in the kernel that has the new W in registers.
+
+    ```mlir
+    %s = lns.scale_columns %w, %g : tensor<32x64xf32>, tensor<64xf32>
+    %v = lns.cast %s : tensor<32x64xf32> to tensor<32x64xbf16>
+    // ... and at the end of the step
+    lns.adamw @w, %dw, %factor, %optimizer decay(true) : tensor<32x64xf32>, tensor<f32>, tensor<8xf32>
+    lns.adamw @g, %dg, %factor, %optimizer decay(false) : tensor<64xf32>, tensor<f32>, tensor<8xf32>
+    // becomes, with lns.compute_weight @w.scaled.bf16 of @w gain(@g) : tensor<32x64xbf16>
+    %v = lns.get compute @w.scaled.bf16 : tensor<32x64xbf16>
+    // ...
+    lns.adamw @g, %dg, %factor, %optimizer decay(false) : tensor<64xf32>, tensor<f32>, tensor<8xf32>
+    lns.adamw @w, %dw, %factor, %optimizer decay(true) compute(@w.scaled.bf16) : tensor<32x64xf32>, tensor<f32>, tensor<8xf32>
+    ```
+
+    Gains are updated before the weights that they multiply. A second compute
+    weight of one W (two norms share it, or one pass reads it with a gain and the
+    other without) is computed behind the updates, and so is one whose gain alone
+    is updated. `@refresh` computes all of them, for who writes parameters from
+    outside.
+
+    Does not fire for a value of another form (centered rows, a scale, a gain
+    that is no parameter); nor where W or g is written by anything but one run of
+    `lns.adamw` in a function that nobody repeats; nor where the value, or a
+    parameter that it is made of, is read on both sides of that. Remarks in
+    category `lns-weights` say which. A module with compute weights is left as
+    it is. An error: a function `refresh` that is there already.
+  }];
+  let dependentDialects = ["::mlir::func::FuncDialect", "::lns::LnsDialect"];
+}
+
 def Recompute : Pass<"lns-recompute", "::mlir::ModuleOp"> {
   let summary = "Compute again what the budget leaves no room to keep";
   let description = [{
@@ -751,8 +788,8 @@ def PlanMemory : Pass<"lns-plan-memory", "::mlir::func::FuncOp"> {
     A value lives from its op to its last reader; values that live at the same
     time never overlap. Offsets are multiples of 64 bytes, in the attribute
     `lns.offsets` (one per result, -1 for a value that lives elsewhere: function
-    arguments, `lns.get`, and a gradient that `lns.set` stores where nothing else
-    reads or writes at that time). The function gets `lns.arena_bytes`,
+    arguments, `lns.get`, and a gradient or compute weight that `lns.set` stores
+    where nothing else reads or writes at that time). The function gets `lns.arena_bytes`,
     `lns.live_bytes` (most bytes in use at one time: what the arena exceeds them
     by is waste) and `lns.activation_bytes`. An op with InPlaceOpInterface
     writes over its operand when nobody reads that later.

@@ -91,7 +91,7 @@ void lns::buildFusePipeline(OpPassManager &manager) {
   manager.addNestedPass<func::FuncOp>(createVerifyFused());
 }
 
-void lns::buildCudaPreparePipeline(OpPassManager &manager) {
+void lns::buildCudaPreparePipeline(OpPassManager &manager, bool keepWeights) {
   // Before lns-recompute, which then knows what is kept until the loss.
   manager.addNestedPass<func::FuncOp>(createFuseLoss());
   // On training form: the adjoint of a product with a gain is made from the
@@ -102,6 +102,13 @@ void lns::buildCudaPreparePipeline(OpPassManager &manager) {
   // Before lns-recompute, which then knows what these values take, and before
   // clustering, which makes one kernel of a weight's gain and its rounding.
   manager.addNestedPass<func::FuncOp>(createMaterializeWeights());
+  if (keepWeights)
+    buildKeepWeightsPipeline(manager);
+}
+
+void lns::buildKeepWeightsPipeline(OpPassManager &manager) {
+  // While each of these values is still an op or two that read parameters.
+  manager.addPass(createKeepWeights());
 }
 
 void lns::buildCudaFusePipeline(OpPassManager &manager, bool fuseProducts) {
@@ -131,6 +138,10 @@ struct GraphOptions : PassPipelineOptions<GraphOptions> {
                       llvm::cl::init(256)};
 };
 struct CudaFuseOptions : PassPipelineOptions<CudaFuseOptions> {
+  Option<bool> keepWeights{*this, "keep-weights",
+                           llvm::cl::desc("Keep compute weights from step to "
+                                          "step"),
+                           llvm::cl::init(true)};
   Option<bool> products{*this, "products",
                         llvm::cl::desc("Make kernels of row ops epilogues of "
                                        "products"),
@@ -159,7 +170,7 @@ void lns::registerLnsPasses() {
   PassPipelineRegistration<CudaFuseOptions>(
       "lns-fuse-cuda", "Training form to fused form for CUDA",
       [](OpPassManager &manager, const CudaFuseOptions &options) {
-        buildCudaPreparePipeline(manager);
+        buildCudaPreparePipeline(manager, options.keepWeights);
         buildCudaFusePipeline(manager, options.products);
       });
 }

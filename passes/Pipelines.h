@@ -31,8 +31,11 @@ void buildMixedPrecisionPipeline(mlir::OpPassManager &manager);
 void buildTrainPipeline(mlir::OpPassManager &manager, int64_t microBatches = 1);
 /// Training form to fused form.
 void buildFusePipeline(mlir::OpPassManager &manager);
-/// Training form to one whose products CUDA kernels can compute.
-void buildCudaPreparePipeline(mlir::OpPassManager &manager);
+/// Training form to one whose products CUDA kernels can compute. With
+/// `keepWeights`, what weights become for them is kept from step to step.
+void buildCudaPreparePipeline(mlir::OpPassManager &manager, bool keepWeights);
+/// The second half of it: keeps what the first one has computed.
+void buildKeepWeightsPipeline(mlir::OpPassManager &manager);
 /// What that one becomes: fused form. With `fuseProducts`, kernels of row ops
 /// are epilogues of the products that they read.
 void buildCudaFusePipeline(mlir::OpPassManager &manager, bool fuseProducts);

@@ -10,8 +10,8 @@
 // of the block, so a value lives from its op to its last reader.
 //
 // No memory in the arena is needed for function arguments (the caller's), for
-// `lns.get` (the parameter's own) and for a gradient whose home is free while
-// it is alive: it is computed where `lns.set` stores it.
+// `lns.get` (the parameter's own) and for a gradient or a compute weight whose
+// home is free while it is alive: it is computed where `lns.set` stores it.
 //
 //===----------------------------------------------------------------------===//
 
@@ -19,6 +19,7 @@
 #include "dialect/LnsDialect.h"
 #include "dialect/LnsInterfaces.h"
 #include "dialect/LnsOps.h"
+#include "passes/Overwritten.h"
 #include "passes/Packing.h"
 #include "passes/Passes.h"
 
@@ -79,7 +80,7 @@ public:
     unsigned position = 0;
     for (Operation &op : block)
       positions[&op] = position++;
-    findGradientAccesses();
+    findHomeAccesses();
     for (Operation &op : block.without_terminator())
       for (OpResult result : op.getResults())
         if (failed(placeResult(result)))
@@ -119,13 +120,14 @@ private:
     return last;
   }
 
-  /// Whether the value can be computed in the home of the gradient where it is
-  /// stored: nothing else is written there while it is alive, and what stood
-  /// there before is read before, or by the op itself, which computes over it.
-  /// A parameter's home never qualifies, since it has readers of the old value.
+  /// Whether the value can be computed in the home of the gradient or compute
+  /// weight where it is stored: nothing else is written there while it is
+  /// alive, and what stood there before is read before, or by the op itself,
+  /// which computes over it. A parameter's home never qualifies, since it has
+  /// readers of the old value.
   bool isComputedWhereStored(OpResult value) {
     SetOp set = findStore(value);
-    if (!set || set.getStorage() != Storage::gradient)
+    if (!set || set.getStorage() == Storage::parameter)
       return false;
     Operation *op = value.getOwner();
     unsigned first = positions.lookup(op);
@@ -141,8 +143,8 @@ private:
       unsigned at = positions.lookup(writer);
       return at < first || at > last;
     };
-    for (Operation *access :
-         gradientAccesses.lookup(set.getSymbolAttr().getAttr())) {
+    for (Operation *access : homeAccesses.lookup(
+             {set.getSymbolAttr().getAttr(), set.getStorage()})) {
       if (auto get = dyn_cast<GetOp>(access)) {
         if (positions.lookup(get) > stored)
           continue;
@@ -156,15 +158,15 @@ private:
     return llvm::all_of(repeats, isOutside);
   }
 
-  /// Who reads and writes the gradients' homes.
-  void findGradientAccesses() {
+  /// Who reads and writes the homes of gradients and compute weights.
+  void findHomeAccesses() {
     for (Operation &op : block) {
-      if (auto get = dyn_cast<GetOp>(op);
-          get && get.getStorage() == Storage::gradient)
-        gradientAccesses[get.getSymbolAttr().getAttr()].push_back(get);
-      if (auto set = dyn_cast<SetOp>(op);
-          set && set.getStorage() == Storage::gradient)
-        gradientAccesses[set.getSymbolAttr().getAttr()].push_back(set);
+      SmallVector<StoredTensor, 2> accessed = getWrittenTensors(&op);
+      if (auto get = dyn_cast<GetOp>(op))
+        accessed.push_back(getStoredTensor(get));
+      for (const StoredTensor &tensor : accessed)
+        if (tensor.second != Storage::parameter)
+          homeAccesses[tensor].push_back(&op);
       if (isa<RepeatOp>(op))
         repeats.push_back(&op);
     }
@@ -232,7 +234,7 @@ private:
   Block &block;
   func::FuncOp function;
   llvm::DenseMap<Operation *, unsigned> positions;
-  llvm::DenseMap<StringAttr, SmallVector<Operation *>> gradientAccesses;
+  llvm::DenseMap<StoredTensor, SmallVector<Operation *>> homeAccesses;
   SmallVector<Operation *> repeats;       // which may access all of them
   llvm::DenseMap<Value, unsigned> places; // value to interval
   SmallVector<MemoryInterval> intervals;

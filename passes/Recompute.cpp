@@ -47,8 +47,9 @@ struct Draft {
     OpBuilder builder(from.getContext());
     module = ModuleOp::create(from.getLoc());
     builder.setInsertionPointToStart(module->getBody());
-    for (auto parameter : from.getOps<ParameterOp>())
-      builder.clone(*parameter);
+    for (Operation &op : *from.getBody())
+      if (isa<ParameterOp, ComputeWeightOp>(op))
+        builder.clone(op);
     function = cast<func::FuncOp>(builder.clone(*original));
     for (auto repeat : function.getBody().front().getOps<RepeatOp>())
       if (!module->lookupSymbol(repeat.getCallee()))
@@ -202,7 +203,8 @@ private:
       RecomputeModel(function.getBody().front()).apply(*set);
     OpPassManager manager(ModuleOp::getOperationName());
     if (cuda) {
-      buildCudaPreparePipeline(manager);
+      // What is to be kept from step to step is so already.
+      buildCudaPreparePipeline(manager, /*keepWeights=*/false);
       buildCudaFusePipeline(manager, products);
     } else {
       buildFusePipeline(manager);

@@ -21,6 +21,7 @@
 #include "dialect/LnsOps.h"
 #include "passes/Cluster.h"
 #include "passes/Loss.h"
+#include "passes/Overwritten.h"
 #include "passes/Packing.h"
 #include "passes/PlanMemory.h"
 
@@ -103,12 +104,8 @@ SmallVector<OperationName> RecomputeModel::getForwardOps() const {
 }
 
 bool RecomputeModel::mayWrite(Operation *op, GetOp get) {
-  if (auto set = dyn_cast<SetOp>(op))
-    return set.getSymbol() == get.getSymbol() &&
-           set.getStorage() == get.getStorage();
-  if (auto adamw = dyn_cast<AdamWOp>(op))
-    return adamw.getSymbol() == get.getSymbol() &&
-           get.getStorage() == Storage::parameter;
+  if (isa<SetOp, AdamWOp>(op))
+    return llvm::is_contained(getWrittenTensors(op), getStoredTensor(get));
   auto effects = dyn_cast<MemoryEffectOpInterface>(op);
   return effects ? effects.hasEffect<MemoryEffects::Write>()
                  : !op->hasTrait<mlir::OpTrait::IsTerminator>();
@@ -151,10 +148,10 @@ uint64_t RecomputeModel::getSize(Value value) const {
   if (isa<GetOp>(op) || (isCheapRowOp(op) && value.hasOneUse() &&
                          canShareKernel(*value.use_begin())))
     return 0;
-  // Stored gradients are computed where they are stored.
+  // Stored gradients and compute weights are computed where they are stored.
   for (Operation *user : value.getUsers())
     if (auto set = dyn_cast<SetOp>(user);
-        set && set.getStorage() == Storage::gradient)
+        set && set.getStorage() != Storage::parameter)
       return 0;
   return llvm::alignTo(getTensorBytes(value.getType()).value_or(0),
                        kPackAlignment);

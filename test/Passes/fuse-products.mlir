@@ -459,6 +459,26 @@ func.func @overwritten(%x: tensor<8x8xf32>) -> tensor<8x8xf32> {
 
 // -----
 
+// Nor when AdamW writes the compute weight that it reads.
+// CHECK-LABEL: func.func @overwritten_compute_weight
+// CHECK: lns.linear
+// CHECK: lns.adamw
+// CHECK: lns.cluster(
+// CHECK-NEXT: lns.residual
+lns.parameter @w matrix init(zeros) decay(true) : tensor<8x8xf32>
+lns.compute_weight @v of @w : tensor<8x8xbf16>
+func.func @overwritten_compute_weight(%x: tensor<8x8xbf16>, %dw: tensor<8x8xf32>, %f: tensor<f32>, %o: tensor<8xf32>) -> tensor<8x8xbf16> {
+  %v = lns.get compute @v : tensor<8x8xbf16>
+  // expected-remark@+1 {{the product stays apart: 'v', which it reads, is overwritten before its reader}}
+  %p = lns.linear %x, %v : (tensor<8x8xbf16>, tensor<8x8xbf16>) -> tensor<8x8xbf16>
+  lns.adamw @w, %dw, %f, %o decay(true) compute(@v) : tensor<8x8xf32>, tensor<f32>, tensor<8xf32>
+  %new = lns.get compute @v : tensor<8x8xbf16>
+  %y = lns.residual %p, %new : tensor<8x8xbf16>
+  return %y : tensor<8x8xbf16>
+}
+
+// -----
+
 // Nor when a repeated function may write it.
 lns.parameter @w matrix init(zeros) decay(true) : tensor<8x8xf32>
 func.func @part(%x: tensor<4x8xf32>) -> tensor<f32> {

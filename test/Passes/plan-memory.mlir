@@ -49,6 +49,48 @@ func.func @stored(%x: tensor<4x64xf32>) {
 
 // -----
 
+// So is a compute weight.
+lns.parameter @w matrix init(ones) decay(true) : tensor<4x64xf32>
+lns.compute_weight @v of @w : tensor<4x64xbf16>
+// CHECK-LABEL: func.func @stored_compute_weight
+// CHECK-SAME: lns.arena_bytes = 0
+// CHECK: lns.cast
+// CHECK-NOT: lns.offsets
+// CHECK: lns.set
+func.func @stored_compute_weight() {
+  %w = lns.get parameter @w : tensor<4x64xf32>
+  %v = lns.cast %w : tensor<4x64xf32> to tensor<4x64xbf16>
+  lns.set %v, compute @v : tensor<4x64xbf16>
+  return
+}
+
+// -----
+
+// But not while AdamW writes its home, or somebody reads there what was before.
+lns.parameter @w matrix init(ones) decay(true) : tensor<4x64xf32>
+lns.compute_weight @v of @w : tensor<4x64xbf16>
+// CHECK-LABEL: func.func @written_in_between
+// CHECK: lns.cast {{.*}} {lns.offsets = array<i64: 0>}
+func.func @written_in_between(%dw: tensor<4x64xf32>, %f: tensor<f32>, %o: tensor<8xf32>) {
+  %w = lns.get parameter @w : tensor<4x64xf32>
+  %v = lns.cast %w : tensor<4x64xf32> to tensor<4x64xbf16>
+  lns.adamw @w, %dw, %f, %o decay(true) compute(@v) : tensor<4x64xf32>, tensor<f32>, tensor<8xf32>
+  lns.set %v, compute @v : tensor<4x64xbf16>
+  return
+}
+// CHECK-LABEL: func.func @read_in_between
+// CHECK: lns.cast {{.*}} {lns.offsets = array<i64: 0>}
+func.func @read_in_between() -> tensor<4x64xbf16> {
+  %old = lns.get compute @v : tensor<4x64xbf16>
+  %w = lns.get parameter @w : tensor<4x64xf32>
+  %v = lns.cast %w : tensor<4x64xf32> to tensor<4x64xbf16>
+  %sum = lns.add %old, %v : tensor<4x64xbf16>
+  lns.set %v, compute @v : tensor<4x64xbf16>
+  return %sum : tensor<4x64xbf16>
+}
+
+// -----
+
 // The gradient of logits takes their place when nobody reads them later.
 // CHECK-LABEL: func.func @in_place
 // CHECK: lns.scale {{.*}} {lns.offsets = array<i64: [[LOGITS:[0-9]+]]>}

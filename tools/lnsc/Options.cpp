@@ -101,6 +101,11 @@ cl::opt<bool> driver::disableProductFusion(
     cl::desc("CUDA: leave row ops after a matrix product a kernel of their "
              "own, for comparisons"),
     cl::cat(lnscCategory));
+cl::opt<bool> driver::disableKeptWeights(
+    "disable-kept-weights",
+    cl::desc("CUDA: compute weights in the type and with the gain that "
+             "products read anew in every step, for comparisons"),
+    cl::cat(lnscCategory));
 cl::list<std::string> driver::cudaArchs(
     "cuda-arch", cl::CommaSeparated,
     cl::desc("CUDA: architectures to compile the kernels for ahead of time, "

@@ -36,7 +36,7 @@ extern llvm::cl::opt<int64_t> batch, microBatch, sequence;
 extern llvm::cl::opt<unsigned> threads;
 extern llvm::cl::opt<NormScheme> normScheme;
 extern llvm::cl::opt<bool> disableNormElimination, disablePadding,
-    disableProductFusion;
+    disableProductFusion, disableKeptWeights;
 extern llvm::cl::list<std::string> cudaArchs;
 extern llvm::cl::opt<Phase> emit;
 

@@ -98,11 +98,7 @@ public:
 
   /// Training form to the phase that --emit names, or to a part of `plan`.
   LogicalResult run(ModuleOp module, Plan &plan) {
-    if (failed(runPhase(module, timing, [&](OpPassManager &manager) {
-          buildPreparation(manager);
-        })))
-      return failure();
-    if (request.budget && failed(fitBudget(module)))
+    if (failed(prepare(module)))
       return failure();
     if (emit == Phase::Train)
       return success();
@@ -119,7 +115,8 @@ public:
   }
 
 protected:
-  virtual void buildPreparation(OpPassManager &manager) = 0;
+  /// Training form to what the target's kernels want, within the budget.
+  virtual LogicalResult prepare(ModuleOp module) = 0;
   virtual void buildFusion(OpPassManager &manager) = 0;
   /// Makes recomputation plan with what buildFusion builds.
   virtual void setFusion(RecomputeOptions &options) = 0;
@@ -127,6 +124,22 @@ protected:
   virtual LogicalResult draft(ModuleOp module, Plan &plan) = 0;
   virtual LogicalResult addProgram(ModuleOp module, Plan &plan) = 0;
   virtual SessionMemory getMemory(const Plan &plan) = 0;
+
+  /// Makes training form fit the budget, if there is one.
+  LogicalResult fitBudget(ModuleOp module) {
+    if (!request.budget)
+      return success();
+    FailureOr<uint64_t> reserved = getReservedBytes(module);
+    if (failed(reserved))
+      return failure();
+    RecomputeOptions options;
+    options.budgetBytes = *request.budget;
+    options.reservedBytes = *reserved;
+    setFusion(options);
+    return runPhase(module, timing, [&](OpPassManager &manager) {
+      manager.addPass(createRecompute(options));
+    });
+  }
 
   const Request &request;
   TimingScope &timing;
@@ -146,20 +159,6 @@ private:
     SessionMemory memory = getMemory(plan);
     return memory.total() - memory.arena();
   }
-
-  /// Makes training form fit the budget.
-  LogicalResult fitBudget(ModuleOp module) {
-    FailureOr<uint64_t> reserved = getReservedBytes(module);
-    if (failed(reserved))
-      return failure();
-    RecomputeOptions options;
-    options.budgetBytes = *request.budget;
-    options.reservedBytes = *reserved;
-    setFusion(options);
-    return runPhase(module, timing, [&](OpPassManager &manager) {
-      manager.addPass(createRecompute(options));
-    });
-  }
 };
 
 class CpuCompiler final : public TargetCompiler {
@@ -169,7 +168,7 @@ public:
   std::string llvmIr; ///< with --emit=llvm
 
 private:
-  void buildPreparation(OpPassManager &) override {}
+  LogicalResult prepare(ModuleOp module) override { return fitBudget(module); }
   void buildFusion(OpPassManager &manager) override {
     buildFusePipeline(manager);
   }
@@ -206,8 +205,42 @@ public:
   using TargetCompiler::TargetCompiler;
 
 private:
-  void buildPreparation(OpPassManager &manager) override {
-    buildCudaPreparePipeline(manager);
+  LogicalResult prepare(ModuleOp module) override {
+    if (failed(runPhase(module, timing, [](OpPassManager &manager) {
+          buildCudaPreparePipeline(manager, /*keepWeights=*/false);
+        })))
+      return failure();
+    if (disableKeptWeights)
+      return fitBudget(module);
+    OwningOpRef<ModuleOp> without;
+    if (request.budget)
+      without = module.clone();
+    if (failed(runPhase(module, timing, buildKeepWeightsPipeline)))
+      return failure();
+    if (!without || module.getOps<ComputeWeightOp>().empty())
+      return fitBudget(module);
+    return fitWithOrWithout(module, *without);
+  }
+
+  /// Compute weights are kept where the budget can then be met at all;
+  /// otherwise `module` becomes what it is `without`.
+  LogicalResult fitWithOrWithout(ModuleOp module, ModuleOp without) {
+    {
+      // That it cannot be met is no error yet.
+      ScopedDiagnosticHandler quiet(module.getContext(),
+                                    [](Diagnostic &diagnostic) {
+                                      return success(diagnostic.getSeverity() ==
+                                                     DiagnosticSeverity::Error);
+                                    });
+      if (succeeded(fitBudget(module)))
+        return success();
+    }
+    module.getBodyRegion().takeBody(without.getBodyRegion());
+    if (failed(fitBudget(module)))
+      return failure();
+    module.emitRemark("the memory budget leaves no room to keep compute "
+                      "weights; every step computes them");
+    return success();
   }
   void buildFusion(OpPassManager &manager) override {
     buildCudaFusePipeline(manager, !disableProductFusion);

@@ -58,7 +58,7 @@ void Conformance::compile(Plan &compiled) {
   OwningOpRef<ModuleOp> fused = training->clone();
   PassManager manager(&context);
   if (isCuda(GetParam())) {
-    buildCudaPreparePipeline(manager);
+    buildCudaPreparePipeline(manager, /*keepWeights=*/true);
     buildCudaFusePipeline(manager, GetParam().fuseProducts);
   } else {
     buildFusePipeline(manager);

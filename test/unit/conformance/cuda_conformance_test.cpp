@@ -69,6 +69,52 @@ TEST_P(Conformance, Orders) {
   }
 }
 
+// What is kept beside the parameters is that of the parameters as they are:
+// steps that begin with them, whether a caller wrote them or a step, give the
+// same bits.
+TEST_P(Conformance, WritesAreSeen) {
+  auto readParameter = [&](size_t index) {
+    std::vector<float> data(plan->tensorInfo(index)->elements);
+    lnsrt::Status status =
+        session->read(LNSRT_PARAMETER, index, data.data(), data.size());
+    EXPECT_TRUE(status) << status.message();
+    return data;
+  };
+  auto expectAsFresh = [&](const char *when) {
+    std::vector<std::vector<float>> parameters;
+    for (size_t i = 0; i < plan->tensorCount(); ++i)
+      parameters.push_back(readParameter(i));
+    auto loss = session->grads(tokens.data(), targets.data());
+    ASSERT_TRUE(loss) << loss.status().message();
+    std::vector<std::vector<float>> gradients = readGradients();
+    lnsrt::Session used = std::move(*session);
+    ASSERT_NO_FATAL_FAILURE(makeSession(2));
+    for (size_t i = 0; i < plan->tensorCount(); ++i)
+      ASSERT_TRUE(session->write(LNSRT_PARAMETER, i, parameters[i].data(),
+                                 parameters[i].size()));
+    auto fresh = session->grads(tokens.data(), targets.data());
+    ASSERT_TRUE(fresh) << fresh.status().message();
+    EXPECT_EQ(*loss, *fresh) << when;
+    EXPECT_EQ(gradients, readGradients()) << when;
+    session.emplace(std::move(used));
+  };
+  lnsrt::OptimizerOptions options;
+  options.lr = 0.05f;
+  ASSERT_TRUE(session->trainStep(tokens.data(), targets.data(), options));
+  ASSERT_NO_FATAL_FAILURE(expectAsFresh("after a step"));
+  for (const char *role : {"gain", "matrix", "embedding"}) {
+    for (size_t i = 0; i < plan->tensorCount(); ++i) {
+      if (std::string(plan->tensorInfo(i)->role) != role)
+        continue;
+      std::vector<float> data = readParameter(i);
+      for (float &x : data)
+        x *= 1.25f;
+      ASSERT_TRUE(session->write(LNSRT_PARAMETER, i, data.data(), data.size()));
+    }
+    ASSERT_NO_FATAL_FAILURE(expectAsFresh(role));
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Models, Conformance, testing::ValuesIn(kCases),
                          [](const auto &info) {
                            return std::string(info.param.name);

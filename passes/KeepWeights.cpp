@@ -1,0 +1,361 @@
+//===- KeepWeights.cpp - Compute weights from step to step ------*- C++ -*-===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+//
+// W' = cast(scale_columns(W, g)) changes when W or g does, once a step.
+// Computed where it is read, it costs a launch and a pass over W in f32; kept,
+// it costs its own bytes of memory and is written by AdamW, which has the new W
+// at hand.
+//
+// What keeps it from being stale: the updates of a function are one run of
+// lns.adamw, and each run that updates W or g writes W', in AdamW's own kernel
+// or behind it. Parameters that are written from outside are for @refresh.
+// Updates are independent but for that, so gains may be updated first.
+//
+//===----------------------------------------------------------------------===//
+
+#include "dialect/LnsDialect.h"
+#include "dialect/LnsOps.h"
+#include "dialect/LnsShapes.h"
+#include "passes/Passes.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/Remarks.h"
+#include "mlir/Pass/Pass.h"
+#include "llvm/ADT/DenseMap.h"
+#include "llvm/ADT/DenseSet.h"
+#include "llvm/ADT/MapVector.h"
+
+namespace lns {
+#define GEN_PASS_DEF_KEEPWEIGHTS
+#include "passes/Passes.h.inc"
+} // namespace lns
+
+using namespace mlir;
+using namespace lns;
+
+namespace {
+
+/// What a compute weight is made of; `gain` may be null.
+struct Recipe {
+  GetOp weight, gain;
+  RankedTensorType type;
+
+  using Key = std::tuple<StringAttr, StringAttr, Type>;
+  Key getKey() {
+    return {weight.getSymbolAttr().getAttr(),
+            gain ? gain.getSymbolAttr().getAttr() : StringAttr(), type};
+  }
+};
+
+GetOp getParameterRead(Value value) {
+  auto get = value.getDefiningOp<GetOp>();
+  return get && get.getStorage() == Storage::parameter ? get : GetOp();
+}
+
+std::optional<Recipe> findRecipe(Operation *op) {
+  if (!isa<CastOp, ScaleColumnsOp>(op))
+    return std::nullopt;
+  Recipe recipe;
+  Value from = op->getResult(0);
+  recipe.type = cast<RankedTensorType>(from.getType());
+  if (auto round = dyn_cast<CastOp>(op))
+    from = round.getInput();
+  if (auto columns = from.getDefiningOp<ScaleColumnsOp>()) {
+    // The depth scale is a product's alpha, so that nobody needs another.
+    if (!columns.getScale().isExactlyValue(1) || !columns.getGain())
+      return std::nullopt;
+    recipe.gain = getParameterRead(columns.getGain());
+    if (!recipe.gain)
+      return std::nullopt;
+    from = columns.getInput();
+  }
+  recipe.weight = getParameterRead(from);
+  if (!recipe.weight || recipe.type.getRank() != 2)
+    return std::nullopt;
+  Type element = recipe.type.getElementType();
+  if (!element.isBF16() &&
+      element != recipe.weight.getValue().getType().getElementType())
+    return std::nullopt;
+  return recipe;
+}
+
+/// A value that functions read, in all places where it is computed.
+struct Kept {
+  Recipe recipe;
+  SmallVector<Operation *> ops; ///< each makes it, in one function or another
+  StringRef refusal;            ///< why it is not kept after all
+  ComputeWeightOp weight;
+};
+
+/// The updates of a function.
+struct Updates {
+  SmallVector<AdamWOp> run;
+  llvm::DenseSet<StringAttr> parameters;
+};
+
+struct KeepWeightsPass : lns::impl::KeepWeightsBase<KeepWeightsPass> {
+  void runOnOperation() override {
+    ModuleOp module = getOperation();
+    kept.clear();
+    updates.clear();
+    foreignWrites.clear();
+    if (!module.getOps<ComputeWeightOp>().empty())
+      return;
+    findWrites(module);
+    for (auto function : module.getOps<func::FuncOp>())
+      if (function.getBody().hasOneBlock())
+        findValues(function.getBody().front());
+    for (auto &[key, value] : kept)
+      value.refusal = getRefusal(value);
+    report();
+    kept.remove_if([](auto &entry) { return !entry.second.refusal.empty(); });
+    if (kept.empty())
+      return;
+    if (Operation *other = module.lookupSymbol("refresh")) {
+      other->emitError("'refresh' exists already; it is made of the compute "
+                       "weights");
+      return signalPassFailure();
+    }
+    SymbolTable symbols(module);
+    for (auto &[key, value] : kept)
+      declare(value, symbols);
+    for (auto &[key, value] : kept)
+      read(value);
+    for (auto function : module.getOps<func::FuncOp>())
+      if (function.getBody().hasOneBlock())
+        eraseUnread(function.getBody().front());
+    for (auto &[function, mine] : updates)
+      write(mine.run);
+    makeRefresh(module);
+  }
+
+private:
+  //===--- Analysis -------------------------------------------------------===//
+
+  void findWrites(ModuleOp module) {
+    module.walk([&](SetOp set) {
+      if (set.getStorage() == Storage::parameter)
+        foreignWrites.insert(set.getSymbolAttr().getAttr());
+    });
+    module.walk([&](AdamWOp adamw) {
+      auto function = dyn_cast<func::FuncOp>(adamw->getParentOp());
+      if (function && function.getBody().hasOneBlock())
+        updates[function].run.push_back(adamw);
+      else
+        foreignWrites.insert(adamw.getSymbolAttr().getAttr());
+    });
+    for (auto &[function, mine] : updates) {
+      bool isRun = !isRepeated(function);
+      for (auto [i, adamw] : llvm::enumerate(mine.run)) {
+        isRun &= i == 0 || adamw->getPrevNode() == mine.run[i - 1];
+        isRun &= mine.parameters.insert(adamw.getSymbolAttr().getAttr()).second;
+      }
+      if (!isRun)
+        foreignWrites.insert(mine.parameters.begin(), mine.parameters.end());
+    }
+  }
+
+  bool isRepeated(func::FuncOp function) {
+    bool repeated = false;
+    getOperation().walk([&](RepeatOp repeat) {
+      repeated |= repeat.getCallee() == function.getSymName();
+    });
+    return repeated;
+  }
+
+  void findValues(Block &block) {
+    for (Operation &op : block) {
+      if (!op.hasTrait<lns::OpTrait::RowOp>())
+        continue;
+      std::optional<Recipe> recipe = findRecipe(&op);
+      if (!recipe) {
+        if (llvm::any_of(op.getUsers(), isProduct) && isOfParameters(&op))
+          remark::missed(op.getLoc(), remarkOptions())
+              << "computed in every step: it is more than a weight's gain and "
+                 "its rounding";
+        continue;
+      }
+      // What is only rounded is not read itself.
+      if (op.use_empty() ||
+          (isa<ScaleColumnsOp>(op) &&
+           llvm::all_of(op.getUsers(), llvm::IsaPred<CastOp>)))
+        continue;
+      Kept &value = kept[recipe->getKey()];
+      if (value.ops.empty())
+        value.recipe = *recipe;
+      value.ops.push_back(&op);
+    }
+  }
+
+  /// Whether row ops make the value of parameters alone.
+  static bool isOfParameters(Operation *op) {
+    return llvm::all_of(op->getOperands(), [](Value operand) {
+      Operation *from = operand.getDefiningOp();
+      return from &&
+             (getParameterRead(operand) ||
+              (from->hasTrait<lns::OpTrait::RowOp>() && isOfParameters(from)));
+    });
+  }
+
+  StringRef getRefusal(Kept &value) {
+    auto [weight, gain, type] = value.recipe.getKey();
+    if (foreignWrites.contains(weight) ||
+        (gain && foreignWrites.contains(gain)))
+      return "a parameter of it is written by other than one run of lns.adamw";
+    for (Operation *op : value.ops) {
+      auto function = cast<func::FuncOp>(op->getParentOp());
+      auto found = updates.find(function);
+      if (found == updates.end() ||
+          (!found->second.parameters.contains(weight) &&
+           !found->second.parameters.contains(gain)))
+        continue;
+      // From the parameter's read to the value's last reader.
+      Recipe recipe = *findRecipe(op);
+      Operation *first = recipe.weight, *last = op;
+      if (recipe.gain && recipe.gain->isBeforeInBlock(first))
+        first = recipe.gain;
+      for (Operation *user : op->getUsers()) {
+        Operation *reader = op->getBlock()->findAncestorOpInBlock(*user);
+        last = last->isBeforeInBlock(reader) ? reader : last;
+      }
+      if (first->isBeforeInBlock(found->second.run.back()) &&
+          found->second.run.front()->isBeforeInBlock(last))
+        return "it is read across an update";
+    }
+    return "";
+  }
+
+  void report() {
+    int64_t bytes = 0, reads = 0, count = 0;
+    for (auto &[key, value] : kept) {
+      if (!value.refusal.empty()) {
+        remark::missed(value.ops.front()->getLoc(), remarkOptions())
+            << "computed in every step: " << value.refusal;
+        continue;
+      }
+      ++count;
+      bytes = saturatingAdd(bytes, bytesOf(value.recipe.type));
+      reads += value.ops.size();
+    }
+    if (count == 0)
+      return;
+    remark::passed(getOperation().getLoc(), remarkOptions())
+        << "compute weights are kept" << remark::metric("weights", count)
+        << remark::metric("bytes", bytes) << remark::metric("values", reads);
+  }
+
+  static remark::RemarkOpts remarkOptions() {
+    return remark::RemarkOpts::name("keep-weights").category("lns-weights");
+  }
+
+  //===--- Rewriting ------------------------------------------------------===//
+
+  /// "w.scaled.bf16" of w, a gain and bf16.
+  static void declare(Kept &value, SymbolTable &symbols) {
+    auto [weight, gain, type] = value.recipe.getKey();
+    std::string name = weight.str();
+    llvm::raw_string_ostream stream(name);
+    if (gain)
+      stream << ".scaled";
+    if (type != value.recipe.weight.getType())
+      stream << "." << cast<RankedTensorType>(type).getElementType();
+    OpBuilder builder(weight.getContext());
+    value.weight = ComputeWeightOp::create(
+        builder, symbols.lookup(weight)->getLoc(), builder.getStringAttr(name),
+        FlatSymbolRefAttr::get(weight),
+        gain ? FlatSymbolRefAttr::get(gain) : FlatSymbolRefAttr(),
+        TypeAttr::get(type));
+    Block &body = symbols.getOp()->getRegion(0).front();
+    Block::iterator place = body.begin();
+    for (Operation &op : body)
+      if (isa<ParameterOp, ComputeWeightOp>(op))
+        place = std::next(op.getIterator());
+    // Renames it where the name is taken.
+    symbols.insert(value.weight, place);
+  }
+
+  static void read(Kept &value) {
+    for (Operation *op : value.ops) {
+      OpBuilder builder(op);
+      Value result = op->getResult(0);
+      result.replaceAllUsesWith(
+          GetOp::create(builder, op->getLoc(), result.getType(),
+                        Storage::compute, value.weight.getSymName()));
+    }
+  }
+
+  /// What only made values that are read from memory now.
+  static void eraseUnread(Block &block) {
+    for (Operation &op : llvm::make_early_inc_range(llvm::reverse(block)))
+      if (isa<CastOp, ScaleColumnsOp, GetOp>(op) && op.use_empty())
+        op.erase();
+  }
+
+  /// Every update of W or g writes W'.
+  void write(ArrayRef<AdamWOp> run) {
+    llvm::DenseSet<StringAttr> gains;
+    for (auto &[key, value] : kept)
+      gains.insert(std::get<1>(key));
+    llvm::DenseMap<StringAttr, AdamWOp> bySymbol;
+    OpBuilder behind(run.back()->getContext());
+    behind.setInsertionPointAfter(run.back());
+    Operation *firstOther = nullptr;
+    for (AdamWOp adamw : run) {
+      StringAttr symbol = adamw.getSymbolAttr().getAttr();
+      bySymbol[symbol] = adamw;
+      if (!gains.contains(symbol))
+        firstOther = firstOther ? firstOther : adamw;
+      else if (firstOther)
+        adamw->moveBefore(firstOther);
+    }
+    for (auto &[key, value] : kept) {
+      AdamWOp own = bySymbol.lookup(std::get<0>(key));
+      if (own && !own.getComputeAttr())
+        own.setComputeAttr(FlatSymbolRefAttr::get(value.weight));
+      else if (own || bySymbol.contains(std::get<1>(key)))
+        compute(behind, value.weight);
+    }
+  }
+
+  /// W' as ops, and where it is stored.
+  static void compute(OpBuilder &builder, ComputeWeightOp weight) {
+    Location location = weight.getLoc();
+    auto get = [&](FlatSymbolRefAttr name) -> Value {
+      auto parameter =
+          SymbolTable::lookupNearestSymbolFrom<ParameterOp>(weight, name);
+      return GetOp::create(builder, location, parameter.getStoredType(),
+                           Storage::parameter, name.getValue());
+    };
+    Value value = get(weight.getWeightAttr());
+    if (weight.getGainAttr())
+      value = ScaleColumnsOp::create(builder, location, value.getType(), value,
+                                     get(weight.getGainAttr()),
+                                     builder.getF64FloatAttr(1));
+    if (value.getType() != weight.getType())
+      value = CastOp::create(builder, location, weight.getType(), value);
+    SetOp::create(builder, location, value, Storage::compute,
+                  weight.getSymName());
+  }
+
+  void makeRefresh(ModuleOp module) {
+    auto builder = OpBuilder::atBlockEnd(module.getBody());
+    auto refresh = func::FuncOp::create(builder, module.getLoc(), "refresh",
+                                        builder.getFunctionType({}, {}));
+    builder.setInsertionPointToStart(refresh.addEntryBlock());
+    for (auto &[key, value] : kept)
+      compute(builder, value.weight);
+    func::ReturnOp::create(builder, module.getLoc());
+  }
+
+  llvm::MapVector<Recipe::Key, Kept> kept;
+  llvm::DenseMap<func::FuncOp, Updates> updates;
+  /// Parameters with a write that is no update of a run.
+  llvm::DenseSet<StringAttr> foreignWrites;
+};
+
+} // namespace
