@@ -154,6 +154,61 @@ TEST_P(CudaCompiler, RowKernelsSpillNothing) {
   }
 }
 
+// As many products as a kernel has, in tiles of few tokens and of many: a group
+// with rotated heads, sums over rows and other widths, and a sum with the
+// epilogue of a norm's adjoint.
+TEST_P(CudaCompiler, ProductKernelsSpillNothing) {
+  if (!Nvrtc())
+    GTEST_SKIP() << "no NVRTC here";
+  const std::string v = tensor("512x768"), w = tensor("768x768"),
+                    u = tensor("2048x768"), g = "tensor<768xf32>";
+  for (std::string tokens : {"8", "2048"}) {
+    std::string x = tensor("2x" + tokens + "x768"),
+                y = tensor("2x" + tokens + "x512"),
+                z = tensor("2x" + tokens + "x2048"),
+                r = "tensor<2x" + tokens + "xf32>";
+    auto linear = [&](const std::string &name, const std::string &b,
+                      const std::string &weight, const std::string &type) {
+      return "%" + name + " = lns.linear %a, %" + b + " : (" + x + ", " +
+             weight + ") -> " + type + "\n";
+    };
+    auto matmul = [&](const std::string &name, const std::string &a) {
+      return "%" + name + " = lns.matmul %" + a + ", %b : (" + x + ", " + w +
+             ") -> " + x + "\n";
+    };
+    parse(
+        "%x: " + x + ", %y: " + x + ", %w: " + w + ", %v: " + v + ", %u: " + u +
+            ", %r: " + r + ", %g: " + g,
+        "%0:5 = lns.cluster(%a = %x, %b = %w, %c = %v, %d = %u, %f = %r, "
+        "%e = %y) : (" +
+            x + ", " + w + ", " + v + ", " + u + ", " + r + ", " + x +
+            ") -> (" + x + ", " + y + ", " + y + ", " + z + ", " + r + ") {\n" +
+            linear("1", "b", w, x) + linear("2", "c", v, y) +
+            linear("3", "c", v, y) + linear("4", "d", u, z) +
+            "%5 = lns.row_scale %1, %f : " + x + ", " + r +
+            "\n%6 = lns.rope %5 head_dim(64) : " + x +
+            "\n%7 = lns.row_dot %6, %e : (" + x + ", " + x + ") -> " + r +
+            "\n%8 = lns.row_scale %2, %f : " + y + ", " + r +
+            "\n%9 = lns.rope %8 head_dim(128) : " + y +
+            "\n%10 = lns.row_scale %3, %f : " + y + ", " + r +
+            "\n%11 = lns.activation gelu_tanh %4 : " + z +
+            "\nlns.yield %6, %9, %10, %11, %7 : " + x + ", " + y + ", " + y +
+            ", " + z + ", " + r +
+            "\n}\n%1:2 = lns.cluster(%a = %x, %c = %y, %b = %w, %f = %r, "
+            "%d = %g) : (" +
+            x + ", " + x + ", " + w + ", " + r + ", " + g + ") -> (" + x +
+            ", " + x + ") {\n" + matmul("1", "a") + matmul("2", "c") +
+            matmul("3", "a") + matmul("4", "c") + "%5 = lns.add %1, %2 : " + x +
+            "\n%6 = lns.add %5, %3 : " + x + "\n%7 = lns.add %6, %4 : " + x +
+            "\n%8 = lns.row_rstd_grad %c, %f, %f relative : (" + x + ", " + r +
+            ", " + r + ") -> " + x + "\n%9 = lns.scale_columns %7, %d : " + x +
+            ", " + g + "\n%10 = lns.add %9, %8 : " + x +
+            "\nlns.yield %7, %10 : " + x + ", " + x + "\n}");
+    ASSERT_EQ(lowering->getKernels().size(), 3u) << errors;
+    compileAll();
+  }
+}
+
 TEST_P(CudaCompiler, OtherKernelsSpillNothing) {
   if (!Nvrtc())
     GTEST_SKIP() << "no NVRTC here";
