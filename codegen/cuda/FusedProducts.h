@@ -56,7 +56,7 @@ EpilogueParameters addEpilogue(const FusedMember &member,
                                KernelSpec &spec, LaunchBuilder &launch,
                                KernelSet &set);
 
-/// The kernels that complete the member's sums over rows.
+/// The kernels that complete the member's sums over rows (RowSums.cpp).
 void launchFinish(const FusedMember &member, const KernelArgument &partials,
                   int64_t tiles, KernelSet &set, Launches &launches);
 

@@ -108,7 +108,7 @@ KernelLaunch launchRowKernel(const RowProgram &program,
 /// (CastKernel.cpp).
 bool lowerScaledCast(const RowProgram &program, KernelSet &set,
                      Launches &launches);
-/// A cluster of one or two products and row ops (FusedProducts.cpp).
+/// A cluster with products and row ops (FusedProducts.cpp).
 llvm::LogicalResult lowerFusedProducts(ClusterOp op, KernelSet &set,
                                        Launches &launches);
 llvm::LogicalResult lowerFusedProductsWithLibrary(ClusterOp op, KernelSet &set,
