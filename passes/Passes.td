@@ -608,11 +608,9 @@ def Recompute : Pass<"lns-recompute", "::mlir::ModuleOp"> {
     (`row_rstd`) are kept: they are small, and their order is that of the kernel
     that they stand in.
 
-    Numbers are the same bits as without a budget, but for CUDA in two cases: in
-    bf16, row ops that are a product's epilogue in one place read what it stored,
-    and rounded, in the other (`lns-fuse-products`); and where gate and up are
-    both computed again, the row dots of their gradients are summed in a pair's
-    tiles, which are half as wide.
+    Numbers are the same bits as without a budget, but for CUDA in bf16, where row
+    ops that are a product's epilogue in one place read what it stored, and
+    rounded, in the other (`lns-fuse-products`).
 
     Does not fire where the arena fits; nor on ops that read or write anything
     but their operands, nor on those whose operands include a `lns.get` that is
@@ -642,6 +640,8 @@ def Recompute : Pass<"lns-recompute", "::mlir::ModuleOp"> {
            "What a session may allocate; negative: no limit">,
     Option<"reservedBytes", "reserved-bytes", "int64_t", "0",
            "What a session allocates beside its arena">,
+    Option<"tightest", "tightest", "bool", "false",
+           "As for the smallest budget that can be met, whatever budget-bytes is">,
     Option<"cuda", "cuda", "bool", "false",
            "Plan as the rest of CUDA's pipeline does">,
     Option<"products", "products", "bool", "true",

@@ -148,10 +148,10 @@ struct RecomputePass : lns::impl::RecomputeBase<RecomputePass> {
   using RecomputeBase::RecomputeBase;
 
   void runOnOperation() override {
-    if (budgetBytes < 0)
+    if (budgetBytes < 0 && !tightest)
       return;
     uint64_t budget = budgetBytes, reserved = reservedBytes, smallest = 0;
-    uint64_t limit = budget > reserved ? budget - reserved : 0;
+    uint64_t limit = budget > reserved && !tightest ? budget - reserved : 0;
     func::FuncOp largest;
     // A repeated function's arena stands before those of its callers.
     llvm::StringMap<uint64_t> callers;
@@ -180,7 +180,7 @@ struct RecomputePass : lns::impl::RecomputeBase<RecomputePass> {
         largest = function;
       }
     }
-    if (!largest || (smallest <= limit && reserved <= budget))
+    if (!largest || tightest || (smallest <= limit && reserved <= budget))
       return;
     largest.emitError() << "memory budget of " << budget
                         << " bytes cannot be met: '" << largest.getSymName()
@@ -218,7 +218,8 @@ private:
   }
 
   /// Makes the function's arena at most `limit` bytes, if it can; `arena` is
-  /// then what it is, else the least that it can be, and nothing is changed.
+  /// then what it is, else the least that it can be, and nothing is changed but
+  /// by `tightest`, which makes it that.
   ///
   /// The proposals that are tried lie on one path, which does not depend on the
   /// limit: each needs 10 % less than the one before, so says the model. What
@@ -243,6 +244,13 @@ private:
       path.target = model.estimate(model.getEmptySet(), 0)->peak;
       pathOps = model.getForwardOps();
     }
+    auto accept = [&](const Proposal &proposal) {
+      report(function, model, proposal.set, *before, proposal.arena);
+      arena = proposal.arena;
+      model.apply(proposal.set);
+      function.getBody().takeBody(draft.function.getBody());
+    };
+    Proposal least{model.getEmptySet(), arena};
     RecomputeSet last = model.getEmptySet();
     SmallVector<RecomputeSet> unlikely;
     for (unsigned step = 0;; ++step) {
@@ -262,21 +270,23 @@ private:
         Proposal proposal{*set, *bytes};
         if (failed(refine(*draft.module, model, last, limit, proposal)))
           return failure();
-        report(function, model, proposal.set, *before, proposal.arena);
-        arena = proposal.arena;
-        model.apply(proposal.set);
-        function.getBody().takeBody(draft.function.getBody());
+        accept(proposal);
         return success();
       }
-      arena = std::min(arena, *bytes);
+      if (*bytes < least.arena)
+        least = {*set, *bytes};
       last = *set;
     }
     for (const RecomputeSet &set : unlikely) {
       FailureOr<uint64_t> bytes = measure(*draft.module, &set);
       if (failed(bytes))
         return failure();
-      arena = std::min(arena, *bytes);
+      if (*bytes < least.arena)
+        least = {set, *bytes};
     }
+    if (tightest && least.arena < *before)
+      accept(least);
+    arena = least.arena;
     return success();
   }
 

@@ -89,9 +89,8 @@ static std::string getPointerType(const BufferSpec &buffer) {
 }
 
 EpilogueParameters cuda::addEpilogue(const FusedMember &member,
-                                     StringRef prefix, int64_t tiles,
-                                     KernelSpec &spec, LaunchBuilder &launch,
-                                     KernelSet &set) {
+                                     StringRef prefix, KernelSpec &spec,
+                                     LaunchBuilder &launch, KernelSet &set) {
   const RowProgram &program = member.program;
   RowNames names(program);
   Type f32 = Float32Type::get(member.products.front().element.getContext());
@@ -128,8 +127,9 @@ EpilogueParameters cuda::addEpilogue(const FusedMember &member,
     launch.constant(tables.first).constant(tables.second);
   }
   if (!member.sums.empty()) {
-    parameters.partials = set.getScratch(member.sums.size() * tiles *
-                                         program.rows * sizeof(float));
+    parameters.partials =
+        set.getScratch(member.sums.size() * countRowSumParts(member) *
+                       program.rows * sizeof(float));
     addBuffer(f32, "partials", true);
     launch.argument(parameters.partials);
   }
@@ -224,6 +224,9 @@ static void lowerTogether(FusedMember member, const ProductTile &tile,
   spec.sharedBytes = tile.sharedBytes(product.isBf16());
   spec.isNorm = computesNorm(program);
   spec.noSpills = member.hasAlignedA() && member.hasAlignedB();
+  // Multiply-adds leave few registers for the terms' places.
+  if (member.isSum() && !product.isBf16())
+    spec.noSpills = false;
   launch.grid(llvm::divideCeil(product.m, tile.m) * tiles);
 
   Type f32 = Float32Type::get(product.element.getContext());
@@ -260,8 +263,7 @@ static void lowerTogether(FusedMember member, const ProductTile &tile,
   }
   spec.ints.push_back("hasSums");
   launch.count(!sums.empty());
-  EpilogueParameters parameters =
-      addEpilogue(member, "", tiles, spec, launch, set);
+  EpilogueParameters parameters = addEpilogue(member, "", spec, launch, set);
 
   std::string config =
       product.config(tile, member.hasAlignedA(), member.hasAlignedB());
@@ -289,7 +291,7 @@ static void lowerTogether(FusedMember member, const ProductTile &tile,
                << ">(a, b0, hasSums ? sums0 : nullptr, m, n, k, epilogue);\n";
       });
   launches.push_back(std::move(launch.launch));
-  launchFinish(member, parameters.partials, tiles, set, launches);
+  launchFinish(member, parameters.partials, set, launches);
 }
 
 //===----------------------------------------------------------------------===//

@@ -46,19 +46,22 @@ std::optional<Product> getScaledProduct(const FusedMember &member);
 struct EpilogueParameters {
   llvm::SmallVector<EpilogueMember> members;
   std::string arguments;   ///< of the struct, as text
-  KernelArgument partials; ///< where its sums over rows go, by tile
+  KernelArgument partials; ///< where its sums over rows go, by part
 };
 
 /// Adds them to a kernel whose first buffer is there, and to its launch. Names
-/// begin with `prefix`. `tiles` is how many a row has.
+/// begin with `prefix`.
 EpilogueParameters addEpilogue(const FusedMember &member,
-                               llvm::StringRef prefix, int64_t tiles,
-                               KernelSpec &spec, LaunchBuilder &launch,
-                               KernelSet &set);
+                               llvm::StringRef prefix, KernelSpec &spec,
+                               LaunchBuilder &launch, KernelSet &set);
+
+/// How many parts of a row are summed in tiles (kRowSumColumns of
+/// kernels/matmul_cluster.cuh).
+int64_t countRowSumParts(const FusedMember &member);
 
 /// The kernels that complete the member's sums over rows (RowSums.cpp).
 void launchFinish(const FusedMember &member, const KernelArgument &partials,
-                  int64_t tiles, KernelSet &set, Launches &launches);
+                  KernelSet &set, Launches &launches);
 
 /// Members that share a kernel (GroupedProducts.cpp).
 bool canShareKernel(llvm::ArrayRef<FusedMember> members);

@@ -149,7 +149,7 @@ std::string GroupLaunch::addMember(const FusedMember &member, unsigned number,
     partials.emplace_back();
   } else {
     EpilogueParameters parameters =
-        addEpilogue(member, prefix, tiles.back(), spec, launch, set);
+        addEpilogue(member, prefix, spec, launch, set);
     llvm::raw_string_ostream outside(declarations);
     printEpilogue(outside, "Epilogue" + text, program, parameters.members);
     body << "  lns::Epilogue" << text << " " << epilogue << "{"
@@ -180,7 +180,7 @@ void cuda::launchGroup(ArrayRef<FusedMember> members, KernelSet &set,
       0, std::accumulate(group.tiles.begin(), group.tiles.end(), int64_t(0)),
       nullptr));
   for (auto [i, member] : llvm::enumerate(members))
-    launchFinish(member, group.partials[i], group.tiles[i], set, launches);
+    launchFinish(member, group.partials[i], set, launches);
 }
 
 void cuda::launchGroupWithLibrary(ArrayRef<FusedMember> members, KernelSet &set,
@@ -207,7 +207,7 @@ void cuda::launchGroupWithLibrary(ArrayRef<FusedMember> members, KernelSet &set,
     steps.push_back(library);
     steps.push_back(group.get(first, group.tiles[i], &library.c));
     first += group.tiles[i];
-    launchFinish(member, group.partials[i], group.tiles[i], set, launches);
+    launchFinish(member, group.partials[i], set, launches);
   }
   steps.append(launches.begin(), launches.end());
 }

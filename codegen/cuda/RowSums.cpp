@@ -5,8 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// A product's kernel leaves what each of its tiles adds to a row. One small
-// kernel, the same for all clusters, adds these up in order.
+// A product's kernel leaves the sum over each part of a row. One small kernel,
+// the same for all clusters, adds these up in order.
 //
 //===----------------------------------------------------------------------===//
 
@@ -21,22 +21,30 @@ using namespace lns::cuda;
 /// Threads of a block, one a row.
 static constexpr int64_t kFinishThreads = 256;
 
+/// kRowSumColumns of kernels/matmul_cluster.cuh.
+static constexpr int64_t kRowSumColumns = 64;
+
+int64_t cuda::countRowSumParts(const FusedMember &member) {
+  return llvm::divideCeil(member.products.front().n, kRowSumColumns);
+}
+
 /// The sums of `count` reductions in a row, of one kind, from the member's
 /// `first` on.
 static void launchSums(const FusedMember &member, unsigned first,
                        unsigned count, const KernelArgument &partials,
-                       int64_t tiles, KernelSet &set, Launches &launches) {
+                       KernelSet &set, Launches &launches) {
   const RowProgram &program = member.program;
+  int64_t parts = countRowSumParts(member);
   Type f32 = elementOf(member.sums[first]->getResult(0));
   KernelSpec spec;
   spec.kind = "row_sums";
-  spec.source = "row_rstd or row_dot: the sums of a product's tiles";
+  spec.source = "row_rstd or row_dot: the sums of the parts of a row";
   spec.includes = {"matmul_cluster.cuh"};
   spec.buffers = {{f32, "partials", false, true},
                   {f32, "first", true},
                   {f32, "second", true}};
   spec.floats = {"inverse_width", "eps"};
-  spec.ints = {"rows", "tiles", "from", "isRstd"};
+  spec.ints = {"rows", "parts", "from", "isRstd"};
   spec.threads = kFinishThreads;
   spec.noSpills = true;
   LaunchBuilder launch;
@@ -44,7 +52,7 @@ static void launchSums(const FusedMember &member, unsigned first,
       set.getKernel(spec, [&](llvm::raw_ostream &, llvm::raw_ostream &body) {
         body << "  lns::finishRowSums<" << kFinishThreads
              << ">(partials + from, first, second, inverse_width, eps, rows, "
-                "tiles, isRstd != 0);\n";
+                "parts, isRstd != 0);\n";
       });
   launch.argument(partials);
   for (unsigned i : {first, first + count - 1}) {
@@ -55,8 +63,8 @@ static void launchSums(const FusedMember &member, unsigned first,
   auto rstd = dyn_cast<RowRstdOp>(member.sums[first]);
   launch.number(1.0 / double(program.width));
   launch.number(rstd ? rstd.getEps().convertToDouble() : 0.0);
-  launch.count(program.rows).count(tiles);
-  launch.count(first * tiles * program.rows).count(bool(rstd));
+  launch.count(program.rows).count(parts);
+  launch.count(first * parts * program.rows).count(bool(rstd));
   launch.grid(llvm::divideCeil(program.rows, kFinishThreads), count);
   launches.push_back(std::move(launch.launch));
 }
@@ -70,12 +78,12 @@ static bool canShareFinish(Operation *a, Operation *b) {
 }
 
 void cuda::launchFinish(const FusedMember &member,
-                        const KernelArgument &partials, int64_t tiles,
-                        KernelSet &set, Launches &launches) {
+                        const KernelArgument &partials, KernelSet &set,
+                        Launches &launches) {
   for (unsigned i = 0; i < member.sums.size();) {
     bool isShared = i + 1 < member.sums.size() &&
                     canShareFinish(member.sums[i], member.sums[i + 1]);
-    launchSums(member, i, isShared ? 2 : 1, partials, tiles, set, launches);
+    launchSums(member, i, isShared ? 2 : 1, partials, set, launches);
     i += isShared ? 2 : 1;
   }
 }

@@ -129,26 +129,69 @@ protected:
   LogicalResult fitBudget(ModuleOp module) {
     if (!request.budget)
       return success();
-    FailureOr<uint64_t> reserved = getReservedBytes(module);
-    if (failed(reserved))
+    FailureOr<SessionMemory> memory = planMemory(module);
+    if (failed(memory))
       return failure();
-    RecomputeOptions options;
-    options.budgetBytes = *request.budget;
-    options.reservedBytes = *reserved;
-    setFusion(options);
-    return runPhase(module, timing, [&](OpPassManager &manager) {
-      manager.addPass(createRecompute(options));
-    });
+    uint64_t reserved = memory->total() - memory->arena();
+    OwningOpRef<ModuleOp> before = module.clone();
+    // What is reserved only grows, until it fits or nothing does.
+    while (tryBudget(module, reserved)) {
+      memory = planMemory(module);
+      if (failed(memory))
+        return failure();
+      if (memory->total() <= *request.budget)
+        return success();
+      reserved = memory->total() - memory->arena();
+      restore(module, *before);
+    }
+    // What is reserved where all is computed again that can be is exact.
+    restore(module, *before);
+    if (failed(recompute(module, 0, /*tightest=*/true)))
+      return failure();
+    memory = planMemory(module);
+    if (failed(memory))
+      return failure();
+    if (memory->total() <= *request.budget)
+      return success();
+    restore(module, *before);
+    // Says what the smallest budget is.
+    return recompute(module, memory->total() - memory->arena());
   }
 
   const Request &request;
   TimingScope &timing;
 
 private:
-  /// What a session allocates beside its arena. Computing ops again changes
-  /// nothing of that: it adds commands, and kernels of row ops, which have no
-  /// scratch.
-  FailureOr<uint64_t> getReservedBytes(ModuleOp trained) {
+  LogicalResult recompute(ModuleOp module, uint64_t reserved,
+                          bool tightest = false) {
+    RecomputeOptions options;
+    options.budgetBytes = *request.budget;
+    options.reservedBytes = reserved;
+    options.tightest = tightest;
+    setFusion(options);
+    return runPhase(module, timing, [&](OpPassManager &manager) {
+      manager.addPass(createRecompute(options));
+    });
+  }
+
+  /// Without a word where it fails.
+  bool tryBudget(ModuleOp module, uint64_t reserved) {
+    ScopedDiagnosticHandler quiet(
+        module.getContext(), [](Diagnostic &diagnostic) {
+          return success(diagnostic.getSeverity() == DiagnosticSeverity::Error);
+        });
+    return succeeded(recompute(module, reserved));
+  }
+
+  static void restore(ModuleOp module, ModuleOp before) {
+    OwningOpRef<ModuleOp> copy = before.clone();
+    module.getBodyRegion().takeBody(copy->getBodyRegion());
+  }
+
+  /// What a session of a plan of this training form allocates. Computing ops
+  /// again may change more than the arena: where they are computed, others may
+  /// share a kernel with them, which takes other scratch.
+  FailureOr<SessionMemory> planMemory(ModuleOp trained) {
     OwningOpRef<ModuleOp> copy = trained.clone();
     PassManager manager(copy->getContext());
     buildFusion(manager);
@@ -156,8 +199,7 @@ private:
     Plan plan;
     if (failed(manager.run(*copy)) || failed(draft(*copy, plan)))
       return failure();
-    SessionMemory memory = getMemory(plan);
-    return memory.total() - memory.arena();
+    return getMemory(plan);
   }
 };
 

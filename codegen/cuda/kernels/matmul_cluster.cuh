@@ -13,8 +13,8 @@
 //
 // Below is what printed epilogues use, beside the parts of row kernels: a
 // cell's sums as Floats, cells that reach over a row's end, and sums over rows.
-// A tile has a part of a row only, so its sum goes to memory, and a second
-// kernel adds the tiles' in their order.
+// A tile has a part of a row only, so sums go to memory, and a second kernel
+// adds the parts' in their order.
 //
 //===----------------------------------------------------------------------===//
 
@@ -135,38 +135,42 @@ storeSome(T *to, const Columns<T, kCellColumns> &columns, int count) {
   storeCell<false>(to, toFloats(columns).at, count);
 }
 
-/// Stores what the tile adds to sums over rows: number i of column tile t at
-/// [i, t, row]. Columns that do not exist have added nothing.
+/// The columns whose terms are added up in a tile: as many for every tile, so
+/// that a sum has the same bits behind any product that makes its terms.
+constexpr int kRowSumColumns = 64;
+
+/// Stores what the tile adds to sums over rows: number i of part p of the
+/// columns at [i, p, row]. Columns that do not exist have added nothing.
 template <class Tile, int N>
 __device__ __forceinline__ void
 storeRowSums(float *partials, const float (&sums)[N], const Cell &cell,
              const Tile &, long long rows, long long columns) {
-  const long long tiles = (columns + Tile::kColumns - 1) / Tile::kColumns;
+  const long long parts = (columns + kRowSumColumns - 1) / kRowSumColumns;
 #pragma unroll
   for (int i = 0; i < N; ++i) {
-    const float sum = Tile::sumOfRow(sums[i]);
-    if (cell.count > 0 && cell.column % Tile::kColumns == 0)
-      partials[(i * tiles + cell.column / Tile::kColumns) * rows + cell.row] =
+    const float sum = Tile::template sumOfRow<kRowSumColumns>(sums[i]);
+    if (cell.count > 0 && cell.column % kRowSumColumns == 0)
+      partials[(i * parts + cell.column / kRowSumColumns) * rows + cell.row] =
           sum;
   }
 }
 
-/// Adds the tiles' sums of a row in order; of two results, blocks with y 1 have
+/// Adds the parts' sums of a row in order; of two results, blocks with y 1 have
 /// the second. isRstd: from sums of squares to 1 / sqrt(mean + eps).
 template <int THREADS>
 __device__ __forceinline__ void
 finishRowSums(const float *partials, float *first, float *second,
-              float inverseWidth, float eps, long long rows, long long tiles,
+              float inverseWidth, float eps, long long rows, long long parts,
               bool isRstd) {
   const long long row =
       blockIdx.x * static_cast<long long>(THREADS) + threadIdx.x;
   if (row >= rows)
     return;
-  const float *next = partials + blockIdx.y * tiles * rows + row;
+  const float *next = partials + blockIdx.y * parts * rows + row;
   float sum = 0.0f;
 #pragma unroll 8
-  for (long long tile = 0; tile < tiles; ++tile)
-    sum += next[tile * rows];
+  for (long long part = 0; part < parts; ++part)
+    sum += next[part * rows];
   float *result = blockIdx.y == 0 ? first : second;
   result[row] = isRstd ? 1.0f / sqrtf(sum * inverseWidth + eps) : sum;
 }

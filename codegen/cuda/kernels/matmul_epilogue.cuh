@@ -102,10 +102,13 @@ public:
     load(value, int(cell.row % Rows), int(cell.column % Columns) + shift);
   }
 
-  /// The sum over the lanes of this lane's row, the same bits in all of them.
+  /// The sum over this lane's row, or the Part columns of it that begin at a
+  /// multiple of Part: the same bits in all of their lanes.
+  template <int Part = Columns>
   static __device__ __forceinline__ float sumOfRow(float value) {
+    static_assert(Columns % Part == 0, "parts are whole");
 #pragma unroll
-    for (int mask = kLanesPerRow / 2; mask > 0; mask /= 2)
+    for (int mask = Part / kCellColumns / 2; mask > 0; mask /= 2)
       value += shuffleXor(value, mask);
     return value;
   }

@@ -96,8 +96,9 @@ public:
     load(value, cell, Columns + shift);
   }
 
+  template <int Part>
   static __device__ __forceinline__ float sumOfRow(float value) {
-    return One::sumOfRow(value);
+    return One::template sumOfRow<Part>(value);
   }
 
   template <int Threads, class Epilogue>

@@ -87,9 +87,10 @@ inline constexpr double kSlack = 4;
 /// turns one that is not so near zero, on either side, and moves it by twice a
 /// step.
 inline constexpr double kStepSlack = 6;
-/// The same of the median over all tensors, which chance moves little: it is at
-/// most about one, and up to 1.9 where kernels truncate.
-inline constexpr double kMedianSlack = 1.2;
+/// The same of the median over all tensors, which chance moves little: it is
+/// about one, 1.2 where a few biases are most of the tensors, and up to 1.9
+/// where kernels truncate.
+inline constexpr double kMedianSlack = 1.3;
 /// The greatest relative error of a rounding to bf16.
 inline constexpr double kUnit = 1.0 / 256;
 
