@@ -98,8 +98,8 @@ void CudaSession::fillMemory(lnsrt_memory &memory) const {
 
 /// What products read and write.
 Error CudaSession::fillForTuner() {
-  for (Segment which : {Segment::parameters, Segment::gradients, Segment::arena,
-                        Segment::scratch})
+  for (Segment which : {Segment::parameters, Segment::compute,
+                        Segment::gradients, Segment::arena, Segment::scratch})
     if (Error error = fillWithNoise(*driver, segments[size_t(which)], stream))
       return error;
   return nullptr;

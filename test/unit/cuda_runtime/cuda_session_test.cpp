@@ -751,11 +751,21 @@ TEST_F(CudaSessionTest, TuningLeavesNoTrace) {
               std::vector<float>(kElements, 0.0f));
 }
 
-// Products are timed on numbers like those of training.
+// Products are timed on numbers like those of training, compute weights too.
 TEST_F(CudaSessionTest, TuningIsNotOnZeros) {
   set("FAKE_CUDA_COST", "test_product=9");
   set("FAKE_LT_PICKY", "1");
   EXPECT_EQ(json(start())["alternatives"]["chosen"],
+            (nlohmann::json{{"library", 8}}));
+  set("LNSRT_CACHE_DIR", folder / "another");
+  CudaTestPlan source;
+  for (auto &option : source.alternatives("head").options)
+    for (auto &command : option->commands)
+      if (auto *matmul = command->body.AsMatmul())
+        *matmul->b =
+            plan::BufferRef(0, matmul->b->size(), plan::Segment::compute);
+  source.keepTable();
+  EXPECT_EQ(json(start("cuda", source))["alternatives"]["chosen"],
             (nlohmann::json{{"library", 8}}));
 }
 
