@@ -96,22 +96,27 @@ void lns::fillPlanInfo(const lnsrt_plan &plan, lnsrt_plan_info &info) {
   info.compiler = table.compiler()->c_str();
 }
 
+/// Which of the ways to compute something: the first one needs no library.
+enum class Ways { First, All };
+
 /// Calls visit(command, times) for every command that an entry point runs, and
-/// for those of all alternatives.
+/// for those of the alternatives that it holds.
 template <typename Visit>
 static void forEachCommand(
     const Program &program,
     const flatbuffers::Vector<flatbuffers::Offset<plan::Command>> &commands,
-    Visit visit, uint64_t times = 1) {
+    Ways ways, Visit visit, uint64_t times = 1) {
   for (const plan::Command *command : commands) {
+    visit(*command, times);
     if (const plan::Repeat *repeat = command->body_as_Repeat())
       forEachCommand(program, *program.entries.Get(repeat->entry())->commands(),
-                     visit, repeat->count());
-    else if (const plan::Alternatives *ways = command->body_as_Alternatives())
-      for (const plan::Alternative *option : *ways->options())
-        forEachCommand(program, *option->commands(), visit, times);
-    else
-      visit(*command, times);
+                     ways, visit, repeat->count());
+    if (const plan::Alternatives *several = command->body_as_Alternatives())
+      for (const plan::Alternative *option : *several->options()) {
+        forEachCommand(program, *option->commands(), ways, visit, times);
+        if (ways == Ways::First)
+          break;
+      }
   }
 }
 
@@ -119,7 +124,7 @@ static void forEachCommand(
 static std::vector<uint64_t> launchesPerStep(const Program &program) {
   std::vector<uint64_t> launches(program.kernels);
   if (const plan::EntryPoint *step = program.step())
-    forEachCommand(program, *step->commands(),
+    forEachCommand(program, *step->commands(), Ways::First,
                    [&](const plan::Command &command, uint64_t times) {
                      if (const plan::Launch *launch = command.body_as_Launch())
                        launches[launch->kernel()] += times;
@@ -133,7 +138,7 @@ static void addEntryPoints(JsonWriter &json, const Program &program) {
   for (const plan::EntryPoint *entry : program.entries) {
     // Matrix products; bf16 are those with a bf16 operand.
     uint64_t all = 0, bf16 = 0, gain = 0;
-    forEachCommand(program, *entry->commands(),
+    forEachCommand(program, *entry->commands(), Ways::All,
                    [&](const plan::Command &command, uint64_t times) {
                      const plan::Matmul *matmul = command.body_as_Matmul();
                      if (!matmul)
@@ -145,9 +150,17 @@ static void addEntryPoints(JsonWriter &json, const Program &program) {
                      if (matmul->gain())
                        gain += times;
                    });
+    uint64_t launches = 0, bytes = 0;
+    forEachCommand(program, *entry->commands(), Ways::First,
+                   [&](const plan::Command &command, uint64_t times) {
+                     launches += command.body_as_Launch() ? times : 0;
+                     bytes += times * command.bytes();
+                   });
     json.key(entry->name()->string_view());
     json.open('{');
     json.field("commands", entry->commands()->size());
+    json.field("launches", launches);
+    json.field("bytes", bytes);
     json.field("matmuls", all);
     json.field("bf16_matmuls", bf16);
     json.field("gain_matmuls", gain);

@@ -69,9 +69,10 @@ static void printEntryPoints(const ordered_json &program) {
     for (const auto &[name, entry] : it->items()) {
       entries += " " + name;
       if (name == "train_step")
-        fmt::print("matmuls per step    {} ({} in bf16, {} with a gain)\n",
-                   cell(entry, "matmuls"), cell(entry, "bf16_matmuls"),
-                   cell(entry, "gain_matmuls"));
+        fmt::print("launches per step   {}\n"
+                   "matmuls per step    {} ({} in bf16, {} with a gain)\n",
+                   cell(entry, "launches"), cell(entry, "matmuls"),
+                   cell(entry, "bf16_matmuls"), cell(entry, "gain_matmuls"));
     }
   fmt::print("entry points       {}\n", entries);
 }
@@ -80,10 +81,10 @@ static void printKernels(const ordered_json &program) {
   auto it = program.find("kernels");
   if (it == program.end() || !it->is_array())
     return;
-  fmt::print("\nnorm kernels        {}\n{:16} {:>10}  kernel\n",
+  fmt::print("\nnorm kernels        {}\n{:24} {:>8}  kernel\n",
              cell(program, "norm_kernels"), "kind", "launches");
   for (const ordered_json &kernel : *it)
-    fmt::print("{:16} {:>10}  {}  {}\n", cell(kernel, "kind"),
+    fmt::print("{:24} {:>8}  {}  {}\n", cell(kernel, "kind"),
                cell(kernel, "launches_per_step"), cell(kernel, "symbol"),
                cell(kernel, "source"));
 }

@@ -83,8 +83,9 @@ bool spillsNothing(llvm::StringRef log) {
 class CudaCompiler : public KernelTest,
                      public testing::WithParamInterface<const char *> {
 protected:
-  /// All kernels, for all architectures that there is code for.
-  void compileAll() {
+  /// All kernels, for all architectures that there is code for. Each promises
+  /// to spill nothing, but for those with `exception` in their symbol.
+  void compileAll(llvm::StringRef exception = "none") {
     std::vector<cuda::Header> headers =
         cuda::getIncludedHeaders(lowering->getKernels());
     Nvrtc nvrtc;
@@ -98,7 +99,10 @@ protected:
           continue; // an NVRTC that is older than the device
         EXPECT_TRUE(ok) << architecture << log << kernel.text;
         EXPECT_EQ(log.find("warning"), std::string::npos) << log;
-        EXPECT_TRUE(kernel.noSpills && spillsNothing(log))
+        EXPECT_NE(kernel.noSpills,
+                  llvm::StringRef(kernel.symbol).contains(exception))
+            << kernel.symbol;
+        EXPECT_TRUE(!kernel.noSpills || spillsNothing(log))
             << architecture << ": " << log << kernel.text;
       }
   }
@@ -205,7 +209,8 @@ TEST_P(CudaCompiler, ProductKernelsSpillNothing) {
             ", " + g + "\n%10 = lns.add %9, %8 : " + x +
             "\nlns.yield %7, %10 : " + x + ", " + x + "\n}");
     ASSERT_EQ(lowering->getKernels().size(), 3u) << errors;
-    compileAll();
+    // Sums of f32 products promise nothing.
+    compileAll(GetParam() == std::string("f32") ? "_sum4_" : "none");
   }
 }
 

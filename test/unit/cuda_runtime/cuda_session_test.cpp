@@ -587,6 +587,7 @@ TEST_F(CudaSessionTest, WhatAPlanSays) {
     EXPECT_EQ(cuda["entry_points"]["refresh"]["commands"], 1);
     EXPECT_EQ(cuda["headers"], (nlohmann::json{"toy.cuh"}));
     EXPECT_EQ(cuda["cubins"].size(), cudaOnly ? 0u : 1u);
+    EXPECT_EQ(cuda["entry_points"]["train_step"]["launches"], 7);
     EXPECT_EQ(cuda["entry_points"]["train_step"]["matmuls"], 3);
     ASSERT_EQ(cuda["kernels"].size(), 5u);
     EXPECT_EQ(cuda["kernels"][4], (nlohmann::json{{"symbol", "test_product"},

@@ -253,6 +253,7 @@ TEST(PlanFile, Json) {
   source.table.dtype = plan::DType::bf16;
   source.matmul("head").gain =
       std::make_unique<plan::BufferRef>(0, 16, plan::Segment::parameters);
+  source.table.entry_points[0]->commands[0]->bytes = 24;
   auto plan = open(source.serialize());
   ASSERT_TRUE(plan) << plan.status().message();
   std::string json = *plan->json();
@@ -267,8 +268,8 @@ TEST(PlanFile, Json) {
         R"("activations":96,"workspace":480,"io":320,"constants":64,)"
         R"("matmul":6291456,"scratch_per_thread":4096},)"
         R"("cpu_levels":["x86-64"],)",
-        R"("train_step":{"commands":9,"matmuls":3,"bf16_matmuls":0,)"
-        R"("gain_matmuls":1,"flops":100,"arena_bytes":576})",
+        R"("train_step":{"commands":9,"launches":4,"bytes":24,"matmuls":3,)"
+        R"("bf16_matmuls":0,"gain_matmuls":1,"flops":100,"arena_bytes":576})",
         R"({"symbol":"test_loss","kind":"loss","source":"by \"hand\"",)"
         R"("launches_per_step":1,"is_norm":true})",
         R"("norm_kernels":1,)",
