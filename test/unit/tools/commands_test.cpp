@@ -179,7 +179,11 @@ TEST_F(Commands, AShardShorterThanABatch) {
 TEST_F(Commands, PlanInfo) {
   ASSERT_TRUE(run(runPlanInfo, {plan}).ok());
   EXPECT_NE(out.find("bigram (1 layers), batch 2 x 8"), std::string::npos);
-  EXPECT_NE(out.find("norm                      3  k0  layers.0"),
+  EXPECT_NE(out.find("norm                            3  k0  layers.0"),
+            std::string::npos)
+      << out;
+  EXPECT_NE(out.find("launches per step   3\n"
+                     "matmuls per step    2 (1 in bf16, - with a gain)\n"),
             std::string::npos)
       << out;
   EXPECT_NE(out.find("entry points        train_step eval\n"),

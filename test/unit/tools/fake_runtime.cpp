@@ -104,7 +104,8 @@ lnsrt_error *lnsrt_plan_get_device_memory(const lnsrt_plan *, const char *,
   return nullptr;
 }
 lnsrt_error *lnsrt_plan_get_json(lnsrt_plan *, const char **json) {
-  *json = R"({"entry_points":{"train_step":{},"eval":{}},"norm_kernels":1,)"
+  *json = R"({"entry_points":{"train_step":{"launches":3,"matmuls":2,)"
+          R"("bf16_matmuls":1},"eval":{}},"norm_kernels":1,)"
           R"("kernels":[{"symbol":"k0","kind":"norm","source":"layers.0",)"
           R"("launches_per_step":3}]})";
   return nullptr;
