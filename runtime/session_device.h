@@ -21,8 +21,8 @@
 
 namespace lns {
 
-/// The last but one and the one before it are run by commands of others only,
-/// the last one by the device itself.
+/// MicroGrads and MicroEval are run by commands of others only, Refresh by the
+/// device itself.
 enum class Entry {
   TrainStep,
   Grads,

@@ -8,7 +8,7 @@ kernel of all models: its name, its shared memory, registers and stack for every
 architecture, the models that have it, and a digest of what NVRTC compiles, text
 and headers without comments. A kernel whose digest is recorded compiles to what
 is recorded, so that checking needs to compile nothing: that every kernel of every
-model is on record takes seconds, and compiling all takes ten minutes.
+model is on record takes seconds, and compiling all takes minutes.
 """
 
 import collections
@@ -193,8 +193,8 @@ def record(path):
     version, known = read_record(path)
     kernels, users = collect()
     rows = {digest: known[digest] for digest in kernels if digest in known and version == nvrtc.version}
-    todo = [kernels[digest] for digest in kernels if digest not in rows]
-    print(f"{len(kernels)} kernels, {len(todo)} to compile for {len(ARCHS)} architectures")
+    missing = [kernels[digest] for digest in kernels if digest not in rows]
+    print(f"{len(kernels)} kernels, {len(missing)} to compile for {len(ARCHS)} architectures")
 
     def compile_kernel(kernel):
         cells = []
@@ -205,7 +205,7 @@ def record(path):
 
     rows = {digest: row._replace(models=users[digest]) for digest, row in rows.items()}
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for digest, cells in pool.map(compile_kernel, todo):
+        for digest, cells in pool.map(compile_kernel, missing):
             rows[digest] = Row(kernels[digest].name, kernels[digest].shared, cells, users[digest], digest)
             # Whoever stops this goes on from here.
             write_record(path, nvrtc.version, rows.values())

@@ -10,26 +10,11 @@
 
 #include "cuda_test_plan.h"
 #include "fakes.h"
+#include "test/unit/runtime/running.h"
 
 #include <nlohmann/json.hpp>
 
 namespace lns::test {
-
-inline constexpr int32_t kTokens[kRows] = {0, 1, 2, 3, 4, 1};
-inline constexpr int32_t kTargets[kRows] = {1, 2, 3, 4, 0, 2};
-inline constexpr uint64_t kElements = kVocabulary * kWidth;
-
-struct Running {
-  lnsrt::Plan plan;
-  lnsrt::Session session;
-
-  std::vector<float> read(lnsrt_tensor_kind kind, size_t index) const {
-    std::vector<float> data(kElements);
-    lnsrt::Status status = session.read(kind, index, data.data(), kElements);
-    EXPECT_TRUE(status) << status.message();
-    return data;
-  }
-};
 
 class CudaSessionTest : public FakeCuda {
 protected:

@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "test_plan.h"
+#include "running.h"
 
 #include <cmath>
 #include <cstring>
@@ -14,27 +14,6 @@
 
 using namespace lns;
 using namespace lns::test;
-
-static const int32_t kTokens[kRows] = {0, 1, 2, 3, 4, 1};
-static const int32_t kTargets[kRows] = {1, 2, 3, 4, 0, 2};
-static constexpr uint64_t kElements = kVocabulary * kWidth;
-
-namespace {
-
-/// A session with its plan.
-struct Running {
-  lnsrt::Plan plan;
-  lnsrt::Session session;
-
-  std::vector<float> read(lnsrt_tensor_kind kind, size_t index) const {
-    std::vector<float> data(kElements);
-    lnsrt::Status status = session.read(kind, index, data.data(), kElements);
-    EXPECT_TRUE(status) << status.message();
-    return data;
-  }
-};
-
-} // namespace
 
 static Running start(unsigned threads = 2, const char *matmul = nullptr,
                      const TestPlan &source = TestPlan()) {
