@@ -8,6 +8,7 @@
 #include "tools/lns-interpret/Files.h"
 #include "tools/lns/checkpoint.h"
 #include "tools/lns/shard.h"
+#include "tools/lns/weights.h"
 
 using namespace lns;
 using namespace lns::interpret;

@@ -9,12 +9,12 @@
 
 #include "file_io.h"
 #include "safetensors.h"
+#include "weights.h"
 
 #include <charconv>
 #include <filesystem>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
-#include <set>
 
 namespace fs = std::filesystem;
 
@@ -23,14 +23,6 @@ namespace lns::tool {
 static constexpr const char *modelFile = "/model.safetensors";
 static constexpr const char *optimizerFile = "/optimizer.safetensors";
 static constexpr const char *stateFile = "/trainer_state.json";
-
-namespace {
-/// One kind of tensor as it appears in a file: its names get a prefix.
-struct Section {
-  TensorKind kind;
-  const char *prefix;
-};
-} // namespace
 
 static const std::vector<Section> modelSections = {{TensorKind::Parameter, ""}};
 static const std::vector<Section> optimizerSections = {
@@ -110,59 +102,6 @@ Status saveTensors(const std::string &path, TensorStore &store, TensorKind kind,
 // Reading
 //===----------------------------------------------------------------------===//
 
-/// Older LLaMA exports carry this table of constants; it is no parameter.
-static bool isKnownExtra(const std::string &name) {
-  return name.ends_with("rotary_emb.inv_freq");
-}
-
-/// Compares the whole file with the store.
-static Status checkSections(const SafetensorsFile &file, TensorStore &store,
-                            const std::vector<Section> &sections) {
-  std::set<std::string> expected;
-  for (const Section &section : sections)
-    for (const TensorDescription &tensor : store.tensors()) {
-      std::string name = section.prefix + tensor.name;
-      const SafetensorsEntry *entry = file.find(name);
-      if (!entry)
-        return Status::failure(fmt::format(
-            "{}: tensor '{}' is missing; the file does not belong to this plan",
-            file.path(), name));
-      if (entry->shape != tensor.shape)
-        return Status::failure(fmt::format(
-            "{}: tensor '{}' has shape {}, the plan has {}; compile the plan "
-            "for this model",
-            file.path(), name, formatShape(entry->shape),
-            formatShape(tensor.shape)));
-      if (entry->dtype != "F32" && entry->dtype != "F64" &&
-          entry->dtype != "BF16" && entry->dtype != "F16")
-        return Status::failure(fmt::format(
-            "{}: tensor '{}' has dtype {}, expected F32, F64, F16 or BF16",
-            file.path(), name, entry->dtype));
-      expected.insert(std::move(name));
-    }
-  for (const SafetensorsEntry &entry : file.tensors())
-    if (!expected.contains(entry.name) && !isKnownExtra(entry.name))
-      return Status::failure(fmt::format(
-          "{}: tensor '{}' is unknown to the plan; the file does not belong to "
-          "this plan",
-          file.path(), entry.name));
-  return Status::success();
-}
-
-static Status readSections(const SafetensorsFile &file, TensorStore &store,
-                           const std::vector<Section> &sections) {
-  std::vector<float> buffer;
-  for (const Section &section : sections)
-    for (size_t i = 0; i < store.tensors().size(); ++i) {
-      const TensorDescription &tensor = store.tensors()[i];
-      buffer.resize(tensor.elements);
-      LNS_RETURN_IF_ERROR(file.readF32(*file.find(section.prefix + tensor.name),
-                                       buffer.data()));
-      LNS_RETURN_IF_ERROR(store.write(section.kind, i, buffer));
-    }
-  return Status::success();
-}
-
 static Expected<TrainerState> readState(const std::string &path) {
   Expected<std::string> text = readTextFile(path, 1 << 20);
   if (!text)
@@ -204,27 +143,6 @@ Expected<TrainerState> loadCheckpoint(const std::string &path,
   LNS_RETURN_IF_ERROR(readSections(*model, store, modelSections));
   LNS_RETURN_IF_ERROR(readSections(*optimizer, store, optimizerSections));
   return state;
-}
-
-Status loadParameters(const std::string &path, TensorStore &store) {
-  std::string file = path;
-  if (isFolder(path)) {
-    std::string folder = path;
-    if (!pathExists(folder + modelFile)) {
-      std::optional<std::string> latest = latestCheckpoint(path);
-      if (!latest)
-        return Status::failure(fmt::format(
-            "{}: holds neither model.safetensors nor a checkpoint step-*",
-            path));
-      folder = *latest;
-    }
-    file = folder + modelFile;
-  }
-  Expected<SafetensorsFile> model = SafetensorsFile::open(file);
-  if (!model)
-    return model.status();
-  LNS_RETURN_IF_ERROR(checkSections(*model, store, modelSections));
-  return readSections(*model, store, modelSections);
 }
 
 //===----------------------------------------------------------------------===//

@@ -9,35 +9,14 @@
 #define LNS_TOOLS_LNS_CHECKPOINT_H
 
 #include "status.h"
+#include "tensor_store.h"
 
 #include <cstdint>
 #include <optional>
-#include <span>
 #include <string>
 #include <vector>
 
 namespace lns::tool {
-
-enum class TensorKind { Parameter, Gradient, ExpAvg, ExpAvgSq };
-
-struct TensorDescription {
-  std::string name; ///< Hugging Face name
-  std::vector<int64_t> shape;
-  uint64_t elements = 0; ///< all are f32
-};
-
-/// What a checkpoint is read from and written to: a session of the runtime, or
-/// plain memory in a test.
-class TensorStore {
-public:
-  virtual ~TensorStore() = default;
-  virtual const std::vector<TensorDescription> &tensors() const = 0;
-  /// The elements from `first` on, as many as `out` has.
-  virtual Status read(TensorKind kind, size_t index, uint64_t first,
-                      std::span<float> out) = 0;
-  virtual Status write(TensorKind kind, size_t index,
-                       std::span<const float> data) = 0;
-};
 
 /// Where a run stands; trainer_state.json.
 struct TrainerState {
@@ -59,10 +38,6 @@ Status saveCheckpoint(const std::string &path, TensorStore &store,
 /// and type is compared with the store before anything is written into it.
 Expected<TrainerState> loadCheckpoint(const std::string &path,
                                       TensorStore &store);
-
-/// Reads the parameters only. `path` is a safetensors file, a checkpoint
-/// folder, or a run folder, whose last checkpoint is taken.
-Status loadParameters(const std::string &path, TensorStore &store);
 
 /// A tensor that belongs to no store: a result.
 struct ExtraTensor {

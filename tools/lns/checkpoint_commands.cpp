@@ -13,6 +13,7 @@
 #include "metrics.h"
 #include "plan_session.h"
 #include "session_options.h"
+#include "weights.h"
 
 #include <cmath>
 #include <cstdio>

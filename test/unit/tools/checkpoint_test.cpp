@@ -9,6 +9,7 @@
 
 #include "test_files.h"
 #include "tools/lns/safetensors.h"
+#include "tools/lns/weights.h"
 
 #include <csignal>
 #include <sys/resource.h>
