@@ -90,14 +90,15 @@ Status lns::interpret::loadTokenFile(const std::string &path, int64_t count,
   tool::Expected<tool::Shard> shard = tool::Shard::open(path);
   if (!shard)
     return shard.status();
-  std::span<const uint16_t> all = shard->tokens();
-  if (static_cast<uint64_t>(count) >= all.size())
-    return Status::failure(path + ": has " + std::to_string(all.size()) +
+  if (static_cast<uint64_t>(count) >= shard->size())
+    return Status::failure(path + ": has " + std::to_string(shard->size()) +
                            " tokens, but a batch of " + std::to_string(count) +
                            " needs one more than that; use a longer shard");
+  std::vector<uint32_t> all(count + 1);
+  LNS_RETURN_IF_ERROR(shard->read(0, all));
   auto take = [&](size_t first) {
     auto tensor = makeTokens(count);
-    llvm::copy(all.subspan(first, count), tensor->tokens.begin());
+    llvm::copy(llvm::ArrayRef(all).slice(first, count), tensor->tokens.begin());
     return tensor;
   };
   options.tokens = take(0);

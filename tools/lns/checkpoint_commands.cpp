@@ -49,7 +49,7 @@ static Expected<LoadedModel> loadModel(const std::string &planPath,
 }
 
 Status runEval(Arguments arguments) {
-  std::string planPath, checkpoint, data;
+  std::string planPath, checkpoint, data, tokenType;
   uint64_t batches = 0;
   bool json = false;
   PlanSession::Options sessionOptions;
@@ -61,6 +61,7 @@ Status runEval(Arguments arguments) {
   parser.option("--data", "DIR|GLOB", &data,
                 "token shards; the held-out ones if there are any");
   parser.required();
+  declareTokenType(parser, &tokenType);
   parser.option("--eval-batches", "N", &batches, "batches, 0: all");
   parser.flag("--json", &json, "print JSON");
   declareSessionOptions(parser, &sessionOptions);
@@ -75,8 +76,9 @@ Status runEval(Arguments arguments) {
   Expected<ShardSet> shards = findShards(data);
   if (!shards)
     return shards.status();
-  Expected<DataLoader> loader = openLoader(
-      *model->plan, shards->val.empty() ? shards->train : shards->val);
+  Expected<DataLoader> loader =
+      openLoader(*model->plan,
+                 shards->val.empty() ? shards->train : shards->val, tokenType);
   if (!loader)
     return loader.status();
   Expected<double> loss =
@@ -171,7 +173,7 @@ static Status gradientNorm(PlanSession &session, double &norm) {
 }
 
 Status runGrads(Arguments arguments) {
-  std::string planPath, checkpoint, tokenPath, out;
+  std::string planPath, checkpoint, tokenPath, tokenType, out;
   bool json = false, withLogits = false;
   PlanSession::Options sessionOptions;
   ArgParser parser("lns grads",
@@ -183,6 +185,7 @@ Status runGrads(Arguments arguments) {
   parser.required();
   parser.option("--tokens", "SHARD", &tokenPath, "token shard");
   parser.required();
+  declareTokenType(parser, &tokenType);
   parser.option("-o", "FILE", &out,
                 "safetensors file for the gradients, under the parameters' "
                 "names");
@@ -199,7 +202,8 @@ Status runGrads(Arguments arguments) {
   Expected<LoadedModel> model = loadModel(planPath, checkpoint, sessionOptions);
   if (!model)
     return model.status();
-  Expected<DataLoader> loader = openLoader(*model->plan, {tokenPath});
+  Expected<DataLoader> loader =
+      openLoader(*model->plan, {tokenPath}, tokenType);
   if (!loader)
     return loader.status();
   std::vector<int32_t> tokens(model->plan->batchTokens());

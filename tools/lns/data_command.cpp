@@ -6,11 +6,12 @@
 //===----------------------------------------------------------------------===//
 
 #include "arg_parser.h"
+#include "checksum.h"
 #include "commands.h"
-#include "data_loader.h"
 #include "data_prepare.h"
 #include "progress.h"
-#include "shard.h"
+#include "session_options.h"
+#include "shard_set.h"
 
 #include <algorithm>
 #include <cstdio>
@@ -55,11 +56,25 @@ Status runDataPrepare(Arguments arguments) {
   return Status::success();
 }
 
+static Expected<uint32_t> largestToken(const Shard &shard) {
+  uint32_t largest = 0;
+  std::vector<uint32_t> part(1 << 16);
+  for (uint64_t at = 0; at < shard.size();) {
+    std::span<uint32_t> some = std::span(part).first(
+        std::min<uint64_t>(part.size(), shard.size() - at));
+    LNS_RETURN_IF_ERROR(shard.read(at, some));
+    largest = std::max(largest, *std::max_element(some.begin(), some.end()));
+    at += some.size();
+  }
+  return largest;
+}
+
 Status runDataInfo(Arguments arguments) {
-  std::string path;
+  std::string path, tokenType;
   bool json = false;
   ArgParser parser("lns data info", "Says what token shards hold.");
   parser.positional("PATH", &path, "a folder, a shard, or a pattern of shards");
+  declareTokenType(parser, &tokenType);
   parser.flag("--json", &json, "print JSON");
   LNS_RETURN_IF_ERROR(parser.parse(arguments));
   if (parser.helpRequested()) {
@@ -72,21 +87,28 @@ Status runDataInfo(Arguments arguments) {
   nlohmann::ordered_json rows = nlohmann::ordered_json::array();
   for (bool heldOut : {false, true})
     for (const std::string &file : heldOut ? set->val : set->train) {
-      Expected<Shard> shard = Shard::open(file);
+      Expected<Shard> shard = Shard::open(file, chosenTokenType(tokenType));
       if (!shard)
         return shard.status();
-      uint16_t largest = 0;
-      for (uint16_t token : shard->tokens())
-        largest = std::max(largest, token);
+      Expected<uint32_t> largest = largestToken(*shard);
+      if (!largest)
+        return largest.status();
       if (json)
-        rows.push_back({{"path", file},
-                        {"held_out", heldOut},
-                        {"tokens", shard->tokens().size()},
-                        {"largest_token", largest}});
+        rows.push_back(
+            {{"path", file},
+             {"held_out", heldOut},
+             {"tokens", shard->size()},
+             {"largest_token", *largest},
+             {"token_type",
+              tokenTypeNames()[static_cast<size_t>(shard->tokenType())]},
+             {"checksum",
+              shard->checksum()
+                  ? nlohmann::ordered_json(checksumText(*shard->checksum()))
+                  : nlohmann::ordered_json()}});
       else
-        fmt::print("{}: {} tokens, largest {}, {}\n", file,
-                   shard->tokens().size(), largest,
-                   heldOut ? "held out" : "for training");
+        fmt::print("{}: {} tokens, largest {}, {}{}\n", file, shard->size(),
+                   *largest, heldOut ? "held out" : "for training",
+                   shard->checksum() ? "" : ", without checksum");
     }
   if (json)
     fmt::print("{}\n",

@@ -10,9 +10,7 @@
 #include "philox.h"
 
 #include <algorithm>
-#include <filesystem>
 #include <fmt/format.h>
-#include <glob.h>
 
 namespace lns::tool {
 
@@ -26,7 +24,7 @@ Expected<DataLoader> DataLoader::create(std::vector<Shard> files,
   uint64_t batchTokens = uint64_t{batch} * sequence;
   for (Shard &file : files) {
     Source source;
-    uint64_t count = file.tokens().size();
+    uint64_t count = file.size();
     if (count < batchTokens + 1)
       return Status::failure(fmt::format(
           "{}: {} tokens, a batch of {} x {} needs {}; use more text or a plan "
@@ -69,24 +67,6 @@ uint64_t permute(uint64_t seed, uint64_t epoch, uint64_t size, uint64_t index) {
   return index;
 }
 
-Status DataLoader::copyRow(const Shard &shard, uint64_t offset, int32_t *tokens,
-                           int32_t *targets) const {
-  std::span<const uint16_t> row =
-      shard.tokens().subspan(offset, uint64_t{sequence} + 1);
-  for (uint32_t t = 0; t <= sequence; ++t) {
-    if (row[t] >= vocabulary)
-      return Status::failure(fmt::format(
-          "{}: token {} at position {} is beyond the plan's vocabulary of {}; "
-          "prepare the data with the model's tokenizer",
-          shard.path(), row[t], offset + t, vocabulary));
-    if (t < sequence)
-      tokens[t] = row[t];
-    if (t > 0)
-      targets[t - 1] = row[t];
-  }
-  return Status::success();
-}
-
 Status DataLoader::randomBatch(uint64_t seed, uint64_t step, int32_t *tokens,
                                int32_t *targets) const {
   for (uint32_t b = 0; b < batch; ++b) {
@@ -97,15 +77,14 @@ Status DataLoader::randomBatch(uint64_t seed, uint64_t step, int32_t *tokens,
         shards.begin(), shards.end(), window,
         [](uint64_t w, const Source &s) { return w < s.firstWindow; });
     const Source &source = *std::prev(next);
-    uint64_t spare =
-        source.shard.tokens().size() - 1 - source.windowCount * sequence;
+    uint64_t spare = source.shard.size() - 1 - source.windowCount * sequence;
     uint64_t phase = philox64(seed, PhiloxStream::Phase, epoch,
                               static_cast<uint32_t>(next - shards.begin())) %
                      (spare + 1);
     uint64_t offset = phase + (window - source.firstWindow) * sequence;
-    LNS_RETURN_IF_ERROR(copyRow(source.shard, offset,
-                                tokens + uint64_t{b} * sequence,
-                                targets + uint64_t{b} * sequence));
+    LNS_RETURN_IF_ERROR(source.shard.copyRow(offset, sequence, vocabulary,
+                                             tokens + uint64_t{b} * sequence,
+                                             targets + uint64_t{b} * sequence));
   }
   return Status::success();
 }
@@ -121,46 +100,10 @@ Status DataLoader::sequentialBatch(uint64_t number, int32_t *tokens,
   const Source &source = *std::prev(next);
   uint64_t start = (number - source.firstBatch) * (uint64_t{batch} * sequence);
   for (uint32_t b = 0; b < batch; ++b)
-    LNS_RETURN_IF_ERROR(copyRow(source.shard, start + uint64_t{b} * sequence,
-                                tokens + uint64_t{b} * sequence,
-                                targets + uint64_t{b} * sequence));
+    LNS_RETURN_IF_ERROR(source.shard.copyRow(
+        start + uint64_t{b} * sequence, sequence, vocabulary,
+        tokens + uint64_t{b} * sequence, targets + uint64_t{b} * sequence));
   return Status::success();
-}
-
-//===----------------------------------------------------------------------===//
-// Finding shards
-//===----------------------------------------------------------------------===//
-
-Expected<ShardSet> findShards(const std::string &folderOrPattern) {
-  std::string pattern = folderOrPattern;
-  if (isFolder(pattern))
-    pattern += "/*.bin";
-  glob_t found = {};
-  int result = ::glob(pattern.c_str(), 0, nullptr, &found);
-  ShardSet set;
-  for (size_t i = 0; result == 0 && i < found.gl_pathc; ++i) {
-    std::string path = found.gl_pathv[i];
-    std::string name = std::filesystem::path(path).filename().string();
-    bool heldOut = name.find("val") != std::string::npos;
-    (heldOut ? set.val : set.train).push_back(std::move(path));
-  }
-  ::globfree(&found);
-  if (set.train.empty() && set.val.empty())
-    return Status::failure(fmt::format(
-        "{}: no token shard found; make some with 'lns data prepare'",
-        pattern));
-  return set;
-}
-
-Expected<std::vector<Shard>> openShards(const std::vector<std::string> &paths) {
-  std::vector<Shard> shards;
-  for (const std::string &path : paths) {
-    Expected<Shard> shard = Shard::open(path);
-    if (!shard)
-      return shard.status();
-    shards.push_back(std::move(*shard));
-  }
-  return shards;
 }
 
 } // namespace lns::tool

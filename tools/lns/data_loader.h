@@ -12,7 +12,6 @@
 #include "status.h"
 
 #include <cstdint>
-#include <string>
 #include <vector>
 
 namespace lns::tool {
@@ -53,10 +52,6 @@ private:
     uint64_t batchCount = 0;
   };
 
-  /// Copies T tokens and their successors.
-  Status copyRow(const Shard &shard, uint64_t offset, int32_t *tokens,
-                 int32_t *targets) const;
-
   std::vector<Source> shards;
   uint32_t batch = 0;
   uint32_t sequence = 0;
@@ -68,19 +63,6 @@ private:
 
 /// Position `index` of a pseudorandom permutation of [0, size), size > 0.
 uint64_t permute(uint64_t seed, uint64_t epoch, uint64_t size, uint64_t index);
-
-struct ShardSet {
-  std::vector<std::string> train;
-  std::vector<std::string> val;
-};
-
-/// What --data names: a folder (its *.bin files), one file, or a pattern.
-/// Files whose name contains "val" are held out, all others are for training;
-/// both lists are sorted by name.
-Expected<ShardSet> findShards(const std::string &folderOrPattern);
-
-/// Opens every path.
-Expected<std::vector<Shard>> openShards(const std::vector<std::string> &paths);
 
 } // namespace lns::tool
 

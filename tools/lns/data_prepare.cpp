@@ -36,10 +36,11 @@ Expected<std::vector<Document>> loadClassicSet(const ClassicPaths &paths) {
   LNS_RETURN_IF_ERROR(
       requirePackageFile(paths.austen + ".rdb", "r-cran-janeaustenr"));
 
-  Expected<MappedFile> bible = MappedFile::open(paths.bible);
+  Expected<std::vector<std::byte>> bible =
+      readWholeFile(paths.bible, size_t{1} << 30);
   if (!bible)
     return bible.status();
-  Expected<std::string> text = decodeBibleData(paths.bible, bible->bytes());
+  Expected<std::string> text = decodeBibleData(paths.bible, *bible);
   if (!text)
     return text.status();
   Expected<std::vector<BibleBook>> books = splitBibleBooks(paths.bible, *text);

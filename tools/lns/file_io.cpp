@@ -1,4 +1,4 @@
-//===- file_io.cpp - Mapped reads, atomic writes --------------------------===//
+//===- file_io.cpp - Checked reads, atomic writes -------------------------===//
 //
 // Part of lnsc, under the Apache License v2.0.
 // SPDX-License-Identifier: Apache-2.0
@@ -13,7 +13,7 @@
 #include <filesystem>
 #include <fmt/format.h>
 #include <sys/file.h>
-#include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -37,6 +37,9 @@ std::string describeErrno(int code) {
     return text + "; choose a path that you may write to";
   case ENOTDIR:
     return text + "; a part of the path is a file";
+  case EMFILE:
+  case ENFILE:
+    return text + "; raise the limit (ulimit -n) or use fewer, larger files";
   default:
     return text;
   }
@@ -84,59 +87,119 @@ static Status syncFolder(const std::string &folder) {
 // Reading
 //===----------------------------------------------------------------------===//
 
-Expected<MappedFile> MappedFile::open(const std::string &path) {
-  int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0)
+/// A set of data may have more shards than a process has files by default; the
+/// limit that it may set for itself is usually far higher.
+static bool allowMoreFiles() {
+  struct rlimit limit;
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 ||
+      limit.rlim_cur >= limit.rlim_max)
+    return false;
+  limit.rlim_cur = limit.rlim_max;
+  return ::setrlimit(RLIMIT_NOFILE, &limit) == 0;
+}
+
+Expected<InputFile> InputFile::open(const std::string &path) {
+  InputFile file;
+  file.name = path;
+  // Without O_NONBLOCK a pipe would be waited for.
+  constexpr int flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK;
+  file.fd = ::open(path.c_str(), flags);
+  if (file.fd < 0 && errno == EMFILE && allowMoreFiles())
+    file.fd = ::open(path.c_str(), flags);
+  if (file.fd < 0)
     return Status::failure(
         fmt::format("{}: cannot open: {}", path, describeErrno(errno)));
   struct stat info;
-  if (::fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) {
-    ::close(fd);
+  if (::fstat(file.fd, &info) != 0 || !S_ISREG(info.st_mode))
     return Status::failure(fmt::format("{}: not a regular file", path));
-  }
-  MappedFile file;
-  file.name = path;
-  file.size = static_cast<size_t>(info.st_size);
-  if (file.size > 0) {
-    void *address = ::mmap(nullptr, file.size, PROT_READ, MAP_PRIVATE, fd, 0);
-    if (address == MAP_FAILED) {
-      int code = errno;
-      ::close(fd);
-      file.size = 0;
-      return Status::failure(
-          fmt::format("{}: cannot map: {}", path, describeErrno(code)));
-    }
-    file.data = static_cast<const std::byte *>(address);
-  }
-  ::close(fd);
+  file.bytes = static_cast<uint64_t>(info.st_size);
   return file;
 }
 
-MappedFile::MappedFile(MappedFile &&other) noexcept
-    : data(std::exchange(other.data, nullptr)),
-      size(std::exchange(other.size, 0)), name(std::move(other.name)) {}
+InputFile::InputFile(InputFile &&other) noexcept
+    : fd(std::exchange(other.fd, -1)), bytes(std::exchange(other.bytes, 0)),
+      name(std::move(other.name)) {}
 
-MappedFile &MappedFile::operator=(MappedFile &&other) noexcept {
-  std::swap(data, other.data);
-  std::swap(size, other.size);
+InputFile &InputFile::operator=(InputFile &&other) noexcept {
+  std::swap(fd, other.fd);
+  std::swap(bytes, other.bytes);
   std::swap(name, other.name);
   return *this;
 }
 
-MappedFile::~MappedFile() {
-  if (data)
-    ::munmap(const_cast<std::byte *>(data), size);
+InputFile::~InputFile() {
+  if (fd >= 0)
+    ::close(fd);
+}
+
+Status InputFile::read(uint64_t offset, std::span<std::byte> out) const {
+  size_t done = 0;
+  while (done < out.size()) {
+    ssize_t got = ::pread(fd, out.data() + done, out.size() - done,
+                          static_cast<off_t>(offset + done));
+    if (got < 0 && errno == EINTR)
+      continue;
+    if (got < 0)
+      return Status::failure(
+          fmt::format("{}: cannot read: {}", name, describeErrno(errno)));
+    if (got == 0)
+      break;
+    done += static_cast<size_t>(got);
+  }
+  // What is cut and written anew can have its bytes back, but not yet all.
+  struct stat info;
+  if (::fstat(fd, &info) != 0)
+    return Status::failure(
+        fmt::format("{}: cannot read: {}", name, describeErrno(errno)));
+  if (done < out.size() || static_cast<uint64_t>(info.st_size) != bytes)
+    return Status::failure(fmt::format(
+        "{}: had {} bytes when it was opened, now it has {}; it was changed "
+        "while it was in use: restore it and start again",
+        name, bytes, info.st_size));
+  return Status::success();
+}
+
+Expected<std::vector<std::byte>> readWholeFile(const std::string &path,
+                                               size_t maxBytes) {
+  Expected<InputFile> file = InputFile::open(path);
+  if (!file)
+    return file.status();
+  if (file->size() > maxBytes)
+    return Status::failure(fmt::format("{}: {} bytes, at most {} are expected",
+                                       path, file->size(), maxBytes));
+  std::vector<std::byte> bytes(file->size());
+  LNS_RETURN_IF_ERROR(file->read(0, bytes));
+  return bytes;
+}
+
+static Expected<std::string> readStandardInput(size_t maxBytes) {
+  std::string text;
+  std::vector<char> part(1 << 16);
+  for (;;) {
+    ssize_t got = ::read(STDIN_FILENO, part.data(), part.size());
+    if (got < 0 && errno == EINTR)
+      continue;
+    if (got < 0)
+      return Status::failure(
+          fmt::format("standard input: cannot read: {}", describeErrno(errno)));
+    if (got == 0)
+      return text;
+    if (text.size() + static_cast<size_t>(got) > maxBytes)
+      return Status::failure(fmt::format(
+          "standard input: more than the {} bytes that are expected",
+          maxBytes));
+    text.append(part.data(), static_cast<size_t>(got));
+  }
 }
 
 Expected<std::string> readTextFile(const std::string &path, size_t maxBytes) {
-  Expected<MappedFile> file = MappedFile::open(path);
-  if (!file)
-    return file.status();
-  if (file->bytes().size() > maxBytes)
-    return Status::failure(fmt::format("{}: {} bytes, at most {} are expected",
-                                       path, file->bytes().size(), maxBytes));
-  return std::string(reinterpret_cast<const char *>(file->bytes().data()),
-                     file->bytes().size());
+  if (path == "-")
+    return readStandardInput(maxBytes);
+  Expected<std::vector<std::byte>> bytes = readWholeFile(path, maxBytes);
+  if (!bytes)
+    return bytes.status();
+  return std::string(reinterpret_cast<const char *>(bytes->data()),
+                     bytes->size());
 }
 
 //===----------------------------------------------------------------------===//

@@ -1,4 +1,4 @@
-//===- file_io.h - Mapped reads, atomic writes ------------------*- C++ -*-===//
+//===- file_io.h - Checked reads, atomic writes -----------------*- C++ -*-===//
 //
 // Part of lnsc, under the Apache License v2.0.
 // SPDX-License-Identifier: Apache-2.0
@@ -15,32 +15,41 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace lns::tool {
 
-/// A regular file mapped read-only. Bytes are untrusted: nothing is checked but
-/// that they are there.
-class MappedFile {
+/// A regular file open for reading. Bytes are untrusted, and they are copied,
+/// not mapped: of a file that shrinks while it is in use a mapping would end
+/// the process (SIGBUS), where read() returns an error.
+class InputFile {
 public:
-  static Expected<MappedFile> open(const std::string &path);
+  static Expected<InputFile> open(const std::string &path);
 
-  MappedFile() = default;
-  MappedFile(MappedFile &&other) noexcept;
-  MappedFile &operator=(MappedFile &&other) noexcept;
-  MappedFile(const MappedFile &) = delete;
-  MappedFile &operator=(const MappedFile &) = delete;
-  ~MappedFile();
+  InputFile() = default;
+  InputFile(InputFile &&other) noexcept;
+  InputFile &operator=(InputFile &&other) noexcept;
+  ~InputFile();
 
-  std::span<const std::byte> bytes() const { return {data, size}; }
   const std::string &path() const { return name; }
+  /// Bytes, when it was opened.
+  uint64_t size() const { return bytes; }
+
+  /// Fills `out` from byte `offset` on. An error if the file does not hold all
+  /// of it, or no longer has the size that it had. Any number of threads.
+  Status read(uint64_t offset, std::span<std::byte> out) const;
 
 private:
-  const std::byte *data = nullptr;
-  size_t size = 0;
+  int fd = -1;
+  uint64_t bytes = 0;
   std::string name;
 };
 
-/// The whole of a text file; an error if it is larger than `maxBytes`.
+/// All of a file; an error if it is larger than `maxBytes`.
+Expected<std::vector<std::byte>> readWholeFile(const std::string &path,
+                                               size_t maxBytes);
+
+/// The same as text. "-" is the standard input, up to its end.
 Expected<std::string> readTextFile(const std::string &path, size_t maxBytes);
 
 /// A file that appears under its name only when it is complete: bytes go to a

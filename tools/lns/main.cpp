@@ -7,6 +7,7 @@
 
 #include "arg_parser.h"
 #include "commands.h"
+#include "printable.h"
 
 #include <csignal>
 #include <cstdio>
@@ -106,6 +107,7 @@ int main(int argc, char **argv) {
   if (status.ok())
     return 0;
   std::fflush(stdout);
-  std::fprintf(stderr, "lns: error: %s\n", status.message().c_str());
+  std::fprintf(stderr, "lns: error: %s\n",
+               boundedMessage(status.message()).c_str());
   return status.getKind() == Status::Kind::Usage ? 2 : 1;
 }

@@ -249,14 +249,16 @@ static std::span<const std::byte> asBytes(const std::string &text) {
 Expected<std::map<std::string, std::vector<std::string>>>
 readLazyLoadStrings(const std::string &base) {
   std::string indexPath = base + ".rdx", dataPath = base + ".rdb";
-  Expected<MappedFile> indexFile = MappedFile::open(indexPath);
+  Expected<std::vector<std::byte>> indexFile =
+      readWholeFile(indexPath, size_t{1} << 30);
   if (!indexFile)
     return indexFile.status();
-  Expected<MappedFile> dataFile = MappedFile::open(dataPath);
+  Expected<std::vector<std::byte>> dataFile =
+      readWholeFile(dataPath, size_t{1} << 30);
   if (!dataFile)
     return dataFile.status();
 
-  Expected<std::string> indexText = inflateAll(indexFile->bytes());
+  Expected<std::string> indexText = inflateAll(*indexFile);
   if (!indexText)
     return Status::failure(
         fmt::format("{}: {}", indexPath, indexText.status().message()));
@@ -278,7 +280,7 @@ readLazyLoadStrings(const std::string &base) {
   for (size_t i = 0; i < variables->items.size(); ++i) {
     const std::string &name = variables->names[i];
     const std::vector<int32_t> &place = variables->items[i].integers;
-    std::span<const std::byte> all = dataFile->bytes();
+    std::span<const std::byte> all = *dataFile;
     // Each value: its inflated size in 4 bytes, then a zlib stream.
     if (place.size() != 2 || place[0] < 0 || place[1] < 4 ||
         static_cast<size_t>(place[0]) > all.size() ||

@@ -7,6 +7,10 @@
 
 #include "safetensors.h"
 
+#include "file_kind.h"
+#include "printable.h"
+#include "safetensors_header.h"
+
 #include <algorithm>
 #include <bit>
 #include <cmath>
@@ -14,9 +18,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
-#include <set>
-
-using nlohmann::json;
+#include <tuple>
 
 namespace lns::tool {
 
@@ -25,6 +27,9 @@ static_assert(std::endian::native == std::endian::little,
 
 /// The format's own limit; it keeps a damaged size from becoming an allocation.
 static constexpr uint64_t maxHeaderBytes = 100'000'000;
+
+/// Elements of other types that are converted at a time.
+static constexpr size_t partElements = 1 << 18;
 
 std::string formatShape(std::span<const int64_t> shape) {
   return fmt::format("[{}]", fmt::join(shape, ", "));
@@ -49,175 +54,135 @@ static uint64_t dtypeBytes(const std::string &dtype) {
   return it == sizes.end() ? 0 : it->second;
 }
 
-/// Parses the header and notices keys that stand twice in one object, which a
-/// JSON library would silently merge.
-static Expected<json> parseHeader(const std::string &path, const char *text,
-                                  size_t size) {
-  std::vector<std::set<std::string>> keys;
-  std::string duplicate;
-  auto watch = [&](int, json::parse_event_t event, json &value) {
-    if (event == json::parse_event_t::object_start) {
-      keys.emplace_back();
-    } else if (event == json::parse_event_t::object_end) {
-      keys.pop_back();
-    } else if (event == json::parse_event_t::key) {
-      const std::string &key = value.get_ref<const std::string &>();
-      if (!keys.back().insert(key).second && duplicate.empty())
-        duplicate = key;
-    }
-    return true;
-  };
-  json header = json::parse(text, text + size, watch, false);
-  if (header.is_discarded() || !header.is_object())
-    return Status::failure(fmt::format(
-        "{}: the header is not a JSON object; the file is damaged", path));
-  if (!duplicate.empty())
-    return Status::failure(
-        fmt::format("{}: '{}' stands twice in the header", path, duplicate));
-  return header;
-}
-
-/// A non-negative integer of at most 63 bits.
-static bool readSize(const json &value, int64_t &out) {
-  if (!value.is_number_unsigned())
-    return false;
-  uint64_t number = value.get<uint64_t>();
-  if (number > static_cast<uint64_t>(INT64_MAX))
-    return false;
-  out = static_cast<int64_t>(number);
-  return true;
-}
-
 Expected<SafetensorsFile> SafetensorsFile::open(const std::string &path) {
-  Expected<MappedFile> mapped = MappedFile::open(path);
-  if (!mapped)
-    return mapped.status();
+  Expected<InputFile> opened = InputFile::open(path);
+  if (!opened)
+    return opened.status();
   SafetensorsFile result;
-  result.file = std::move(*mapped);
+  result.file = std::move(*opened);
   LNS_RETURN_IF_ERROR(result.parse());
   return result;
 }
 
-Status SafetensorsFile::parse() {
+Expected<std::string> SafetensorsFile::readHeader() const {
   const std::string &path = file.path();
-  std::span<const std::byte> all = file.bytes();
   uint64_t headerBytes = 0;
-  if (all.size() < sizeof headerBytes)
+  std::vector<std::byte> head(std::min<uint64_t>(file.size(), kindBytes));
+  LNS_RETURN_IF_ERROR(file.read(0, head));
+  if (head.size() >= sizeof headerBytes)
+    std::memcpy(&headerBytes, head.data(), sizeof headerBytes);
+  // A header begins with '{'; a few bytes of data could look like something
+  // else.
+  bool plausible = head.size() > sizeof headerBytes &&
+                   head[sizeof headerBytes] == std::byte{'{'} &&
+                   headerBytes <= maxHeaderBytes;
+  if (!plausible)
+    if (std::string kind = foreignKind(head); !kind.empty())
+      return Status::failure(
+          fmt::format("{}: not a safetensors file: {}", path, kind));
+  if (head.size() < sizeof headerBytes)
     return Status::failure(fmt::format(
-        "{}: {} bytes are too few for a safetensors file", path, all.size()));
-  std::memcpy(&headerBytes, all.data(), sizeof headerBytes);
+        "{}: {} bytes are too few for a safetensors file", path, file.size()));
   if (headerBytes > maxHeaderBytes)
     return Status::failure(fmt::format(
         "{}: header of {} bytes, the format allows {}; not a safetensors file",
         path, headerBytes, maxHeaderBytes));
-  if (headerBytes > all.size() - sizeof headerBytes)
+  if (headerBytes > file.size() - sizeof headerBytes)
     return Status::failure(fmt::format(
         "{}: header of {} bytes, the file has {} bytes; the file is truncated",
-        path, headerBytes, all.size()));
+        path, headerBytes, file.size()));
+  std::string text(headerBytes, '\0');
+  LNS_RETURN_IF_ERROR(
+      file.read(sizeof headerBytes, std::as_writable_bytes(std::span(text))));
+  return text;
+}
 
-  const char *text =
-      reinterpret_cast<const char *>(all.data()) + sizeof headerBytes;
-  Expected<json> header = parseHeader(path, text, headerBytes);
-  if (!header)
-    return header.status();
-  std::span<const std::byte> data =
-      all.subspan(sizeof headerBytes + headerBytes);
+/// Checks what a header says of one tensor against `dataBytes` bytes of data.
+static Expected<SafetensorsEntry> checkEntry(const std::string &path,
+                                             SafetensorsHeaderEntry &&raw,
+                                             uint64_t dataBytes) {
+  std::string name = printable(raw.name);
+  uint64_t elementBytes = dtypeBytes(raw.dtype);
+  if (elementBytes == 0)
+    return Status::failure(
+        fmt::format("{}: tensor '{}' has the unknown dtype '{}'", path, name,
+                    printable(raw.dtype)));
+  if (raw.begin > raw.end || raw.end > dataBytes)
+    return Status::failure(fmt::format(
+        "{}: tensor '{}' has data_offsets [{},{}], the file has {} bytes of "
+        "data; the file is truncated or damaged",
+        path, name, raw.begin, raw.end, dataBytes));
+  SafetensorsEntry entry;
+  if (!countElements(raw.shape, entry.elements) ||
+      __builtin_mul_overflow(entry.elements, elementBytes, &entry.bytes))
+    return Status::failure(
+        fmt::format("{}: tensor '{}' of shape {} is larger than memory can be",
+                    path, name, formatShape(raw.shape)));
+  if (entry.bytes != raw.end - raw.begin)
+    return Status::failure(fmt::format(
+        "{}: tensor '{}' of shape {} and dtype {} needs {} bytes, its "
+        "data_offsets hold {}",
+        path, name, formatShape(raw.shape), raw.dtype, entry.bytes,
+        raw.end - raw.begin));
+  entry.name = std::move(raw.name);
+  entry.dtype = std::move(raw.dtype);
+  entry.shape = std::move(raw.shape);
+  entry.offset = raw.begin;
+  return entry;
+}
 
-  for (const auto &[name, value] : header->items()) {
-    if (!value.is_object())
-      return Status::failure(
-          fmt::format("{}: header entry '{}' is not an object", path, name));
-    if (name == "__metadata__") {
-      for (const auto &[key, item] : value.items()) {
-        if (!item.is_string())
-          return Status::failure(
-              fmt::format("{}: metadata '{}' is not a string", path, key));
-        extra[key] = item.get<std::string>();
-      }
-      continue;
+Status SafetensorsFile::parse() {
+  const std::string &path = file.path();
+  uint64_t dataBegin = 0, dataBytes = 0;
+  {
+    Expected<std::string> text = readHeader();
+    if (!text)
+      return text.status();
+    dataBegin = sizeof(uint64_t) + text->size();
+    dataBytes = file.size() - dataBegin;
+    Expected<SafetensorsHeader> header = parseSafetensorsHeader(path, *text);
+    if (!header)
+      return header.status();
+    extra = std::move(header->metadata);
+    entries.reserve(header->tensors.size());
+    for (SafetensorsHeaderEntry &raw : header->tensors) {
+      Expected<SafetensorsEntry> entry =
+          checkEntry(path, std::move(raw), dataBytes);
+      if (!entry)
+        return entry.status();
+      entries.push_back(std::move(*entry));
     }
-
-    SafetensorsEntry entry;
-    entry.name = name;
-    auto dtype = value.find("dtype");
-    auto shape = value.find("shape");
-    auto offsets = value.find("data_offsets");
-    if (dtype == value.end() || !dtype->is_string() || shape == value.end() ||
-        !shape->is_array() || offsets == value.end() || !offsets->is_array() ||
-        offsets->size() != 2)
-      return Status::failure(
-          fmt::format("{}: tensor '{}' needs dtype, shape and two data_offsets",
-                      path, name));
-    entry.dtype = dtype->get<std::string>();
-    uint64_t elementBytes = dtypeBytes(entry.dtype);
-    if (elementBytes == 0)
-      return Status::failure(
-          fmt::format("{}: tensor '{}' has the unknown dtype '{}'", path, name,
-                      entry.dtype));
-    for (const json &item : *shape) {
-      int64_t size = 0;
-      if (!readSize(item, size))
-        return Status::failure(fmt::format(
-            "{}: tensor '{}' has the impossible size {} in its shape", path,
-            name, item.dump(-1, ' ', false, json::error_handler_t::replace)));
-      entry.shape.push_back(size);
-    }
-    int64_t begin = 0, end = 0;
-    if (!readSize((*offsets)[0], begin) || !readSize((*offsets)[1], end) ||
-        begin > end || static_cast<uint64_t>(end) > data.size())
-      return Status::failure(fmt::format(
-          "{}: tensor '{}' has data_offsets {}, the file has {} bytes of data; "
-          "the file is truncated or damaged",
-          path, name,
-          offsets->dump(-1, ' ', false, json::error_handler_t::replace),
-          data.size()));
-    uint64_t bytes = 0;
-    if (!countElements(entry.shape, entry.elements) ||
-        __builtin_mul_overflow(entry.elements, elementBytes, &bytes))
-      return Status::failure(fmt::format(
-          "{}: tensor '{}' of shape {} is larger than memory can be", path,
-          name, formatShape(entry.shape)));
-    if (bytes != static_cast<uint64_t>(end - begin))
-      return Status::failure(fmt::format(
-          "{}: tensor '{}' of shape {} and dtype {} needs {} bytes, its "
-          "data_offsets hold {}",
-          path, name, formatShape(entry.shape), entry.dtype, bytes,
-          end - begin));
-    entry.bytes = data.subspan(static_cast<size_t>(begin),
-                               static_cast<size_t>(end - begin));
-    entries.push_back(std::move(entry));
   }
 
   // Empty tensors sort before the tensor that starts at the same byte.
   std::sort(entries.begin(), entries.end(),
             [](const SafetensorsEntry &a, const SafetensorsEntry &b) {
-              if (a.bytes.data() != b.bytes.data())
-                return a.bytes.data() < b.bytes.data();
-              if (a.bytes.size() != b.bytes.size())
-                return a.bytes.size() < b.bytes.size();
-              return a.name < b.name;
+              return std::tie(a.offset, a.bytes, a.name) <
+                     std::tie(b.offset, b.bytes, b.name);
             });
   // Overlaps first: moving a tensor onto another leaves a gap as well.
   for (size_t i = 1; i < entries.size(); ++i) {
     const SafetensorsEntry &before = entries[i - 1], &entry = entries[i];
-    if (entry.bytes.data() < before.bytes.data() + before.bytes.size())
+    if (entry.offset < before.offset + before.bytes)
       return Status::failure(fmt::format("{}: tensors '{}' and '{}' overlap",
-                                         path, before.name, entry.name));
+                                         path, printable(before.name),
+                                         printable(entry.name)));
   }
-  const std::byte *covered = data.data();
+  uint64_t covered = 0;
   for (size_t i = 0; i < entries.size(); ++i) {
-    const SafetensorsEntry &entry = entries[i];
-    if (entry.bytes.data() != covered)
+    SafetensorsEntry &entry = entries[i];
+    if (entry.offset != covered)
       return Status::failure(
           fmt::format("{}: {} bytes before tensor '{}' belong to no tensor",
-                      path, entry.bytes.data() - covered, entry.name));
-    covered = entry.bytes.data() + entry.bytes.size();
+                      path, entry.offset - covered, printable(entry.name)));
+    covered = entry.offset + entry.bytes;
+    entry.offset += dataBegin;
     index[entry.name] = i;
   }
-  if (covered != data.data() + data.size())
+  if (covered != dataBytes)
     return Status::failure(
         fmt::format("{}: the last {} bytes belong to no tensor", path,
-                    data.data() + data.size() - covered));
+                    dataBytes - covered));
   return Status::success();
 }
 
@@ -239,35 +204,47 @@ static float halfToFloat(uint16_t bits) {
   return (bits & 0x8000) ? -magnitude : magnitude;
 }
 
+template <typename Element, typename Convert>
+static void convert(const std::byte *bytes, std::span<float> out,
+                    Convert toFloat) {
+  for (size_t i = 0; i < out.size(); ++i) {
+    Element value;
+    std::memcpy(&value, bytes + i * sizeof value, sizeof value);
+    out[i] = toFloat(value);
+  }
+}
+
+static float brainToFloat(uint16_t bits) {
+  return std::bit_cast<float>(uint32_t{bits} << 16);
+}
+
 Status SafetensorsFile::readF32(const SafetensorsEntry &entry,
-                                float *out) const {
-  const std::byte *bytes = entry.bytes.data();
-  if (entry.dtype == "F32") {
-    if (!entry.bytes.empty())
-      std::memcpy(out, bytes, entry.bytes.size());
-    return Status::success();
+                                std::span<float> out) const {
+  if (entry.dtype == "F32")
+    return file.read(entry.offset, std::as_writable_bytes(out));
+  if (entry.dtype != "F64" && entry.dtype != "BF16" && entry.dtype != "F16")
+    return Status::failure(fmt::format(
+        "{}: tensor '{}' has dtype {}, expected F32, F64, F16 or BF16", path(),
+        printable(entry.name), entry.dtype));
+  uint64_t elementBytes = dtypeBytes(entry.dtype), at = entry.offset;
+  std::vector<std::byte> part(
+      std::min<uint64_t>(entry.bytes, partElements * elementBytes));
+  for (size_t done = 0; done < out.size();) {
+    size_t count = std::min<size_t>(out.size() - done, partElements);
+    std::span<std::byte> bytes = std::span(part).first(count * elementBytes);
+    LNS_RETURN_IF_ERROR(file.read(at, bytes));
+    std::span<float> some = out.subspan(done, count);
+    if (entry.dtype == "F64")
+      convert<double>(part.data(), some,
+                      [](double value) { return static_cast<float>(value); });
+    else if (entry.dtype == "BF16")
+      convert<uint16_t>(part.data(), some, brainToFloat);
+    else
+      convert<uint16_t>(part.data(), some, halfToFloat);
+    at += bytes.size();
+    done += count;
   }
-  if (entry.dtype == "F64") {
-    for (uint64_t i = 0; i < entry.elements; ++i) {
-      double value;
-      std::memcpy(&value, bytes + i * sizeof value, sizeof value);
-      out[i] = static_cast<float>(value);
-    }
-    return Status::success();
-  }
-  if (entry.dtype == "BF16" || entry.dtype == "F16") {
-    bool brain = entry.dtype == "BF16";
-    for (uint64_t i = 0; i < entry.elements; ++i) {
-      uint16_t value;
-      std::memcpy(&value, bytes + i * sizeof value, sizeof value);
-      out[i] = brain ? std::bit_cast<float>(uint32_t{value} << 16)
-                     : halfToFloat(value);
-    }
-    return Status::success();
-  }
-  return Status::failure(fmt::format(
-      "{}: tensor '{}' has dtype {}, expected F32, F64, F16 or BF16", path(),
-      entry.name, entry.dtype));
+  return Status::success();
 }
 
 //===----------------------------------------------------------------------===//

@@ -19,20 +19,23 @@
 
 namespace lns::tool {
 
-/// One tensor of an open file. `bytes` need not be aligned.
+/// One tensor of an open file.
 struct SafetensorsEntry {
   std::string name;
   std::string dtype; ///< "F32", "BF16", ... as in the file
   std::vector<int64_t> shape;
   uint64_t elements = 0;
-  std::span<const std::byte> bytes;
+  uint64_t offset = 0; ///< in the file; need not be aligned
+  uint64_t bytes = 0;
 };
 
 /// A safetensors file: u64 header size, JSON header, tensor bytes. Everything
 /// that the format demands is checked when it is opened: header within bounds,
 /// no name or key twice, known element types, no overflow in any size, each
 /// tensor's bytes equal its shape, and the data section covered by the tensors
-/// exactly, without overlap, gap or tail.
+/// exactly, without overlap, gap or tail. What is no such file at all is named
+/// (a git-lfs pointer, a pickle). Tensors are read when they are asked for, not
+/// mapped: a file that shrinks meanwhile is an error.
 class SafetensorsFile {
 public:
   static Expected<SafetensorsFile> open(const std::string &path);
@@ -45,12 +48,13 @@ public:
 
   /// Converts a tensor of F32, F64, F16 or BF16 to f32; `out` has
   /// `entry.elements` places.
-  Status readF32(const SafetensorsEntry &entry, float *out) const;
+  Status readF32(const SafetensorsEntry &entry, std::span<float> out) const;
 
 private:
+  Expected<std::string> readHeader() const;
   Status parse();
 
-  MappedFile file;
+  InputFile file;
   std::vector<SafetensorsEntry> entries;
   std::map<std::string, size_t> index;
   std::map<std::string, std::string> extra;

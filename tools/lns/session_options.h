@@ -12,7 +12,10 @@
 #include "arg_parser.h"
 #include "data_loader.h"
 #include "plan_session.h"
+#include "shard_set.h"
 
+#include <cstdio>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,10 +34,30 @@ inline void declareSessionOptions(ArgParser &parser,
       "instruction-set level, e.g. x86-64-v3; the best one by itself");
 }
 
+/// Declares --token-type, which `name` holds if it is given.
+inline void declareTokenType(ArgParser &parser, std::string *name) {
+  parser.choice("--token-type", name, tokenTypeNames(),
+                "type of the tokens in files without header");
+}
+
+inline std::optional<TokenType> chosenTokenType(const std::string &name) {
+  return name.empty() ? std::nullopt : std::optional(parseTokenType(name));
+}
+
+/// Remarks that are neither results nor errors.
+inline void printNotes(const std::vector<std::string> &notes) {
+  for (const std::string &note : notes)
+    std::fputs(("lns: note: " + note + "\n").c_str(), stderr);
+}
+
 /// Opens `paths` for batches of the plan's size.
 inline Expected<DataLoader> openLoader(const PlanFile &plan,
-                                       const std::vector<std::string> &paths) {
-  Expected<std::vector<Shard>> shards = openShards(paths);
+                                       const std::vector<std::string> &paths,
+                                       const std::string &tokenType) {
+  std::vector<std::string> notes;
+  Expected<std::vector<Shard>> shards =
+      openShards(paths, chosenTokenType(tokenType), notes);
+  printNotes(notes);
   if (!shards)
     return shards.status();
   return DataLoader::create(std::move(*shards), plan.info().batch,

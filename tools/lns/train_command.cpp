@@ -19,7 +19,8 @@
 namespace lns::tool {
 
 Status runTrain(Arguments arguments) {
-  std::string planPath, data, valData, warmup = "100", schedule = "cosine";
+  std::string planPath, data, valData, tokenType, warmup = "100",
+                                                  schedule = "cosine";
   TrainerOptions options;
   LrSchedule &lr = options.schedule;
   PlanSession::Options sessionOptions;
@@ -36,6 +37,7 @@ Status runTrain(Arguments arguments) {
   parser.required();
   parser.option("--val-data", "DIR|GLOB", &valData,
                 "held-out shards, instead of those of --data");
+  declareTokenType(parser, &tokenType);
   parser.option("--steps", "N", &lr.totalSteps, "steps of the whole run");
   parser.option("--max-seconds", "S", &options.maxSeconds,
                 "end, and finish the schedule, by this time at the latest; 0: "
@@ -111,12 +113,12 @@ Status runTrain(Arguments arguments) {
         "{}: vocabulary of {}, text can be sampled from byte models (256) "
         "only; leave --sample-every away",
         planPath, plan->info().vocabulary));
-  Expected<DataLoader> train = openLoader(*plan, shards->train);
+  Expected<DataLoader> train = openLoader(*plan, shards->train, tokenType);
   if (!train)
     return train.status();
   std::optional<DataLoader> heldOut;
   if (!shards->val.empty()) {
-    Expected<DataLoader> loader = openLoader(*plan, shards->val);
+    Expected<DataLoader> loader = openLoader(*plan, shards->val, tokenType);
     if (!loader)
       return loader.status();
     heldOut = std::move(*loader);

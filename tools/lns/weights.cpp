@@ -64,8 +64,8 @@ Status readSections(const SafetensorsFile &file, TensorStore &store,
     for (size_t i = 0; i < store.tensors().size(); ++i) {
       const TensorDescription &tensor = store.tensors()[i];
       buffer.resize(tensor.elements);
-      LNS_RETURN_IF_ERROR(file.readF32(*file.find(section.prefix + tensor.name),
-                                       buffer.data()));
+      LNS_RETURN_IF_ERROR(
+          file.readF32(*file.find(section.prefix + tensor.name), buffer));
       LNS_RETURN_IF_ERROR(store.write(section.kind, i, buffer));
     }
   return Status::success();

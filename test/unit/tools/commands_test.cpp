@@ -138,7 +138,7 @@ TEST_F(Commands, GradsWritesEveryGradient) {
   ASSERT_TRUE(entry);
   EXPECT_EQ(entry->shape, (std::vector<int64_t>{256, 256}));
   std::vector<float> values(entry->elements);
-  ASSERT_TRUE(grads->readF32(*entry, values.data()).ok());
+  ASSERT_TRUE(grads->readF32(*entry, values).ok());
   double sum = 0;
   for (float g : values)
     sum += static_cast<double>(g) * static_cast<double>(g);
@@ -153,7 +153,7 @@ TEST_F(Commands, GradsWritesEveryGradient) {
   ASSERT_TRUE(more);
   ASSERT_TRUE(more->find("loss"));
   float loss = 0;
-  ASSERT_TRUE(more->readF32(*more->find("loss"), &loss).ok());
+  ASSERT_TRUE(more->readF32(*more->find("loss"), std::span(&loss, 1)).ok());
   EXPECT_EQ(loss, json["loss"].get<float>());
   ASSERT_TRUE(more->find("logits"));
   EXPECT_EQ(more->find("logits")->shape, (std::vector<int64_t>{2, 8, 256}));

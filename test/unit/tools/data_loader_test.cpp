@@ -153,23 +153,3 @@ TEST(Permute, IsAPermutation) {
     epochMatters |= permute(1, 0, 100, i) != permute(1, 1, 100, i);
   EXPECT_TRUE(epochMatters);
 }
-
-TEST_F(Loader, ShardsAreFoundByFolderFileAndPattern) {
-  makeShard("x_train_000002.bin", 20, 0);
-  makeShard("x_train_000001.bin", 20, 0);
-  makeShard("x_val_000000.bin", 20, 0);
-  writeBytes(folder / "meta.json", "{}");
-  for (std::string pattern : {folder.path, folder / "x_*.bin"}) {
-    auto set = findShards(pattern);
-    ASSERT_TRUE(set) << set.status().message();
-    EXPECT_EQ(set->train,
-              (std::vector<std::string>{folder / "x_train_000001.bin",
-                                        folder / "x_train_000002.bin"}));
-    EXPECT_EQ(set->val, std::vector<std::string>{folder / "x_val_000000.bin"});
-  }
-  auto one = findShards(folder / "x_train_000001.bin");
-  ASSERT_TRUE(one);
-  EXPECT_EQ(one->train.size(), 1u);
-  EXPECT_TRUE(
-      failsWith(findShards(folder / "none").status(), "lns data prepare"));
-}

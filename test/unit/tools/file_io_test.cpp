@@ -11,6 +11,7 @@
 
 #include <csignal>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 using namespace lns::tool;
 using Names = std::vector<std::string>;
@@ -139,13 +140,55 @@ TEST(MakeFolder, NamesTheObstacle) {
   EXPECT_FALSE(created);
 }
 
-TEST(MappedFile, ReadsFilesOnly) {
+TEST(InputFile, ReadsFilesOnly) {
   TempFolder folder;
-  EXPECT_TRUE(failsWith(MappedFile::open(folder / "none").status(), "none"));
+  EXPECT_TRUE(failsWith(InputFile::open(folder / "none").status(), "none"));
   EXPECT_TRUE(
-      failsWith(MappedFile::open(folder.path).status(), "not a regular file"));
+      failsWith(InputFile::open(folder.path).status(), "not a regular file"));
+  // A pipe that nobody writes to is not waited for.
+  ASSERT_EQ(::mkfifo((folder / "pipe").c_str(), 0600), 0);
+  EXPECT_TRUE(
+      failsWith(InputFile::open(folder / "pipe").status(), "not a regular"));
   writeBytes(folder / "empty", "");
-  auto empty = MappedFile::open(folder / "empty");
+  auto empty = InputFile::open(folder / "empty");
   ASSERT_TRUE(empty);
-  EXPECT_EQ(empty->bytes().size(), 0u);
+  EXPECT_EQ(empty->size(), 0u);
+}
+
+TEST(InputFile, AFileThatChangesItsSizeIsAnError) {
+  TempFolder folder;
+  writeBytes(folder / "f", "0123456789");
+  auto file = InputFile::open(folder / "f");
+  ASSERT_TRUE(file);
+  std::vector<std::byte> part(4);
+  EXPECT_TRUE(file->read(3, part).ok());
+  EXPECT_EQ(part[0], std::byte{'3'});
+  // Also where the bytes that are read are still there.
+  std::filesystem::resize_file(folder / "f", 8);
+  EXPECT_TRUE(failsWith(file->read(3, part),
+                        "f: had 10 bytes when it was opened, now it has 8"));
+  EXPECT_TRUE(failsWith(file->read(6, part), "now it has 8"));
+  std::filesystem::resize_file(folder / "f", 10);
+  EXPECT_TRUE(file->read(3, part).ok());
+  EXPECT_FALSE(file->read(UINT64_MAX - 1, part).ok());
+}
+
+// A data set of many shards needs more files than a process has by default.
+TEST(InputFile, ManyMayBeOpen) {
+  TempFolder folder;
+  writeBytes(folder / "f", "x");
+  rlimit old;
+  ::getrlimit(RLIMIT_NOFILE, &old);
+  rlimit limit = old;
+  limit.rlim_cur = 64;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+  std::vector<InputFile> files;
+  bool good = true;
+  for (int i = 0; i < 100 && good; ++i) {
+    auto file = InputFile::open(folder / "f");
+    if ((good = bool(file)))
+      files.push_back(std::move(*file));
+  }
+  ::setrlimit(RLIMIT_NOFILE, &old);
+  EXPECT_TRUE(good);
 }

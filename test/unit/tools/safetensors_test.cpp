@@ -60,7 +60,7 @@ TEST(Safetensors, RoundTrip) {
   ASSERT_TRUE(entry);
   EXPECT_EQ(entry->shape, (std::vector<int64_t>{2, 3}));
   std::vector<float> back(6);
-  ASSERT_TRUE(file->readF32(*entry, back.data()).ok());
+  ASSERT_TRUE(file->readF32(*entry, back).ok());
   EXPECT_EQ(back, a);
   ASSERT_TRUE(file->find("a\n\"x"));
   EXPECT_EQ(file->find("a\n\"x")->elements, 1u);
@@ -88,13 +88,13 @@ TEST(Safetensors, ConvertsOtherFloats) {
   auto opened = SafetensorsFile::open(folder / "m");
   ASSERT_TRUE(opened) << opened.status().message();
   float out[5];
-  ASSERT_TRUE(opened->readF32(*opened->find("d"), out).ok());
+  ASSERT_TRUE(opened->readF32(*opened->find("d"), std::span(out, 1)).ok());
   EXPECT_EQ(out[0], 0.1f);
-  ASSERT_TRUE(opened->readF32(*opened->find("b"), out).ok());
+  ASSERT_TRUE(opened->readF32(*opened->find("b"), std::span(out, 3)).ok());
   EXPECT_EQ(out[0], 1.0f);
   EXPECT_EQ(out[1], -2.0f);
   EXPECT_EQ(out[2], INFINITY);
-  ASSERT_TRUE(opened->readF32(*opened->find("h"), out).ok());
+  ASSERT_TRUE(opened->readF32(*opened->find("h"), std::span(out, 5)).ok());
   EXPECT_EQ(out[0], 1.0f);
   EXPECT_EQ(out[1], -2.0f);
   EXPECT_EQ(out[2], INFINITY);
@@ -169,7 +169,96 @@ TEST_F(SafetensorsErrors, IntegersAreNotParameters) {
   auto file = SafetensorsFile::open(folder / "i");
   ASSERT_TRUE(file) << file.status().message();
   float out[2];
-  EXPECT_TRUE(failsWith(file->readF32(*file->find("i"), out), "has dtype I64"));
+  EXPECT_TRUE(failsWith(file->readF32(*file->find("i"), std::span(out, 1)),
+                        "has dtype I64"));
+}
+
+TEST_F(SafetensorsErrors, NestingEndsInAnError) {
+  auto nested = [](size_t depth) {
+    return std::string(depth, '[') + std::string(depth, ']');
+  };
+  // In a shape, in a field that the format does not have, at the top.
+  Status status = openHeader(R"({"a":{"dtype":"F32","shape":)" +
+                                 nested(150000) + R"(,"data_offsets":[0,4]}})",
+                             4);
+  EXPECT_TRUE(failsWith(status, "tensor 'a' has the impossible size [...]"));
+  EXPECT_LT(status.message().size(), 300u);
+  std::string rest = R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4],)"
+                     R"("x":)";
+  EXPECT_TRUE(openHeader(rest + nested(20) + "}}", 4).ok());
+  EXPECT_TRUE(failsWith(openHeader(rest + nested(150000) + "}}", 4),
+                        "nested more than 64 deep"));
+  EXPECT_TRUE(failsWith(openHeader(R"({"a":)" + nested(150000) + "}", 4),
+                        "header entry 'a' is not an object"));
+  EXPECT_TRUE(failsWith(openHeader(nested(150000), 4), "not a JSON object"));
+}
+
+TEST_F(SafetensorsErrors, WhatStandsTwice) {
+  std::string fields = R"("dtype":"F32","shape":[1],"data_offsets":[0,4])";
+  EXPECT_TRUE(
+      failsWith(openHeader(R"({"a":{)" + fields + R"(,"shape":[1]}})", 4),
+                "'shape' stands twice"));
+  EXPECT_TRUE(failsWith(openHeader(R"({"__metadata__":{"k":"1","k":"2"}})", 0),
+                        "'k' stands twice"));
+  // Other fields are none of ours.
+  EXPECT_TRUE(
+      openHeader(R"({"a":{)" + fields + R"(,"x":{"y":[1]},"x":2}})", 4).ok());
+}
+
+TEST_F(SafetensorsErrors, NumbersAndNamesOfAnyKind) {
+  auto shaped = [](const std::string &shape, const std::string &offsets) {
+    return R"({"a":{"dtype":"F32","shape":)" + shape + R"(,"data_offsets":)" +
+           offsets + "}}";
+  };
+  EXPECT_TRUE(
+      failsWith(openHeader(shaped("[18446744073709551615]", "[0,4]"), 4),
+                "impossible size 18446744073709551615"));
+  EXPECT_TRUE(failsWith(openHeader(shaped("[1e30]", "[0,4]"), 4),
+                        "impossible size 1e30"));
+  EXPECT_FALSE(openHeader(shaped("[1e999]", "[0,4]"), 4).ok());
+  EXPECT_TRUE(
+      failsWith(openHeader(shaped("[1]", "[0,4,4]"), 4), "two data_offsets"));
+  EXPECT_TRUE(
+      failsWith(openHeader(shaped("[1]", "[0]"), 4), "two data_offsets"));
+  EXPECT_TRUE(
+      failsWith(openHeader(shaped("\"1\"", "[0,4]"), 4), "needs dtype, shape"));
+  std::string sizes = "[1";
+  for (int i = 0; i < 40; ++i)
+    sizes += ",1";
+  EXPECT_TRUE(failsWith(openHeader(shaped(sizes + "]", "[0,4]"), 4),
+                        "more than 32 sizes"));
+  // A name is printed so that it cannot steer a terminal, and cut.
+  EXPECT_TRUE(failsWith(openHeader("{\"\\u001b[2J\":1}", 0),
+                        "header entry '\\x1b[2J' is not an object"));
+  EXPECT_FALSE(openHeader("{\"\xff\":1}", 0).ok());
+  std::string longName(100000, 'n');
+  Status status = openHeader("{\"" + longName + "\":1}", 0);
+  EXPECT_TRUE(failsWith(status, "nnn...' is not an object"));
+  EXPECT_LT(status.message().size(), 400u);
+}
+
+TEST_F(SafetensorsErrors, OtherFilesAreNamed) {
+  EXPECT_TRUE(failsWith(openBytes("version https://git-lfs.github.com/spec/v1"
+                                  "\noid sha256:0\nsize 100\n"),
+                        "m.safetensors: not a safetensors file: is a git-lfs "
+                        "pointer"));
+  EXPECT_TRUE(failsWith(openBytes("<!DOCTYPE html>\n<html></html>"), "page"));
+  EXPECT_TRUE(failsWith(openBytes(std::string("PK\3\4\0\0\0\0\0\0", 10)),
+                        "PyTorch pickle"));
+}
+
+TEST_F(SafetensorsErrors, AFileThatShrinks) {
+  std::string path = folder / "m.safetensors";
+  ASSERT_TRUE(openHeader(R"({"a":{"dtype":"F32","shape":[4],)"
+                         R"("data_offsets":[0,16]}})",
+                         16)
+                  .ok());
+  auto file = SafetensorsFile::open(path);
+  ASSERT_TRUE(file);
+  std::filesystem::resize_file(path, std::filesystem::file_size(path) - 8);
+  std::vector<float> out(4);
+  EXPECT_TRUE(failsWith(file->readF32(*file->find("a"), out),
+                        "it was changed while it was in use"));
 }
 
 // Whatever one altered byte does, the file is read or refused; sanitizers

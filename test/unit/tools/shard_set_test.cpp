@@ -1,0 +1,92 @@
+//===- shard_set_test.cpp - The shards that a path names ------------------===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#include "tools/lns/shard_set.h"
+
+#include "test_files.h"
+
+using namespace lns::tool;
+using Names = std::vector<std::string>;
+
+TEST(FindShards, ByFolderFileAndPattern) {
+  TempFolder folder;
+  for (const char *name : {"x_train_000002.bin", "x_train_000001.bin",
+                           "x_val_000000.bin", ".x_hidden.bin", "meta.json"})
+    writeBytes(folder / name, "{}");
+  std::filesystem::create_directory(folder / "folder.bin");
+  for (std::string pattern :
+       {folder.path, folder.path + "/", folder / "x_*.bin"}) {
+    auto set = findShards(pattern);
+    ASSERT_TRUE(set) << set.status().message();
+    ASSERT_EQ(set->train.size(), 2u);
+    EXPECT_TRUE(set->train[0].ends_with("/x_train_000001.bin"));
+    EXPECT_TRUE(set->train[1].ends_with("/x_train_000002.bin"));
+    ASSERT_EQ(set->val.size(), 1u);
+    EXPECT_TRUE(set->val[0].ends_with("/x_val_000000.bin"));
+    // meta.json is not ours.
+    EXPECT_FALSE(set->facts);
+  }
+  auto one = findShards(folder / "x_train_000001.bin");
+  ASSERT_TRUE(one);
+  EXPECT_EQ(one->train, Names{folder / "x_train_000001.bin"});
+  EXPECT_TRUE(
+      failsWith(findShards(folder / "none").status(), "lns data prepare"));
+}
+
+// A name is a pattern only where nothing stands under it.
+TEST(FindShards, BracketsAreLettersFirst) {
+  TempFolder folder;
+  std::filesystem::create_directory(folder / "br[1]");
+  std::filesystem::create_directory(folder / "br1");
+  writeBytes(folder / "br[1]/a.bin", "");
+  writeBytes(folder / "br1/b.bin", "");
+  writeBytes(folder / "c[*]?.bin", "");
+  auto set = findShards(folder / "br[1]");
+  ASSERT_TRUE(set) << set.status().message();
+  EXPECT_EQ(set->train, Names{folder / "br[1]/a.bin"});
+  set = findShards(folder / "c[*]?.bin");
+  ASSERT_TRUE(set);
+  EXPECT_EQ(set->train, Names{folder / "c[*]?.bin"});
+  set = findShards(folder / "b[r]1/*");
+  ASSERT_TRUE(set);
+  EXPECT_EQ(set->train, Names{folder / "br1/b.bin"});
+}
+
+TEST(FindShards, HeldOutNames) {
+  for (const char *name :
+       {"val.bin", "fineweb_val_000000.bin", "VALID-3.bin", "my.test.bin",
+        "test12.bin", "heldout", "x-validation.bin", "2val3.bin"})
+    EXPECT_TRUE(isHeldOutName(name)) << name;
+  for (const char *name :
+       {"medieval.bin", "train.bin", "values.bin", "valentine.bin",
+        "retrieval_1.bin", "contest.bin", "testament.bin", "evaluation.bin",
+        "validity.bin", ""})
+    EXPECT_FALSE(isHeldOutName(name)) << name;
+}
+
+TEST(FindShards, MetaSaysWhatTokensAre) {
+  TempFolder folder;
+  writeBytes(folder / "a.bin", "");
+  writeBytes(folder / "meta.json", R"({"tokenizer":"byte","vocabulary":256})");
+  for (std::string path : {folder.path, folder / "a.bin", folder / "*.bin"}) {
+    auto set = findShards(path);
+    ASSERT_TRUE(set && set->facts);
+    EXPECT_EQ(set->facts->vocabulary, 256u);
+    EXPECT_TRUE(set->facts->bytes);
+  }
+  writeBytes(folder / "meta.json", R"({"tokenizer":"bpe","vocabulary":50257})");
+  auto set = findShards(folder.path);
+  ASSERT_TRUE(set && set->facts);
+  EXPECT_FALSE(set->facts->bytes);
+  for (const char *text :
+       {"", "[", R"({"vocabulary":-1})", "[1]", R"({"vocabulary":"x"})"}) {
+    writeBytes(folder / "meta.json", text);
+    set = findShards(folder.path);
+    ASSERT_TRUE(set);
+    EXPECT_FALSE(set->facts) << text;
+  }
+}
