@@ -82,7 +82,8 @@ Status lns::interpret::loadParameterFile(const std::string &path,
   EnvironmentStore store;
   for (auto &[name, state] : environment)
     store.add(name, state);
-  return tool::loadParameters(path, store);
+  std::vector<std::string> notes;
+  return tool::loadParameters(path, store, notes);
 }
 
 Status lns::interpret::loadTokenFile(const std::string &path, int64_t count,

@@ -131,11 +131,10 @@ Expected<TrainerState> loadCheckpoint(const std::string &path,
   Expected<TrainerState> state = readState(path + stateFile);
   if (!state)
     return state.status();
-  Expected<SafetensorsFile> model = SafetensorsFile::open(path + modelFile);
+  Expected<WeightFiles> model = WeightFiles::openFile(path + modelFile);
   if (!model)
     return model.status();
-  Expected<SafetensorsFile> optimizer =
-      SafetensorsFile::open(path + optimizerFile);
+  Expected<WeightFiles> optimizer = WeightFiles::openFile(path + optimizerFile);
   if (!optimizer)
     return optimizer.status();
   LNS_RETURN_IF_ERROR(checkSections(*model, store, modelSections));

@@ -44,7 +44,9 @@ static Expected<LoadedModel> loadModel(const std::string &planPath,
   if (!session)
     return session.status();
   model.session = std::make_unique<PlanSession>(std::move(*session));
-  LNS_RETURN_IF_ERROR(loadParameters(checkpoint, *model.session));
+  std::vector<std::string> notes;
+  LNS_RETURN_IF_ERROR(loadParameters(checkpoint, *model.session, notes));
+  printNotes(notes);
   return model;
 }
 

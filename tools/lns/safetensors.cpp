@@ -219,16 +219,18 @@ static float brainToFloat(uint16_t bits) {
 }
 
 Status SafetensorsFile::readF32(const SafetensorsEntry &entry,
-                                std::span<float> out) const {
+                                std::span<float> out, uint64_t first) const {
   if (entry.dtype == "F32")
-    return file.read(entry.offset, std::as_writable_bytes(out));
+    return file.read(entry.offset + first * sizeof(float),
+                     std::as_writable_bytes(out));
   if (entry.dtype != "F64" && entry.dtype != "BF16" && entry.dtype != "F16")
     return Status::failure(fmt::format(
         "{}: tensor '{}' has dtype {}, expected F32, F64, F16 or BF16", path(),
         printable(entry.name), entry.dtype));
-  uint64_t elementBytes = dtypeBytes(entry.dtype), at = entry.offset;
-  std::vector<std::byte> part(
-      std::min<uint64_t>(entry.bytes, partElements * elementBytes));
+  uint64_t elementBytes = dtypeBytes(entry.dtype);
+  uint64_t at = entry.offset + first * elementBytes;
+  std::vector<std::byte> part(std::min(out.size(), partElements) *
+                              elementBytes);
   for (size_t done = 0; done < out.size();) {
     size_t count = std::min<size_t>(out.size() - done, partElements);
     std::span<std::byte> bytes = std::span(part).first(count * elementBytes);

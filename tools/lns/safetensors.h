@@ -46,9 +46,10 @@ public:
   const SafetensorsEntry *find(const std::string &name) const;
   const std::map<std::string, std::string> &metadata() const { return extra; }
 
-  /// Converts a tensor of F32, F64, F16 or BF16 to f32; `out` has
-  /// `entry.elements` places.
-  Status readF32(const SafetensorsEntry &entry, std::span<float> out) const;
+  /// Converts elements of a tensor of F32, F64, F16 or BF16 to f32: as many as
+  /// `out` has, from `first` on.
+  Status readF32(const SafetensorsEntry &entry, std::span<float> out,
+                 uint64_t first = 0) const;
 
 private:
   Expected<std::string> readHeader() const;

@@ -8,9 +8,9 @@
 #ifndef LNS_TOOLS_LNS_WEIGHTS_H
 #define LNS_TOOLS_LNS_WEIGHTS_H
 
-#include "safetensors.h"
 #include "status.h"
 #include "tensor_store.h"
+#include "weight_files.h"
 
 #include <string>
 #include <vector>
@@ -23,17 +23,26 @@ struct Section {
   const char *prefix;
 };
 
-/// Compares the whole file with the store: every name, shape and type.
-Status checkSections(const SafetensorsFile &file, TensorStore &store,
+/// Compares the whole file, one that lns has written, with the store: every
+/// name, shape and type. The error lists all that differs.
+Status checkSections(const WeightFiles &file, TensorStore &store,
                      const std::vector<Section> &sections);
 
 /// Writes the tensors of a file that checkSections() has accepted.
-Status readSections(const SafetensorsFile &file, TensorStore &store,
+Status readSections(const WeightFiles &file, TensorStore &store,
                     const std::vector<Section> &sections);
 
-/// Reads the parameters only. `path` is a safetensors file, a checkpoint
-/// folder, or a run folder, whose last checkpoint is taken.
-Status loadParameters(const std::string &path, TensorStore &store);
+/// Reads the parameters from files as people have them. Beyond what
+/// checkSections() accepts: names that wrappers of modules have changed, with a
+/// word in `notes`; a tied embedding under either name or, if they are equal
+/// bit by bit, both; tensors without elements and tables of constants, which
+/// are passed over. Nothing is written into the store unless all of it fits.
+Status loadParameters(const WeightFiles &files, TensorStore &store,
+                      std::vector<std::string> &notes);
+
+/// The same for a path that WeightFiles::open() understands.
+Status loadParameters(const std::string &path, TensorStore &store,
+                      std::vector<std::string> &notes);
 
 } // namespace lns::tool
 

@@ -7,9 +7,9 @@
 
 #include "tools/lns/checkpoint.h"
 
+#include "memory_store.h"
 #include "test_files.h"
 #include "tools/lns/safetensors.h"
-#include "tools/lns/weights.h"
 
 #include <csignal>
 #include <sys/resource.h>
@@ -18,46 +18,6 @@ using namespace lns::tool;
 using Names = std::vector<std::string>;
 
 namespace {
-/// A store in memory with two parameters.
-class MemoryStore : public TensorStore {
-public:
-  MemoryStore() {
-    descriptions = {{"model.embed_tokens.weight", {3, 2}, 6},
-                    {"model.norm.weight", {2}, 2}};
-    for (auto &kind : values)
-      for (const TensorDescription &d : descriptions)
-        kind.emplace_back(d.elements);
-  }
-  void fill(float seed) {
-    for (auto &kind : values)
-      for (auto &tensor : kind)
-        for (float &x : tensor)
-          x = (seed += 0.37f);
-  }
-  const std::vector<TensorDescription> &tensors() const override {
-    return descriptions;
-  }
-  Status read(TensorKind kind, size_t index, uint64_t first,
-              std::span<float> out) override {
-    std::copy_n(at(kind, index).begin() + static_cast<ptrdiff_t>(first),
-                out.size(), out.begin());
-    largestRead = std::max(largestRead, out.size());
-    return Status::success();
-  }
-  Status write(TensorKind kind, size_t index,
-               std::span<const float> data) override {
-    at(kind, index).assign(data.begin(), data.end());
-    return Status::success();
-  }
-  size_t largestRead = 0;
-  std::vector<float> &at(TensorKind kind, size_t index) {
-    return values[static_cast<size_t>(kind)][index];
-  }
-
-  std::vector<TensorDescription> descriptions;
-  std::vector<std::vector<float>> values[4];
-};
-
 TrainerState makeState(uint64_t step) {
   TrainerState state;
   state.step = step;
@@ -154,26 +114,6 @@ TEST(Checkpoint, LatestIsTheLargestStep) {
                            "step-x", ".tmp-step-2000000-1"})
     std::filesystem::create_directory(folder / name);
   EXPECT_EQ(latestCheckpoint(folder.path), folder / "step-1000000");
-}
-
-TEST(Checkpoint, ParametersFromFileCheckpointAndRun) {
-  TempFolder folder;
-  MemoryStore store;
-  store.fill(3);
-  ASSERT_TRUE(
-      saveCheckpoint(checkpointPath(folder.path, 1), store, makeState(1), "")
-          .ok());
-  for (std::string path : {folder.path, folder / "step-000001",
-                           folder / "step-000001/model.safetensors"}) {
-    MemoryStore loaded;
-    Status status = loadParameters(path, loaded);
-    ASSERT_TRUE(status.ok()) << status.message();
-    EXPECT_EQ(loaded.at(TensorKind::Parameter, 0),
-              store.at(TensorKind::Parameter, 0));
-  }
-  std::filesystem::create_directory(folder / "empty");
-  EXPECT_TRUE(failsWith(loadParameters(folder / "empty", store),
-                        "holds neither model.safetensors nor"));
 }
 
 TEST(Checkpoint, AnExistingOneIsNotTouched) {
