@@ -162,7 +162,9 @@ typedef struct lnsrt_session_options {
   size_t struct_size;
   const char *device;    ///< "cpu", "cuda" (the first one) or "cuda:N"; NULL:
                          ///< the CPU if the plan has code for it, else "cuda"
-  uint32_t threads;      ///< 0: as many as the process may use; on a CUDA
+  uint32_t threads;      ///< 0: as many as the process may use, by its mask
+                         ///< of processors and its container's limit of CPU
+                         ///< time (control groups; rounded up); on a CUDA
                          ///< device only lnsrt_init uses them
   const char *cpu_level; ///< NULL: the best level in the plan that the
                          ///< processor has; else exactly this one, e.g.

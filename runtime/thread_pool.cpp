@@ -8,8 +8,9 @@
 
 #include "runtime/thread_pool.h"
 
+#include "runtime/cpu_quota.h"
+
 #include <algorithm>
-#include <sched.h>
 #include <system_error>
 
 using namespace lns;
@@ -30,11 +31,7 @@ static void relax() {
 }
 
 unsigned ThreadPool::defaultThreads() {
-  cpu_set_t set;
-  if (sched_getaffinity(0, sizeof(set), &set) == 0)
-    return std::clamp<unsigned>(unsigned(CPU_COUNT(&set)), 1, kMaxThreads);
-  return std::clamp<unsigned>(std::thread::hardware_concurrency(), 1,
-                              kMaxThreads);
+  return std::min<unsigned>(usableProcessors(), kMaxThreads);
 }
 
 Error ThreadPool::choose(uint32_t &threads, std::string_view place) {

@@ -30,7 +30,8 @@ namespace lns {
 
 class ThreadPool {
 public:
-  /// As many as the process may use: its processor mask.
+  /// As many as the process may use: its processor mask, and the CPU time that
+  /// its container allows, rounded up.
   static unsigned defaultThreads();
 
   /// Puts that number in the place of 0; an error at `place` for more than

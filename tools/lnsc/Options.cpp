@@ -7,10 +7,10 @@
 
 #include "tools/lnsc/Options.h"
 
+#include "runtime/cpu_quota.h"
 #include "runtime/session_memory.h"
 
 #include "llvm/ADT/STLExtras.h"
-#include "llvm/Support/Threading.h"
 #include "llvm/Support/raw_ostream.h"
 
 using namespace lns;
@@ -246,5 +246,5 @@ bool driver::readRequest(Request &request) {
 
 unsigned driver::getThreads() {
   return threads ? threads.getValue()
-                 : llvm::hardware_concurrency().compute_thread_count();
+                 : std::min<unsigned>(usableProcessors(), kMaxThreads);
 }
