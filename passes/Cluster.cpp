@@ -17,6 +17,7 @@
 #include "passes/Cluster.h"
 #include "dialect/LnsDialect.h"
 #include "dialect/LnsOps.h"
+#include "passes/ContractedGraph.h"
 #include "passes/Loss.h"
 #include "passes/Overwritten.h"
 #include "passes/Passes.h"
@@ -29,7 +30,6 @@
 #include "mlir/Transforms/CSE.h"
 #include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/SetVector.h"
-#include <queue>
 
 namespace lns {
 #define GEN_PASS_DEF_CLUSTER
@@ -106,25 +106,21 @@ void lns::cloneCheapRowOps(Block &block) {
 
 namespace {
 
-/// A block's ops, contracted into groups. The contracted graph is kept free of
-/// cycles, and `position` in one of its topological orders bounds every search.
+/// A block's ops, contracted into groups.
 class Grouping {
 public:
-  explicit Grouping(Block &block) {
+  explicit Grouping(Block &block)
+      : graph(std::distance(block.begin(), std::prev(block.end()))) {
     llvm::DenseMap<Operation *, unsigned> index;
     for (Operation &op : block.without_terminator()) {
       index[&op] = ops.size();
-      group.push_back(ops.size());
-      members.push_back({static_cast<unsigned>(ops.size())});
-      spaces.push_back(isRowOp(&op) ? getRowSpace(&op) : std::nullopt);
+      kernels.push_back(makeKernel(&op));
       ops.push_back(&op);
     }
-    successors.resize(ops.size());
     producers.resize(ops.size());
     if (Operation *loss = findLoss(block))
-      for (Operation *op : ops)
-        if (loss->isBeforeInBlock(op))
-          behindLoss.insert(op);
+      for (Operation *op = loss->getNextNode(); op; op = op->getNextNode())
+        behindLoss.insert(op);
     std::optional<unsigned> lastWrite;
     // By what `lns.get` names: readers of that memory.
     llvm::DenseMap<StoredTensor, SmallVector<unsigned>> readers;
@@ -132,9 +128,9 @@ public:
       for (OpOperand &operand : ops[i]->getOpOperands())
         if (Operation *producer = operand.get().getDefiningOp()) {
           producers[i].push_back(index.lookup(producer));
-          successors[producers[i].back()].push_back(i);
+          graph.addEdge(producers[i].back(), i);
           if (isRowOp(ops[i]) && isSharedByRows(operand))
-            shared.push_back({producers[i].back(), i});
+            kernels[i].sharedInputs.push_back(producers[i].back());
           if (auto get = dyn_cast<GetOp>(producer))
             readers[getStoredTensor(get)].push_back(i);
         }
@@ -144,22 +140,21 @@ public:
         llvm::append_range(before, readers.lookup(written));
       // What is there is read after it was written.
       if (isa<GetOp>(ops[i]) && lastWrite)
-        successors[*lastWrite].push_back(i);
+        graph.addEdge(*lastWrite, i);
       // A repeated function may read and write all there is.
       if (isa<RepeatOp>(ops[i]))
         for (auto &entry : readers)
           llvm::append_range(before, entry.second);
       for (unsigned reader : before)
         if (reader != i)
-          successors[reader].push_back(i);
+          graph.addEdge(reader, i);
       // Writes of parameters keep their order.
       if (isa<SetOp, AdamWOp, RepeatOp>(ops[i])) {
         if (lastWrite)
-          successors[*lastWrite].push_back(i);
+          graph.addEdge(*lastWrite, i);
         lastWrite = i;
       }
     }
-    computeOrder();
   }
 
   /// Merges every row op with the groups of its producers where legal, and with
@@ -169,13 +164,12 @@ public:
     // An op with one multiplication per element belongs to its reader: with the
     // producer of a number per row instead, its result would be written.
     for (unsigned i = 0; i < ops.size(); ++i)
-      if (!spaces[i] || !followsReader(ops[i]))
+      if (!followsReader(ops[i]))
         mergeWithProducers(i);
     for (unsigned i = 0; i < ops.size(); ++i)
-      for (unsigned producer : producers[i])
-        for (unsigned reader : successors[producer])
-          if (reader < i && readsSameRows(reader, i))
-            tryMerge(reader, i);
+      if (kernels[i].space)
+        for (unsigned producer : producers[i])
+          mergeWithReaders(producer, i);
     for (unsigned i = 0; i < ops.size(); ++i)
       mergeWithProducers(i);
   }
@@ -183,9 +177,9 @@ public:
   /// The groups in topological order, near their original places.
   SmallVector<SmallVector<Operation *>> getOrderedGroups() {
     SmallVector<SmallVector<Operation *>> result;
-    for (unsigned g : order) {
+    for (unsigned g : graph.getOrder()) {
       SmallVector<Operation *> current;
-      for (unsigned member : members[g])
+      for (unsigned member : graph.getMembers(g))
         current.push_back(ops[member]);
       result.push_back(std::move(current));
     }
@@ -193,12 +187,36 @@ public:
   }
 
 private:
+  /// What a group needs of its kernel.
+  struct Kernel {
+    std::optional<RowSpace> space; ///< none: it is no kernel of row ops
+    bool isScalars = false;        ///< ops that may as well be on row scalars
+    bool sums = false;             ///< sums of a forward pass
+    bool orders = false;           ///< goes through a row in its own order
+    /// Ops whose results all rows read.
+    SmallVector<unsigned, 0> sharedInputs;
+  };
+
+  static Kernel makeKernel(Operation *op) {
+    Kernel kernel;
+    if (!isRowOp(op))
+      return kernel;
+    kernel.space = getRowSpace(op);
+    kernel.isScalars = isa<AddOp, ScaleOp, ResidualOp, CastOp>(op);
+    kernel.sums = isa<RowRstdOp, CenterRowsOp>(op);
+    kernel.orders = isa<RopeOp, ActivationOp, ActivationGradOp,
+                        GatedActivationOp, GatedActivationGradOp>(op);
+    return kernel;
+  }
+
   static bool followsReader(Operation *op) {
     return (isCheapRowOp(op) || isa<RowRstdGradOp>(op)) &&
            llvm::any_of(op->getUsers(), isRowOp);
   }
 
   void mergeWithProducers(unsigned op) {
+    if (!kernels[op].space)
+      return;
     // Nearest producers first: they are the likeliest to be in cache.
     SmallVector<unsigned> candidates(producers[op]);
     llvm::sort(candidates, std::greater<>());
@@ -206,29 +224,47 @@ private:
       tryMerge(candidate, op);
   }
 
+  /// With those that stand just before, which is no bound for most values: what
+  /// hundreds read is read in hundreds of places.
+  void mergeWithReaders(unsigned producer, unsigned op) {
+    constexpr size_t kMaxReaders = 32;
+    ArrayRef<unsigned> readers = graph.getSuccessors(producer);
+    readers =
+        readers.take_front(llvm::lower_bound(readers, op) - readers.begin());
+    for (unsigned reader : readers.take_back(kMaxReaders))
+      if (readsSameRows(reader, op))
+        tryMerge(reader, op);
+  }
+
   /// Merges the groups of two ops if one kernel can hold both.
   void tryMerge(unsigned first, unsigned second) {
-    unsigned a = group[first], b = group[second];
+    unsigned a = graph.getGroup(first), b = graph.getGroup(second);
     if (a == b)
       return;
     // What is computed again behind the loss would be kept from before it.
     if (behindLoss.contains(ops[first]) != behindLoss.contains(ops[second]))
       return;
-    std::optional<RowSpace> space = unify(a, b);
-    if (!space || sharesAcross(a, b) || changesSums(a, b) ||
-        reachesThroughOthers(a, b) || reachesThroughOthers(b, a))
+    std::optional<RowSpace> space = unify(kernels[a], kernels[b]);
+    if (!space || sharesAcross(a, b) || changesSums(kernels[a], kernels[b]) ||
+        !graph.merge(a, b))
       return;
-    merge(a, b);
-    spaces[b] = space;
+    Kernel &from = kernels[a], &to = kernels[b];
+    to.space = space;
+    to.isScalars &= from.isScalars;
+    to.sums |= from.sums;
+    to.orders |= from.orders;
+    to.sharedInputs.append(from.sharedInputs);
+    from.sharedInputs.clear();
   }
 
   /// Whether both ops read one value that spans whole rows.
   bool readsSameRows(unsigned a, unsigned b) {
-    if (!spaces[a] || !spaces[b] || !(*spaces[a] == *spaces[b]))
+    const std::optional<RowSpace> &own = kernels[a].space;
+    if (!own || own != kernels[b].space)
       return false;
     return llvm::any_of(ops[a]->getOperands(), [&](Value operand) {
       auto type = dyn_cast<RankedTensorType>(operand.getType());
-      return type && type.getRank() > int64_t(spaces[a]->rows.size()) &&
+      return type && type.getRank() > int64_t(own->rows.size()) &&
              llvm::is_contained(ops[b]->getOperands(), operand);
     });
   }
@@ -236,126 +272,47 @@ private:
   /// The rows and width of a kernel that holds both groups, if there can be
   /// one. Sums of row scalars (of shape [batch, time]) join a kernel over rows
   /// of that shape.
-  std::optional<RowSpace> unify(unsigned a, unsigned b) {
-    if (!spaces[a] || !spaces[b])
+  static std::optional<RowSpace> unify(const Kernel &a, const Kernel &b) {
+    if (!a.space || !b.space)
       return std::nullopt;
-    if (*spaces[a] == *spaces[b])
-      return spaces[a];
-    auto holdsScalarsOf = [&](unsigned scalars, unsigned full) {
-      SmallVector<int64_t> shape(spaces[scalars]->rows);
-      shape.push_back(spaces[scalars]->width);
-      return shape == spaces[full]->rows &&
-             llvm::all_of(members[scalars], [&](unsigned member) {
-               return isa<AddOp, ScaleOp, ResidualOp, CastOp>(ops[member]);
-             });
+    if (*a.space == *b.space)
+      return a.space;
+    auto holdsScalarsOf = [](const Kernel &scalars, const Kernel &full) {
+      SmallVector<int64_t> shape(scalars.space->rows);
+      shape.push_back(scalars.space->width);
+      return shape == full.space->rows && scalars.isScalars;
     };
     if (holdsScalarsOf(a, b))
-      return spaces[b];
+      return b.space;
     if (holdsScalarsOf(b, a))
-      return spaces[a];
+      return a.space;
     return std::nullopt;
   }
 
   /// Whether one group makes what all rows of the other read: it must then be
   /// complete before the other's first row.
   bool sharesAcross(unsigned a, unsigned b) {
-    return llvm::any_of(shared, [&](std::pair<unsigned, unsigned> edge) {
-      unsigned from = group[edge.first], to = group[edge.second];
-      return (from == a && to == b) || (from == b && to == a);
-    });
+    auto reads = [&](unsigned reader, unsigned from) {
+      return llvm::any_of(kernels[reader].sharedInputs, [&](unsigned input) {
+        return graph.getGroup(input) == from;
+      });
+    };
+    return reads(a, b) || reads(b, a);
   }
 
   /// Whether a row of a forward pass would be summed up in another order than
   /// in a kernel without the other group: kernels with rotations go through a
   /// row by heads, those with activations in other strides. A sum that is
   /// computed again, among other neighbours, must come out the same.
-  bool changesSums(unsigned a, unsigned b) {
-    auto has = [&](unsigned g, auto predicate) {
-      return llvm::any_of(
-          members[g], [&](unsigned member) { return predicate(ops[member]); });
-    };
-    auto sums = [](Operation *op) { return isa<RowRstdOp, CenterRowsOp>(op); };
-    auto orders = [](Operation *op) {
-      return isa<RopeOp, ActivationOp, ActivationGradOp, GatedActivationOp,
-                 GatedActivationGradOp>(op);
-    };
-    return (has(a, sums) && has(b, orders)) || (has(b, sums) && has(a, orders));
-  }
-
-  /// Kahn's algorithm; of the groups that are ready, the one whose last member
-  /// stood first goes first.
-  void computeOrder() {
-    SmallVector<unsigned> pending(ops.size(), 0);
-    for (unsigned i = 0; i < ops.size(); ++i)
-      for (unsigned successor : successors[i])
-        if (group[successor] != group[i])
-          ++pending[group[successor]];
-    using Entry = std::pair<unsigned, unsigned>; // last member, group
-    std::priority_queue<Entry, std::vector<Entry>, std::greater<>> ready;
-    for (unsigned g = 0; g < members.size(); ++g)
-      if (!members[g].empty() && pending[g] == 0)
-        ready.push({members[g].back(), g});
-    order.clear();
-    position.assign(ops.size(), 0);
-    while (!ready.empty()) {
-      unsigned g = ready.top().second;
-      ready.pop();
-      position[g] = order.size();
-      order.push_back(g);
-      for (unsigned member : members[g])
-        for (unsigned successor : successors[member])
-          if (group[successor] != g && --pending[group[successor]] == 0)
-            ready.push({members[group[successor]].back(), group[successor]});
-    }
-  }
-
-  /// Whether a path over at least one other group leads from a to b.
-  bool reachesThroughOthers(unsigned a, unsigned b) {
-    if (position[a] > position[b])
-      return false;
-    llvm::SmallDenseSet<unsigned> seen;
-    SmallVector<unsigned> stack;
-    auto push = [&](unsigned from, bool first) {
-      for (unsigned member : members[from])
-        for (unsigned successor : successors[member]) {
-          unsigned g = group[successor];
-          if (g != from && position[g] <= position[b] && !(first && g == b) &&
-              seen.insert(g).second)
-            stack.push_back(g);
-        }
-    };
-    push(a, /*first=*/true);
-    while (!stack.empty()) {
-      unsigned g = stack.pop_back_val();
-      if (g == b)
-        return true;
-      push(g, /*first=*/false);
-    }
-    return false;
-  }
-
-  void merge(unsigned a, unsigned b) {
-    for (unsigned member : members[a])
-      group[member] = b;
-    SmallVector<unsigned> merged;
-    std::merge(members[a].begin(), members[a].end(), members[b].begin(),
-               members[b].end(), std::back_inserter(merged));
-    members[b] = std::move(merged);
-    members[a].clear();
-    computeOrder();
+  static bool changesSums(const Kernel &a, const Kernel &b) {
+    return (a.sums && b.orders) || (b.sums && a.orders);
   }
 
   SmallVector<Operation *> ops;
   llvm::SmallPtrSet<Operation *, 32> behindLoss;
-  SmallVector<std::optional<RowSpace>> spaces;  // group of row ops to rows
+  ContractedGraph graph;                        // of ops
+  SmallVector<Kernel> kernels;                  // by group
   SmallVector<SmallVector<unsigned>> producers; // op to ops
-  SmallVector<SmallVector<unsigned>> successors;
-  /// From an op to one whose rows all read its result.
-  SmallVector<std::pair<unsigned, unsigned>> shared;
-  SmallVector<unsigned> group;                // op to group
-  SmallVector<SmallVector<unsigned>> members; // ascending; empty: merged away
-  SmallVector<unsigned> order;                // groups, topologically
-  SmallVector<unsigned> position;             // group to place in `order`
 };
 
 /// Moves `group` to the builder's place as one cluster.

@@ -29,7 +29,7 @@ struct MemoryInterval {
 };
 
 /// Gives every interval an offset such that intervals that overlap in time do
-/// not overlap in memory. Returns the bytes needed. O(n^2).
+/// not overlap in memory. Returns the bytes needed. Requires first <= last.
 uint64_t packIntervals(llvm::MutableArrayRef<MemoryInterval> intervals);
 
 /// Most bytes that live at one position: no packing needs less.

@@ -20,7 +20,8 @@
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Pass/Pass.h"
-#include "llvm/ADT/DenseMap.h"
+#include "llvm/ADT/DenseSet.h"
+#include <map>
 
 namespace lns {
 #define GEN_PASS_DEF_VERIFYFUSED
@@ -50,9 +51,9 @@ struct VerifyFusedPass : lns::impl::VerifyFusedBase<VerifyFusedPass> {
   }
 };
 
-/// Bytes [begin, end) of the arena, and whose they are.
+/// Bytes of the arena up to `end`, and whose they are.
 struct Owner {
-  uint64_t begin, end;
+  uint64_t end;
   Value value;
 };
 
@@ -69,6 +70,7 @@ struct VerifyPlanPass : lns::impl::VerifyPlanBase<VerifyPlanPass> {
     }
     owners.clear();
     placed.clear();
+    alive.clear();
     for (Operation &op : function.getBody().front()) {
       if (failed(checkReads(&op)) ||
           failed(takeResults(&op, arena.getValue().getZExtValue())))
@@ -80,11 +82,7 @@ private:
   /// What an op reads must still be there.
   LogicalResult checkReads(Operation *op) {
     for (auto [index, operand] : llvm::enumerate(op->getOperands())) {
-      if (!placed.contains(operand))
-        continue;
-      bool isThere = llvm::any_of(
-          owners, [&](const Owner &owner) { return owner.value == operand; });
-      if (isThere)
+      if (!placed.contains(operand) || alive.contains(operand))
         continue;
       InFlightDiagnostic diagnostic =
           op->emitOpError() << "reads operand " << index
@@ -115,11 +113,14 @@ private:
                << arenaBytes << " bytes";
       if (failed(checkWrite(op, result, offset, offset + bytes)))
         return failure();
-      llvm::erase_if(owners, [&](const Owner &owner) {
-        return owner.begin < offset + bytes && uint64_t(offset) < owner.end;
-      });
-      owners.push_back({uint64_t(offset), offset + bytes, result});
+      auto begin = findOwner(offset), end = begin;
+      for (; end != owners.end() && end->first < offset + bytes; ++end)
+        alive.erase(end->second.value);
+      owners.erase(begin, end);
+      if (bytes != 0)
+        owners.insert({uint64_t(offset), {offset + bytes, result}});
       placed.insert(result);
+      alive.insert(result);
     }
     return success();
   }
@@ -134,8 +135,10 @@ private:
       if (index >= 0)
         allowed = op->getOperand(index);
     }
-    for (const Owner &owner : owners) {
-      if (owner.end <= begin || end <= owner.begin || owner.value == allowed)
+    for (auto it = findOwner(begin); it != owners.end() && it->first < end;
+         ++it) {
+      const Owner &owner = it->second;
+      if (owner.value == allowed)
         continue;
       bool isRead = llvm::is_contained(op->getOperands(), owner.value);
       if (!isRead && owner.value.getDefiningOp() != op)
@@ -147,8 +150,18 @@ private:
     return success();
   }
 
-  llvm::SmallVector<Owner> owners;
+  /// The first that has bytes at or behind `begin`.
+  std::map<uint64_t, Owner>::iterator findOwner(uint64_t begin) {
+    auto it = owners.upper_bound(begin);
+    if (it == owners.begin())
+      return it;
+    auto previous = std::prev(it);
+    return previous->second.end > begin ? previous : it;
+  }
+
+  std::map<uint64_t, Owner> owners; // by where their bytes begin
   llvm::DenseSet<Value> placed;
+  llvm::DenseSet<Value> alive; // placed, and not yet overwritten
 };
 
 } // namespace
