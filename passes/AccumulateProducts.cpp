@@ -18,6 +18,7 @@
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/Remarks.h"
 #include "mlir/Pass/Pass.h"
+#include "llvm/ADT/DenseMap.h"
 
 namespace lns {
 #define GEN_PASS_DEF_ACCUMULATEPRODUCTS
@@ -33,7 +34,13 @@ struct AccumulateProductsPass
     : lns::impl::AccumulateProductsBase<AccumulateProductsPass> {
   void runOnOperation() override {
     SmallVector<AddOp> additions;
-    getOperation()->walk([&](AddOp add) { additions.push_back(add); });
+    // Asked of the block instead, each move would number all of its ops anew.
+    llvm::DenseMap<Operation *, unsigned> positions;
+    getOperation()->walk([&](Operation *op) {
+      positions[op] = positions.size();
+      if (auto add = dyn_cast<AddOp>(op))
+        additions.push_back(add);
+    });
     // From the front, so that a sum of sums becomes one chain of products.
     for (AddOp add : additions) {
       auto options =
@@ -41,7 +48,7 @@ struct AccumulateProductsPass
       // The later of two products takes the other one.
       Operation *left = getProduct(add.getA()), *right = getProduct(add.getB());
       Operation *product = right;
-      if (!right || (left && right->isBeforeInBlock(left)))
+      if (!right || (left && positions[right] < positions[left]))
         product = left;
       if (!product)
         continue;
@@ -52,6 +59,7 @@ struct AccumulateProductsPass
       }
       // Where the sum stands, both are there.
       product->moveBefore(add);
+      positions[product] = positions[add];
       if (auto matmul = dyn_cast<MatmulOp>(product))
         matmul.getAddendMutable().assign(other);
       else
