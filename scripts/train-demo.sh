@@ -27,7 +27,7 @@ say "compile examples/demo.mlir to plans: one to train with, one to write with"
   --batch=1 --seq=256 --target=cpu
 
 say "text to tokens"
-"$build/bin/lns" data prepare --set classic -o "$demo/data"
+"$build/bin/lns" data prepare --set classic --force -o "$demo/data"
 
 say "train for $steps steps"
 "$build/bin/lns" train "$demo/demo.plan" --data "$demo/data" \

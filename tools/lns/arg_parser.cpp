@@ -217,8 +217,9 @@ Status ArgParser::parse(std::span<const std::string> arguments) {
       return Status::usage(
           fmt::format("{}: needs a value ({})", name, option->valueName));
     LNS_RETURN_IF_ERROR(option->store(arguments[++i]));
+    // A single '-' is a value: the standard input.
     while (option->many && i + 1 < arguments.size() &&
-           !arguments[i + 1].starts_with('-'))
+           (arguments[i + 1] == "-" || !arguments[i + 1].starts_with('-')))
       LNS_RETURN_IF_ERROR(option->store(arguments[++i]));
   }
   if (nextPositional < positionals.size())

@@ -16,43 +16,65 @@
 #include <algorithm>
 #include <cstdio>
 #include <fmt/format.h>
+#include <limits>
 #include <nlohmann/json.hpp>
 
 namespace lns::tool {
 
 Status runDataPrepare(Arguments arguments) {
-  std::string set, folder;
+  std::string set, tokenType;
   std::vector<std::string> texts;
-  double heldOut = 0.04;
+  TokenFiles tokens;
+  PrepareOptions options;
   ArgParser parser("lns data prepare",
                    "Turns text into token shards (train.bin, val.bin, "
                    "meta.json); one byte is one token.");
-  parser.option("-o", "DIR", &folder, "folder for the shards");
+  parser.option("-o", "DIR", &options.folder, "folder for the shards");
   parser.required();
   parser.choice("--set", &set, {"classic"},
                 "classic: the King James Bible and Jane Austen's novels, from "
                 "the Debian packages bible-kjv-text and r-cran-janeaustenr");
-  parser.list("--text", "FILE", &texts, "text files, instead of a set");
-  parser.option("--held-out", "SHARE", &heldOut,
+  parser.list("--text", "FILE", &texts,
+              "text files, instead of a set; '-' is the standard input");
+  parser.list("--tokens", "FILE", &tokens.paths,
+              "files of tokens, instead of text: shards, or with --token-type "
+              "files without header");
+  declareTokenType(parser, &tokenType);
+  parser.option("--vocabulary", "N", &tokens.vocabulary,
+                "size of the vocabulary that --tokens are of",
+                std::numeric_limits<int32_t>::max());
+  parser.option("--held-out", "SHARE", &options.heldOut,
                 "tail of every document that goes to val.bin", 0.0, 0.5);
+  parser.flag("--force", &options.replace, "replace what is in DIR already");
   LNS_RETURN_IF_ERROR(parser.parse(arguments));
   if (parser.helpRequested()) {
     std::fputs(parser.help().c_str(), stdout);
     return Status::success();
   }
-  if (set.empty() == texts.empty())
-    return Status::usage("give either --set classic or --text FILE...");
+  if (!set.empty() + !texts.empty() + !tokens.paths.empty() != 1)
+    return Status::usage("give one of --set classic, --text FILE... and "
+                         "--tokens FILE...");
+  if (tokens.paths.empty() != (tokens.vocabulary == 0))
+    return Status::usage("--tokens and --vocabulary belong together");
+  if (tokens.paths.empty() && !tokenType.empty())
+    return Status::usage("--token-type: text has none; give --tokens FILE...");
+  tokens.type = chosenTokenType(tokenType);
 
-  Expected<std::vector<Document>> documents =
-      texts.empty() ? loadClassicSet(ClassicPaths()) : loadTextFiles(texts);
-  if (!documents)
-    return documents.status();
-  Expected<PrepareSummary> summary =
-      writeDataset(*documents, heldOut, texts.empty() ? set : "text", folder);
+  auto write = [&]() -> Expected<PrepareSummary> {
+    if (!tokens.paths.empty())
+      return writeTokenDataset(tokens, options);
+    Expected<std::vector<Document>> documents =
+        texts.empty() ? loadClassicSet(ClassicPaths()) : loadTextFiles(texts);
+    if (!documents)
+      return documents.status();
+    return writeDataset(*documents, texts.empty() ? set : "text", options);
+  };
+  Expected<PrepareSummary> summary = write();
   if (!summary)
     return summary.status();
-  fmt::print("{}: {} documents, {} training tokens, {} held out\n", folder,
-             summary->documents, summary->trainTokens, summary->valTokens);
+  fmt::print("{}: {} documents, {} training tokens, {} held out\n",
+             options.folder, summary->documents, summary->trainTokens,
+             summary->valTokens);
   return Status::success();
 }
 

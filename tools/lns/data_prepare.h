@@ -8,9 +8,11 @@
 #ifndef LNS_TOOLS_LNS_DATA_PREPARE_H
 #define LNS_TOOLS_LNS_DATA_PREPARE_H
 
+#include "shard.h"
 #include "status.h"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,7 +36,7 @@ struct ClassicPaths {
 /// package is an error that names it.
 Expected<std::vector<Document>> loadClassicSet(const ClassicPaths &paths);
 
-/// One document per file.
+/// One document per file; "-" is the standard input.
 Expected<std::vector<Document>>
 loadTextFiles(const std::vector<std::string> &paths);
 
@@ -44,13 +46,30 @@ struct PrepareSummary {
   uint64_t documents = 0;
 };
 
-/// Writes `folder`/train.bin, val.bin and meta.json: byte tokens (vocabulary
-/// 256), the last `heldOut` part of every document in val.bin. All three files
-/// appear, or none.
+struct PrepareOptions {
+  double heldOut = 0.04; ///< tail of every document that goes to val.bin
+  std::string folder;
+  /// Files of an earlier call are an error otherwise.
+  bool replace = false;
+};
+
+/// Writes train.bin, val.bin and meta.json: byte tokens (vocabulary 256). All
+/// three files appear, or none.
 Expected<PrepareSummary> writeDataset(const std::vector<Document> &documents,
-                                      double heldOut,
                                       const std::string &setName,
-                                      const std::string &folder);
+                                      const PrepareOptions &options);
+
+/// Files of tokens, with llm.c's header or, if `type` is given, without.
+struct TokenFiles {
+  std::vector<std::string> paths;
+  std::optional<TokenType> type;
+  uint64_t vocabulary = 0; ///< every token is below it
+};
+
+/// The same for tokens that are there already, each file a document: 16-bit
+/// shards, or 32-bit ones if the vocabulary is larger than 65536.
+Expected<PrepareSummary> writeTokenDataset(const TokenFiles &files,
+                                           const PrepareOptions &options);
 
 } // namespace lns::tool
 

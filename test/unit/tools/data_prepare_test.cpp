@@ -30,8 +30,8 @@ static std::string tokensOf(const std::string &path) {
 TEST(WriteDataset, HoldsOutTheTailOfEveryDocument) {
   TempFolder folder;
   auto summary = writeDataset(
-      {{"a", "a.txt", "0123456789"}, {"b", "b.txt", "ABCDEFGH\xff!"}}, 0.2,
-      "text", folder / "data");
+      {{"a", "a.txt", "0123456789"}, {"b", "b.txt", "ABCDEFGH\xff!"}}, "text",
+      {.heldOut = 0.2, .folder = folder / "data"});
   ASSERT_TRUE(summary) << summary.status().message();
   EXPECT_EQ(summary->trainTokens, 16u);
   EXPECT_EQ(tokensOf(folder / "data/train.bin"), "01234567ABCDEFGH");
@@ -49,8 +49,8 @@ TEST(WriteDataset, AFullDiskLeavesNothing) {
   rlimit limit = old;
   limit.rlim_cur = 1100;
   ::setrlimit(RLIMIT_FSIZE, &limit);
-  Status status = writeDataset({{"a", "a.txt", std::string(1000, 'x')}}, 0.1,
-                               "text", folder / "data")
+  Status status = writeDataset({{"a", "a.txt", std::string(1000, 'x')}}, "text",
+                               {.heldOut = 0.1, .folder = folder / "data"})
                       .status();
   ::setrlimit(RLIMIT_FSIZE, &old);
   std::signal(SIGXFSZ, oldHandler);
@@ -58,11 +58,65 @@ TEST(WriteDataset, AFullDiskLeavesNothing) {
   EXPECT_EQ(folder.list(), Names{});
 }
 
+TEST(WriteDataset, ReplacesNothingUnasked) {
+  TempFolder folder;
+  PrepareOptions options = {.heldOut = 0.5, .folder = folder / "data"};
+  ASSERT_TRUE(writeDataset({{"a", "a", "0123"}}, "text", options));
+  EXPECT_TRUE(
+      failsWith(writeDataset({{"b", "b", "abcd"}}, "text", options).status(),
+                "data/train.bin: exists already; choose another -o, or replace "
+                "it with --force"));
+  EXPECT_EQ(tokensOf(folder / "data/train.bin"), "01");
+  for (const char *rest : {"train.bin", "val.bin"}) {
+    std::filesystem::remove(folder / ("data/" + std::string(rest)));
+    EXPECT_TRUE(
+        failsWith(writeDataset({{"b", "b", "abcd"}}, "text", options).status(),
+                  "exists already"));
+  }
+  options.replace = true;
+  ASSERT_TRUE(writeDataset({{"b", "b", "abcd"}}, "text", options));
+  EXPECT_EQ(tokensOf(folder / "data/train.bin"), "ab");
+  EXPECT_EQ(folder.list("data"), (Names{"meta.json", "train.bin", "val.bin"}));
+}
+
+// 16 bits where they are enough, else 32.
+TEST(WriteTokenDataset, TakesTheWidthThatTheVocabularyNeeds) {
+  TempFolder folder;
+  std::vector<uint32_t> tokens = {1, 65535, 3, 70000};
+  writeBytes(folder / "t", std::string(reinterpret_cast<char *>(tokens.data()),
+                                       tokens.size() * 4));
+  PrepareOptions options = {.heldOut = 0.5, .folder = folder / "wide"};
+  TokenFiles files = {{folder / "t"}, TokenType::U32, 128256};
+  auto summary = writeTokenDataset(files, options);
+  ASSERT_TRUE(summary) << summary.status().message();
+  auto val = Shard::open(folder / "wide/val.bin");
+  ASSERT_TRUE(val);
+  EXPECT_EQ(val->tokenType(), TokenType::U32);
+  std::vector<uint32_t> back(2);
+  ASSERT_TRUE(val->read(0, back).ok());
+  EXPECT_EQ(back, (std::vector<uint32_t>{3, 70000}));
+  EXPECT_NE(readBytes(folder / "wide/meta.json").find("\"vocabulary\": 128256"),
+            std::string::npos);
+
+  options.folder = folder / "narrow";
+  files.vocabulary = 65536;
+  EXPECT_TRUE(failsWith(writeTokenDataset(files, options).status(),
+                        "t: token 70000 at position 3 is beyond the "
+                        "--vocabulary of 65536"));
+  EXPECT_FALSE(std::filesystem::exists(folder / "narrow"));
+  // A shard is taken as well.
+  files = {{folder / "wide/train.bin"}, {}, 65536};
+  ASSERT_TRUE(writeTokenDataset(files, options));
+  auto train = Shard::open(folder / "narrow/train.bin");
+  ASSERT_TRUE(train);
+  EXPECT_EQ(train->tokenType(), TokenType::U16);
+}
+
 TEST(LoadTextFiles, MustExistAndHoldText) {
   TempFolder folder;
   writeBytes(folder / "empty", "");
-  EXPECT_TRUE(
-      failsWith(loadTextFiles({folder / "empty"}).status(), "is empty"));
+  EXPECT_TRUE(failsWith(loadTextFiles({folder / "empty"}).status(),
+                        "empty: holds no text"));
   EXPECT_TRUE(
       failsWith(loadTextFiles({folder / "none"}).status(), "cannot open"));
 }
