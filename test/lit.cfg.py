@@ -25,7 +25,7 @@ config.test_exec_root = os.path.join(config.lns_obj_root, "test")
 
 if not config.lns_compiler:
     config.excludes += ["Dialect", "Passes", "Interpret", "Frontend", "Codegen", "Integration"]
-    config.excludes += ["Plugin"]
+    config.excludes += ["Plugin", "fuzz"]
 
 # Our own tools first, then FileCheck and friends from the LLVM we build with.
 config.environment["PATH"] = os.pathsep.join(
@@ -42,6 +42,7 @@ config.substitutions += [
     ("%models", os.path.join(config.test_source_root, "Models")),
     ("%src_root", config.lns_src_root),
     ("%obj_root", config.lns_obj_root),
+    ("%fuzz", os.path.join(config.lns_obj_root, "test", "fuzz", "lns-fuzz")),
     ("%python", config.lns_python),
 ]
 

@@ -59,7 +59,7 @@ bool OpCall::roundsFactors() const {
   auto isBf16 = [](Value value) {
     return cast<RankedTensorType>(value.getType()).getElementType().isBF16();
   };
-  return rounding == Rounding::Bf16 &&
+  return rounding != Rounding::None &&
          llvm::any_of(op->getOperands().take_front(2), isBf16);
 }
 
@@ -87,13 +87,27 @@ LogicalResult Interpreter::bind(Value value, TensorRef tensor) {
            << "value of type " << type << " cannot take "
            << (tensor->isTokens ? "tokens" : "numbers") << " of shape "
            << formatShape(tensor->shape);
-  if (rounding == Rounding::Bf16 && type.getElementType().isBF16()) {
-    auto rounded = std::make_shared<Tensor>(*tensor);
-    roundToBf16(rounded->values);
-    tensor = rounded;
-  }
+  if (!isInteger)
+    tensor = round(std::move(tensor), type.getElementType());
   values[value] = std::move(tensor);
   return success();
+}
+
+TensorRef Interpreter::round(TensorRef tensor, Type element) {
+  bool byChance =
+      rounding == Rounding::Random || rounding == Rounding::Perturbed;
+  if (byChance ? element.isF64()
+               : rounding == Rounding::None || !element.isBF16())
+    return tensor;
+  auto rounded = std::make_shared<Tensor>(*tensor);
+  unsigned bits = cast<FloatType>(element).getFPMantissaWidth();
+  if (rounding == Rounding::Bf16)
+    roundToBf16(rounded->values);
+  else if (rounding == Rounding::Random)
+    roundByChance(rounded->values, bits, ++seed);
+  else
+    perturb(rounded->values, bits, ++seed);
+  return rounded;
 }
 
 /// For each op of `block` the values, defined in the block, that nothing reads
@@ -200,7 +214,8 @@ LogicalResult Interpreter::runRepeat(RepeatOp op) {
     SmallVector<TensorRef> parts, results;
     for (Value input : op.getInputs())
       parts.push_back(slice(*values.lookup(input), i, count));
-    if (failed(Interpreter(environment, rounding).run(callee, parts, results)))
+    if (failed(Interpreter(environment, rounding, seed + i)
+                   .run(callee, parts, results)))
       return failure();
     for (auto [sum, result] : llvm::zip_equal(sums, results))
       sum += result->values[0];

@@ -16,6 +16,19 @@
 // Rounding::Bf16 asks for what narrow types do to the numbers: every bf16 value
 // is rounded, and so are both operands of a product with a bf16 operand.
 //
+// Two more show how much a result depends on roundings at all (Monte Carlo
+// arithmetic, Parker, Pierce and Eggert, Computing in Science & Engineering 2,
+// 2000); the spread over seeds is an error that any order of computing may have.
+//
+// - Rounding::Random: every value is rounded to its own type, f32 ones too, up
+//   or down by chance, with odds that make the mean right. Equal numbers of one
+//   tensor are rounded alike, as they are when rounded to nearest: errors of
+//   rows that repeat add up and do not cancel.
+// - Rounding::Perturbed: every number but zero is moved by chance by up to half
+//   a unit in its type's last place, whether it needs rounding or not. What
+//   cancels to nothing because two numbers happen to be equal, as differences
+//   from the mean of equal numbers do, shows what is left of it elsewhere.
+//
 //===----------------------------------------------------------------------===//
 
 #ifndef LNS_TOOLS_INTERPRET_INTERPRETER_H
@@ -62,14 +75,14 @@ TensorRef defineComputeWeight(ComputeWeightOp weight,
 /// `name` with its `{layer}` replaced.
 std::string replaceLayer(llvm::StringRef name, int64_t layer);
 
-enum class Rounding { None, Bf16 };
+enum class Rounding { None, Bf16, Random, Perturbed };
 
 /// Executes functions and models against one environment.
 class Interpreter {
 public:
   explicit Interpreter(Environment &environment,
-                       Rounding rounding = Rounding::None)
-      : environment(environment), rounding(rounding) {}
+                       Rounding rounding = Rounding::None, uint64_t seed = 0)
+      : environment(environment), rounding(rounding), seed(seed) {}
 
   /// Runs a function of graph form. `arguments` has one tensor per argument,
   /// of the argument's type up to dynamic extents; `results` is overwritten.
@@ -91,8 +104,13 @@ private:
   llvm::LogicalResult addComputeWeights(mlir::ModuleOp module);
   llvm::LogicalResult bind(mlir::Value value, TensorRef tensor);
 
+  /// What `tensor` becomes as a value of this element type.
+  TensorRef round(TensorRef tensor, mlir::Type element);
+
   Environment &environment;
   Rounding rounding;
+  /// Of what is by chance; changes with every value that is bound.
+  uint64_t seed;
   llvm::DenseMap<mlir::Value, TensorRef> values;
   /// 0-based index of the block that runs, and of the next lns.layers' first
   /// block, both counted over the whole model.

@@ -7,8 +7,11 @@
 
 #include "tools/interpret/Tensor.h"
 #include "llvm/ADT/APFloat.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/bit.h"
 #include "llvm/Support/MathExtras.h"
 #include <algorithm>
+#include <cmath>
 
 using namespace lns::interpret;
 
@@ -45,6 +48,44 @@ void lns::interpret::roundToBf16(std::vector<double> &values) {
     number.convert(llvm::APFloat::BFloat(), llvm::APFloat::rmNearestTiesToEven,
                    &lossy);
     value = number.convertToDouble();
+  }
+}
+
+/// Splitmix64's output function.
+static uint64_t mix(uint64_t x) {
+  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
+  x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
+  return x ^ (x >> 31);
+}
+
+/// Uniform in [0, 1).
+static double toUniform(uint64_t draw) {
+  return static_cast<double>(draw >> 11) * 0x1p-53;
+}
+
+void lns::interpret::perturb(std::vector<double> &values, unsigned bits,
+                             uint64_t seed) {
+  uint64_t key = mix(seed * 0x9e3779b97f4a7c15u);
+  for (auto [index, value] : llvm::enumerate(values)) {
+    double x = 2 * toUniform(mix(key + 0x9e3779b97f4a7c15u * index)) - 1;
+    value *= 1 + std::ldexp(x, -static_cast<int>(bits));
+  }
+}
+
+void lns::interpret::roundByChance(std::vector<double> &values, unsigned bits,
+                                   uint64_t seed) {
+  constexpr int kLeastExponent = -126;
+  uint64_t key = mix(seed * 0x9e3779b97f4a7c15u);
+  for (double &value : values) {
+    if (!std::isfinite(value) || value == 0)
+      continue;
+    int exponent = std::max(std::ilogb(value), kLeastExponent);
+    int shift = static_cast<int>(bits) - 1 - exponent;
+    double scaled = std::ldexp(value, shift), below = std::floor(scaled);
+    uint64_t draw = mix(key ^ llvm::bit_cast<uint64_t>(value));
+    if (toUniform(draw) < scaled - below)
+      below += 1;
+    value = std::ldexp(below, -shift);
   }
 }
 

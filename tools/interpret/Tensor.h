@@ -57,6 +57,16 @@ std::shared_ptr<Tensor> makeTokens(llvm::ArrayRef<int64_t> shape);
 /// not finite stays.
 void roundToBf16(std::vector<double> &values);
 
+/// Makes every element one of the two nearest numbers of so many significant
+/// bits and of f32's exponents: the upper one with a probability that is its
+/// share of the way. The choice depends on the seed and the element's value
+/// alone. What is such a number, or not finite, stays.
+void roundByChance(std::vector<double> &values, unsigned bits, uint64_t seed);
+
+/// Multiplies every element by 1 + 2^-bits x, x uniform in [-1, 1), independent
+/// of each other's.
+void perturb(std::vector<double> &values, unsigned bits, uint64_t seed);
+
 /// The tensor as the leading corner, [0, extent) in every dimension, of one
 /// that is zero elsewhere and in no dimension smaller; and back. Cropping gives
 /// null where it would lose a number other than zero.

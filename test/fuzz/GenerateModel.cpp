@@ -1,0 +1,555 @@
+//===- GenerateModel.cpp - Random legal models ----------------------------===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+//
+// A model is grown op by op from the values that are there. Half of the steps
+// are blocks as people write them, a norm and what reads it, so that every
+// pattern of every pass has something to match; the others are single ops on
+// any values of the right width, one value twice over included, so that it is
+// matched where nobody thought of it.
+//
+//===----------------------------------------------------------------------===//
+
+#include "test/fuzz/Case.h"
+#include "test/fuzz/Random.h"
+
+#include "llvm/ADT/SmallVector.h"
+#include <numeric>
+
+using namespace lns::fuzz;
+using llvm::ArrayRef;
+using llvm::SmallVector;
+
+namespace {
+
+/// A hidden state, [batch, time, width].
+struct Value {
+  std::string name;
+  int64_t width;
+
+  std::string type() const {
+    return "tensor<?x?x" + std::to_string(width) + "xf32>";
+  }
+};
+
+struct Parameter {
+  std::string name; ///< of the SSA value
+  SmallVector<int64_t, 2> shape;
+  std::string declaration; ///< what is behind "%name = "
+
+  std::string type() const {
+    std::string text = "tensor<";
+    for (int64_t extent : shape)
+      text += std::to_string(extent) + "x";
+    return text + "f32>";
+  }
+};
+
+/// As the parser takes it: always with a point.
+std::string printNumber(double number) {
+  char text[32];
+  std::snprintf(text, sizeof(text), "%.6e", number);
+  return text;
+}
+
+class Generator {
+public:
+  Generator(Random &random, int64_t sequence)
+      : random(random), sequence(sequence) {}
+
+  std::string run() {
+    chooseSizes();
+    emit("lns.model @m(%tokens: tensor<?x?xi32>) {");
+    ++indent;
+    int64_t streams = random.percent(80) ? 1 : 2;
+    for (int64_t i = 0; i < streams; ++i)
+      embed();
+    if (random.percent(25))
+      addPositions();
+    int64_t parts = 1 + random.below(4);
+    for (int64_t i = 0; i < parts; ++i) {
+      if (random.percent(60))
+        layers();
+      else
+        step();
+    }
+    Value logits = head();
+    emit("lns.output %" + logits.name + " : " + logits.type());
+    --indent;
+    emit("}");
+    return std::move(text);
+  }
+
+private:
+  //===--- Text ---===//
+
+  void emit(const std::string &line) {
+    text.append(2 * indent, ' ');
+    text += line + "\n";
+  }
+
+  /// "%vN = " + `op`, a new value of this width.
+  Value define(int64_t width, const std::string &op) {
+    Value value{"v" + std::to_string(counter++), width};
+    emit("%" + value.name + " = " + op);
+    values.push_back(value);
+    return value;
+  }
+
+  static std::string attributes(ArrayRef<std::string> list) {
+    if (list.empty())
+      return "";
+    std::string joined = " {";
+    for (const std::string &item : list)
+      joined += (joined.size() > 2 ? ", " : "") + item;
+    return joined + "}";
+  }
+
+  //===--- Sizes ---===//
+
+  void chooseSizes() {
+    static constexpr int64_t kWidths[] = {1,  2,  3,  4,  5,  6,  7,  8,  9,
+                                          10, 12, 13, 16, 17, 20, 24, 30, 32,
+                                          33, 36, 40, 47, 48, 64, 65};
+    int64_t count = 1 + random.below(4);
+    for (int64_t i = 0; i < count; ++i) {
+      // Small ones more often: they are where a vector or tile ends.
+      int64_t reach = random.percent(70) ? 16 : std::size(kWidths);
+      widths.push_back(kWidths[random.below(reach)]);
+    }
+    vocabulary = random.pick({2, 3, 3, 5, 8, 16, 17, 31, 33, 64, 65, 100});
+    if (random.percent(3))
+      vocabulary = 1;
+  }
+
+  int64_t anyWidth() { return random.pick<int64_t>(widths); }
+
+  double anyScale() {
+    return random.pick({0.5, 2.0, -1.0, 0.0, 1.0, -0.25, 0.001});
+  }
+
+  //===--- Values ---===//
+
+  /// One of the values that are there, newer ones more often; of a width, if
+  /// one is given. Nothing where there is none.
+  const Value *pickValue(int64_t width = 0) {
+    SmallVector<const Value *> fitting;
+    for (const Value &value : values)
+      if (!width || value.width == width)
+        fitting.push_back(&value);
+    if (fitting.empty())
+      return nullptr;
+    size_t back = 0;
+    while (back + 1 < fitting.size() && random.percent(35))
+      ++back;
+    return fitting[fitting.size() - 1 - back];
+  }
+  Value anyValue() { return *pickValue(); }
+  /// One of this width, made by a linear where there is none.
+  Value valueOf(int64_t width) {
+    if (const Value *value = pickValue(width))
+      return *value;
+    return linear(anyValue(), width);
+  }
+
+  //===--- Parameters ---===//
+
+  std::string anyInit(bool isGain) {
+    if (random.percent(isGain ? 60 : 15))
+      return "ones";
+    if (!isGain && random.percent(25))
+      return "zeros";
+    if (random.percent(20))
+      return "constant, " + printNumber(random.pick({0.5, -0.25, 1.0}));
+    return "normal, " + printNumber(random.pick({0.1, 0.3, 0.02}));
+  }
+
+  /// A new parameter, or one that is there already.
+  Parameter parameter(ArrayRef<int64_t> shape, const char *role) {
+    SmallVector<Parameter> fitting;
+    for (const Parameter &known : parameters)
+      if (ArrayRef(known.shape) == shape)
+        fitting.push_back(known);
+    if (!fitting.empty() && random.percent(20)) {
+      Parameter shared = random.pick<Parameter>(fitting);
+      // Or the same once more, under the same name.
+      bool isPerLayer = llvm::StringRef(shared.declaration).contains("{layer}");
+      if (isPerLayer == inLayers && random.percent(25))
+        return declare(shape, shared.declaration);
+      return shared;
+    }
+    bool isGain = llvm::StringRef(role) == "gain";
+    std::string name = "p" + std::to_string(counter);
+    if (inLayers)
+      name = "layers.{layer}." + name;
+    std::string declaration =
+        "lns.param \"" + name + "\" " + role + " init(" + anyInit(isGain) + ")";
+    if (random.percent(15))
+      declaration += random.percent(50) ? " decay(true)" : " decay(false)";
+    return declare(shape, declaration);
+  }
+
+  Parameter declare(ArrayRef<int64_t> shape, const std::string &declaration) {
+    Parameter made{"p" + std::to_string(counter++),
+                   SmallVector<int64_t, 2>(shape), declaration};
+    emit("%" + made.name + " = " + declaration + " : " + made.type());
+    parameters.push_back(made);
+    return made;
+  }
+
+  //===--- Ops ---===//
+
+  Value norm(const Value &x) {
+    bool isLayer = random.percent(40);
+    bool hasGain = random.percent(75), hasBias = isLayer && random.percent(50);
+    std::string op =
+        std::string("lns.norm ") + (isLayer ? "layer" : "rms") + " %" + x.name;
+    std::string types = " : " + x.type();
+    for (bool isBias : {false, true}) {
+      if (!(isBias ? hasBias : hasGain))
+        continue;
+      Parameter vector = parameter({x.width}, isBias ? "bias" : "gain");
+      op += isBias ? " bias(%" + vector.name + ")" : ", %" + vector.name;
+      types += ", " + vector.type();
+    }
+    if (random.percent(50))
+      op += " eps(" + printNumber(random.pick({1e-5, 1e-12, 1e-3, 1.0})) + ")";
+    if (inLayers && random.percent(60))
+      op += " depth_scale(inv_sqrt_depth)";
+    else if (random.percent(15))
+      op += " scale(" + printNumber(anyScale()) + ")";
+    return define(x.width, op + types);
+  }
+
+  Value linear(const Value &x, int64_t width) {
+    Parameter weight = parameter({width, x.width}, "matrix");
+    std::string op = "lns.linear %" + x.name + ", %" + weight.name;
+    std::string types = x.type() + ", " + weight.type();
+    if (random.percent(4)) {
+      Parameter gain = parameter({x.width}, "gain");
+      op += " gain(%" + gain.name + ")";
+      types += ", " + gain.type();
+    }
+    if (random.percent(25)) {
+      Parameter bias = parameter({width}, "bias");
+      op += " bias(%" + bias.name + ")";
+      types += ", " + bias.type();
+    }
+    if (random.percent(8))
+      op += " {alpha = " + printNumber(anyScale()) + " : f64}";
+    Value result{"", width};
+    return define(width, op + " : (" + types + ") -> " + result.type());
+  }
+
+  std::string anyActivation() {
+    return random.pick({"silu", "gelu_tanh", "relu"});
+  }
+
+  Value activation(const Value &x) {
+    return define(x.width, "lns.activation " + anyActivation() + " %" + x.name +
+                               " : " + x.type());
+  }
+
+  Value gate(const Value &g, const Value &u) {
+    return define(g.width, "lns.gated_activation " + anyActivation() + " %" +
+                               g.name + ", %" + u.name + " : " + g.type());
+  }
+
+  Value residual(const Value &skip, const Value &branch) {
+    SmallVector<std::string> list;
+    for (const char *name : {"skip_scale", "branch_scale"})
+      if (random.percent(20))
+        list.push_back(std::string(name) + " = " + printNumber(anyScale()) +
+                       " : f64");
+    return define(skip.width, "lns.residual %" + skip.name + ", %" +
+                                  branch.name + attributes(list) + " : " +
+                                  skip.type());
+  }
+
+  Value rope(const Value &x, int64_t headDim) {
+    std::string op =
+        "lns.rope %" + x.name + " head_dim(" + std::to_string(headDim) + ")";
+    if (random.percent(10))
+      op += " inverse";
+    SmallVector<std::string> list;
+    if (random.percent(30))
+      list.push_back("base = " + printNumber(random.pick({10.0, 5e5, 0.5})) +
+                     " : f64");
+    if (random.percent(15)) {
+      std::string frequencies = "frequencies = array<f64";
+      for (int64_t i = 0; i < headDim / 2; ++i)
+        frequencies += (i ? ", " : ": ") +
+                       printNumber(double(random.below(64)) / 32 - 0.5);
+      list.push_back(frequencies + ">");
+    }
+    return define(x.width, op + attributes(list) + " : " + x.type());
+  }
+
+  Value attend(const Value &q, const Value &k, const Value &v, int64_t heads,
+               int64_t kvHeads) {
+    std::string op = "lns.attention %" + q.name + ", %" + k.name + ", %" +
+                     v.name + " heads(" + std::to_string(heads) +
+                     ") kv_heads(" + std::to_string(kvHeads) + ")";
+    if (random.percent(70))
+      op += " causal";
+    if (random.percent(15))
+      op += " {softmax_scale = " +
+            printNumber(random.pick({0.3, 1.0, 0.0, -0.5})) + " : f64}";
+    return define(q.width, op + " : (" + q.type() + ", " + k.type() + ", " +
+                               v.type() + ") -> " + q.type());
+  }
+
+  /// Self-attention of x, all of it or parts of it behind linears.
+  Value attention(const Value &x) {
+    int64_t headDim = random.pick({1, 2, 3, 4, 5, 6, 8, 10, 12, 16});
+    int64_t heads = 1 + random.below(headDim > 6 ? 3 : 6);
+    int64_t kvHeads = random.pick({int64_t(1), heads, heads});
+    if (heads % 2 == 0 && random.percent(30))
+      kvHeads = heads / 2;
+    if (random.percent(12)) {
+      // No linear at all: one value is all three.
+      heads = kvHeads = x.width % heads == 0 ? heads : 1;
+      return attend(x, x, x, heads, kvHeads);
+    }
+    int64_t queryWidth = heads * headDim, keyWidth = kvHeads * headDim;
+    Value q = linear(x, queryWidth), k = linear(x, keyWidth);
+    Value v = k;
+    bool keyIsValue = random.percent(10);
+    if (!keyIsValue)
+      v = random.percent(80) ? linear(x, keyWidth) : valueOf(keyWidth);
+    if (queryWidth == keyWidth && random.percent(5))
+      k = q;
+    if (headDim % 2 == 0 && random.percent(50)) {
+      q = rope(q, headDim);
+      k = rope(k, headDim);
+    }
+    return attend(q, k, v, heads, kvHeads);
+  }
+
+  Value feedForward(const Value &x) {
+    int64_t inner = random.percent(60) ? anyWidth() : 1 + random.below(40);
+    if (random.percent(40))
+      return linear(activation(linear(x, inner)), x.width);
+    Value g = linear(x, inner);
+    Value u = random.percent(10) ? g : linear(x, inner);
+    return linear(gate(g, u), x.width);
+  }
+
+  /// A branch as people write it.
+  Value block(const Value &x) {
+    Value inner = random.percent(85) ? norm(x) : x;
+    Value branch = inner;
+    if (random.percent(50)) {
+      branch = attention(inner);
+      if (branch.width != x.width || random.percent(80))
+        branch = linear(branch, x.width);
+    } else {
+      branch = feedForward(inner);
+    }
+    if (random.percent(15))
+      branch = norm(branch);
+    Value sum = random.percent(85) ? residual(x, branch) : branch;
+    return random.percent(12) ? norm(sum) : sum;
+  }
+
+  Value embed() {
+    int64_t rows = vocabulary;
+    if (random.percent(10))
+      rows += 1 + random.below(9);
+    Parameter table = parameter({rows, anyWidth()}, "embedding");
+    Value result{"", table.shape[1]};
+    return define(result.width, "lns.embedding %" + table.name +
+                                    ", %tokens : (" + table.type() +
+                                    ", tensor<?x?xi32>) -> " + result.type());
+  }
+
+  Value addPositions() {
+    Value x = anyValue();
+    Parameter table =
+        parameter({sequence + random.below(3), x.width}, "embedding");
+    return define(x.width, "lns.add_positions %" + x.name + ", %" + table.name +
+                               " : " + x.type() + ", " + table.type());
+  }
+
+  /// Ops that people do not write but that a model may hold.
+  Value graphOp() {
+    Value x = anyValue();
+    std::string name = "%" + x.name;
+    switch (random.below(6)) {
+    case 0:
+      return define(x.width, "lns.add " + name + ", %" +
+                                 pickValue(x.width)->name + " : " + x.type());
+    case 1:
+      return define(x.width, "lns.scale " + name + " factor(" +
+                                 printNumber(anyScale()) + ") : " + x.type());
+    case 2:
+      return define(x.width, "lns.center_rows " + name + " : " + x.type());
+    case 3: {
+      Parameter bias = parameter({x.width}, "bias");
+      return define(x.width, "lns.add_bias " + name + ", %" + bias.name +
+                                 " : " + x.type() + ", " + bias.type());
+    }
+    case 4: {
+      Parameter gain = parameter({x.width}, "gain");
+      return define(x.width, "lns.scale_columns " + name + ", %" + gain.name +
+                                 " : " + x.type() + ", " + gain.type());
+    }
+    default:
+      return define(x.width,
+                    "lns.cast " + name + " : " + x.type() + " to " + x.type());
+    }
+  }
+
+  //===--- Structure ---===//
+
+  void step() {
+    if (random.percent(50)) {
+      block(anyValue());
+      return;
+    }
+    Value x = anyValue();
+    switch (random.below(12)) {
+    case 0:
+    case 1:
+      norm(x);
+      return;
+    case 2:
+    case 3:
+      linear(x, anyWidth());
+      return;
+    case 4:
+      activation(x);
+      return;
+    case 5:
+      gate(x, *pickValue(x.width));
+      return;
+    case 6:
+    case 7:
+      residual(x, *pickValue(x.width));
+      return;
+    case 8:
+      attention(x);
+      return;
+    case 9:
+      if (x.width % 2 == 0)
+        rope(x, x.width % 4 == 0 && random.percent(50) ? x.width / 2 : x.width);
+      else
+        residual(x, linear(x, x.width));
+      return;
+    case 10:
+      if (!inLayers && random.percent(50))
+        random.percent(50) ? embed() : addPositions();
+      else
+        residual(x, feedForward(x));
+      return;
+    default:
+      if (random.percent(25))
+        graphOp();
+      else if (random.percent(10))
+        parameter({anyWidth()}, "bias"); // that nothing reads, perhaps
+      else
+        residual(linear(x, x.width), x);
+      return;
+    }
+  }
+
+  /// Yields come from anywhere in the block: a value that is passed through,
+  /// two that change places, one of outside.
+  void layers() {
+    int64_t count = random.percent(75) ? 1 : 1 + random.below(3);
+    SmallVector<Value> carried, arguments, results;
+    for (int64_t i = 0; i < count; ++i)
+      carried.push_back(anyValue());
+    std::string list, types;
+    int64_t number = counter++;
+    for (auto [i, value] : llvm::enumerate(carried)) {
+      std::string suffix = std::to_string(number) + "_" + std::to_string(i);
+      arguments.push_back({"h" + suffix, value.width});
+      list += (i ? ", %" : "%") + arguments[i].name + " = %" + value.name;
+      types += (i ? ", " : "") + value.type();
+    }
+    std::string result = "%r" + std::to_string(number);
+    std::string depth =
+        std::to_string(random.pick({1, 2, 2, 3, random.percent(20) ? 5 : 2}));
+    emit(result + (count > 1 ? ":" + std::to_string(count) : "") +
+         " = lns.layers(" + list + ") depth(" + depth + ") : " + types + " {");
+    ++indent;
+    inLayers = true;
+    size_t outerValues = values.size(), outerParameters = parameters.size();
+    values.append(arguments.begin(), arguments.end());
+    int64_t steps = 1 + random.below(random.percent(30) ? 6 : 2);
+    for (int64_t i = 0; i < steps; ++i) {
+      if (i < count && random.percent(50))
+        block(arguments[i]);
+      else
+        step();
+    }
+    std::string yielded;
+    for (const Value &argument : arguments) {
+      Value value = *pickValue(argument.width);
+      yielded += (yielded.empty() ? "%" : ", %") + value.name;
+    }
+    emit("lns.yield " + yielded + " : " + types);
+    inLayers = false;
+    values.truncate(outerValues);
+    parameters.truncate(outerParameters);
+    --indent;
+    emit("}");
+    for (auto [i, value] : llvm::enumerate(carried))
+      values.push_back(
+          {result.substr(1) + (count > 1 ? "#" + std::to_string(i) : ""),
+           value.width});
+  }
+
+  Value head() {
+    Value x = anyValue();
+    if (random.percent(70))
+      x = norm(x);
+    for (const Parameter &known : SmallVector<Parameter>(parameters))
+      if (known.shape.size() == 2 && known.shape[0] == vocabulary &&
+          random.percent(50)) {
+        // Tied.
+        if (known.shape[1] != x.width)
+          x = linear(x, known.shape[1]);
+        Value result{"", vocabulary};
+        return define(vocabulary, "lns.linear %" + x.name + ", %" + known.name +
+                                      " : (" + x.type() + ", " + known.type() +
+                                      ") -> " + result.type());
+      }
+    return linear(x, vocabulary);
+  }
+
+  Random &random;
+  int64_t sequence, vocabulary = 0;
+  SmallVector<int64_t> widths;
+  std::string text;
+  int64_t indent = 0, counter = 0;
+  bool inLayers = false;
+  SmallVector<Value> values;
+  SmallVector<Parameter> parameters;
+};
+
+} // namespace
+
+Case lns::fuzz::generateCase(uint64_t seed) {
+  Random random(seed);
+  Case test;
+  test.sequence = random.pick({1, 2, 3, 5, 7, 8, 8, 12, 16, 17});
+  test.batch = test.sequence > 8 ? 1 + random.below(2) : 1 + random.below(4);
+  if (test.batch > 1 && random.percent(20))
+    test.microBatch = test.batch % 2 == 0 && random.percent(50) ? 2 : 1;
+  test.padding = random.percent(75);
+  test.elimination = random.percent(85);
+  test.productFusion = random.percent(80);
+  test.keptWeights = random.percent(80);
+  if (random.percent(15))
+    test.budget = 70 + random.below(31);
+  test.native = random.percent(20);
+  test.initialized = random.percent(25);
+  test.data = 1 + random.below(1000000);
+  test.model = Generator(random, test.sequence).run();
+  return test;
+}
