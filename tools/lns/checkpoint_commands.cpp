@@ -78,6 +78,9 @@ Status runEval(Arguments arguments) {
   Expected<ShardSet> shards = findShards(data);
   if (!shards)
     return shards.status();
+  std::vector<std::string> notes;
+  compareVocabulary(shards->facts, model->plan->info().vocabulary, notes);
+  printNotes(notes);
   Expected<DataLoader> loader =
       openLoader(*model->plan,
                  shards->val.empty() ? shards->train : shards->val, tokenType);
@@ -91,12 +94,17 @@ Status runEval(Arguments arguments) {
     return Status::failure(fmt::format(
         "{}: the loss is {}; the checkpoint is damaged or has diverged",
         checkpoint, *loss));
+  // Of other tokens nobody knows how many bytes they stand for.
+  std::string bits;
+  if (tokensAreBytes(shards->facts, model->plan->info().vocabulary))
+    bits = json ? fmt::format(",\"val_bpb\":{}", bitsPerToken(*loss))
+                : fmt::format("val_bpb={:.4f}\n", bitsPerToken(*loss));
   if (json)
-    fmt::print("{{\"val_loss\":{},\"val_bpb\":{},\"perplexity\":{}}}\n", *loss,
-               bitsPerToken(*loss), std::exp(*loss));
+    fmt::print("{{\"val_loss\":{},\"perplexity\":{}{}}}\n", *loss,
+               std::exp(*loss), bits);
   else
-    fmt::print("val_loss={:.6f}\nperplexity={:.4f}\nval_bpb={:.4f}\n", *loss,
-               std::exp(*loss), bitsPerToken(*loss));
+    fmt::print("val_loss={:.6f}\nperplexity={:.4f}\n{}", *loss, std::exp(*loss),
+               bits);
   return Status::success();
 }
 

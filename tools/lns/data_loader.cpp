@@ -25,11 +25,12 @@ Expected<DataLoader> DataLoader::create(std::vector<Shard> files,
   for (Shard &file : files) {
     Source source;
     uint64_t count = file.size();
-    if (count < batchTokens + 1)
-      return Status::failure(fmt::format(
-          "{}: {} tokens, a batch of {} x {} needs {}; use more text or a plan "
-          "with a smaller --batch or --seq",
-          file.path(), count, batch, sequence, batchTokens + 1));
+    if (count < batchTokens + 1) {
+      loader.tooShort.push_back(
+          fmt::format("{}: {} tokens, a batch of {} x {} needs {}", file.path(),
+                      count, batch, sequence, batchTokens + 1));
+      continue;
+    }
     source.shard = std::move(file);
     // One window less than fits, so that the cut may move by up to a window.
     source.windowCount = std::max<uint64_t>(1, (count - 1) / sequence - 1);
@@ -41,8 +42,18 @@ Expected<DataLoader> DataLoader::create(std::vector<Shard> files,
     loader.tokenTotal += count;
     loader.shards.push_back(std::move(source));
   }
-  if (loader.shards.empty())
+  if (files.empty())
     return Status::failure("no token shard was given");
+  if (loader.shards.empty())
+    return Status::failure(fmt::format(
+        "{}{}; use more text or a plan with a smaller --batch or "
+        "--seq",
+        loader.tooShort[0],
+        files.size() == 1
+            ? std::string()
+            : fmt::format(", and the other {} shards are too short, "
+                          "too",
+                          files.size() - 1)));
   return loader;
 }
 

@@ -12,6 +12,7 @@
 #include "status.h"
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 namespace lns::tool {
@@ -22,7 +23,8 @@ namespace lns::tool {
 /// one would.
 class DataLoader {
 public:
-  /// Every shard must hold at least B * T + 1 tokens.
+  /// A shard with fewer than B * T + 1 tokens is skipped; an error if there is
+  /// no other.
   static Expected<DataLoader> create(std::vector<Shard> shards, uint32_t batch,
                                      uint32_t sequence, uint32_t vocabulary);
 
@@ -42,6 +44,8 @@ public:
   uint64_t windowsPerEpoch() const { return windows; }
   uint64_t tokenCount() const { return tokenTotal; }
   size_t shardCount() const { return shards.size(); }
+  /// A line for every shard that is too short.
+  const std::vector<std::string> &skipped() const { return tooShort; }
 
 private:
   struct Source {
@@ -53,6 +57,7 @@ private:
   };
 
   std::vector<Source> shards;
+  std::vector<std::string> tooShort;
   uint32_t batch = 0;
   uint32_t sequence = 0;
   uint32_t vocabulary = 0;

@@ -60,8 +60,13 @@ inline Expected<DataLoader> openLoader(const PlanFile &plan,
   printNotes(notes);
   if (!shards)
     return shards.status();
-  return DataLoader::create(std::move(*shards), plan.info().batch,
-                            plan.info().sequence, plan.info().vocabulary);
+  Expected<DataLoader> loader =
+      DataLoader::create(std::move(*shards), plan.info().batch,
+                         plan.info().sequence, plan.info().vocabulary);
+  if (loader)
+    for (const std::string &line : loader->skipped())
+      printNotes({line + "; it is skipped"});
+  return loader;
 }
 
 } // namespace lns::tool

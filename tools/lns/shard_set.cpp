@@ -104,6 +104,36 @@ Expected<ShardSet> findShards(const std::string &folderOrPattern) {
   return set;
 }
 
+bool tokensAreBytes(const std::optional<DataFacts> &facts,
+                    uint32_t vocabulary) {
+  return facts ? facts->bytes : vocabulary == 256;
+}
+
+void compareVocabulary(const std::optional<DataFacts> &facts,
+                       uint32_t vocabulary, std::vector<std::string> &notes) {
+  if (facts && facts->vocabulary < vocabulary)
+    notes.push_back(fmt::format(
+        "{}: the data has a vocabulary of {}, the plan one of {}: tokens from "
+        "{} on never occur; is this the data for this model?",
+        facts->path, facts->vocabulary, vocabulary, facts->vocabulary));
+}
+
+void dropEmptyShards(std::vector<std::string> &paths,
+                     std::optional<TokenType> headerless,
+                     std::vector<std::string> &notes) {
+  std::erase_if(paths, [&](const std::string &path) {
+    std::error_code error;
+    // Of larger ones the checksum is compared once, when they are used.
+    if (fs::file_size(path, error) > Shard::headerBytes || error)
+      return false;
+    Expected<Shard> shard = Shard::open(path, headerless);
+    if (!shard || shard->size() > 0)
+      return false;
+    notes.push_back(fmt::format("{}: holds no tokens and is left out", path));
+    return true;
+  });
+}
+
 Expected<std::vector<Shard>> openShards(const std::vector<std::string> &paths,
                                         std::optional<TokenType> headerless,
                                         std::vector<std::string> &notes) {

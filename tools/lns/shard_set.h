@@ -43,6 +43,20 @@ Expected<ShardSet> findShards(const std::string &folderOrPattern);
 /// fineweb_val_000000.bin, not medieval.bin.
 bool isHeldOutName(std::string_view fileName);
 
+/// Whether a token is a byte of text, so that bits per token are bits per byte.
+/// Without facts a vocabulary of 256 is taken for bytes.
+bool tokensAreBytes(const std::optional<DataFacts> &facts, uint32_t vocabulary);
+
+/// A note where the plan has more tokens than the data, else nothing.
+void compareVocabulary(const std::optional<DataFacts> &facts,
+                       uint32_t vocabulary, std::vector<std::string> &notes);
+
+/// Takes shards without any token out of the list, with a note for each. Those
+/// that cannot be opened stay.
+void dropEmptyShards(std::vector<std::string> &paths,
+                     std::optional<TokenType> headerless,
+                     std::vector<std::string> &notes);
+
 /// Opens every path. What took long to verify is said in `notes`.
 Expected<std::vector<Shard>> openShards(const std::vector<std::string> &paths,
                                         std::optional<TokenType> headerless,

@@ -31,7 +31,8 @@ Status runTrain(Arguments arguments) {
                                 "(step-*), metrics.jsonl and loss.svg.");
   parser.positional("PLAN", &planPath, "plan made by lnsc");
   parser.option("--data", "DIR|GLOB", &data,
-                "token shards; those with 'val' in their name are held out");
+                "token shards; those with val, valid, validation, test or "
+                "heldout as a part of their name are held out");
   parser.required();
   parser.option("--out", "RUN", &options.runFolder, "folder of the run");
   parser.required();
@@ -72,6 +73,10 @@ Status runTrain(Arguments arguments) {
                 "steps between lines, 0: none");
   parser.option("--resume", "auto|none|DIR", &options.resume,
                 "auto: go on from the last checkpoint of RUN, if there is one");
+  parser.option("--init-from", "PATH", &options.initFrom,
+                "start from the weights of a checkpoint, run folder or "
+                "safetensors file or index, at step 0 and without optimizer "
+                "state; what --resume auto finds goes first");
   declareSessionOptions(parser, &sessionOptions);
   LNS_RETURN_IF_ERROR(parser.parse(arguments));
   if (parser.helpRequested()) {
@@ -81,6 +86,10 @@ Status runTrain(Arguments arguments) {
   if (!parser.given("--steps") && options.maxSeconds <= 0)
     return Status::usage("--steps or --max-seconds is missing; how long shall "
                          "the run be?");
+  if (!options.initFrom.empty() && options.resume != "auto" &&
+      options.resume != "none")
+    return Status::usage("--init-from starts a new run, --resume DIR goes on "
+                         "with an old one; give one of them");
   lr.kind = parseSchedule(schedule);
   lr.finalFraction =
       parser.given("--final-lr") ? finalLr : defaultFinalFraction(lr.kind);
@@ -92,9 +101,11 @@ Status runTrain(Arguments arguments) {
   Expected<PlanFile> plan = PlanFile::open(planPath);
   if (!plan)
     return plan.status();
+  std::vector<std::string> notes;
   Expected<ShardSet> shards = findShards(data);
   if (!shards)
     return shards.status();
+  std::optional<DataFacts> measured = shards->facts;
   if (!valData.empty()) {
     Expected<ShardSet> heldOut = findShards(valData);
     if (!heldOut)
@@ -102,12 +113,18 @@ Status runTrain(Arguments arguments) {
     shards->val = heldOut->train;
     shards->val.insert(shards->val.end(), heldOut->val.begin(),
                        heldOut->val.end());
+    measured = heldOut->facts;
+    compareVocabulary(measured, plan->info().vocabulary, notes);
   }
+  compareVocabulary(shards->facts, plan->info().vocabulary, notes);
+  options.tokensAreBytes = tokensAreBytes(measured, plan->info().vocabulary);
+  dropEmptyShards(shards->val, chosenTokenType(tokenType), notes);
+  printNotes(notes);
   if (shards->train.empty())
-    return Status::failure(fmt::format(
-        "{}: only held-out shards (with 'val' in their name); add a shard for "
-        "training",
-        data));
+    return Status::failure(fmt::format("{}: only held-out shards (by their "
+                                       "names, such as val.bin); add a shard "
+                                       "for training",
+                                       data));
   if (options.sampleEvery > 0 && plan->info().vocabulary != 256)
     return Status::failure(fmt::format(
         "{}: vocabulary of {}, text can be sampled from byte models (256) "
@@ -137,7 +154,7 @@ Status runTrain(Arguments arguments) {
              heldOut ? formatCount(static_cast<double>(heldOut->tokenCount()))
                      : "none");
   if (!heldOut)
-    fmt::print("no held-out shard: there will be no val_bpb\n");
+    fmt::print("no held-out text: there will be no evaluation\n");
   Trainer trainer(*plan, *session, *train, heldOut ? &*heldOut : nullptr,
                   options);
   return trainer.run();

@@ -11,6 +11,7 @@
 #include "evaluate.h"
 #include "file_io.h"
 #include "loss_curve_svg.h"
+#include "weights.h"
 
 #include <algorithm>
 #include <atomic>
@@ -151,6 +152,14 @@ Status Trainer::start() {
     progress.line(fmt::format("resumed {} at step {}", *from, step));
   } else {
     LNS_RETURN_IF_ERROR(takeError(lnsrt_init(session.get(), options.seed)));
+    if (!options.initFrom.empty()) {
+      std::vector<std::string> notes;
+      LNS_RETURN_IF_ERROR(loadParameters(options.initFrom, session, notes));
+      for (const std::string &note : notes)
+        progress.line("note: " + note);
+      progress.line(
+          fmt::format("starting from the weights of {}", options.initFrom));
+    }
   }
   Expected<MetricsWriter> writer =
       MetricsWriter::open(options.runFolder + "/metrics.jsonl", step, history);
@@ -288,7 +297,9 @@ Status Trainer::finish() {
   progress.line(fmt::format("{} steps in {}, loss curve in {}/loss.svg", step,
                             formatDuration(trained), options.runFolder));
   if (heldOut)
-    progress.line(fmt::format("val_bpb={:.4f}", bitsPerToken(loss)));
+    progress.line(options.tokensAreBytes
+                      ? fmt::format("val_bpb={:.4f}", bitsPerToken(loss))
+                      : fmt::format("val_loss={:.6f}", loss));
   return Status::success();
 }
 

@@ -27,6 +27,9 @@ namespace lns::tool {
 struct TrainerOptions {
   std::string runFolder;
   std::string resume = "none"; ///< "none", "auto" or a checkpoint folder
+  /// Weights to start from where nothing is resumed; empty: drawn by the seed.
+  std::string initFrom;
+  bool tokensAreBytes = true; ///< bits per token are bits per byte
   LrSchedule schedule;
   double maxSeconds = 0; ///< 0: no limit
   double clip = 1.0;

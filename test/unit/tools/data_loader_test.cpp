@@ -9,6 +9,7 @@
 
 #include "test_files.h"
 
+#include <algorithm>
 #include <numeric>
 #include <set>
 
@@ -118,6 +119,29 @@ TEST_F(Loader, AShardShorterThanABatchIsAnError) {
                         "a.bin: 16 tokens, a batch of 2 x 8 needs 17"));
   EXPECT_TRUE(
       failsWith(DataLoader::create({}, 2, 8, 256).status(), "no token shard"));
+}
+
+TEST_F(Loader, AShortShardAmongOthersIsSkipped) {
+  std::vector<Shard> shards;
+  shards.push_back(makeShard("a.bin", 16, 0));
+  shards.push_back(makeShard("b.bin", 17, 1000));
+  shards.push_back(makeShard("c.bin", 0, 0));
+  DataLoader loader = makeLoader(std::move(shards), 2, 8);
+  EXPECT_EQ(loader.shardCount(), 1u);
+  EXPECT_EQ(loader.tokenCount(), 17u);
+  ASSERT_EQ(loader.skipped().size(), 2u);
+  EXPECT_NE(loader.skipped()[0].find("a.bin: 16 tokens"), std::string::npos);
+  std::vector<int32_t> tokens(16), targets(16);
+  ASSERT_TRUE(loader.randomBatch(1, 0, tokens.data(), targets.data()).ok());
+  EXPECT_GE(*std::min_element(tokens.begin(), tokens.end()), 1000);
+
+  std::vector<Shard> allShort;
+  allShort.push_back(makeShard("a.bin", 16, 0));
+  allShort.push_back(makeShard("b.bin", 3, 0));
+  EXPECT_TRUE(failsWith(
+      DataLoader::create(std::move(allShort), 2, 8, 256).status(),
+      "a.bin: 16 tokens, a batch of 2 x 8 needs 17, and the other 1 shards are "
+      "too short, too; use more text"));
 }
 
 TEST_F(Loader, ATokenBeyondTheVocabularyIsAnError) {

@@ -90,3 +90,38 @@ TEST(FindShards, MetaSaysWhatTokensAre) {
     EXPECT_FALSE(set->facts) << text;
   }
 }
+
+TEST(FindShards, FactsAgainstThePlan) {
+  DataFacts facts = {"d/meta.json", 256, true};
+  Names notes;
+  compareVocabulary(facts, 256, notes);
+  compareVocabulary({}, 32000, notes);
+  EXPECT_EQ(notes, Names{});
+  compareVocabulary(facts, 32000, notes);
+  ASSERT_EQ(notes.size(), 1u);
+  EXPECT_TRUE(notes[0].starts_with(
+      "d/meta.json: the data has a vocabulary of 256, the plan one of 32000"));
+  EXPECT_TRUE(tokensAreBytes(facts, 32000));
+  EXPECT_TRUE(tokensAreBytes({}, 256));
+  EXPECT_FALSE(tokensAreBytes({}, 32000));
+  facts.bytes = false;
+  EXPECT_FALSE(tokensAreBytes(facts, 256));
+}
+
+TEST(FindShards, EmptyShardsAreLeftOut) {
+  TempFolder folder;
+  std::vector<uint16_t> none, one = {1};
+  ASSERT_TRUE(writeShardFile(folder / "a.bin", none).ok());
+  ASSERT_TRUE(writeShardFile(folder / "b.bin", one).ok());
+  // Damaged, not empty: it will be an error.
+  writeBytes(folder / "c.bin", std::string(1024, 'x'));
+  Names paths = {folder / "a.bin", folder / "b.bin", folder / "c.bin"}, notes;
+  dropEmptyShards(paths, {}, notes);
+  EXPECT_EQ(paths, (Names{folder / "b.bin", folder / "c.bin"}));
+  EXPECT_EQ(notes,
+            Names{folder / "a.bin" + ": holds no tokens and is left out"});
+  writeBytes(folder / "d.bin", "");
+  paths = {folder / "d.bin"};
+  dropEmptyShards(paths, TokenType::U16, notes);
+  EXPECT_EQ(paths, Names{});
+}
