@@ -95,6 +95,18 @@ Status Shard::readHeader() {
     return Status::failure(fmt::format(
         "{}: {} bytes are too few for a token shard (header of {} bytes)",
         path(), size, headerBytes));
+  // What people hand over beside shards: the other byte order, and llm.c's
+  // multiple-choice questions.
+  if (__builtin_bswap32(static_cast<uint32_t>(header[0])) == magic ||
+      __builtin_bswap32(static_cast<uint32_t>(header[0])) == wideMagic)
+    return Status::failure(fmt::format(
+        "{}: a token shard in big-endian byte order; write it in little-endian",
+        path()));
+  if (header[0] == 20240522)
+    return Status::failure(fmt::format(
+        "{}: not a token shard: llm.c's questions for evaluation (20240522); "
+        "give a shard of text",
+        path()));
   if (!narrow && !wide)
     return Status::failure(fmt::format(
         "{}: not a token shard: starts with {}, expected {} or {}; make shards "

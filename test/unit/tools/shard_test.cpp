@@ -160,4 +160,11 @@ TEST(Shard, OtherFilesAreNamed) {
              "version https://git-lfs.github.com/spec/v1\noid sha256:00\n");
   EXPECT_TRUE(failsWith(Shard::open(folder / "a.bin").status(),
                         "a.bin: not a token shard: is a git-lfs pointer"));
+  writeBytes(folder / "a.bin",
+             makeShard(static_cast<int32_t>(__builtin_bswap32(Shard::magic)),
+                       0x01000000, 4, 4));
+  EXPECT_TRUE(failsWith(Shard::open(folder / "a.bin").status(), "big-endian"));
+  writeBytes(folder / "a.bin", makeShard(20240522, 1, 4, 4));
+  EXPECT_TRUE(failsWith(Shard::open(folder / "a.bin").status(),
+                        "llm.c's questions for evaluation"));
 }
