@@ -55,22 +55,27 @@ bool isPartOfSum(AddOp add) {
          isa<AddOp>(*add.getResult().getUsers().begin());
 }
 
-/// Whether f(a) + f(b) = f(a + b) for the two ops, f being the same in both.
+/// f of a term that is f(a), where f(a) + f(b) = f(a + b); null for others. Two
+/// results of one op are two terms, so that only ops with one are asked.
+Operation *getFactor(Value term) {
+  Operation *op = term.getDefiningOp();
+  return op && term.hasOneUse() && isa<ScaleColumnsOp, ColumnDotOp>(op)
+             ? op
+             : nullptr;
+}
+
+/// Whether f is the same in both.
 bool haveCommonFactor(Operation *left, Operation *right) {
-  if (left == right || !isa<ScaleColumnsOp, ColumnDotOp>(left) ||
-      left->getName() != right->getName() ||
+  if (left->getName() != right->getName() ||
       left->getResult(0).getType() != right->getResult(0).getType() ||
       left->getOperand(0).getType() != right->getOperand(0).getType())
     return false;
   if (auto a = dyn_cast<ScaleColumnsOp>(left)) {
-    auto b = dyn_cast<ScaleColumnsOp>(right);
-    return b && a.getGain() == b.getGain() && a.getScale() == b.getScale();
+    auto b = cast<ScaleColumnsOp>(right);
+    return a.getGain() == b.getGain() && a.getScale() == b.getScale();
   }
-  if (auto a = dyn_cast<ColumnDotOp>(left)) {
-    auto b = dyn_cast<ColumnDotOp>(right);
-    return b && a.getB() == b.getB() && a.getScale() == b.getScale();
-  }
-  return false;
+  auto a = cast<ColumnDotOp>(left), b = cast<ColumnDotOp>(right);
+  return a.getB() == b.getB() && a.getScale() == b.getScale();
 }
 
 Value addUp(OpBuilder &builder, ArrayRef<Value> terms) {
@@ -100,15 +105,14 @@ private:
     SmallVector<Value> terms;
     SmallVector<Operation *> dead;
     for (auto [index, term] : llvm::enumerate(sum.terms)) {
-      Operation *op = term.getDefiningOp();
-      if (llvm::is_contained(dead, op) && op)
+      Operation *op = getFactor(term);
+      if (op && llvm::is_contained(dead, op))
         continue;
       SmallVector<Operation *> group;
-      if (op && term.hasOneUse())
+      if (op)
         for (Value other : ArrayRef(sum.terms).drop_front(index))
-          if (Operation *candidate = other.getDefiningOp();
-              candidate && other.hasOneUse() &&
-              (candidate == op || haveCommonFactor(op, candidate)))
+          if (Operation *candidate = getFactor(other);
+              candidate && haveCommonFactor(op, candidate))
             group.push_back(candidate);
       if (group.size() < 2) {
         terms.push_back(term);

@@ -89,3 +89,28 @@ func.func @stored(%a: tensor<2x3x4xf32>) -> tensor<4xf32> {
   %t = lns.add %s, %d : tensor<4xf32>
   return %t : tensor<4xf32>
 }
+
+// -----
+
+// Does not fire for two results of one op, which are two terms.
+// CHECK-LABEL: func.func @two_results
+// CHECK: %[[A:.*]], %[[B:.*]] = lns.gated_activation_grad
+// CHECK-NEXT: %[[S:.*]] = lns.add %[[A]], %[[B]]
+// CHECK-NEXT: return %[[S]]
+func.func @two_results(%dy: tensor<2x4xf32>, %x: tensor<2x4xf32>) -> tensor<2x4xf32> {
+  %a, %b = lns.gated_activation_grad silu %dy, %x, %x : tensor<2x4xf32>
+  %s = lns.add %a, %b : tensor<2x4xf32>
+  return %s : tensor<2x4xf32>
+}
+
+// -----
+
+// Nor for a value that is added to itself, which is one value with two readers.
+// CHECK-LABEL: func.func @twice
+// CHECK: %[[A:.*]] = lns.scale_columns
+// CHECK-NEXT: lns.add %[[A]], %[[A]]
+func.func @twice(%x: tensor<2x4xf32>, %g: tensor<4xf32>) -> tensor<2x4xf32> {
+  %a = lns.scale_columns %x, %g : tensor<2x4xf32>, tensor<4xf32>
+  %s = lns.add %a, %a : tensor<2x4xf32>
+  return %s : tensor<2x4xf32>
+}
