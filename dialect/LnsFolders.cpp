@@ -115,6 +115,11 @@ template <typename Product> struct GiveWideResult : OpRewritePattern<CastOp> {
       return failure();
     if (!product.getResult().hasOneUse())
       return rewriter.notifyMatchFailure(op, "the bf16 product has a reader");
+    // An addend has the result's type.
+    if constexpr (std::is_same_v<Product, MatmulOp>)
+      if (product.getAddend())
+        return rewriter.notifyMatchFailure(op,
+                                           "the bf16 product has an addend");
     rewriter.modifyOpInPlace(
         product, [&] { product.getResult().setType(op.getType()); });
     rewriter.replaceOp(op, product.getResult());

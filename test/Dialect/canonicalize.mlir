@@ -185,3 +185,15 @@ func.func @narrow_products(%a: tensor<4x8xbf16>, %b: tensor<8x6xbf16>) -> (tenso
   %s = lns.cast %r : tensor<6x6xbf16> to tensor<6x6xf64>
   return %p, %q, %s : tensor<4x6xbf16>, tensor<4x6xf32>, tensor<6x6xf64>
 }
+
+// -----
+
+// Nor is a product made f32 whose addend is bf16: an addend has the result's type.
+// CHECK-LABEL: func.func @wide_addend
+// CHECK: %[[P:.*]] = lns.matmul {{.*}} addend({{.*}}) : {{.*}} -> tensor<4x16xbf16>
+// CHECK-NEXT: lns.cast %[[P]] : tensor<4x16xbf16> to tensor<4x16xf32>
+func.func @wide_addend(%a: tensor<4x8xbf16>, %b: tensor<8x16xbf16>, %c: tensor<4x16xbf16>) -> tensor<4x16xf32> {
+  %p = lns.matmul %a, %b addend(%c) : (tensor<4x8xbf16>, tensor<8x16xbf16>, tensor<4x16xbf16>) -> tensor<4x16xbf16>
+  %q = lns.cast %p : tensor<4x16xbf16> to tensor<4x16xf32>
+  return %q : tensor<4x16xf32>
+}
