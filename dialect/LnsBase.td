@@ -27,8 +27,11 @@ def Lns_Dialect : Dialect {
     *Graph form* is what passes work on: `lns.parameter` symbols and functions
     over static tensors (`logits`, `eval`, then `grads`, `apply` and
     `train_step`). Where compute weights are kept, there are `lns.compute_weight`
-    symbols and `refresh`, too. All ops are pure on tensors but for `lns.get`, `lns.set` and
-    `lns.adamw`, which read and write parameters.
+    symbols and `refresh`, too. All ops are pure on tensors but for `lns.get`, `lns.set`,
+    `lns.adamw` and `lns.repeat`, which read and write what outlives a call. What they
+    touch is a side-effect resource for each storage (`Parameter`, `Gradient`,
+    `ComputeWeight`, and `Moment` for both of AdamW's) and, in it, a symbol. An op that
+    names neither, as a call or an op of another dialect, may touch all of it.
 
     A tensor is `[batch, time, features]`. Its *rows* are all leading
     dimensions together, its *columns* (features) the last one. Weights have
@@ -41,6 +44,7 @@ def Lns_Dialect : Dialect {
   }];
   let useDefaultAttributePrinterParser = 1;
   let hasConstantMaterializer = 1;
+  let hasOperationAttrVerify = 1;
 }
 
 class LNS_Enum<string name, string summary, list<I32EnumAttrCase> cases>

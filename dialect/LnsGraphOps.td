@@ -71,10 +71,16 @@ def LNS_ComputeWeightOp : LNS_Op<"compute_weight", [Symbol, HasParent<"::mlir::M
 }
 
 def LNS_GetOp : LNS_Op<"get", [DeclareOpInterfaceMethods<SymbolUserOpInterface>,
-    MemoryEffects<[MemRead]>]> {
+    DeclareOpInterfaceMethods<MemoryEffectsOpInterface>]> {
   let summary = "the current value of a parameter, of its gradient or of a compute weight";
   let description = [{
-    Reads memory: two reads are one only when no write lies between them.
+    The value is what stood there when the op ran, whatever is written later. In
+    a plan it is that memory itself, without a copy, where nothing writes there
+    before its last reader; `lns-plan-memory` places a copy where something does.
+    Two reads are one only when no write lies between them.
+
+    Memory effect: reads the storage's resource (`Parameter`, `Gradient`,
+    `ComputeWeight`) at the symbol.
 
     - (C1) the symbol names an `lns.parameter` of the result's type, or storage
          type; for `compute`, an `lns.compute_weight` of that type.
@@ -89,12 +95,17 @@ def LNS_GetOp : LNS_Op<"get", [DeclareOpInterfaceMethods<SymbolUserOpInterface>,
 }
 
 def LNS_SetOp : LNS_Op<"set", [DeclareOpInterfaceMethods<SymbolUserOpInterface>,
-    MemoryEffects<[MemWrite]>]> {
+    DeclareOpInterfaceMethods<MemoryEffectsOpInterface>]> {
   let summary = "stores a parameter, its gradient or a compute weight";
   let description = [{
     `gradient` overwrites; gradients of several readers are summed before. What
     `compute` stores is the compute weight's definition, of the parameters as
     they are then.
+
+    In a plan a gradient or a compute weight may be computed in the memory where
+    it is stored; then the op does nothing more.
+
+    Memory effect: writes the storage's resource at the symbol.
 
     - (C1) as `lns.get` C1, of the value's type.
 
@@ -332,7 +343,7 @@ def LNS_AddBiasOp : LNS_ComputeOp<"add_bias", [LNS_Diff, LNS_RowOp, AllTypesMatc
   let hasVerifier = 1;
 }
 
-def LNS_CenterRowsOp : LNS_ComputeOp<"center_rows", [LNS_Diff, LNS_RowOp, SameOperandsAndResultType]> {
+def LNS_CenterRowsOp : LNS_ComputeOp<"center_rows", [LNS_Diff, LNS_RowOp, AllTypesMatch<["input", "result"]>]> {
   let summary = "y = x - mean(x) for every row";
   let description = [{
     The mean is over the row's columns. Linear and symmetric, so that it is its
@@ -397,7 +408,7 @@ def LNS_ConstantOp : LNS_ComputeOp<"constant", [ConstantLike]> {
   let hasFolder = 1;
 }
 
-def LNS_AddOp : LNS_ComputeOp<"add", [LNS_Diff, LNS_RowOp, Commutative, SameOperandsAndResultType]> {
+def LNS_AddOp : LNS_ComputeOp<"add", [LNS_Diff, LNS_RowOp, Commutative, AllTypesMatch<["a", "b", "result"]>]> {
   let summary = "a + b; sums gradients of a value with several readers";
   let description = [{
     Made by `lns-differentiate`. All tensors have one type.
@@ -411,7 +422,7 @@ def LNS_AddOp : LNS_ComputeOp<"add", [LNS_Diff, LNS_RowOp, Commutative, SameOper
   let assemblyFormat = "$a `,` $b attr-dict `:` type($result)";
 }
 
-def LNS_ScaleOp : LNS_ComputeOp<"scale", [LNS_Diff, LNS_RowOp, SameOperandsAndResultType]> {
+def LNS_ScaleOp : LNS_ComputeOp<"scale", [LNS_Diff, LNS_RowOp, AllTypesMatch<["input", "result"]>]> {
   let summary = "factor * x";
   let description = [{
     Folds: a factor of 1, scales of scales, scaled constants.
@@ -657,7 +668,7 @@ def LNS_ClipFactorOp : LNS_ComputeOp<"clip_factor", []> {
 
 def LNS_AdamWOp : LNS_Op<"adamw", [DeclareOpInterfaceMethods<SymbolUserOpInterface>,
     DeclareOpInterfaceMethods<LNS_CostOpInterface, ["getBytes"]>,
-    MemoryEffects<[MemRead, MemWrite]>]> {
+    DeclareOpInterfaceMethods<MemoryEffectsOpInterface>]> {
   let summary = "AdamW: updates a parameter and its moments";
   let description = [{
     With g = factor * gradient and the values of `optimizer`
@@ -670,6 +681,10 @@ def LNS_AdamWOp : LNS_Op<"adamw", [DeclareOpInterfaceMethods<SymbolUserOpInterfa
 
     With `compute`, that compute weight of the parameter is written as well, from
     the new p and its gain as it is: the gain's own update comes before.
+
+    Memory effects: reads and writes `Parameter` and `Moment` at the symbol; with
+    `compute`, writes `ComputeWeight` there and reads `Parameter`, where the gain
+    is.
 
     - (C1) the symbol names an `lns.parameter` of the gradient's type.
     - (C2) optimizer is tensor<8xf32>.

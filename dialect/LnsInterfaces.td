@@ -59,11 +59,13 @@ def LNS_InPlaceOpInterface : OpInterface<"InPlaceOpInterface"> {
   let cppNamespace = "::lns";
   let description = [{
     An op whose kernel may write a result over an operand. The memory planner
-    does so when the operand has no later reader.
+    does so when the operand has no later reader, and the op itself reads the
+    value through no other operand.
   }];
   let methods = [
     InterfaceMethod<[{
-      Index of the operand that result `result` may overwrite, or -1.
+      Index of the operand that result `result` may overwrite, or -1. No other
+      result may overwrite the same one.
     }], "int64_t", "getInPlaceOperand", (ins "unsigned":$result)>
   ];
 }

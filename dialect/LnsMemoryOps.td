@@ -51,6 +51,8 @@ def LNS_RepeatOp : LNS_Op<"repeat", [DeclareOpInterfaceMethods<SymbolUserOpInter
     `lns-micro-batch` makes `@eval` a repeat, and `lns-differentiate` then
     `@grads`, whose calls add to the gradients that are stored.
 
+    Memory effects: reads and writes all there is, whatever the function does.
+
     - (C1) count >= 1; the callee is a function of the module that has a body of
          one block, and no lns.repeat in it.
     - (C2) as many inputs as the callee has arguments, of their types but for the

@@ -13,6 +13,7 @@
 
 #include "dialect/LnsDialect.h"
 #include "dialect/LnsOps.h"
+#include "passes/Overwritten.h"
 #include "passes/Passes.h"
 
 #include "mlir/IR/Builders.h"
@@ -58,6 +59,16 @@ struct AccumulateProductsPass
         continue;
       }
       // Where the sum stands, both are there.
+      if (product->getBlock() != add->getBlock())
+        continue;
+      if (StringRef symbol = findOverwritten(product, add); !symbol.empty()) {
+        std::string reason = ("'" + symbol +
+                              "', which a product reads, is overwritten before "
+                              "its sum")
+                                 .str();
+        remark::missed(add.getLoc(), options) << reason;
+        continue;
+      }
       product->moveBefore(add);
       positions[product] = positions[add];
       if (auto matmul = dyn_cast<MatmulOp>(product))

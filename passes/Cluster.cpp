@@ -16,10 +16,10 @@
 
 #include "passes/Cluster.h"
 #include "dialect/LnsDialect.h"
+#include "dialect/LnsMemory.h"
 #include "dialect/LnsOps.h"
 #include "passes/ContractedGraph.h"
 #include "passes/Loss.h"
-#include "passes/Overwritten.h"
 #include "passes/Passes.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -121,9 +121,10 @@ public:
     if (Operation *loss = findLoss(block))
       for (Operation *op = loss->getNextNode(); op; op = op->getNextNode())
         behindLoss.insert(op);
+    // By what `lns.get` names: that op, and readers of that memory.
+    llvm::MapVector<StoredTensor, SmallVector<unsigned>> readers;
+    SmallVector<unsigned> otherReaders; // since the last write
     std::optional<unsigned> lastWrite;
-    // By what `lns.get` names: readers of that memory.
-    llvm::DenseMap<StoredTensor, SmallVector<unsigned>> readers;
     for (unsigned i = 0; i < ops.size(); ++i) {
       for (OpOperand &operand : ops[i]->getOpOperands())
         if (Operation *producer = operand.get().getDefiningOp()) {
@@ -134,25 +135,28 @@ public:
           if (auto get = dyn_cast<GetOp>(producer))
             readers[getStoredTensor(get)].push_back(i);
         }
-      // What is there is overwritten after its last reader.
-      SmallVector<unsigned> before;
-      for (const StoredTensor &written : getWrittenTensors(ops[i]))
-        llvm::append_range(before, readers.lookup(written));
-      // What is there is read after it was written.
-      if (isa<GetOp>(ops[i]) && lastWrite)
-        graph.addEdge(*lastWrite, i);
-      // A repeated function may read and write all there is.
-      if (isa<RepeatOp>(ops[i]))
-        for (auto &entry : readers)
-          llvm::append_range(before, entry.second);
-      for (unsigned reader : before)
-        if (reader != i)
+      StoredAccesses accesses(ops[i]);
+      // What is there is overwritten after its last reader, and writes keep
+      // their order.
+      if (accesses.mayWrite()) {
+        accesses.forEachWritten(readers, [&](auto &entry) {
+          for (unsigned reader : entry.second)
+            if (reader != i)
+              graph.addEdge(reader, i);
+        });
+        for (unsigned reader : otherReaders)
           graph.addEdge(reader, i);
-      // Writes of parameters keep their order.
-      if (isa<SetOp, AdamWOp, RepeatOp>(ops[i])) {
-        if (lastWrite)
-          graph.addEdge(*lastWrite, i);
+      }
+      if (lastWrite && (accesses.mayRead() || accesses.mayWrite()))
+        graph.addEdge(*lastWrite, i);
+      // What is there is read after it was written.
+      if (auto get = dyn_cast<GetOp>(ops[i]))
+        readers[getStoredTensor(get)].push_back(i);
+      else if (accesses.mayRead())
+        otherReaders.push_back(i);
+      if (accesses.mayWrite()) {
         lastWrite = i;
+        otherReaders.clear();
       }
     }
   }

@@ -14,6 +14,7 @@
 
 #include "dialect/LnsDialect.h"
 #include "dialect/LnsInterfaces.h"
+#include "dialect/LnsMemory.h"
 #include "dialect/LnsOps.h"
 #include "passes/Loss.h"
 #include "passes/Passes.h"
@@ -59,6 +60,11 @@ public:
     SmallVector<Operation *> forward;
     for (Operation &op : block.without_terminator())
       forward.push_back(&op);
+    // A derivative is one of a function of the parameters as they are.
+    for (Operation *op : forward)
+      if (StoredAccesses(op).mayWrite())
+        return op->emitOpError("may write what is stored, so that the function "
+                               "cannot be differentiated; remove it");
     prepare(forward);
     markActive();
     Operation *terminator = block.getTerminator();
@@ -170,10 +176,29 @@ private:
     if (failed(differentiable.buildAdjoint(builder, resultGradients,
                                            operandGradients)))
       return failure();
+    if (failed(checkGradients(op, operandGradients)))
+      return failure();
     for (auto [operand, gradient] :
          llvm::zip(op->getOperands(), operandGradients))
       if (gradient && active.contains(operand))
         addGradient(builder, operand, gradient);
+    return success();
+  }
+
+  /// What the interface promises: a gradient for each operand, of its type.
+  static LogicalResult checkGradients(Operation *op,
+                                      ArrayRef<Value> operandGradients) {
+    if (operandGradients.size() != op->getNumOperands())
+      return op->emitOpError("has ")
+             << op->getNumOperands() << " operands, but its adjoint gives "
+             << operandGradients.size() << " gradients";
+    for (auto [index, operand, gradient] :
+         llvm::enumerate(op->getOperands(), operandGradients))
+      if (gradient && gradient.getType() != operand.getType())
+        return op->emitOpError("has operand ")
+               << index << " of type " << operand.getType()
+               << ", but its adjoint gives a gradient of type "
+               << gradient.getType();
     return success();
   }
 

@@ -43,14 +43,21 @@ namespace {
 
 using Products = SmallVector<Operation *>;
 
+/// The op of the cluster's block that is the user, or in whose regions that is,
+/// if it stands before the cluster; null for others.
+Operation *getEarlyReader(Operation *user, ClusterOp cluster) {
+  Operation *reader = cluster->getBlock()->findAncestorOpInBlock(*user);
+  return reader && reader->isBeforeInBlock(cluster) ? reader : nullptr;
+}
+
 /// Readers of a product's result that stand before the cluster.
 SmallVector<Operation *> getEarlyReaders(Operation *product,
                                          ClusterOp cluster) {
   SmallVector<Operation *> readers;
   for (Operation *user : product->getUsers())
-    if (user != cluster && user->isBeforeInBlock(cluster) &&
-        !llvm::is_contained(readers, user))
-      readers.push_back(user);
+    if (Operation *reader = getEarlyReader(user, cluster);
+        reader && !llvm::is_contained(readers, reader))
+      readers.push_back(reader);
   return readers;
 }
 
@@ -59,7 +66,7 @@ bool canMoveBehind(Operation *reader, ClusterOp cluster) {
          llvm::all_of(reader->getUsers(),
                       [&](Operation *user) {
                         return user != cluster &&
-                               !user->isBeforeInBlock(cluster);
+                               !getEarlyReader(user, cluster);
                       }) &&
          findOverwritten(reader, cluster).empty();
 }

@@ -62,6 +62,8 @@ public:
   /// Fills the rest. Why the gradient cannot come from weights; empty if it
   /// can.
   std::string match() {
+    if (dot.getA() == dot.getB())
+      return "its rows are the input, too, which must stay without the gain";
     for (Operation *user : dot.getA().getUsers()) {
       auto scale = dyn_cast<ScaleColumnsOp>(user);
       if (user == dot)

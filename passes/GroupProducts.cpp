@@ -76,13 +76,15 @@ std::string getObstacle(Operation *member, Operation *last) {
             "', which another product of its input reads, is overwritten "
             "before it")
         .str();
-  for (Operation *user : member->getUsers())
-    if (user == last)
+  for (Operation *user : member->getUsers()) {
+    Operation *reader = last->getBlock()->findAncestorOpInBlock(*user);
+    if (reader == last)
       return "it reads what another product of its input becomes";
-    else if (user->isBeforeInBlock(last))
-      return ("'" + user->getName().getStringRef() +
+    if (reader && reader->isBeforeInBlock(last))
+      return ("'" + reader->getName().getStringRef() +
               "' reads before it what another product of its input becomes")
           .str();
+  }
   return "";
 }
 

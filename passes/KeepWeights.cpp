@@ -18,6 +18,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "dialect/LnsDialect.h"
+#include "dialect/LnsMemory.h"
 #include "dialect/LnsOps.h"
 #include "dialect/LnsShapes.h"
 #include "passes/Passes.h"
@@ -138,10 +139,18 @@ private:
   //===--- Analysis -------------------------------------------------------===//
 
   void findWrites(ModuleOp module) {
-    module.walk([&](SetOp set) {
-      if (set.getStorage() == Storage::parameter)
-        foreignWrites.insert(set.getSymbolAttr().getAttr());
-    });
+    llvm::MapVector<StoredTensor, StringAttr> parameters;
+    for (auto parameter : module.getOps<ParameterOp>())
+      parameters[{parameter.getSymNameAttr(), Storage::parameter}] =
+          parameter.getSymNameAttr();
+    for (auto function : module.getOps<func::FuncOp>())
+      for (Block &block : function.getBody())
+        for (Operation &op : block)
+          // A repeated function is visited itself.
+          if (!isa<AdamWOp, RepeatOp>(op))
+            StoredAccesses(&op).forEachWritten(parameters, [&](auto &entry) {
+              foreignWrites.insert(entry.second);
+            });
     module.walk([&](AdamWOp adamw) {
       auto function = dyn_cast<func::FuncOp>(adamw->getParentOp());
       if (function && function.getBody().hasOneBlock())

@@ -6,26 +6,10 @@
 //===----------------------------------------------------------------------===//
 
 #include "passes/Overwritten.h"
+#include "dialect/LnsMemory.h"
 
 using namespace mlir;
 using namespace lns;
-
-StoredTensor lns::getStoredTensor(GetOp get) {
-  return {get.getSymbolAttr().getAttr(), get.getStorage()};
-}
-
-SmallVector<StoredTensor, 2> lns::getWrittenTensors(Operation *op) {
-  if (auto set = dyn_cast<SetOp>(op))
-    return {{set.getSymbolAttr().getAttr(), set.getStorage()}};
-  auto adamw = dyn_cast<AdamWOp>(op);
-  if (!adamw)
-    return {};
-  SmallVector<StoredTensor, 2> written = {
-      {adamw.getSymbolAttr().getAttr(), Storage::parameter}};
-  if (FlatSymbolRefAttr compute = adamw.getComputeAttr())
-    written.push_back({compute.getAttr(), Storage::compute});
-  return written;
-}
 
 StringRef lns::findOverwritten(Operation *reader, Operation *until) {
   SmallVector<StoredTensor, 3> reads;
@@ -36,12 +20,10 @@ StringRef lns::findOverwritten(Operation *reader, Operation *until) {
     return {};
   for (Operation *op = reader->getNextNode(); op && op != until;
        op = op->getNextNode()) {
-    // A repeated function may write all there is.
-    if (isa<RepeatOp>(op))
-      return reads.front().first.getValue();
-    for (const StoredTensor &written : getWrittenTensors(op))
-      if (llvm::is_contained(reads, written))
-        return written.first.getValue();
+    StoredAccesses accesses(op);
+    for (const StoredTensor &tensor : reads)
+      if (accesses.mayWrite(tensor))
+        return tensor.first.getValue();
   }
   return {};
 }

@@ -31,6 +31,7 @@
 #include "dialect/LnsOps.h"
 #include "passes/Passes.h"
 
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/Remarks.h"
 #include "mlir/IR/SymbolTable.h"
@@ -195,6 +196,12 @@ private:
   }
 
   void refuseParameter(Operation *op, FlatSymbolRefAttr symbol) {
+    if (auto weight = symbols.lookup<ComputeWeightOp>(symbol.getValue())) {
+      refuseParameter(op, weight.getWeightAttr());
+      if (weight.getGainAttr())
+        refuseParameter(op, weight.getGainAttr());
+      return;
+    }
     auto parameter = symbols.lookup<ParameterOp>(symbol.getValue());
     auto type = cast<RankedTensorType>(parameter.getType());
     for (unsigned i = 0; i < type.getRank(); ++i)
@@ -283,7 +290,8 @@ struct PadPass : lns::impl::PadBase<PadPass> {
     }
     Widths widths(module);
     // Ops without operands and results, such as functions, say nothing.
-    module.walk([&](Operation *op) { widths.read(op); });
+    for (auto function : module.getOps<func::FuncOp>())
+      function.walk([&](Operation *op) { widths.read(op); });
     bool changed = false;
     for (unsigned top : widths.getTops()) {
       int64_t extent = widths[top].extent;
@@ -308,10 +316,12 @@ struct PadPass : lns::impl::PadBase<PadPass> {
     if (!changed)
       return markAllAnalysesPreserved();
     SymbolTable symbols(module);
-    module.walk([&](GetOp get) {
-      auto parameter = symbols.lookup<ParameterOp>(get.getSymbol());
-      get.getValue().setType(cast<RankedTensorType>(parameter.getStoredType()));
-    });
+    for (auto function : module.getOps<func::FuncOp>())
+      function.walk([&](GetOp get) {
+        if (auto parameter = symbols.lookup<ParameterOp>(get.getSymbol()))
+          get.getValue().setType(
+              cast<RankedTensorType>(parameter.getStoredType()));
+      });
   }
 };
 

@@ -10,21 +10,22 @@
 // of the block, so a value lives from its op to its last reader.
 //
 // No memory in the arena is needed for function arguments (the caller's), for
-// `lns.get` (the parameter's own) and for a gradient or a compute weight whose
-// home is free while it is alive: it is computed where `lns.set` stores it.
+// `lns.get` (the parameter's own, unless it is overwritten before the value's
+// last reader: then a copy) and for a gradient or a compute weight whose home
+// is free while it is alive: it is computed where `lns.set` stores it.
 //
 //===----------------------------------------------------------------------===//
 
 #include "passes/PlanMemory.h"
 #include "dialect/LnsDialect.h"
-#include "dialect/LnsInterfaces.h"
+#include "dialect/LnsMemory.h"
 #include "dialect/LnsOps.h"
-#include "passes/Overwritten.h"
 #include "passes/Packing.h"
 #include "passes/Passes.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Builders.h"
+#include "mlir/IR/Remarks.h"
 #include "mlir/Pass/Pass.h"
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/Support/MathExtras.h"
@@ -51,25 +52,13 @@ std::optional<uint64_t> lns::getTensorBytes(Type type) {
   return bytes;
 }
 
-SetOp lns::findStore(Value value) {
-  SetOp first;
-  for (Operation *user : value.getUsers())
-    if (auto set = dyn_cast<SetOp>(user))
-      if (!first || set->isBeforeInBlock(first))
-        first = set;
-  if (first || !value.hasOneUse())
-    return first;
-  OpOperand &use = *value.use_begin();
-  if (auto inPlace = dyn_cast<InPlaceOpInterface>(use.getOwner()))
-    for (OpResult result : use.getOwner()->getResults())
-      if (inPlace.getInPlaceOperand(result.getResultNumber()) ==
-              int64_t(use.getOperandNumber()) &&
-          result.getType() == value.getType())
-        return findStore(result);
-  return nullptr;
-}
-
 namespace {
+
+/// Who accesses what is stored in one place.
+struct Home {
+  SmallVector<GetOp, 2> gets;
+  SmallVector<Operation *, 1> readers, writers; ///< no lns.get
+};
 
 class FunctionPlanner {
 public:
@@ -116,8 +105,13 @@ private:
     if (Operation *op = value.getDefiningOp())
       last = positions.lookup(op);
     for (Operation *user : value.getUsers())
-      last = std::max(last, positions.lookup(user));
+      last = std::max(last, getPosition(user));
     return last;
+  }
+
+  /// Of an op, or of the one in the block in whose regions it stands.
+  unsigned getPosition(Operation *op) {
+    return positions.lookup(block.findAncestorOpInBlock(*op));
   }
 
   /// Whether the value can be computed in the home of the gradient or compute
@@ -134,48 +128,79 @@ private:
     unsigned stored = positions.lookup(set);
     unsigned last = std::max(stored, getLastUse(value));
     auto overwrites = [&](OpOperand &use) {
-      auto inPlace = dyn_cast<InPlaceOpInterface>(op);
-      return use.getOwner() == op && inPlace &&
-             inPlace.getInPlaceOperand(value.getResultNumber()) ==
-                 int64_t(use.getOperandNumber());
+      return getInPlaceOperand(value) == &use;
     };
     auto isOutside = [&](Operation *writer) {
       unsigned at = positions.lookup(writer);
       return at < first || at > last;
     };
-    for (Operation *access : homeAccesses.lookup(
-             {set.getSymbolAttr().getAttr(), set.getStorage()})) {
-      if (auto get = dyn_cast<GetOp>(access)) {
-        if (positions.lookup(get) > stored)
-          continue;
+    const Home home = homes.lookup(getStoredTensor(set));
+    for (GetOp get : home.gets)
+      if (positions.lookup(get) <= stored)
         for (OpOperand &use : get->getUses())
-          if (positions.lookup(use.getOwner()) >= first && !overwrites(use))
+          if (getPosition(use.getOwner()) >= first && !overwrites(use))
             return false;
-      } else if (access != set && !isOutside(access)) {
-        return false;
-      }
-    }
-    return llvm::all_of(repeats, isOutside);
+    auto isNobody = [&](Operation *other) {
+      return other == set || isOutside(other);
+    };
+    const Home &all = anyHome[unsigned(set.getStorage())];
+    return llvm::all_of(home.writers, isNobody) &&
+           llvm::all_of(home.readers, isNobody) &&
+           llvm::all_of(all.writers, isNobody) &&
+           llvm::all_of(all.readers, isNobody);
   }
 
-  /// Who reads and writes the homes of gradients and compute weights.
+  /// Whether something writes where an lns.get reads before the value's last
+  /// reader, which then needs a copy. An lns.set of the value itself to where
+  /// it comes from writes nothing.
+  bool isOverwritten(GetOp get) {
+    unsigned first = positions.lookup(get), last = getLastUse(get.getValue());
+    auto writes = [&](Operation *op) {
+      unsigned at = positions.lookup(op);
+      auto set = dyn_cast<SetOp>(op);
+      return at > first && at <= last &&
+             !(set && set.getValue() == get.getValue());
+    };
+    return llvm::any_of(homes.lookup(getStoredTensor(get)).writers, writes) ||
+           llvm::any_of(anyHome[unsigned(get.getStorage())].writers, writes);
+  }
+
+  /// Who reads and writes what is stored.
   void findHomeAccesses() {
+    using Range = StoredAccesses::Range;
+    auto note = [&](ArrayRef<Range> ranges, Operation *op, auto member) {
+      for (const Range &range : ranges) {
+        if (range.symbol && range.storage) {
+          (homes[{range.symbol, *range.storage}].*member).push_back(op);
+          continue;
+        }
+        for (unsigned storage = 0; storage < std::size(anyHome); ++storage)
+          if (!range.storage || unsigned(*range.storage) == storage)
+            (anyHome[storage].*member).push_back(op);
+      }
+    };
     for (Operation &op : block) {
-      SmallVector<StoredTensor, 2> accessed = getWrittenTensors(&op);
-      if (auto get = dyn_cast<GetOp>(op))
-        accessed.push_back(getStoredTensor(get));
-      for (const StoredTensor &tensor : accessed)
-        if (tensor.second != Storage::parameter)
-          homeAccesses[tensor].push_back(&op);
-      if (isa<RepeatOp>(op))
-        repeats.push_back(&op);
+      if (auto get = dyn_cast<GetOp>(op)) {
+        homes[getStoredTensor(get)].gets.push_back(get);
+        continue;
+      }
+      StoredAccesses accesses(&op);
+      note(accesses.getReads(), &op, &Home::readers);
+      note(accesses.getWrites(), &op, &Home::writers);
     }
   }
 
   LogicalResult placeResult(OpResult result) {
     Operation *op = result.getOwner();
-    if (isa<GetOp>(op) || isComputedWhereStored(result))
+    auto get = dyn_cast<GetOp>(op);
+    if (get ? !isOverwritten(get) : isComputedWhereStored(result))
       return success();
+    if (get)
+      remark::missed(
+          op->getLoc(),
+          remark::RemarkOpts::name("plan-memory").category("lns-memory"))
+          << "copied: '" + get.getSymbol().str() +
+                 "' is overwritten before the last reader of what was there";
     std::optional<uint64_t> bytes = getTensorBytes(result.getType());
     if (!bytes)
       return op->emitOpError()
@@ -185,18 +210,14 @@ private:
     unsigned first = positions.lookup(op), last = getLastUse(result);
 
     // Over an operand, when nobody reads that one later.
-    if (auto inPlace = dyn_cast<InPlaceOpInterface>(op)) {
-      int64_t index = inPlace.getInPlaceOperand(result.getResultNumber());
-      if (index >= 0) {
-        Value operand = op->getOperand(index);
-        auto it = places.find(operand);
-        if (it != places.end() && getLastUse(operand) == first &&
-            getTensorBytes(operand.getType()) == bytes) {
-          unsigned interval = it->second;
-          intervals[interval].last = std::max(intervals[interval].last, last);
-          places[result] = interval;
-          return success();
-        }
+    if (OpOperand *operand = getInPlaceOperand(result)) {
+      auto it = places.find(operand->get());
+      if (it != places.end() && getLastUse(operand->get()) == first &&
+          getTensorBytes(operand->get().getType()) == bytes) {
+        unsigned interval = it->second;
+        intervals[interval].last = std::max(intervals[interval].last, last);
+        places[result] = interval;
+        return success();
       }
     }
     places[result] = intervals.size();
@@ -234,8 +255,8 @@ private:
   Block &block;
   func::FuncOp function;
   llvm::DenseMap<Operation *, unsigned> positions;
-  llvm::DenseMap<StoredTensor, SmallVector<Operation *>> homeAccesses;
-  SmallVector<Operation *> repeats;       // which may access all of them
+  llvm::DenseMap<StoredTensor, Home> homes;
+  Home anyHome[3];                        // who may access all of a storage
   llvm::DenseMap<Value, unsigned> places; // value to interval
   SmallVector<MemoryInterval> intervals;
   uint64_t arenaBytes = 0;

@@ -14,6 +14,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "dialect/LnsDialect.h"
+#include "dialect/LnsMemory.h"
 #include "dialect/LnsOps.h"
 #include "passes/Cluster.h"
 #include "passes/Passes.h"

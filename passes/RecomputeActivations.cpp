@@ -16,6 +16,7 @@
 #include "dialect/LnsOps.h"
 #include "dialect/LnsShapes.h"
 #include "passes/Loss.h"
+#include "passes/Overwritten.h"
 #include "passes/Passes.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -71,6 +72,14 @@ private:
     if (!llvm::all_of(op->getOperands(), isKept)) {
       remark::missed(op->getLoc(), options)
           << "its input is not kept, so its result is";
+      return;
+    }
+    if (StringRef symbol = findOverwritten(op, first); !symbol.empty()) {
+      std::string reason = ("'" + symbol +
+                            "', which it reads, is overwritten before its "
+                            "gradient")
+                               .str();
+      remark::missed(op->getLoc(), options) << reason;
       return;
     }
     OpBuilder builder(first);

@@ -18,15 +18,16 @@
 
 #include "passes/RecomputeModel.h"
 #include "dialect/LnsInterfaces.h"
+#include "dialect/LnsMemory.h"
 #include "dialect/LnsOps.h"
 #include "passes/Cluster.h"
 #include "passes/Loss.h"
-#include "passes/Overwritten.h"
 #include "passes/Packing.h"
 #include "passes/PlanMemory.h"
 
 #include "mlir/IR/IRMapping.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "llvm/ADT/MapVector.h"
 #include "llvm/Support/MathExtras.h"
 #include <limits>
 
@@ -68,24 +69,25 @@ RecomputeModel::RecomputeModel(Block &block) : block(block) {
     for (Value operand : op->getOperands())
       if (unsigned number = getNumber(operand); number != kNone)
         numbers.push_back(number);
-    if (auto inPlace = dyn_cast<InPlaceOpInterface>(op))
-      for (OpResult result : op->getResults())
-        if (int64_t index = inPlace.getInPlaceOperand(result.getResultNumber());
-            index >= 0)
-          overwritten[getNumber(result)] =
-              int(getNumber(op->getOperand(index)));
+    for (OpResult result : op->getResults())
+      if (OpOperand *operand = getInPlaceOperand(result))
+        overwritten[getNumber(result)] = int(getNumber(operand->get()));
   }
 
   // What `lns.get` names is memory, and good until somebody writes there.
+  llvm::MapVector<StoredTensor, SmallVector<Operation *>> gets; // still good
   llvm::DenseMap<Operation *, unsigned> goodUntil;
   for (Operation *op : ops) {
-    auto get = dyn_cast<GetOp>(op);
-    if (!get)
-      continue;
-    auto writer =
-        llvm::find_if(ArrayRef(ops).drop_front(positions[op] + 1),
-                      [&](Operation *other) { return mayWrite(other, get); });
-    goodUntil[op] = writer == ops.end() ? kNone : positions[*writer];
+    StoredAccesses accesses(op);
+    accesses.forEachWritten(gets, [&](auto &entry) {
+      for (Operation *get : entry.second)
+        goodUntil[get] = positions[op];
+      entry.second.clear();
+    });
+    if (auto get = dyn_cast<GetOp>(op)) {
+      goodUntil[op] = kNone;
+      gets[getStoredTensor(get)].push_back(op);
+    }
   }
   for (Operation *op : ops) {
     unsigned &limit = validUntil.emplace_back(kNone);
@@ -101,14 +103,6 @@ RecomputeModel::RecomputeModel(Block &block) : block(block) {
 SmallVector<OperationName> RecomputeModel::getForwardOps() const {
   return llvm::map_to_vector(ArrayRef(ops).take_front(loss + 1),
                              [](Operation *op) { return op->getName(); });
-}
-
-bool RecomputeModel::mayWrite(Operation *op, GetOp get) {
-  if (isa<SetOp, AdamWOp>(op))
-    return llvm::is_contained(getWrittenTensors(op), getStoredTensor(get));
-  auto effects = dyn_cast<MemoryEffectOpInterface>(op);
-  return effects ? effects.hasEffect<MemoryEffects::Write>()
-                 : !op->hasTrait<mlir::OpTrait::IsTerminator>();
 }
 
 /// A number for each row is little to keep, and the order of its sum is that of

@@ -75,7 +75,6 @@ private:
 
   bool isRecomputable(unsigned op) const;
   bool isKept(mlir::Value value) const;
-  static bool mayWrite(mlir::Operation *op, GetOp get);
   uint64_t getSize(mlir::Value value) const;
   /// The op that makes an operand, if it stands in the block.
   std::optional<unsigned> getProducer(mlir::Value value) const;

@@ -7,14 +7,15 @@
 //
 // The ends of the last two phases. The check of memory shares nothing with the
 // planner but the attribute: it replays the block and watches who owns which
-// bytes, so that a mistake in the planner's intervals is found here and not as
-// a wrong number in training.
+// bytes, of the arena and of the homes outside of it, so that a mistake in the
+// planner's intervals is found here and not as a wrong number in training.
 //
 //===----------------------------------------------------------------------===//
 
 #include "dialect/LnsDialect.h"
-#include "dialect/LnsInterfaces.h"
+#include "dialect/LnsMemory.h"
 #include "dialect/LnsOps.h"
+#include "passes/HomeReplay.h"
 #include "passes/Passes.h"
 #include "passes/PlanMemory.h"
 
@@ -71,8 +72,9 @@ struct VerifyPlanPass : lns::impl::VerifyPlanBase<VerifyPlanPass> {
     owners.clear();
     placed.clear();
     alive.clear();
+    homes = HomeReplay();
     for (Operation &op : function.getBody().front()) {
-      if (failed(checkReads(&op)) ||
+      if (failed(checkReads(&op)) || failed(homes.visit(&op)) ||
           failed(takeResults(&op, arena.getValue().getZExtValue())))
         return signalPassFailure();
     }
@@ -97,9 +99,6 @@ private:
     auto offsets = op->getAttrOfType<DenseI64ArrayAttr>(kOffsetsAttr);
     if (!offsets)
       return success();
-    if (offsets.size() != int64_t(op->getNumResults()))
-      return op->emitOpError() << "has " << offsets.size() << " offsets for "
-                               << op->getNumResults() << " results";
     for (OpResult result : op->getResults()) {
       int64_t offset = offsets[result.getResultNumber()];
       if (offset < 0)
@@ -126,15 +125,12 @@ private:
   }
 
   /// A result may not stand on what the same op reads, but for the operand that
-  /// the op says it may overwrite, nor on another of its results.
+  /// the op says it may overwrite and that it reads once, nor on another of its
+  /// results.
   LogicalResult checkWrite(Operation *op, OpResult result, uint64_t begin,
                            uint64_t end) {
-    Value allowed;
-    if (auto inPlace = dyn_cast<InPlaceOpInterface>(op)) {
-      int64_t index = inPlace.getInPlaceOperand(result.getResultNumber());
-      if (index >= 0)
-        allowed = op->getOperand(index);
-    }
+    OpOperand *inPlace = getInPlaceOperand(result);
+    Value allowed = inPlace ? inPlace->get() : Value();
     for (auto it = findOwner(begin); it != owners.end() && it->first < end;
          ++it) {
       const Owner &owner = it->second;
@@ -162,6 +158,7 @@ private:
   std::map<uint64_t, Owner> owners; // by where their bytes begin
   llvm::DenseSet<Value> placed;
   llvm::DenseSet<Value> alive; // placed, and not yet overwritten
+  HomeReplay homes;
 };
 
 } // namespace

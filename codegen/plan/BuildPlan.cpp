@@ -14,6 +14,7 @@
 #include "codegen/plan/Plan.h"
 #include "dialect/LnsDialect.h"
 #include "dialect/LnsInterfaces.h"
+#include "dialect/LnsMemory.h"
 #include "dialect/LnsOps.h"
 #include "passes/PlanMemory.h"
 #include "runtime/kernel_abi.h"
@@ -320,29 +321,15 @@ private:
   /// Fills `places` for every op's results.
   LogicalResult placeValues(Block &block) {
     for (Operation &op : block.without_terminator()) {
-      if (auto get = dyn_cast<GetOp>(op)) {
-        FailureOr<PlanBuffer> buffer = getStoredBuffer(get);
-        if (failed(buffer))
-          return failure();
-        places[get.getValue()] = *buffer;
-        continue;
-      }
       auto offsets = op.getAttrOfType<DenseI64ArrayAttr>(kOffsetsAttr);
       for (OpResult result : op.getResults()) {
-        uint64_t bytes = *getTensorBytes(result.getType());
-        int64_t offset = offsets && offsets.size() == op.getNumResults()
-                             ? offsets[result.getResultNumber()]
-                             : -1;
+        int64_t offset = offsets ? offsets[result.getResultNumber()] : -1;
         if (offset >= 0) {
           places[result] = {PlanSegment::Arena, arenaBase + uint64_t(offset),
-                            bytes};
+                            *getTensorBytes(result.getType())};
           continue;
         }
-        SetOp set = findStore(result);
-        if (!set)
-          return op.emitOpError() << "result " << result.getResultNumber()
-                                  << " has no place; run 'lns-plan-memory'";
-        FailureOr<PlanBuffer> buffer = getStoredBuffer(set);
+        FailureOr<PlanBuffer> buffer = getHome(result);
         if (failed(buffer))
           return failure();
         places[result] = *buffer;
@@ -351,10 +338,26 @@ private:
     return success();
   }
 
+  /// Where a result outside of the arena stands.
+  FailureOr<PlanBuffer> getHome(OpResult result) {
+    Operation *op = result.getOwner();
+    if (auto get = dyn_cast<GetOp>(op))
+      return getStoredBuffer(get);
+    if (SetOp set = findStore(result))
+      return getStoredBuffer(set);
+    return op->emitOpError() << "result " << result.getResultNumber()
+                             << " has no place; run 'lns-plan-memory'";
+  }
+
   LogicalResult buildCommands(Operation *op, PlanEntryPoint &entry) {
     std::string name = getCommandName(op);
-    if (isa<GetOp>(op))
+    if (auto get = dyn_cast<GetOp>(op)) {
+      FailureOr<PlanBuffer> source = getStoredBuffer(get);
+      if (failed(source))
+        return failure();
+      copyTo(*source, places.lookup(get.getValue()), name, entry);
       return success();
+    }
     if (auto set = dyn_cast<SetOp>(op)) {
       FailureOr<PlanBuffer> target = getStoredBuffer(set);
       if (failed(target))

@@ -1310,3 +1310,30 @@ lns.parameter @a matrix init(zeros) decay(true) : tensor<8x4xf32>
 lns.parameter @g gain init(zeros) decay(true) : tensor<8xf32>
 // expected-error @below {{has a gain of type 'tensor<8xf32>', expected 'tensor<4xf32>' for a weight of type 'tensor<8x4xf32>'}}
 lns.compute_weight @v of @a gain(@g) : tensor<8x4xbf16>
+
+// -----
+
+// A folder gives an operand for the result: both have one type, up to the last
+// extent.
+func.func @scale_types(%x: tensor<?x4xf32>) -> tensor<2x4xf32> {
+  // expected-error@+1 {{'lns.scale' op failed to verify that all of {input, result} have same type}}
+  %y = "lns.scale"(%x) {factor = 1.0 : f64} : (tensor<?x4xf32>) -> tensor<2x4xf32>
+  return %y : tensor<2x4xf32>
+}
+
+// -----
+
+func.func @center_types(%x: tensor<?x4xf32>) -> tensor<2x4xf32> {
+  %c = lns.center_rows %x : tensor<?x4xf32>
+  // expected-error@+1 {{'lns.center_rows' op failed to verify that all of {input, result} have same type}}
+  %y = "lns.center_rows"(%c) : (tensor<?x4xf32>) -> tensor<2x4xf32>
+  return %y : tensor<2x4xf32>
+}
+
+// -----
+
+func.func @add_types(%x: tensor<?x4xf32>) -> tensor<2x4xf32> {
+  // expected-error@+1 {{'lns.add' op failed to verify that all of {a, b, result} have same type}}
+  %y = "lns.add"(%x, %x) : (tensor<?x4xf32>, tensor<?x4xf32>) -> tensor<2x4xf32>
+  return %y : tensor<2x4xf32>
+}

@@ -89,3 +89,21 @@ func.func @tied(%old: tensor<5x4xf32>, %d: tensor<3x5xf32>, %x: tensor<3x4xf32>,
   %t = lns.add %s, %rows : tensor<5x4xf32>
   return %t : tensor<5x4xf32>
 }
+
+// -----
+
+// Does not fire where the product would move behind a write of what it reads, be
+// it a store or a call.
+lns.parameter @w matrix init(normal, 1.0) decay(true) : tensor<4x4xf32>
+// CHECK-LABEL: func.func @overwritten
+// CHECK: lns.matmul
+// CHECK-NEXT: lns.set
+// CHECK: lns.add
+func.func @overwritten(%x: tensor<4x4xf32>) -> tensor<4x4xf32> {
+  %w = lns.get parameter @w : tensor<4x4xf32>
+  %p = lns.matmul %x, %w : (tensor<4x4xf32>, tensor<4x4xf32>) -> tensor<4x4xf32>
+  lns.set %x, parameter @w : tensor<4x4xf32>
+  // expected-remark@+1 {{'w', which a product reads, is overwritten before its sum}}
+  %s = lns.add %p, %x : tensor<4x4xf32>
+  return %s : tensor<4x4xf32>
+}

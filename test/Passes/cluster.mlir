@@ -233,3 +233,17 @@ func.func @repeated(%x: tensor<8x64xf32>) -> (tensor<4x64xf32>, tensor<4x64xf32>
   %b = lns.gated_activation silu %new, %new : tensor<4x64xf32>
   return %a, %b, %loss : tensor<4x64xf32>, tensor<4x64xf32>, tensor<f32>
 }
+
+// -----
+
+// A read stays before the store that comes next, with no reader between them.
+lns.parameter @w matrix init(ones) decay(true) : tensor<4x4xf32>
+// CHECK-LABEL: func.func @stored_over
+// CHECK: lns.get parameter @w
+// CHECK: lns.set
+func.func @stored_over(%x: tensor<4x4xf32>) -> tensor<4x4xf32> {
+  %w = lns.get parameter @w : tensor<4x4xf32>
+  lns.set %x, parameter @w : tensor<4x4xf32>
+  %m = lns.add %x, %w : tensor<4x4xf32>
+  return %m : tensor<4x4xf32>
+}

@@ -109,3 +109,28 @@ func.func @eval(%x: tensor<2x4xf32>) -> tensor<f32> {
 }
 // expected-error@+1 {{'micro_grads' exists already; it is made from 'part'}}
 func.func @micro_grads() { return }
+
+// -----
+
+// A loss whose function stores something, or may: what it computes behind that
+// depends on what was stored.
+lns.parameter @w matrix init(normal, 1.0) decay(true) : tensor<3xf32>
+func.func @eval(%x: tensor<3xf32>) -> tensor<f32> {
+  // expected-error@+1 {{'lns.set' op may write what is stored, so that the function cannot be differentiated; remove it}}
+  lns.set %x, parameter @w : tensor<3xf32>
+  %w = lns.get parameter @w : tensor<3xf32>
+  %loss = lns.mean %w : (tensor<3xf32>) -> tensor<f32>
+  return %loss : tensor<f32>
+}
+
+// -----
+
+lns.parameter @w matrix init(normal, 1.0) decay(true) : tensor<3xf32>
+func.func private @anything()
+func.func @eval() -> tensor<f32> {
+  // expected-error@+1 {{'func.call' op may write what is stored, so that the function cannot be differentiated; remove it}}
+  func.call @anything() : () -> ()
+  %w = lns.get parameter @w : tensor<3xf32>
+  %loss = lns.mean %w : (tensor<3xf32>) -> tensor<f32>
+  return %loss : tensor<f32>
+}

@@ -439,3 +439,18 @@ func.func @bias(%d: tensor<9x4xf32>) -> (tensor<4xf32>) {
   %db = lns.column_dot %d : (tensor<9x4xf32>) -> tensor<4xf32>
   return %db : tensor<4xf32>
 }
+
+// -----
+
+// Does not fire where the rows are the input of the product: the gain would go into
+// it, too.
+// CHECK-LABEL: func.func @own_input
+// CHECK: lns.column_dot
+func.func @own_input(%u: tensor<9x8xf32>, %w: tensor<8x4xf32>, %g: tensor<4xf32>) -> (tensor<9x4xf32>, tensor<8x4xf32>, tensor<4xf32>) {
+  %p = lns.matmul %u, %w : (tensor<9x8xf32>, tensor<8x4xf32>) -> tensor<9x4xf32>
+  %dx = lns.scale_columns %p, %g : tensor<9x4xf32>, tensor<4xf32>
+  %dw = lns.matmul %u, %p transpose_a gain(%g) : (tensor<9x8xf32>, tensor<9x4xf32>, tensor<4xf32>) -> tensor<8x4xf32>
+  // expected-remark@+1 {{its rows are the input, too, which must stay without the gain}}
+  %dg = lns.column_dot %p, %p : (tensor<9x4xf32>, tensor<9x4xf32>) -> tensor<4xf32>
+  return %dx, %dw, %dg : tensor<9x4xf32>, tensor<8x4xf32>, tensor<4xf32>
+}

@@ -310,3 +310,21 @@ func.func @gradient(%x: tensor<2x4xf32>) -> (tensor<2x4xf32>, tensor<5x4xf32>) {
   %d = lns.get gradient @a : tensor<5x4xf32>
   return %y, %d : tensor<2x4xf32>, tensor<5x4xf32>
 }
+
+// -----
+
+// A compute weight is of a parameter and of a gain, which so have another user.
+// CHECK-NOT: storage
+lns.parameter @a matrix init(normal, 0.5) decay(true) : tensor<5x4xf32>
+lns.parameter @b matrix init(normal, 0.5) decay(true) : tensor<4x5xf32>
+lns.parameter @g gain init(ones) decay(false) : tensor<4xf32>
+lns.compute_weight @c of @a gain(@g) : tensor<5x4xbf16>
+func.func @compute(%x: tensor<2x4xf32>) -> (tensor<2x4xf32>, tensor<5x4xbf16>) {
+  %a = lns.get parameter @a : tensor<5x4xf32>
+  %b = lns.get parameter @b : tensor<4x5xf32>
+  // expected-remark@+1 {{width not padded: parameter '@a' has another user, 'lns.get'", width=5}}
+  %u = lns.linear %x, %a : (tensor<2x4xf32>, tensor<5x4xf32>) -> tensor<2x5xf32>
+  %y = lns.linear %u, %b : (tensor<2x5xf32>, tensor<4x5xf32>) -> tensor<2x4xf32>
+  %c = lns.get compute @c : tensor<5x4xbf16>
+  return %y, %c : tensor<2x4xf32>, tensor<5x4xbf16>
+}

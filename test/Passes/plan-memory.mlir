@@ -1,4 +1,4 @@
-// RUN: lns-opt %s --split-input-file --pass-pipeline='builtin.module(func.func(lns-plan-memory))' | FileCheck %s
+// RUN: lns-opt %s --split-input-file --pass-pipeline='builtin.module(func.func(lns-plan-memory,lns-verify-plan))' | FileCheck %s
 
 // A value's memory is taken again as soon as its last reader is done: three
 // values of 1024 bytes in a chain need two places.
@@ -269,4 +269,114 @@ func.func @stored_twice_and_read(%x: tensor<4x64xf32>) -> tensor<4x64xf32> {
   lns.set %b, gradient @w : tensor<4x64xf32>
   %c = lns.add %a, %b : tensor<4x64xf32>
   return %c : tensor<4x64xf32>
+}
+
+// -----
+
+// Not in place either when the op reads the same value through another operand:
+// a matmul's addend that is one of its factors, or its gain,
+// CHECK-LABEL: func.func @own_factor
+// CHECK: lns.scale {{.*}} {lns.offsets = array<i64: 0>}
+// CHECK: lns.matmul {{.*}} {lns.offsets = array<i64: 1024>}
+func.func @own_factor(%x: tensor<16x16xf32>, %w: tensor<16x16xf32>) -> tensor<16x16xf32> {
+  %a = lns.scale %x factor(2.0) : tensor<16x16xf32>
+  %p = lns.matmul %a, %w addend(%a) : (tensor<16x16xf32>, tensor<16x16xf32>, tensor<16x16xf32>) -> tensor<16x16xf32>
+  return %p : tensor<16x16xf32>
+}
+// CHECK-LABEL: func.func @own_gain
+// CHECK: lns.scale {{.*}} {lns.offsets = array<i64: 0>}
+// CHECK: lns.matmul {{.*}} {lns.offsets = array<i64: 64>}
+func.func @own_gain(%x: tensor<16xf32>, %u: tensor<4xf32>, %w: tensor<4x16xf32>) -> tensor<16xf32> {
+  %g = lns.scale %x factor(2.0) : tensor<16xf32>
+  %p = lns.matmul %u, %w gain(%g) addend(%g) : (tensor<4xf32>, tensor<4x16xf32>, tensor<16xf32>, tensor<16xf32>) -> tensor<16xf32>
+  return %p : tensor<16xf32>
+}
+
+// -----
+
+// or an embedding's gradient that starts with the rows it adds.
+// CHECK-LABEL: func.func @own_rows
+// CHECK: lns.scale {{.*}} {lns.offsets = array<i64: 0>}
+// CHECK: lns.embedding_grad {{.*}} {lns.offsets = array<i64: 1024>}
+func.func @own_rows(%x: tensor<4x64xf32>, %tokens: tensor<4xi32>) -> tensor<4x64xf32> {
+  %a = lns.scale %x factor(2.0) : tensor<4x64xf32>
+  %p = lns.embedding_grad %a, %tokens addend(%a) : (tensor<4x64xf32>, tensor<4xi32>, tensor<4x64xf32>) -> tensor<4x64xf32>
+  return %p : tensor<4x64xf32>
+}
+
+// -----
+
+// Nor in the gradient's home, over what stands there.
+lns.parameter @w matrix init(ones) decay(true) : tensor<16x16xf32>
+// CHECK-LABEL: func.func @own_home
+// CHECK: lns.matmul {{.*}} {lns.offsets = array<i64: 0>}
+func.func @own_home(%x: tensor<16x16xf32>) {
+  %old = lns.get gradient @w : tensor<16x16xf32>
+  %new = lns.matmul %old, %x addend(%old) : (tensor<16x16xf32>, tensor<16x16xf32>, tensor<16x16xf32>) -> tensor<16x16xf32>
+  lns.set %new, gradient @w : tensor<16x16xf32>
+  return
+}
+
+// -----
+
+// What is read is a parameter's own memory, but a copy where that is overwritten
+// before the last reader: by another value, by AdamW,
+lns.parameter @w matrix init(ones) decay(true) : tensor<4x64xf32>
+// CHECK-LABEL: func.func @stale
+// CHECK: lns.get parameter @w {lns.offsets = array<i64: 0>}
+// CHECK: lns.add {{.*}} {lns.offsets = array<i64: 1024>}
+func.func @stale(%x: tensor<4x64xf32>) -> tensor<4x64xf32> {
+  %w = lns.get parameter @w : tensor<4x64xf32>
+  lns.set %x, parameter @w : tensor<4x64xf32>
+  %s = lns.add %x, %w : tensor<4x64xf32>
+  return %s : tensor<4x64xf32>
+}
+// CHECK-LABEL: func.func @stale_after_update
+// CHECK: lns.get parameter @w {lns.offsets = array<i64: {{[0-9]+}}>}
+func.func @stale_after_update(%dw: tensor<4x64xf32>, %f: tensor<f32>, %o: tensor<8xf32>) -> tensor<4x64xf32> {
+  %w = lns.get parameter @w : tensor<4x64xf32>
+  lns.adamw @w, %dw, %f, %o decay(true) : tensor<4x64xf32>, tensor<f32>, tensor<8xf32>
+  %s = lns.add %dw, %w : tensor<4x64xf32>
+  return %s : tensor<4x64xf32>
+}
+
+// -----
+
+// or by who knows whom: a call may write everything.
+lns.parameter @w matrix init(ones) decay(true) : tensor<4x64xf32>
+func.func private @anything()
+// CHECK-LABEL: func.func @stale_after_call
+// CHECK: lns.get parameter @w {lns.offsets = array<i64: {{[0-9]+}}>}
+func.func @stale_after_call(%x: tensor<4x64xf32>) -> tensor<4x64xf32> {
+  %w = lns.get parameter @w : tensor<4x64xf32>
+  func.call @anything() : () -> ()
+  %s = lns.add %x, %w : tensor<4x64xf32>
+  return %s : tensor<4x64xf32>
+}
+// Nor is a gradient computed in its home across one.
+// CHECK-LABEL: func.func @stored_across_call
+// CHECK: lns.scale {{.*}} {lns.offsets = array<i64: 0>}
+func.func @stored_across_call(%x: tensor<4x64xf32>) {
+  %a = lns.scale %x factor(2.0) : tensor<4x64xf32>
+  func.call @anything() : () -> ()
+  lns.set %a, gradient @w : tensor<4x64xf32>
+  return
+}
+
+// -----
+
+// No copy where the write is another tensor's, comes after the last reader, or
+// stores what was read.
+lns.parameter @w matrix init(ones) decay(true) : tensor<4x64xf32>
+lns.parameter @v matrix init(ones) decay(true) : tensor<4x64xf32>
+// CHECK-LABEL: func.func @fresh
+// CHECK-NOT: lns.get {{.*}} {lns.offsets
+func.func @fresh(%x: tensor<4x64xf32>) -> tensor<4x64xf32> {
+  %w = lns.get parameter @w : tensor<4x64xf32>
+  lns.set %x, parameter @v : tensor<4x64xf32>
+  lns.set %x, gradient @w : tensor<4x64xf32>
+  lns.set %w, parameter @w : tensor<4x64xf32>
+  %s = lns.add %x, %w : tensor<4x64xf32>
+  lns.set %x, parameter @w : tensor<4x64xf32>
+  return %s : tensor<4x64xf32>
 }

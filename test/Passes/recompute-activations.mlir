@@ -64,3 +64,21 @@ func.func @forward(%x: tensor<3x4xf32>) -> tensor<f32> {
   %loss = lns.mean %m : (tensor<3x4xf32>) -> tensor<f32>
   return %loss : tensor<f32>
 }
+
+// -----
+
+// Does not fire where what the activation reads is overwritten before its gradient.
+// CHECK-LABEL: func.func @overwritten
+// CHECK-COUNT-1: lns.activation relu
+// CHECK-NOT: lns.activation relu
+lns.parameter @w matrix init(normal, 1.0) decay(true) : tensor<3x4xf32>
+func.func @overwritten(%dy: tensor<3x5xf32>, %dm: tensor<3x4xf32>) -> (tensor<f32>, tensor<5x4xf32>, tensor<3x4xf32>) {
+  %w = lns.get parameter @w : tensor<3x4xf32>
+  // expected-remark@+1 {{'w', which it reads, is overwritten before its gradient}}
+  %m = lns.activation relu %w : tensor<3x4xf32>
+  %loss = lns.mean %m : (tensor<3x4xf32>) -> tensor<f32>
+  lns.set %dm, parameter @w : tensor<3x4xf32>
+  %dw = lns.matmul %dy, %m transpose_a : (tensor<3x5xf32>, tensor<3x4xf32>) -> tensor<5x4xf32>
+  %dx = lns.activation_grad relu %dm, %w : tensor<3x4xf32>
+  return %loss, %dw, %dx : tensor<f32>, tensor<5x4xf32>, tensor<3x4xf32>
+}

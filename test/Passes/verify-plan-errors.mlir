@@ -58,15 +58,6 @@ func.func @outside(%x: tensor<4x8xf32>) -> tensor<4x8xf32> attributes {lns.arena
 
 // -----
 
-// Offsets and results differ in number.
-func.func @count(%x: tensor<4x8xf32>) -> tensor<4x8xf32> attributes {lns.arena_bytes = 256 : i64} {
-  // expected-error@+1 {{'lns.scale' op has 2 offsets for 1 results}}
-  %first = lns.scale %x factor(2.0) {lns.offsets = array<i64: 0, 64>} : tensor<4x8xf32>
-  return %first : tensor<4x8xf32>
-}
-
-// -----
-
 // In place is fine where the op allows it, and freed memory is taken again.
 func.func @good(%x: tensor<1x4x64xf32>, %targets: tensor<1x4xi32>) -> tensor<1x4x64xf32> attributes {lns.arena_bytes = 1280 : i64} {
   %logits = lns.scale %x factor(2.0) {lns.offsets = array<i64: 0>} : tensor<1x4x64xf32>
@@ -75,4 +66,119 @@ func.func @good(%x: tensor<1x4x64xf32>, %targets: tensor<1x4xi32>) -> tensor<1x4
   %grad = lns.cross_entropy_grad %logits, %targets, %lse, %losses {lns.offsets = array<i64: 0>}
     : (tensor<1x4x64xf32>, tensor<1x4xi32>, tensor<1x4xf32>, tensor<1x4xf32>) -> tensor<1x4x64xf32>
   return %grad : tensor<1x4x64xf32>
+}
+
+// -----
+
+// In place is not fine where the op reads the value through another operand.
+func.func @onFactor(%x: tensor<16x16xf32>) -> tensor<16x16xf32> attributes {lns.arena_bytes = 1024 : i64} {
+  %a = lns.scale %x factor(2.0) {lns.offsets = array<i64: 0>} : tensor<16x16xf32>
+  // expected-error@+1 {{'lns.matmul' op result 0 shares memory with an operand of the same op}}
+  %p = lns.matmul %a, %x addend(%a) {lns.offsets = array<i64: 0>} : (tensor<16x16xf32>, tensor<16x16xf32>, tensor<16x16xf32>) -> tensor<16x16xf32>
+  return %p : tensor<16x16xf32>
+}
+
+// -----
+
+// A value has no place: it is not stored, or in a parameter, which has readers.
+lns.parameter @w matrix init(ones) decay(true) : tensor<4x8xf32>
+func.func @nowhere(%x: tensor<4x8xf32>) attributes {lns.arena_bytes = 0 : i64} {
+  // expected-error@+1 {{'lns.scale' op result 0 has no place; run 'lns-plan-memory'}}
+  %a = lns.scale %x factor(2.0) : tensor<4x8xf32>
+  lns.set %a, parameter @w : tensor<4x8xf32>
+  return
+}
+
+// -----
+
+// What is read without a copy is gone when its home is written: by lns.set,
+lns.parameter @w matrix init(ones) decay(true) : tensor<4x8xf32>
+func.func @stale(%x: tensor<4x8xf32>) -> tensor<4x8xf32> attributes {lns.arena_bytes = 128 : i64} {
+  %w = lns.get parameter @w : tensor<4x8xf32>
+  // expected-note@+1 {{it is overwritten here}}
+  lns.set %x, parameter @w : tensor<4x8xf32>
+  // expected-error@+1 {{'lns.add' op reads operand 1 after '@w', where it stands, was overwritten}}
+  %s = lns.add %x, %w {lns.offsets = array<i64: 0>} : tensor<4x8xf32>
+  return %s : tensor<4x8xf32>
+}
+
+// -----
+
+// by a call,
+lns.parameter @w matrix init(ones) decay(true) : tensor<4x8xf32>
+func.func private @anything()
+func.func @staleAfterCall(%x: tensor<4x8xf32>) -> tensor<4x8xf32> attributes {lns.arena_bytes = 128 : i64} {
+  %w = lns.get parameter @w : tensor<4x8xf32>
+  // expected-note@+1 {{it is overwritten here}}
+  func.call @anything() : () -> ()
+  // expected-error@+1 {{'lns.add' op reads operand 1 after '@w', where it stands, was overwritten}}
+  %s = lns.add %x, %w {lns.offsets = array<i64: 0>} : tensor<4x8xf32>
+  return %s : tensor<4x8xf32>
+}
+
+// -----
+
+// by a value that is computed there.
+lns.parameter @w matrix init(ones) decay(true) : tensor<4x8xf32>
+func.func @computedOver(%x: tensor<4x8xf32>) -> tensor<4x8xf32> attributes {lns.arena_bytes = 128 : i64} {
+  %old = lns.get gradient @w : tensor<4x8xf32>
+  // expected-note@+1 {{it is overwritten here}}
+  %new = lns.scale %x factor(2.0) : tensor<4x8xf32>
+  // expected-error@+1 {{'lns.add' op reads operand 1 after '@w', where it stands, was overwritten}}
+  %s = lns.add %x, %old {lns.offsets = array<i64: 0>} : tensor<4x8xf32>
+  lns.set %new, gradient @w : tensor<4x8xf32>
+  return %s : tensor<4x8xf32>
+}
+
+// -----
+
+// A value is computed over the home that its op reads.
+lns.parameter @w matrix init(ones) decay(true) : tensor<4x8xf32>
+func.func @overOperand() attributes {lns.arena_bytes = 0 : i64} {
+  %old = lns.get gradient @w : tensor<4x8xf32>
+  // expected-error@+1 {{'lns.scale' op result 0 is computed in '@w', where an operand of the same op stands}}
+  %new = lns.scale %old factor(2.0) : tensor<4x8xf32>
+  lns.set %new, gradient @w : tensor<4x8xf32>
+  return
+}
+
+// -----
+
+// A home is read while a value waits there to be stored.
+lns.parameter @w matrix init(ones) decay(true) : tensor<4x8xf32>
+func.func @tooEarly(%x: tensor<4x8xf32>) -> tensor<4x8xf32> attributes {lns.arena_bytes = 128 : i64} {
+  // expected-note@+1 {{the value is made here}}
+  %new = lns.scale %x factor(2.0) : tensor<4x8xf32>
+  // expected-error@+1 {{'lns.get' op reads '@w', where a value stands that is stored later}}
+  %old = lns.get gradient @w : tensor<4x8xf32>
+  lns.set %new, gradient @w : tensor<4x8xf32>
+  %s = lns.add %x, %old {lns.offsets = array<i64: 0>} : tensor<4x8xf32>
+  return %s : tensor<4x8xf32>
+}
+
+// -----
+
+// A waiting value is lost when the home is written before it is stored.
+lns.parameter @w matrix init(ones) decay(true) : tensor<4x8xf32>
+func.func @lostInHome(%x: tensor<4x8xf32>) attributes {lns.arena_bytes = 0 : i64} {
+  %new = lns.scale %x factor(2.0) : tensor<4x8xf32>
+  // expected-note@+1 {{it is overwritten here}}
+  lns.set %x, gradient @w : tensor<4x8xf32>
+  // expected-error@+1 {{'lns.set' op reads operand 0 after '@w', where it stands, was overwritten}}
+  lns.set %new, gradient @w : tensor<4x8xf32>
+  return
+}
+
+// -----
+
+// All is well where the last reader comes first, or a copy was read.
+lns.parameter @w matrix init(ones) decay(true) : tensor<4x8xf32>
+func.func @goodHomes(%x: tensor<4x8xf32>) -> tensor<4x8xf32> attributes {lns.arena_bytes = 256 : i64} {
+  %w = lns.get parameter @w : tensor<4x8xf32>
+  %copy = lns.get parameter @w {lns.offsets = array<i64: 0>} : tensor<4x8xf32>
+  %new = lns.scale %w factor(2.0) : tensor<4x8xf32>
+  lns.set %new, gradient @w : tensor<4x8xf32>
+  lns.set %x, parameter @w : tensor<4x8xf32>
+  %s = lns.add %new, %copy {lns.offsets = array<i64: 128>} : tensor<4x8xf32>
+  return %s : tensor<4x8xf32>
 }

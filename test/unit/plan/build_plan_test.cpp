@@ -196,8 +196,8 @@ TEST_F(BuildPlan, NoGraphForm) {
               "form; run 'lns-instantiate' first");
 }
 
-TEST_F(BuildPlan, FactsAreNumbers) {
-  expectError("lns.model = {batch = 0 : i64}", "",
+TEST_F(BuildPlan, FactsAreThere) {
+  expectError("lns.model = {sequence = 2 : i64}", "",
               "'lns.model' attribute needs a positive 32-bit integer 'batch'");
 }
 

@@ -1,0 +1,124 @@
+//===- LnsMemory.cpp - Which memory a value stands in ---------------------===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#include "dialect/LnsMemory.h"
+
+using namespace mlir;
+using namespace lns;
+
+//===----------------------------------------------------------------------===//
+// Memory effects
+//===----------------------------------------------------------------------===//
+
+using Effects = SmallVectorImpl<MemoryEffects::EffectInstance>;
+
+static SideEffects::Resource *getResource(Storage storage) {
+  switch (storage) {
+  case Storage::parameter:
+    return ParameterResource::get();
+  case Storage::gradient:
+    return GradientResource::get();
+  case Storage::compute:
+    return ComputeWeightResource::get();
+  }
+  llvm_unreachable("covered switch");
+}
+
+void GetOp::getEffects(Effects &effects) {
+  effects.emplace_back(MemoryEffects::Read::get(),
+                       SymbolRefAttr(getSymbolAttr()),
+                       getResource(getStorage()));
+}
+
+void SetOp::getEffects(Effects &effects) {
+  effects.emplace_back(MemoryEffects::Write::get(),
+                       SymbolRefAttr(getSymbolAttr()),
+                       getResource(getStorage()));
+}
+
+void AdamWOp::getEffects(Effects &effects) {
+  SymbolRefAttr symbol = getSymbolAttr();
+  for (SideEffects::Resource *resource :
+       {static_cast<SideEffects::Resource *>(ParameterResource::get()),
+        static_cast<SideEffects::Resource *>(MomentResource::get())}) {
+    effects.emplace_back(MemoryEffects::Read::get(), symbol, resource);
+    effects.emplace_back(MemoryEffects::Write::get(), symbol, resource);
+  }
+  if (!getComputeAttr())
+    return;
+  // The gain's name is the compute weight's, which is another op's business.
+  effects.emplace_back(MemoryEffects::Read::get(), ParameterResource::get());
+  effects.emplace_back(MemoryEffects::Write::get(),
+                       SymbolRefAttr(getComputeAttr()),
+                       ComputeWeightResource::get());
+}
+
+StoredTensor lns::getStoredTensor(GetOp get) {
+  return {get.getSymbolAttr().getAttr(), get.getStorage()};
+}
+StoredTensor lns::getStoredTensor(SetOp set) {
+  return {set.getSymbolAttr().getAttr(), set.getStorage()};
+}
+
+StoredAccesses::StoredAccesses(Operation *op) {
+  if (isMemoryEffectFree(op))
+    return;
+  std::optional<SmallVector<MemoryEffects::EffectInstance>> effects =
+      getEffectsRecursively(op);
+  if (!effects) {
+    reads.push_back({});
+    writes.push_back({});
+    return;
+  }
+  for (const MemoryEffects::EffectInstance &effect : *effects) {
+    SideEffects::Resource *resource = effect.getResource();
+    if (isa<MomentResource>(resource) ||
+        isa<MemoryEffects::Allocate>(effect.getEffect()))
+      continue;
+    Range range;
+    for (Storage storage :
+         {Storage::parameter, Storage::gradient, Storage::compute})
+      if (resource == getResource(storage))
+        range.storage = storage;
+    // Other resources have no symbols of ours.
+    if (SymbolRefAttr symbol = effect.getSymbolRef(); symbol && range.storage)
+      range.symbol = symbol.getLeafReference();
+    (isa<MemoryEffects::Read>(effect.getEffect()) ? reads : writes)
+        .push_back(range);
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// Places in a plan
+//===----------------------------------------------------------------------===//
+
+OpOperand *lns::getInPlaceOperand(OpResult result) {
+  Operation *op = result.getOwner();
+  auto inPlace = dyn_cast<InPlaceOpInterface>(op);
+  int64_t index =
+      inPlace ? inPlace.getInPlaceOperand(result.getResultNumber()) : -1;
+  if (index < 0 || llvm::count(op->getOperands(), op->getOperand(index)) != 1)
+    return nullptr;
+  return &op->getOpOperand(index);
+}
+
+SetOp lns::findStore(Value value) {
+  SetOp first;
+  for (Operation *user : value.getUsers())
+    if (auto set = dyn_cast<SetOp>(user);
+        set && set->getBlock() == value.getParentBlock() &&
+        (!first || set->isBeforeInBlock(first)))
+      first = set;
+  if (first || !value.hasOneUse())
+    return first;
+  OpOperand &use = *value.use_begin();
+  for (OpResult result : use.getOwner()->getResults())
+    if (getInPlaceOperand(result) == &use &&
+        result.getType() == value.getType())
+      return findStore(result);
+  return nullptr;
+}
