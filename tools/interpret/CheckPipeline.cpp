@@ -149,7 +149,8 @@ static LogicalResult checkEntry(const EntryPoint &before,
   SmallVector<TensorRef> arguments, beforeResults, afterResults;
   if (failed(makeArguments(before, options.inputs, arguments)) ||
       failed(runEntryPoint(before, beforeState, arguments, beforeResults)) ||
-      failed(runEntryPoint(after, afterState, arguments, afterResults)))
+      failed(runEntryPoint(after, afterState, arguments, afterResults,
+                           Rounding::None, options.memory)))
     return failure();
   perturb(options.perturbed, afterResults, afterState);
   if (beforeResults.size() != afterResults.size())

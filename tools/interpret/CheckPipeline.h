@@ -30,6 +30,8 @@ struct PipelineOptions {
   /// its last element: "result", "gradient", "parameter", "exp_avg" or
   /// "exp_avg_sq".
   std::string perturbed;
+  /// Of the runs after the passes.
+  Memory memory = Memory::Values;
 };
 
 /// Runs every entry point that both modules have on the same inputs and

@@ -230,9 +230,12 @@ LogicalResult lns::interpret::runEntryPoint(const EntryPoint &entry,
                                             Environment &environment,
                                             ArrayRef<TensorRef> arguments,
                                             SmallVectorImpl<TensorRef> &results,
-                                            Rounding rounding) {
-  Interpreter interpreter(environment, rounding);
+                                            Rounding rounding, Memory memory) {
+  Interpreter interpreter(environment, rounding, /*seed=*/0, memory);
   auto model = dyn_cast<ModelOp>(entry.op);
+  if (model && memory == Memory::Poisoned)
+    return model.emitOpError("has no plan whose memory could be poisoned; run "
+                             "'lns-plan-memory'");
   if (!model)
     return interpreter.run(cast<func::FuncOp>(entry.op), arguments, results);
   results.resize(1);

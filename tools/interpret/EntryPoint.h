@@ -56,7 +56,8 @@ llvm::LogicalResult runEntryPoint(const EntryPoint &entry,
                                   Environment &environment,
                                   llvm::ArrayRef<TensorRef> arguments,
                                   llvm::SmallVectorImpl<TensorRef> &results,
-                                  Rounding rounding = Rounding::None);
+                                  Rounding rounding = Rounding::None,
+                                  Memory memory = Memory::Values);
 
 } // namespace lns::interpret
 

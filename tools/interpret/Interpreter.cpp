@@ -8,6 +8,7 @@
 #include "tools/interpret/Interpreter.h"
 #include "dialect/LnsShapes.h"
 #include "tools/interpret/OpCall.h"
+#include "tools/interpret/PlannedMemory.h"
 
 using namespace mlir;
 using namespace lns;
@@ -131,15 +132,20 @@ static DenseMap<Operation *, SmallVector<Value>> lastReaders(Block &block) {
 }
 
 LogicalResult Interpreter::runBlock(Block &block, ArrayRef<TensorRef> arguments,
-                                    SmallVectorImpl<TensorRef> &yielded) {
+                                    SmallVectorImpl<TensorRef> &yielded,
+                                    PlannedMemory *planned) {
   for (auto [argument, tensor] :
        llvm::zip_equal(block.getArguments(), arguments))
     if (failed(bind(argument, tensor)))
       return failure();
   DenseMap<Operation *, SmallVector<Value>> dead = lastReaders(block);
   for (Operation &op : block.without_terminator()) {
+    if (planned)
+      planned->takeBytes(&op);
     if (failed(runOp(&op)))
       return failure();
+    if (planned)
+      planned->finish(&op);
     for (Value value : dead.lookup(&op))
       values.erase(value);
   }
@@ -214,7 +220,7 @@ LogicalResult Interpreter::runRepeat(RepeatOp op) {
     SmallVector<TensorRef> parts, results;
     for (Value input : op.getInputs())
       parts.push_back(slice(*values.lookup(input), i, count));
-    if (failed(Interpreter(environment, rounding, seed + i)
+    if (failed(Interpreter(environment, rounding, seed + i, memory)
                    .run(callee, parts, results)))
       return failure();
     for (auto [sum, result] : llvm::zip_equal(sums, results))
@@ -270,5 +276,10 @@ LogicalResult Interpreter::run(func::FuncOp function,
       return failure();
   values.clear();
   layer = nextLayer = 0;
-  return runBlock(block, arguments, results);
+  if (memory == Memory::Values)
+    return runBlock(block, arguments, results);
+  if (failed(PlannedMemory::check(function)))
+    return failure();
+  PlannedMemory planned(values, environment);
+  return runBlock(block, arguments, results, &planned);
 }

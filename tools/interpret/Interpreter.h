@@ -76,13 +76,20 @@ TensorRef defineComputeWeight(ComputeWeightOp weight,
 std::string replaceLayer(llvm::StringRef name, int64_t layer);
 
 enum class Rounding { None, Bf16, Random, Perturbed };
+/// Whether values of a planned function lose their numbers where the plan gives
+/// their memory to others (PlannedMemory).
+enum class Memory { Values, Poisoned };
+
+class PlannedMemory;
 
 /// Executes functions and models against one environment.
 class Interpreter {
 public:
   explicit Interpreter(Environment &environment,
-                       Rounding rounding = Rounding::None, uint64_t seed = 0)
-      : environment(environment), rounding(rounding), seed(seed) {}
+                       Rounding rounding = Rounding::None, uint64_t seed = 0,
+                       Memory memory = Memory::Values)
+      : environment(environment), rounding(rounding), seed(seed),
+        memory(memory) {}
 
   /// Runs a function of graph form. `arguments` has one tensor per argument,
   /// of the argument's type up to dynamic extents; `results` is overwritten.
@@ -97,7 +104,8 @@ public:
 private:
   llvm::LogicalResult runBlock(mlir::Block &block,
                                llvm::ArrayRef<TensorRef> arguments,
-                               llvm::SmallVectorImpl<TensorRef> &yielded);
+                               llvm::SmallVectorImpl<TensorRef> &yielded,
+                               PlannedMemory *planned = nullptr);
   llvm::LogicalResult runOp(mlir::Operation *op);
   llvm::LogicalResult runLayers(LayersOp layers);
   llvm::LogicalResult runRepeat(RepeatOp repeat);
@@ -111,6 +119,7 @@ private:
   Rounding rounding;
   /// Of what is by chance; changes with every value that is bound.
   uint64_t seed;
+  Memory memory;
   llvm::DenseMap<mlir::Value, TensorRef> values;
   /// 0-based index of the block that runs, and of the next lns.layers' first
   /// block, both counted over the whole model.

@@ -76,6 +76,11 @@ cl::opt<bool> roundBf16("round-bf16",
                         cl::desc("round every bf16 value when running a "
                                  "function (else element types do not round)"),
                         cl::cat(category));
+cl::opt<bool> poisonMemory(
+    "poison",
+    cl::desc("make NaN of every value whose memory the plan gives to another "
+             "one; with --check-pipeline, after the passes"),
+    cl::cat(category));
 cl::opt<bool> printValues("print", cl::desc("print the results' elements"),
                           cl::cat(category));
 cl::opt<bool> printGradients("print-gradients",
@@ -141,6 +146,10 @@ LogicalResult report(const tool::Status &status) {
 
 Rounding roundingOfRuns() {
   return roundBf16 ? Rounding::Bf16 : Rounding::None;
+}
+
+Memory memoryOfRuns() {
+  return poisonMemory ? Memory::Poisoned : Memory::Values;
 }
 
 double toleranceOr(double usual) {
@@ -224,7 +233,7 @@ LogicalResult addLogits(ModuleOp module, Environment &environment,
   SmallVector<TensorRef> logits;
   EntryPoint entry{"logits", function};
   if (failed(runEntryPoint(entry, environment, arguments.take_front(), logits,
-                           roundingOfRuns())))
+                           roundingOfRuns(), memoryOfRuns())))
     return failure();
   for (auto [index, tensor] : llvm::enumerate(logits)) {
     results.push_back(tensor);
@@ -257,7 +266,7 @@ LogicalResult runModule(ModuleOp module) {
     if (optimizerArgument)
       arguments[*optimizerArgument] = makeOptimizer(options.optimizer, step);
     if (failed(runEntryPoint(entry, environment, arguments, results,
-                             roundingOfRuns())))
+                             roundingOfRuns(), memoryOfRuns())))
       return failure();
     if (steps == 1)
       continue;
@@ -336,6 +345,7 @@ LogicalResult compareModules(ModuleOp before, ModuleOp after) {
   options.entry = entryName;
   options.tolerance = toleranceOr(1e-12);
   options.perturbed = perturbedAfter;
+  options.memory = memoryOfRuns();
   return checkSameMeaning(before, after, environment, options, llvm::outs());
 }
 
@@ -454,6 +464,9 @@ LogicalResult processFile() {
   if (roundBf16 &&
       (checkAdjoints || checkStoredGradients || !checkPipeline.empty()))
     return fail("--round-bf16: checks compare exact numbers; leave it out");
+  if (poisonMemory && (checkAdjoints || checkStoredGradients || checkEachPass))
+    return fail("--poison is about planned functions: give it with "
+                "--check-pipeline or without a check");
   if (checkPipeline.empty() && (checkEachPass || !referencePipeline.empty()))
     return fail("--check-each-pass and --reference-pipeline belong to "
                 "--check-pipeline");
