@@ -73,7 +73,7 @@ Expected<std::vector<Document>>
 loadTextFiles(const std::vector<std::string> &paths) {
   std::vector<Document> documents;
   for (const std::string &path : paths) {
-    Expected<std::string> text = readTextFile(path, size_t{1} << 31);
+    Expected<std::string> text = readTextStream(path, size_t{1} << 31);
     if (!text)
       return text.status();
     std::string name = path == "-"

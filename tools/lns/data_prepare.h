@@ -36,7 +36,7 @@ struct ClassicPaths {
 /// package is an error that names it.
 Expected<std::vector<Document>> loadClassicSet(const ClassicPaths &paths);
 
-/// One document per file; "-" is the standard input.
+/// One document per file; "-" is the standard input, and pipes are read.
 Expected<std::vector<Document>>
 loadTextFiles(const std::vector<std::string> &paths);
 

@@ -172,34 +172,43 @@ Expected<std::vector<std::byte>> readWholeFile(const std::string &path,
   return bytes;
 }
 
-static Expected<std::string> readStandardInput(size_t maxBytes) {
-  std::string text;
-  std::vector<char> part(1 << 16);
-  for (;;) {
-    ssize_t got = ::read(STDIN_FILENO, part.data(), part.size());
-    if (got < 0 && errno == EINTR)
-      continue;
-    if (got < 0)
-      return Status::failure(
-          fmt::format("standard input: cannot read: {}", describeErrno(errno)));
-    if (got == 0)
-      return text;
-    if (text.size() + static_cast<size_t>(got) > maxBytes)
-      return Status::failure(fmt::format(
-          "standard input: more than the {} bytes that are expected",
-          maxBytes));
-    text.append(part.data(), static_cast<size_t>(got));
-  }
-}
-
 Expected<std::string> readTextFile(const std::string &path, size_t maxBytes) {
-  if (path == "-")
-    return readStandardInput(maxBytes);
   Expected<std::vector<std::byte>> bytes = readWholeFile(path, maxBytes);
   if (!bytes)
     return bytes.status();
   return std::string(reinterpret_cast<const char *>(bytes->data()),
                      bytes->size());
+}
+
+Expected<std::string> readTextStream(const std::string &path, size_t maxBytes) {
+  struct stat info;
+  bool isInput = path == "-";
+  if (!isInput && (::stat(path.c_str(), &info) != 0 || S_ISREG(info.st_mode) ||
+                   S_ISDIR(info.st_mode)))
+    return readTextFile(path, maxBytes);
+  std::string name = isInput ? "standard input" : path;
+  int fd = isInput ? ::dup(STDIN_FILENO)
+                   : ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0)
+    return Status::failure(
+        fmt::format("{}: cannot open: {}", name, describeErrno(errno)));
+  std::string text;
+  std::vector<char> part(1 << 16);
+  ssize_t got = 0;
+  do {
+    got = ::read(fd, part.data(), part.size());
+    if (got > 0)
+      text.append(part.data(), static_cast<size_t>(got));
+  } while ((got > 0 && text.size() <= maxBytes) || (got < 0 && errno == EINTR));
+  int code = errno;
+  ::close(fd);
+  if (got < 0)
+    return Status::failure(
+        fmt::format("{}: cannot read: {}", name, describeErrno(code)));
+  if (text.size() > maxBytes)
+    return Status::failure(fmt::format(
+        "{}: more than the {} bytes that are expected", name, maxBytes));
+  return text;
 }
 
 //===----------------------------------------------------------------------===//

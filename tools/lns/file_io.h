@@ -49,8 +49,12 @@ private:
 Expected<std::vector<std::byte>> readWholeFile(const std::string &path,
                                                size_t maxBytes);
 
-/// The same as text. "-" is the standard input, up to its end.
+/// The same as text.
 Expected<std::string> readTextFile(const std::string &path, size_t maxBytes);
+
+/// Text that need not be a file: "-" is the standard input, and what is no
+/// regular file (a pipe, /dev/stdin) is read up to its end.
+Expected<std::string> readTextStream(const std::string &path, size_t maxBytes);
 
 /// A file that appears under its name only when it is complete: bytes go to a
 /// hidden neighbour, which commit() flushes to the disk and renames. Without a

@@ -124,12 +124,15 @@ void dropEmptyShards(std::vector<std::string> &paths,
   std::erase_if(paths, [&](const std::string &path) {
     std::error_code error;
     // Of larger ones the checksum is compared once, when they are used.
-    if (fs::file_size(path, error) > Shard::headerBytes || error)
+    constexpr size_t most = Shard::headerBytes + sizeof(uint32_t);
+    if (fs::file_size(path, error) > most || error)
       return false;
     Expected<Shard> shard = Shard::open(path, headerless);
-    if (!shard || shard->size() > 0)
+    if (!shard || shard->size() > 1)
       return false;
-    notes.push_back(fmt::format("{}: holds no tokens and is left out", path));
+    notes.push_back(
+        fmt::format("{}: holds {} and is left out", path,
+                    shard->size() == 0 ? "no tokens" : "a single token"));
     return true;
   });
 }

@@ -12,6 +12,8 @@
 
 #include <csignal>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <thread>
 
 using namespace lns::tool;
 using Names = std::vector<std::string>;
@@ -110,6 +112,17 @@ TEST(WriteTokenDataset, TakesTheWidthThatTheVocabularyNeeds) {
   auto train = Shard::open(folder / "narrow/train.bin");
   ASSERT_TRUE(train);
   EXPECT_EQ(train->tokenType(), TokenType::U16);
+}
+
+TEST(LoadTextFiles, APipeIsReadToItsEnd) {
+  TempFolder folder;
+  std::string text(300000, 'x'), pipe = folder / "pipe";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  std::thread writer([&] { writeBytes(pipe, text + "end"); });
+  auto documents = loadTextFiles({pipe});
+  writer.join();
+  ASSERT_TRUE(documents) << documents.status().message();
+  EXPECT_EQ(documents->at(0).text, text + "end");
 }
 
 TEST(LoadTextFiles, MustExistAndHoldText) {

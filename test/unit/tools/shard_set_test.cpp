@@ -110,7 +110,7 @@ TEST(FindShards, FactsAgainstThePlan) {
 
 TEST(FindShards, EmptyShardsAreLeftOut) {
   TempFolder folder;
-  std::vector<uint16_t> none, one = {1};
+  std::vector<uint16_t> none, one = {1, 2};
   ASSERT_TRUE(writeShardFile(folder / "a.bin", none).ok());
   ASSERT_TRUE(writeShardFile(folder / "b.bin", one).ok());
   // Damaged, not empty: it will be an error.
@@ -120,6 +120,12 @@ TEST(FindShards, EmptyShardsAreLeftOut) {
   EXPECT_EQ(paths, (Names{folder / "b.bin", folder / "c.bin"}));
   EXPECT_EQ(notes,
             Names{folder / "a.bin" + ": holds no tokens and is left out"});
+  ASSERT_TRUE(
+      writeShardFile(folder / "e.bin", std::vector<uint32_t>{70000}).ok());
+  paths = {folder / "e.bin"};
+  dropEmptyShards(paths, {}, notes);
+  EXPECT_EQ(paths, Names{});
+  EXPECT_TRUE(notes.back().ends_with("holds a single token and is left out"));
   writeBytes(folder / "d.bin", "");
   paths = {folder / "d.bin"};
   dropEmptyShards(paths, TokenType::U16, notes);
