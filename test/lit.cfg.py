@@ -5,7 +5,7 @@ Features for REQUIRES and UNSUPPORTED lines:
   nvrtc      the CUDA run-time compiler can be loaded
   cuda       a CUDA driver with at least one device is there
   root       the tests run as root, so that no folder is unwritable
-  compiler   the compiler's tools were built, not only the runtime's
+  compiler   the compiler's tools are there, not only the runtime's
 """
 
 import ctypes
@@ -23,13 +23,20 @@ config.excludes = ["Inputs", "Models", "golden", "unit", "CMakeLists.txt", "lit.
 config.test_source_root = os.path.dirname(__file__)
 config.test_exec_root = os.path.join(config.lns_obj_root, "test")
 
-if not config.lns_compiler:
-    config.excludes += ["Dialect", "Passes", "Interpret", "Frontend", "Codegen", "Integration"]
-    config.excludes += ["Plugin", "fuzz"]
+# A compiler that another build made is there to make plans, not to be tested.
+if config.lns_compiler_dir != config.lns_tools_dir:
+    config.excludes += ["Dialect", "Passes", "Interpret", "Frontend", "Codegen", "Plugin", "fuzz"]
+if not config.lns_compiler_dir:
+    config.excludes += ["Integration"]
 
 # Our own tools first, then FileCheck and friends from the LLVM we build with.
 config.environment["PATH"] = os.pathsep.join(
-    [config.lns_tools_dir, config.llvm_tools_dir, os.environ.get("PATH", "")]
+    [
+        config.lns_tools_dir,
+        config.llvm_tools_dir,
+        config.lns_compiler_dir,
+        os.environ.get("PATH", ""),
+    ]
 )
 config.environment["FILECHECK_OPTS"] = "--enable-var-scope"
 for variable in ("HOME", "LD_LIBRARY_PATH", "CUDA_PATH"):
@@ -115,5 +122,5 @@ if cuda_devices() > 0:
     config.available_features.add("cuda")
 if hasattr(os, "geteuid") and os.geteuid() == 0:
     config.available_features.add("root")
-if config.lns_compiler:
+if config.lns_compiler_dir:
     config.available_features.add("compiler")
