@@ -25,6 +25,17 @@ using namespace lns;
 /// Private memory of one kernel on one thread; more is surely damage.
 static constexpr uint64_t kMaxScratchBytes = uint64_t(1) << 30;
 static constexpr unsigned kMaxRank = 8;
+/// Of buffers, of floats and of integers. Many launches may share one list of
+/// them, so that without a limit a file could ask for more work than it has
+/// bytes.
+static constexpr uint32_t kMaxKernelArguments = 4096;
+
+Error PlanVerifier::checkName(const char *what, std::string_view name) const {
+  if (name.size() <= kMaxNameBytes)
+    return nullptr;
+  return bad("the name of ", what, " '", name.substr(0, 40), "...' has ",
+             name.size(), " bytes, at most ", kMaxNameBytes, " are possible");
+}
 
 Error PlanVerifier::checkSizes() {
   if (table.batch() == 0 || table.sequence() == 0 || table.vocabulary() == 0)
@@ -56,22 +67,21 @@ Error PlanVerifier::checkSizes() {
 
 Error PlanVerifier::checkBlobs() {
   std::vector<Blob> blobs;
+  std::vector<std::string_view> levels;
   if (table.constants_size() != 0)
     blobs.push_back(
         {table.constants_offset(), table.constants_size(), "constants"});
   for (const plan::CodeBlob *code : *table.code()) {
     if (code->level()->size() == 0)
       return bad("a code blob has no instruction-set level");
-    for (const plan::CodeBlob *other : *table.code()) {
-      if (other == code)
-        break;
-      if (other->level()->string_view() == code->level()->string_view())
-        return bad("two code blobs for level '", code->level()->string_view(),
-                   "'");
-    }
+    levels.push_back(code->level()->string_view());
+    if (Error error = checkName("level", levels.back()))
+      return error;
     blobs.push_back({code->offset(), code->size(),
                      concat("code for '", code->level()->string_view(), "'")});
   }
+  if (std::string_view twin = findTwin(levels); !twin.empty())
+    return bad("two code blobs for level '", twin, "'");
   if (Error error = addCudaBlobs(blobs))
     return error;
   for (const Blob &blob : blobs) {
@@ -112,6 +122,8 @@ Error PlanVerifier::checkParameters() {
     std::string_view name = parameter->name()->string_view();
     if (name.empty())
       return bad("parameter ", ranges.size(), " has no name");
+    if (Error error = checkName("parameter", name))
+      return error;
     if (parameter->dtype() != plan::DType::f32)
       return bad("parameter '", name, "' has element type ",
                  int(parameter->dtype()), ", expected f32");
@@ -166,10 +178,8 @@ Error PlanVerifier::checkParameters() {
     ranges.push_back({parameter->offset(), bytes, name});
     names.push_back(name);
   }
-  std::sort(names.begin(), names.end());
-  auto twin = std::adjacent_find(names.begin(), names.end());
-  if (twin != names.end())
-    return bad("two parameters are named '", *twin, "'");
+  if (std::string_view twin = findTwin(names); !twin.empty())
+    return bad("two parameters are named '", twin, "'");
   std::sort(ranges.begin(), ranges.end(),
             [](const Range &a, const Range &b) { return a.offset < b.offset; });
   for (size_t i = 1; i < ranges.size(); ++i)
@@ -186,6 +196,15 @@ Error PlanVerifier::checkKernels() {
     if (symbol.empty() || symbol == LNS_KERNEL_ABI_VERSION_SYMBOL)
       return bad("kernel ", symbols.size(), " has the impossible symbol '",
                  symbol, "'");
+    if (Error error = checkName("kernel", symbol))
+      return error;
+    if (kernel->buffers() > kMaxKernelArguments ||
+        kernel->floats() > kMaxKernelArguments ||
+        kernel->ints() > kMaxKernelArguments)
+      return bad("kernel '", symbol, "' takes ", kernel->buffers(),
+                 " buffers, ", kernel->floats(), " floats and ", kernel->ints(),
+                 " ints, at most ", kMaxKernelArguments,
+                 " of each are possible");
     if (kernel->scratch_bytes() > kMaxScratchBytes)
       return bad("kernel '", symbol, "' wants ", kernel->scratch_bytes(),
                  " bytes of scratch, at most ", kMaxScratchBytes,
@@ -194,10 +213,8 @@ Error PlanVerifier::checkKernels() {
   }
   if (!symbols.empty() && table.code()->size() == 0)
     return bad(symbols.size(), " kernels, but no code for any processor");
-  std::sort(symbols.begin(), symbols.end());
-  auto twin = std::adjacent_find(symbols.begin(), symbols.end());
-  if (twin != symbols.end())
-    return bad("two kernels are named '", *twin, "'");
+  if (std::string_view twin = findTwin(symbols); !twin.empty())
+    return bad("two kernels are named '", twin, "'");
   return nullptr;
 }
 

@@ -61,12 +61,6 @@ static bool hasZero(const flatbuffers::String &text) {
   return text.string_view().find('\0') != std::string_view::npos;
 }
 
-template <typename Names> static std::string_view findTwin(Names names) {
-  std::sort(names.begin(), names.end());
-  auto twin = std::adjacent_find(names.begin(), names.end());
-  return twin == names.end() ? std::string_view() : *twin;
-}
-
 Error PlanVerifier::addCudaBlobs(std::vector<Blob> &blobs) {
   const plan::CudaProgram *cuda = table.cuda();
   if (!cuda)
@@ -82,6 +76,8 @@ Error PlanVerifier::addCudaBlobs(std::vector<Blob> &blobs) {
     std::string_view symbol =
         cuda->kernels()->Get(cubin->kernel())->symbol()->string_view();
     std::string_view arch = cubin->arch()->string_view();
+    if (Error error = checkName("kernel", symbol))
+      return error;
     if (!isArch(arch))
       return bad("a cubin of kernel '", symbol,
                  "' is for the impossible architecture '", arch, "'");

@@ -19,6 +19,7 @@
 #include "runtime/plan_format.h"
 #include "runtime/plan_generated.h"
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -69,6 +70,10 @@ private:
                      "; the plan is damaged: compile the model again");
   }
 
+  /// Names are compared with each other, and one of any length may stand for
+  /// all: a file of some megabytes could keep the verifier busy for hours.
+  Error checkName(const char *what, std::string_view name) const;
+
   // The table.
   Error checkSizes();
   Error checkBlobs();
@@ -118,6 +123,15 @@ private:
   uint64_t tableEnd;
   std::string_view place;
 };
+
+inline constexpr size_t kMaxNameBytes = 1024;
+
+/// A name that is there twice, or "".
+inline std::string_view findTwin(std::vector<std::string_view> names) {
+  std::sort(names.begin(), names.end());
+  auto twin = std::adjacent_find(names.begin(), names.end());
+  return twin == names.end() ? std::string_view() : *twin;
+}
 
 inline bool overlap(const plan::BufferRef &a, const plan::BufferRef &b) {
   return a.segment() == b.segment() &&

@@ -164,6 +164,14 @@ static const Case kSizes[] = {
        p.cuda().cubins[0]->kernel = 5;
      },
      "a cubin is of kernel 5, the plan has 5"},
+    {"CubinOfALongName",
+     [](CudaTestPlan &p) {
+       p.addCubin("test_loss", "sm_90a", "bytes");
+       p.kernel("test_loss").symbol = std::string(1025, 'l');
+     },
+     "the name of kernel 'llllllllllllllllllllllllllllllllllllllll...' has "
+     "1025 "
+     "bytes, at most 1024 are possible"},
     {"CubinArch",
      [](CudaTestPlan &p) {
        p.addCubin("test_loss", "sm_90a", "bytes");

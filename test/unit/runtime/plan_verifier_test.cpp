@@ -119,6 +119,10 @@ static const Case kBlobs[] = {
      "code for 'x86-64' is not an ELF object"},
     {"CodeWithoutLevel", [](TestPlan &p) { p.table.code[0]->level = ""; },
      "a code blob has no instruction-set level"},
+    {"LevelLong",
+     [](TestPlan &p) { p.table.code[0]->level = std::string(2000, 'x'); },
+     "the name of level 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...' has 2000 "
+     "bytes, at most 1024 are possible"},
     {"TwoCodesForALevel",
      [](TestPlan &p) { addCode(p, "x86-64", p.table.code[0]->offset); },
      "two code blobs for level 'x86-64'"},
@@ -163,6 +167,11 @@ static const Case kParameters[] = {
     {"ParameterWithoutName",
      [](TestPlan &p) { p.table.parameters[1]->name = ""; },
      "parameter 1 has no name"},
+    {"ParameterNameLong",
+     [](TestPlan &p) { p.table.parameters[0]->name = std::string(1025, 'p'); },
+     "the name of parameter 'pppppppppppppppppppppppppppppppppppppppp...' has "
+     "1025 "
+     "bytes, at most 1024 are possible"},
     {"ParameterType",
      [](TestPlan &p) { p.table.parameters[0]->dtype = DType::i32; },
      "parameter 'model.embed_tokens.weight' has element type 1, expected f32"},
@@ -244,6 +253,15 @@ static const Case kKernels[] = {
      [](TestPlan &p) { p.table.kernels[0]->scratch_bytes = kHuge; },
      "kernel 'test_embed' wants 9223372036854775808 bytes of scratch, at most "
      "1073741824 are possible"},
+    {"KernelNameLong",
+     [](TestPlan &p) { p.table.kernels[0]->symbol = std::string(1025, 'k'); },
+     "the name of kernel 'kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk...' has "
+     "1025 "
+     "bytes, at most 1024 are possible"},
+    {"KernelArguments", [](TestPlan &p) { p.table.kernels[0]->ints = 4097; },
+     "kernel 'test_embed' takes 3 buffers, 0 floats and 4097 ints, at most "
+     "4096 "
+     "of each are possible"},
     {"KernelTwice",
      [](TestPlan &p) { p.table.kernels[1]->symbol = "test_embed"; },
      "two kernels are named 'test_embed'"},
