@@ -151,6 +151,8 @@ Expected<std::string> decodeBibleData(const std::string &path,
                                       std::span<const std::byte> file) {
   constexpr size_t windowSizeAt = 84, windowCountAt = 88, tableAt = 92;
   constexpr uint32_t maxWindowBytes = 1 << 24;
+  // Of all windows: a few bytes of codes can stand for a whole window.
+  constexpr size_t maxTextBytes = size_t{1} << 26;
   if (file.size() < tableAt || std::memcmp(file.data(), "EC02", 4) != 0)
     return Status::failure(
         fmt::format("{}: not a text file of the package bible-kjv-text", path));
@@ -182,7 +184,8 @@ Expected<std::string> decodeBibleData(const std::string &path,
           "the package bible-kjv-text",
           path, i, begin, end, file.size()));
     Expected<std::string> window =
-        decodeLzw(file.subspan(begin, end - begin), maxBits, windowBytes);
+        decodeLzw(file.subspan(begin, end - begin), maxBits,
+                  std::min<size_t>(windowBytes, maxTextBytes - text.size()));
     if (!window)
       return Status::failure(
           fmt::format("{}: window {}: {}; reinstall the package bible-kjv-text",

@@ -191,9 +191,10 @@ private:
     case VecSxp:
       value.type = RValue::Type::List;
       LNS_RETURN_IF_ERROR(readLength(length));
-      value.items.resize(length);
-      for (RValue &item : value.items)
-        LNS_RETURN_IF_ERROR(readItem(item, depth + 1));
+      // Not all of them at once: every level of a nested list may promise as
+      // many items as the rest of the file could hold.
+      while (value.items.size() < length)
+        LNS_RETURN_IF_ERROR(readItem(value.items.emplace_back(), depth + 1));
       break;
     default:
       return Status::failure(fmt::format(
