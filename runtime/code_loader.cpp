@@ -98,7 +98,13 @@ Error LoadedCode::open(const lnsrt_plan &plan, const plan::CodeBlob &blob) {
     left -= uint64_t(done);
   }
   std::string path = concat("/proc/self/fd/", descriptor);
+  errno = 0;
   library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (!library && errno == ENOMEM)
+    return makeError(LNSRT_OUT_OF_MEMORY, plan.path,
+                     "cannot load the code for level '",
+                     blob.level()->string_view(),
+                     "': out of memory; use a smaller batch or model");
   if (!library)
     return failed("cannot load the code", dlerror());
 

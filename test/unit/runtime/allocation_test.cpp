@@ -105,14 +105,16 @@ TEST(Allocation, NoneFromTheSecondStep) {
 
 /// Whether the compiler is there. Without it there is no compiled plan; the toy
 /// plan still checks the session.
-static bool hasCompiler() { return access(LNS_BIN_DIR "/lnsc", X_OK) == 0; }
+static bool hasCompiler() {
+  return access(LNS_COMPILER_DIR "/lnsc", X_OK) == 0;
+}
 
 /// A plan as lnsc makes it.
 static lnsrt::Result<lnsrt::Plan> compile(const std::string &arguments) {
   std::string path =
       testing::TempDir() + "/allocation-" + std::to_string(getpid()) + ".plan";
   std::string command =
-      LNS_BIN_DIR "/lnsc " + arguments + " -o " + path + " > /dev/null";
+      LNS_COMPILER_DIR "/lnsc " + arguments + " -o " + path + " > /dev/null";
   EXPECT_EQ(std::system(command.c_str()), 0) << command;
   auto plan = lnsrt::Plan::open(path.c_str());
   std::remove(path.c_str());
