@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "codegen/RowProgram.h"
+#include "codegen/KernelKey.h"
 #include "llvm/ADT/SetVector.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include "llvm/Support/Format.h"
@@ -14,23 +15,6 @@
 
 using namespace mlir;
 using namespace lns;
-
-/// The op's scale factors, as the emitter expects them.
-static SmallVector<double> getScales(Operation *op) {
-  using Scales = SmallVector<double>;
-  return TypeSwitch<Operation *, Scales>(op)
-      .Case<ResidualOp>([](auto op) {
-        return Scales{op.getSkipScale().convertToDouble(),
-                      op.getBranchScale().convertToDouble()};
-      })
-      .Case<ScaleOp>(
-          [](auto op) { return Scales{op.getFactor().convertToDouble()}; })
-      .Case<ScaleColumnsOp, AddBiasOp>(
-          [](auto op) { return Scales{op.getScale().convertToDouble()}; })
-      .Case<RowRstdOp>(
-          [](auto op) { return Scales{op.getEps().convertToDouble()}; })
-      .Default([](Operation *) { return Scales(); });
-}
 
 /// Finds the rank, width and rows that the program works on: those of its
 /// values of the highest rank.
@@ -98,8 +82,8 @@ static LogicalResult finishProgram(Operation *op, RowProgram &program,
     if (failed(checkRowOp(inner, program)))
       return failure();
     program.firstFloat[inner] = program.floats.size();
-    for (double scale : getScales(inner))
-      program.floats.push_back(scale);
+    for (const LaunchFloat &argument : getLaunchFloats(inner))
+      program.floats.push_back(argument.value);
     program.needsTime |= isa<RopeOp, AddPositionsOp>(inner);
     auto rope = dyn_cast<RopeOp>(inner);
     if (!rope)
@@ -204,28 +188,29 @@ std::string lns::getStructuralKey(const RowProgram &program) {
   stream << "w" << program.width << " r" << program.rank;
   if (program.needsTime)
     stream << " t" << program.time;
+  // All other extents follow: rows are as wide as the program, and how many
+  // there are is an argument.
+  auto describe = [&](Value value) {
+    auto type = cast<RankedTensorType>(value.getType());
+    stream << type.getElementType() << type.getRank() << ",";
+  };
   llvm::DenseMap<Value, unsigned> numbers;
   auto number = [&](Value value) {
     return numbers.try_emplace(value, numbers.size()).first->second;
   };
   for (Value input : program.inputs) {
-    number(input);
-    stream << " i" << cast<RankedTensorType>(input.getType()).getRank();
+    stream << " i" << number(input) << ":";
+    describe(input);
   }
   for (Operation *op : program.ops) {
-    stream << " " << op->getName().stripDialect() << "(";
-    // An absent gain has no operand, so the count tells it apart.
+    stream << " " << getKernelKey(op, KeyExtents::none) << "(";
     for (Value operand : op->getOperands())
       stream << number(operand) << ",";
-    if (auto rope = dyn_cast<RopeOp>(op))
-      stream << rope.getHeadDim() << (rope.getInverse() ? " inverse" : "");
-    if (std::optional<Activation> activation = getActivation(op))
-      stream << stringifyActivation(*activation);
-    if (auto grad = dyn_cast<RowRstdGradOp>(op))
-      stream << (grad.getRelative() ? "relative" : "");
     stream << ")";
-    for (Value result : op->getResults())
-      stream << number(result) << ",";
+    for (Value result : op->getResults()) {
+      stream << number(result) << ":";
+      describe(result);
+    }
   }
   for (Value output : program.outputs)
     stream << " o" << number(output);

@@ -76,7 +76,8 @@ llvm::FailureOr<RowProgram> buildEpilogueProgram(ClusterOp cluster,
 /// one.
 std::optional<Activation> getActivation(mlir::Operation *op);
 
-/// Text that is equal for programs with equal code, but for element types.
+/// Text that is equal for programs with equal code: getKernelKey of each op,
+/// and how they are connected.
 std::string getStructuralKey(const RowProgram &program);
 
 /// "residual, row_rstd": the ops, and a part of a symbol made from the first

@@ -789,10 +789,13 @@ def PlanMemory : Pass<"lns-plan-memory", "::mlir::func::FuncOp"> {
     time never overlap. Offsets are multiples of 64 bytes, in the attribute
     `lns.offsets` (one per result, -1 for a value that lives elsewhere: function
     arguments, `lns.get`, and a gradient or compute weight that `lns.set` stores
-    where nothing else reads or writes at that time). The function gets `lns.arena_bytes`,
+    where nothing else reads or writes at that time). An `lns.get` whose memory may
+    be written before the value's last reader gets an offset, too: a copy, of which
+    a remark in category `lns-memory` tells. The function gets `lns.arena_bytes`,
     `lns.live_bytes` (most bytes in use at one time: what the arena exceeds them
     by is waste) and `lns.activation_bytes`. An op with InPlaceOpInterface
-    writes over its operand when nobody reads that later.
+    writes over its operand when nobody reads that later, and the op itself reads
+    the value through no other operand.
   }];
 }
 
@@ -818,7 +821,12 @@ def VerifyPlan : Pass<"lns-verify-plan", "::mlir::func::FuncOp"> {
     Ends the memory phase. Replays the block and watches who owns which bytes
     of the arena: offsets are multiples of 64 inside the arena, an op reads only
     what is still there, and a result stands on no operand of its op but the one
-    that InPlaceOpInterface allows.
+    that InPlaceOpInterface allows, if the op reads it once.
+
+    So with the homes of what is stored: what `lns.get` gave without a copy is read
+    before anything may write there, and a value that is computed where `lns.set`
+    stores it stands there until then. Who may write is asked of memory effects, so
+    that a call may write everything.
   }];
 }
 

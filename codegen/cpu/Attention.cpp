@@ -154,9 +154,7 @@ LogicalResult cpu::lowerAttention(AttentionOp op, KernelSet &set,
   AttentionShape shape = AttentionShape::of(op);
   bool hasLse = bool(op.getLse());
   AttentionEmitter emitter(shape, hasLse);
-  KernelSpec spec;
-  spec.kind = "attention";
-  spec.key = shape.getKey() + (hasLse ? " lse" : "");
+  KernelSpec spec("attention", getKernelKey(op, KeyExtents::all));
   spec.source = "attention";
   for (ValueRange values :
        {ValueRange(op->getOperands()), ValueRange(op->getResults())})

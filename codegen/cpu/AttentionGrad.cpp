@@ -258,9 +258,7 @@ LogicalResult cpu::lowerAttentionGrad(AttentionGradOp op, KernelSet &set,
                                       Launches &launches) {
   AttentionShape shape = AttentionShape::of(op);
   AttentionGradEmitter emitter(shape);
-  KernelSpec spec;
-  spec.kind = "attention_grad";
-  spec.key = shape.getKey();
+  KernelSpec spec("attention_grad", getKernelKey(op, KeyExtents::all));
   spec.source = "attention_grad";
   for (ValueRange values :
        {ValueRange(op->getOperands()), ValueRange(op->getResults())})

@@ -10,13 +10,6 @@
 using namespace mlir;
 using namespace lns::cpu;
 
-std::string AttentionShape::getKey() const {
-  std::string key;
-  for (int64_t extent : {time, heads, kvHeads, headDim})
-    key += std::to_string(extent) + " ";
-  return key + (causal ? "causal" : "full");
-}
-
 void lns::cpu::forQueryBlocks(
     CodeBuilder &b, const AttentionShape &shape,
     llvm::function_ref<void(const QueryBlock &)> body) {

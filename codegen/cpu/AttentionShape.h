@@ -38,8 +38,6 @@ struct AttentionShape {
             op.getCausal()};
   }
 
-  std::string getKey() const;
-
   int64_t group() const { return heads / kvHeads; }
   /// Floats from one time to the next.
   int64_t queryRow() const { return heads * headDim; }

@@ -59,9 +59,7 @@ LogicalResult cpu::lowerColumnDot(ColumnDotOp op, KernelSet &set,
   ColumnBlocks blocks(type.getShape().back());
   bool isDot = bool(op.getB());
   Type f32 = Float32Type::get(op.getContext());
-  KernelSpec spec;
-  spec.kind = "column_dot";
-  spec.key = std::to_string(blocks.width) + (isDot ? " dot" : " sum");
+  KernelSpec spec("column_dot", getKernelKey(op, KeyExtents::columns));
   spec.source = isDot ? "column_dot" : "column_dot of one operand";
   spec.buffers.assign(isDot ? 2 : 1,
                       rowBuffer(elementOf(op.getA()), blocks.width));
@@ -112,9 +110,7 @@ LogicalResult cpu::lowerEmbedding(EmbeddingOp op, KernelSet &set,
   int64_t width =
       cast<RankedTensorType>(op.getTable().getType()).getShape().back();
   Builder builder(op.getContext());
-  KernelSpec spec;
-  spec.kind = "embedding";
-  spec.key = std::to_string(width);
+  KernelSpec spec("embedding", getKernelKey(op, KeyExtents::columns));
   spec.source = "embedding";
   spec.buffers = {rowBuffer(builder.getF32Type(), width),
                   flatBuffer(builder.getI32Type()),
@@ -143,9 +139,7 @@ LogicalResult cpu::lowerEmbeddingGrad(EmbeddingGradOp op, KernelSet &set,
   auto type = cast<RankedTensorType>(op.getResult().getType());
   ColumnBlocks blocks(type.getShape().back());
   Builder builder(op.getContext());
-  KernelSpec spec;
-  spec.kind = "embedding_grad";
-  spec.key = std::to_string(blocks.width);
+  KernelSpec spec("embedding_grad", getKernelKey(op, KeyExtents::columns));
   spec.source = "embedding_grad";
   spec.buffers = {rowBuffer(elementOf(op.getGrad()), blocks.width),
                   flatBuffer(builder.getI32Type()),
@@ -189,9 +183,7 @@ LogicalResult cpu::lowerAddPositionsGrad(AddPositionsGradOp op, KernelSet &set,
   auto table = cast<RankedTensorType>(op.getResult().getType());
   int64_t width = table.getShape().back();
   int64_t time = grad.getDimSize(1);
-  KernelSpec spec;
-  spec.kind = "positions_grad";
-  spec.key = std::to_string(width) + " t" + std::to_string(time);
+  KernelSpec spec("positions_grad", getKernelKey(op, KeyExtents::all));
   spec.source = "add_positions_grad";
   spec.buffers = {rowBuffer(elementOf(op.getGrad()), width),
                   rowBuffer(elementOf(op.getResult()), width)};

@@ -32,7 +32,8 @@ unsigned KernelSet::getKernel(
   std::string key = spec.kind + "|" + spec.key + "|";
   llvm::raw_string_ostream stream(key);
   for (MemRefType buffer : spec.buffers)
-    stream << buffer.getElementType() << " ";
+    stream << buffer << " ";
+  stream << spec.floats << " " << spec.ints << " " << spec.scratchFloats;
   auto [entry, isNew] = kernelByKey.try_emplace(key, kernels.size());
   if (!isNew)
     return entry->second;

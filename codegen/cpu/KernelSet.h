@@ -13,6 +13,7 @@
 #ifndef LNS_CODEGEN_CPU_KERNELSET_H
 #define LNS_CODEGEN_CPU_KERNELSET_H
 
+#include "codegen/KernelKey.h"
 #include "codegen/LaunchBuilder.h"
 #include "codegen/cpu/CodeBuilder.h"
 #include "codegen/cpu/CpuKernels.h"
@@ -30,12 +31,16 @@ struct KernelFrame {
   mlir::Value scratch;                    ///< memref<?xf32>
 };
 
-/// What a kernel is before it has code. `key` stands for the code: kernels with
-/// one key, kind and element types of buffers are one kernel.
+/// What a kernel is before it has code. `key` stands for the code
+/// (KernelKey.h): kernels with one key, kind, scratch and types of arguments
+/// are one kernel.
 struct KernelSpec {
+  KernelSpec(llvm::StringRef kind, std::string key)
+      : kind(kind), key(std::move(key)) {}
+
   std::string kind;
-  std::string hint; ///< readable part of the symbol
   std::string key;
+  std::string hint; ///< readable part of the symbol
   std::string source;
   llvm::SmallVector<mlir::MemRefType> buffers;
   unsigned floats = 0, ints = 0;

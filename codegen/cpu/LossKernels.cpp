@@ -23,9 +23,7 @@ LogicalResult cpu::lowerCrossEntropy(CrossEntropyOp op, KernelSet &set,
   bool hasFactors = bool(op.getFactors());
   Builder builder(op.getContext());
   MemRefType flat = flatBuffer(builder.getF32Type());
-  KernelSpec spec;
-  spec.kind = "cross_entropy";
-  spec.key = std::to_string(width) + (hasFactors ? " factors" : "");
+  KernelSpec spec("cross_entropy", getKernelKey(op, KeyExtents::columns));
   spec.source = hasFactors ? "row_scale, cross_entropy" : "cross_entropy";
   spec.buffers = {rowBuffer(elementOf(op.getLogits()), width),
                   flatBuffer(builder.getI32Type()), flat, flat};
@@ -100,10 +98,7 @@ LogicalResult cpu::lowerCrossEntropyGrad(CrossEntropyGradOp op, KernelSet &set,
   Builder builder(op.getContext());
   MemRefType rows = rowBuffer(elementOf(op.getLogits()), width);
   MemRefType flat = flatBuffer(builder.getF32Type());
-  KernelSpec spec;
-  spec.kind = "cross_entropy_grad";
-  spec.key = std::to_string(width) + (hasFactors ? " factors" : "") +
-             (relative ? " relative" : "");
+  KernelSpec spec("cross_entropy_grad", getKernelKey(op, KeyExtents::columns));
   spec.source = hasFactors ? "cross_entropy_grad, row_scale, row_dot"
                            : "cross_entropy_grad";
   spec.buffers = {rows, flatBuffer(builder.getI32Type()), flat, flat, rows};
@@ -172,8 +167,7 @@ LogicalResult cpu::lowerCrossEntropyGrad(CrossEntropyGradOp op, KernelSet &set,
 }
 
 LogicalResult cpu::lowerMean(MeanOp op, KernelSet &set, Launches &launches) {
-  KernelSpec spec;
-  spec.kind = "mean";
+  KernelSpec spec("mean", getKernelKey(op, KeyExtents::none));
   spec.source = "mean";
   spec.buffers = {flatBuffer(elementOf(op.getInput())),
                   flatBuffer(elementOf(op.getResult()))};
@@ -200,8 +194,7 @@ LogicalResult cpu::lowerMean(MeanOp op, KernelSet &set, Launches &launches) {
 
 LogicalResult cpu::lowerMeanGrad(MeanGradOp op, KernelSet &set,
                                  Launches &launches) {
-  KernelSpec spec;
-  spec.kind = "mean_grad";
+  KernelSpec spec("mean_grad", getKernelKey(op, KeyExtents::none));
   spec.source = "mean_grad";
   spec.buffers = {flatBuffer(elementOf(op.getGrad())),
                   flatBuffer(elementOf(op.getResult()))};
@@ -227,8 +220,7 @@ LogicalResult cpu::lowerMeanGrad(MeanGradOp op, KernelSet &set,
 
 LogicalResult cpu::lowerConstant(lns::ConstantOp op, KernelSet &set,
                                  Launches &launches) {
-  KernelSpec spec;
-  spec.kind = "fill";
+  KernelSpec spec("fill", getKernelKey(op, KeyExtents::none));
   spec.source = "constant";
   spec.buffers = {flatBuffer(elementOf(op.getResult()))};
   spec.floats = 1; // value

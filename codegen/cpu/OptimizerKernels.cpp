@@ -31,56 +31,58 @@ static int64_t countItems(int64_t elements, int64_t chunk) {
 }
 
 /// partials[first + item] = sum of squares of the item's chunk, in f64.
-static unsigned getSumSquaresKernel(KernelSet &set, Location loc) {
+static unsigned getSumSquaresKernel(ClipFactorOp op, KernelSet &set) {
   Builder builder(set.getContext());
-  KernelSpec spec;
-  spec.kind = "sum_squares";
+  KernelSpec spec("sum_squares", getKernelKey(op, KeyExtents::none));
   spec.source = "clip_factor";
   spec.buffers = {flatBuffer(builder.getF32Type()),
                   flatBuffer(builder.getF64Type())};
   spec.ints = 2; // elements, first
-  return set.getKernel(spec, loc, [](CodeBuilder &b, KernelFrame &frame) {
-    b.loop(frame.begin, frame.end, 1, [&](Value item) {
-      Value from = b.mulI(item, kSquaresChunk);
-      Value to = b.minI(b.addI(from, kSquaresChunk), frame.ints[0]);
-      Value sum = sumInDouble(b, from, to, [&](Value i, int64_t lanes) {
-        Value x = b.toDouble(b.loadVector(frame.buffers[0], i, lanes));
-        return b.mul(x, x);
+  return set.getKernel(
+      spec, op.getLoc(), [](CodeBuilder &b, KernelFrame &frame) {
+        b.loop(frame.begin, frame.end, 1, [&](Value item) {
+          Value from = b.mulI(item, kSquaresChunk);
+          Value to = b.minI(b.addI(from, kSquaresChunk), frame.ints[0]);
+          Value sum = sumInDouble(b, from, to, [&](Value i, int64_t lanes) {
+            Value x = b.toDouble(b.loadVector(frame.buffers[0], i, lanes));
+            return b.mul(x, x);
+          });
+          b.store(sum, frame.buffers[1], b.addI(item, frame.ints[1]));
+        });
       });
-      b.store(sum, frame.buffers[1], b.addI(item, frame.ints[1]));
-    });
-  });
 }
 
 /// norm and factor from all partial sums; one item.
-static unsigned getClipKernel(KernelSet &set, Location loc) {
+static unsigned getClipKernel(ClipFactorOp op, KernelSet &set) {
   Builder builder(set.getContext());
   MemRefType flat = flatBuffer(builder.getF32Type());
-  KernelSpec spec;
-  spec.kind = "clip_factor";
+  KernelSpec spec("clip_factor", getKernelKey(op, KeyExtents::none));
   spec.source = "clip_factor";
   spec.buffers = {flat, flatBuffer(builder.getF64Type()), flat, flat};
   spec.ints = 1; // partial sums
-  return set.getKernel(spec, loc, [](CodeBuilder &b, KernelFrame &frame) {
-    b.loop(frame.begin, frame.end, 1, [&](Value) {
-      Value zero = arith::ConstantOp::create(b, b.loc, b.getF64FloatAttr(0.0));
-      Value sum = b.loop(b.index(0), frame.ints[0], 1, zero,
-                         [&](Value i, ValueRange carried) {
-                           return SmallVector<Value>{
-                               b.add(carried[0], b.load(frame.buffers[1], i))};
-                         })[0];
-      Value norm = b.toFloat(b.sqrt(sum));
-      Value clip = b.load(frame.buffers[0], b.index(LNS_OPT_CLIP));
-      auto greater = [&](Value x, Value y) -> Value {
-        return arith::CmpFOp::create(b, b.loc, arith::CmpFPredicate::OGT, x, y);
-      };
-      Value one = b.real(1.0);
-      Value factor = b.select(greater(norm, clip), b.div(clip, norm), one);
-      factor = b.select(greater(clip, b.real(0.0)), factor, one);
-      b.store(norm, frame.buffers[2], b.index(0));
-      b.store(factor, frame.buffers[3], b.index(0));
-    });
-  });
+  return set.getKernel(
+      spec, op.getLoc(), [](CodeBuilder &b, KernelFrame &frame) {
+        b.loop(frame.begin, frame.end, 1, [&](Value) {
+          Value zero =
+              arith::ConstantOp::create(b, b.loc, b.getF64FloatAttr(0.0));
+          Value sum = b.loop(b.index(0), frame.ints[0], 1, zero,
+                             [&](Value i, ValueRange carried) {
+                               return SmallVector<Value>{b.add(
+                                   carried[0], b.load(frame.buffers[1], i))};
+                             })[0];
+          Value norm = b.toFloat(b.sqrt(sum));
+          Value clip = b.load(frame.buffers[0], b.index(LNS_OPT_CLIP));
+          auto greater = [&](Value x, Value y) -> Value {
+            return arith::CmpFOp::create(b, b.loc, arith::CmpFPredicate::OGT, x,
+                                         y);
+          };
+          Value one = b.real(1.0);
+          Value factor = b.select(greater(norm, clip), b.div(clip, norm), one);
+          factor = b.select(greater(clip, b.real(0.0)), factor, one);
+          b.store(norm, frame.buffers[2], b.index(0));
+          b.store(factor, frame.buffers[3], b.index(0));
+        });
+      });
 }
 
 LogicalResult cpu::lowerClipFactor(ClipFactorOp op, KernelSet &set,
@@ -90,7 +92,7 @@ LogicalResult cpu::lowerClipFactor(ClipFactorOp op, KernelSet &set,
     int64_t elements =
         cast<RankedTensorType>(gradient.getType()).getNumElements();
     LaunchBuilder launch;
-    launch.launch.kernel = getSumSquaresKernel(set, op.getLoc());
+    launch.launch.kernel = getSumSquaresKernel(op, set);
     launch.launch.items = countItems(elements, kSquaresChunk);
     launch.launch.ints = {elements, partials};
     launch.value(gradient).value(op.getPartials());
@@ -98,7 +100,7 @@ LogicalResult cpu::lowerClipFactor(ClipFactorOp op, KernelSet &set,
     launches.push_back(std::move(launch.launch));
   }
   LaunchBuilder launch;
-  launch.launch.kernel = getClipKernel(set, op.getLoc());
+  launch.launch.kernel = getClipKernel(op, set);
   launch.value(op.getOptimizer())
       .value(op.getPartials())
       .value(op.getNorm())
@@ -135,8 +137,10 @@ struct AdamWScalars {
 } // namespace
 
 LogicalResult cpu::lowerAdamW(AdamWOp op, KernelSet &set, Launches &launches) {
-  KernelSpec spec;
-  spec.kind = "adamw";
+  if (op.getComputeAttr())
+    return op.emitOpError("writes a compute weight, which is kept for CUDA "
+                          "alone; compile without 'lns-keep-weights'");
+  KernelSpec spec("adamw", getKernelKey(op, KeyExtents::none));
   spec.source = "adamw";
   spec.buffers.assign(6, flatBuffer(Float32Type::get(op.getContext())));
   spec.floats = 1; // decay

@@ -19,9 +19,7 @@ LogicalResult cpu::lowerRowOps(Operation *op, KernelSet &set,
     return failure();
   RowProgram &program = *built;
 
-  KernelSpec spec;
-  spec.kind = "row";
-  spec.key = getStructuralKey(program);
+  KernelSpec spec("row", getStructuralKey(program));
   spec.hint = getSymbolHint(program);
   spec.source = getSourceText(program);
   Type f32 = Float32Type::get(op->getContext());

@@ -142,7 +142,6 @@ static KernelSpec getSpec(Part part, const Shape &shape) {
   KernelSpec spec;
   spec.kind = kKinds[unsigned(part)].str();
   spec.hint = "d" + std::to_string(shape.headDim);
-  spec.key = shape.arguments();
   spec.source = (Twine(part == Part::Forward ? "attention" : "attention_grad") +
                  " heads(" + Twine(shape.heads) + ") kv_heads(" +
                  Twine(shape.kvHeads) + ")" + (shape.causal ? " causal" : ""))

@@ -76,7 +76,6 @@ bool cuda::lowerScaledCast(const RowProgram &program, KernelSet &set,
 
   KernelSpec spec;
   spec.kind = "cast";
-  spec.key = text(lanes);
   spec.source = "[scale_columns,] cast";
   spec.includes = {"cast.cuh"};
   // The gain may be no buffer of its own.

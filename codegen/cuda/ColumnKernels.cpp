@@ -35,7 +35,6 @@ LogicalResult cuda::lowerColumnDot(ColumnDotOp op, KernelSet &set,
 
   KernelSpec spec;
   spec.kind = "column_dot";
-  spec.key = text(width) + (isDot ? " dot" : " sum");
   spec.source = isDot ? "column_dot" : "column_dot of one operand";
   spec.includes = {"column_dot.cuh"};
   spec.buffers = {{element, "a", false, true}};
@@ -77,7 +76,6 @@ KernelLaunch cuda::launchChunkSum(const KernelArgument &chunks, int64_t count,
   KernelSpec spec;
   spec.kind = "column_dot";
   spec.hint = "sum";
-  spec.key = "chunks " + text(lanes);
   spec.source = "column_dot or weight_grad: result = scale * (sum of chunks) "
                 "[+ result]";
   spec.includes = {"column_dot.cuh"};

@@ -27,7 +27,6 @@ LogicalResult cuda::lowerEmbedding(EmbeddingOp op, KernelSet &set,
   int64_t lanes = getLanes(element, width);
   KernelSpec spec;
   spec.kind = "embedding";
-  spec.key = text(width);
   spec.source = "embedding";
   spec.includes = {"embedding.cuh"};
   spec.buffers = {{builder.getF32Type(), "table", false, true},
@@ -60,7 +59,6 @@ LogicalResult cuda::lowerEmbeddingGrad(EmbeddingGradOp op, KernelSet &set,
   int64_t lanes = getLanes(element, width);
   KernelSpec spec;
   spec.kind = "embedding_grad";
-  spec.key = text(width) + (hasAddend ? " addend" : "");
   spec.source = hasAddend ? "embedding_grad with an addend" : "embedding_grad";
   spec.includes = {"embedding.cuh"};
   spec.buffers = {{element, "grad", false, true},
@@ -95,7 +93,6 @@ LogicalResult cuda::lowerAddPositionsGrad(AddPositionsGradOp op, KernelSet &set,
   int64_t lanes = getLanes(element, width);
   KernelSpec spec;
   spec.kind = "positions_grad";
-  spec.key = text(width) + " t" + text(time);
   spec.source = "add_positions_grad";
   spec.includes = {"embedding.cuh"};
   spec.buffers = {{element, "grad", false, true},

@@ -268,10 +268,6 @@ static void lowerTogether(FusedMember member, const ProductTile &tile,
   std::string config =
       product.config(tile, member.hasAlignedA(), member.hasAlignedB());
   std::string whole = product.isWhole() ? "true" : "false";
-  spec.key =
-      config + (member.isPair() ? " pair " : " ") + getStructuralKey(program);
-  if (member.isSum())
-    spec.key += " sum" + std::to_string(member.products.size());
   launch.launch.kernel = set.getKernel(
       spec, [&](llvm::raw_ostream &declarations, llvm::raw_ostream &body) {
         printEpilogue(declarations, "Epilogue", program, parameters.members);

@@ -76,7 +76,6 @@ GroupLaunch::GroupLaunch(ArrayRef<FusedMember> members, KernelSet &set)
   LaunchBuilder launch;
   spec.kind = "matmul";
   spec.hint = product.order() + "_group" + std::to_string(members.size());
-  spec.key = config + " group";
   spec.includes = {"matmul_group.cuh"};
   spec.threads = tile.threads();
   spec.sharedBytes = tile.sharedBytes(product.isBf16());
@@ -122,7 +121,6 @@ std::string GroupLaunch::addMember(const FusedMember &member, unsigned number,
                  program.products.front()->getName().stripDialect().str();
   if (!program.ops.empty())
     spec.source += ", " + getSourceText(program);
-  spec.key += (scaled ? " scaled " : " ") + getStructuralKey(program);
   spec.isNorm |= computesNorm(program);
   spec.buffers.push_back({elementOf(product.b), b});
   launch.value(product.b);

@@ -29,12 +29,42 @@ static void printParameters(llvm::raw_ostream &os, const KernelSpec &spec) {
     os << separator << "long long " << name;
 }
 
+namespace {
+
+/// A kernel's text but for its name: what stands before it, and behind it.
+struct KernelText {
+  std::string before, behind;
+
+  KernelText(const KernelSpec &spec, KernelSet::Printer print) {
+    std::string declarations, body;
+    llvm::raw_string_ostream declarationStream(declarations), bodyStream(body);
+    print(declarationStream, bodyStream);
+    llvm::raw_string_ostream first(before), last(behind);
+    for (const std::string &include : spec.includes)
+      first << "#include \"" << include << "\"\n";
+    first << "\n" << declarations;
+    if (!declarations.empty())
+      first << "\n";
+    first << "extern \"C\" __global__ void __launch_bounds__(" << spec.threads;
+    if (spec.minBlocks != 0)
+      first << ", " << spec.minBlocks;
+    first << ")\n";
+    last << "(\n    ";
+    printParameters(last, spec);
+    last << ") {\n" << body << "}\n";
+  }
+};
+
+} // namespace
+
 unsigned KernelSet::getKernel(const KernelSpec &spec, Printer print) {
-  std::string key = spec.kind + "|" + spec.key + "|";
-  llvm::raw_string_ostream stream(key);
-  for (const BufferSpec &buffer : spec.buffers)
-    stream << buffer.element << (buffer.isWritten ? "w" : "r")
-           << (buffer.isAlone ? "a " : " ");
+  // The text itself tells kernels apart: whatever an op says of its code is in
+  // it, or makes no difference.
+  KernelText text(spec, print);
+  std::string key;
+  llvm::raw_string_ostream(key) << spec.kind << " " << spec.sharedBytes << " "
+                                << spec.isNorm << spec.noSpills << "\n"
+                                << text.before << text.behind;
   auto [entry, isNew] = kernelByKey.try_emplace(key, kernels.size());
   if (!isNew)
     return entry->second;
@@ -52,23 +82,8 @@ unsigned KernelSet::getKernel(const KernelSpec &spec, Printer print) {
   info.sharedBytes = spec.sharedBytes;
   info.isNorm = spec.isNorm;
   info.noSpills = spec.noSpills;
-
-  std::string declarations, body;
-  llvm::raw_string_ostream declarationStream(declarations), bodyStream(body);
-  print(declarationStream, bodyStream);
-  llvm::raw_string_ostream text(info.text);
-  text << "// " << spec.source << "\n";
-  for (const std::string &include : spec.includes)
-    text << "#include \"" << include << "\"\n";
-  text << "\n" << declarations;
-  if (!declarations.empty())
-    text << "\n";
-  text << "extern \"C\" __global__ void __launch_bounds__(" << spec.threads;
-  if (spec.minBlocks != 0)
-    text << ", " << spec.minBlocks;
-  text << ")\n" << info.symbol << "(\n    ";
-  printParameters(text, spec);
-  text << ") {\n" << body << "}\n";
+  info.text =
+      "// " + spec.source + "\n" + text.before + info.symbol + text.behind;
   kernels.push_back(std::move(info));
   return entry->second;
 }

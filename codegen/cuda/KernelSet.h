@@ -31,12 +31,10 @@ struct BufferSpec {
   bool isAlone = false; ///< nothing else points there: `__restrict__`
 };
 
-/// What a kernel is before it has text. `key` stands for the text: kernels with
-/// one key, kind and buffers are one kernel.
+/// What a kernel is before it has text.
 struct KernelSpec {
   std::string kind;
-  std::string hint; ///< readable part of the symbol
-  std::string key;
+  std::string hint;   ///< readable part of the symbol
   std::string source; ///< the ops it is made from, for people
   llvm::SmallVector<std::string> includes; ///< "matmul.cuh"
   llvm::SmallVector<BufferSpec> buffers;
@@ -56,7 +54,8 @@ public:
   using Printer = llvm::function_ref<void(llvm::raw_ostream &declarations,
                                           llvm::raw_ostream &body)>;
 
-  /// The kernel's index; calls `print` for its text when it is new.
+  /// The index of the kernel that `print` prints: one that has been printed
+  /// before, if it was the same in all but its name.
   unsigned getKernel(const KernelSpec &spec, Printer print);
 
   /// Index of constant data with these contents; `make` fills it when `key` is

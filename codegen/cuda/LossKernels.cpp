@@ -33,7 +33,6 @@ struct RowLoss {
         lanes(getLanes(element, width)), threads(getRowThreads(width / lanes)),
         hasFactors(bool(op.getFactors())) {
     spec.kind = kind.str();
-    spec.key = text(width) + (hasFactors ? " factors" : "");
     spec.includes = {"cross_entropy.cuh"};
     spec.threads = threads;
     spec.noSpills = true;
@@ -53,11 +52,8 @@ struct RowLoss {
     SmallVector<std::string> parameters = {
         getTypeName(element).str(), text(width), text(lanes), text(threads),
         hasFactors ? "true" : "false"};
-    if (relative) {
+    if (relative)
       parameters.push_back(*relative ? "true" : "false");
-      if (*relative)
-        spec.key += " relative";
-    }
     launch.launch.kernel =
         set.getKernel(spec, printCall(function, parameters, arguments));
     launches.push_back(std::move(launch.launch));

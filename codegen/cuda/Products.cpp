@@ -262,7 +262,6 @@ static void launchSum(const Product &product, const KernelArgument &slices,
   launch.count(count);
   launch.grid(llvm::divideCeil(product.m, kSumRows) *
               llvm::divideCeil(product.n, kSumColumns));
-  spec.key = "sum" + getArguments(product);
   launch.launch.kernel =
       set.getKernel(spec, [&](llvm::raw_ostream &, llvm::raw_ostream &body) {
         printEpilogue(body, product, "epilogue");
@@ -333,7 +332,6 @@ void cuda::launchProduct(const Product &product, const KernelArgument *sums,
 
   std::string config = product.config(tile);
   std::string arguments = getArguments(product);
-  spec.key = config + arguments;
   launch.launch.kernel =
       set.getKernel(spec, [&](llvm::raw_ostream &, llvm::raw_ostream &body) {
         body << "  using Config = " << config << ";\n";

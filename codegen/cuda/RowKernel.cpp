@@ -29,7 +29,6 @@ KernelLaunch cuda::launchRowKernel(const RowProgram &program,
 
   KernelSpec spec;
   spec.kind = "row";
-  spec.key = getStructuralKey(program);
   spec.hint = getSymbolHint(program);
   spec.source = getSourceText(program);
   spec.includes = {"row.cuh"};

@@ -1,0 +1,86 @@
+//===- KernelKey.cpp - What tells two kernels apart -----------------------===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#include "codegen/KernelKey.h"
+#include "dialect/LnsOps.h"
+#include "llvm/ADT/TypeSwitch.h"
+#include "llvm/Support/raw_ostream.h"
+
+using namespace mlir;
+using namespace lns;
+
+SmallVector<LaunchFloat, 2> lns::getLaunchFloats(Operation *op) {
+  using Floats = SmallVector<LaunchFloat, 2>;
+  return llvm::TypeSwitch<Operation *, Floats>(op)
+      .Case([](ResidualOp op) {
+        return Floats{{"skip_scale", op.getSkipScale().convertToDouble()},
+                      {"branch_scale", op.getBranchScale().convertToDouble()}};
+      })
+      .Case([](ScaleOp op) {
+        return Floats{{"factor", op.getFactor().convertToDouble()}};
+      })
+      .Case<ScaleColumnsOp, AddBiasOp, ColumnDotOp>([](auto op) {
+        return Floats{{"scale", op.getScale().convertToDouble()}};
+      })
+      .Case([](RowRstdOp op) {
+        return Floats{{"eps", op.getEps().convertToDouble()}};
+      })
+      .Case<AttentionOp, AttentionGradOp>([](auto op) {
+        return Floats{{"softmax_scale", op.getEffectiveScale()}};
+      })
+      .Case([](lns::ConstantOp op) {
+        return Floats{{"value", op.getValue().convertToDouble()}};
+      })
+      .Case([](AdamWOp op) {
+        return Floats{{"decay", op.getDecay() ? 1.0 : 0.0}};
+      })
+      .Default([](Operation *) { return Floats(); });
+}
+
+/// Whether launches pass the property in another form: as a buffer, or as a
+/// buffer of constants that is made from it.
+static bool isLaunchBuffer(Operation *op, StringRef property) {
+  if (isa<RopeOp>(op))
+    return property == "base" || property == "frequencies";
+  return isa<AdamWOp>(op) && property == "symbol";
+}
+
+std::string lns::getKernelKey(Operation *op, KeyExtents extents) {
+  std::string key;
+  llvm::raw_string_ostream os(key);
+  os << op->getName().getStringRef();
+  SmallVector<LaunchFloat, 2> floats = getLaunchFloats(op);
+  auto isArgument = [&](StringRef property) {
+    return isLaunchBuffer(op, property) ||
+           llvm::any_of(floats, [&](const LaunchFloat &argument) {
+             return argument.property == property;
+           });
+  };
+  if (auto properties =
+          dyn_cast_if_present<DictionaryAttr>(op->getPropertiesAsAttribute()))
+    for (NamedAttribute property : properties)
+      if (!isArgument(property.getName()))
+        os << " " << property.getName().getValue() << "="
+           << property.getValue();
+  if (extents == KeyExtents::none)
+    return key;
+  auto print = [&](Type type) {
+    auto tensor = dyn_cast<RankedTensorType>(type);
+    if (!tensor || extents == KeyExtents::all || tensor.getRank() == 0) {
+      os << " " << type;
+      return;
+    }
+    os << " " << tensor.getRank() << "d " << tensor.getShape().back() << "x"
+       << tensor.getElementType();
+  };
+  for (Type type : op->getOperandTypes())
+    print(type);
+  os << " ->";
+  for (Type type : op->getResultTypes())
+    print(type);
+  return key;
+}
