@@ -334,7 +334,8 @@ def ReuseOutputs : Pass<"lns-reuse-outputs"> {
     have to be kept. But r times it is row_dot(dy, y), and where y is only
     rotated, q = rope(y), that is row_dot(dq, q): a rotation keeps dot products.
     q is kept for attention's adjoint anyway. Where a bias stands between y and
-    q, y is computed from q. All parts of one row_rstd_grad
+    q, y is computed from q, unless q is bf16: what is left of q less a bias may
+    be the error of its rounding alone. All parts of one row_rstd_grad
     change together; it then is `relative`. A loss with factors gives r times
     their gradient just as well.
 

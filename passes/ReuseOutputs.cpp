@@ -12,7 +12,10 @@
 // own adjoint, so the products before the row scale need not be kept.
 //
 // With a bias in between, q = y + b or q = rope(y + b), y is q rotated back
-// less b: row ops, which cost less in the row dot's kernel than keeping z.
+// less b: row ops, which cost less in the row dot's kernel than keeping z. Not
+// where q is rounded to bf16: its error is relative to q, and where b is much
+// larger than y, as with a row near zero, q less b is nothing but that error,
+// which the adjoint of row_rstd then multiplies by up to 1 / sqrt(eps).
 //
 // r is not 0: it is 1 / sqrt of something finite.
 //
@@ -25,6 +28,7 @@
 
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/Remarks.h"
+#include "mlir/IR/TypeUtilities.h"
 #include "mlir/Pass/Pass.h"
 
 namespace lns {
@@ -108,7 +112,8 @@ void moveBehindBias(Part &part) {
   };
   for (Operation *user : part.output.getUsers()) {
     auto bias = dyn_cast<AddBiasOp>(user);
-    if (!bias || !isBefore(bias))
+    if (!bias || !isBefore(bias) ||
+        getElementTypeOrSelf(bias.getType()).isBF16())
       continue;
     if (isKept(bias.getResult())) {
       part.bias = bias;

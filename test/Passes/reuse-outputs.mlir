@@ -197,3 +197,24 @@ func.func @bias_not_kept(%x: tensor<2x3x4xf32>, %w: tensor<4x4xf32>, %b: tensor<
   %dx = lns.row_rstd_grad %x, %r, %dr : (tensor<2x3x4xf32>, tensor<2x3xf32>, tensor<2x3xf32>) -> tensor<2x3x4xf32>
   return %a, %dx : tensor<2x3xf32>, tensor<2x3x4xf32>
 }
+
+// -----
+
+// In bf16 the sum is rounded, and less the bias it may be nothing but the error: the
+// row dot reads y.
+// CHECK-LABEL: func.func @bias_behind_rounding
+// CHECK: %[[Y:.*]] = lns.row_scale
+// CHECK: lns.row_dot %{{.*}}, %[[Y]]
+// CHECK-NOT: lns.add_bias {{.*}} scale(-
+func.func @bias_behind_rounding(%x: tensor<2x3x4xbf16>, %w: tensor<4x4xf32>, %b: tensor<4xf32>, %t: tensor<2x3xi32>, %d: tensor<2x3xf32>) -> (tensor<2x3xf32>, tensor<2x3x4xbf16>) {
+  %r = lns.row_rstd %x eps(1.0e-3) : (tensor<2x3x4xbf16>) -> tensor<2x3xf32>
+  %z = lns.linear %x, %w : (tensor<2x3x4xbf16>, tensor<4x4xf32>) -> tensor<2x3x4xbf16>
+  %y = lns.row_scale %z, %r : tensor<2x3x4xbf16>, tensor<2x3xf32>
+  %q = lns.add_bias %y, %b : tensor<2x3x4xbf16>, tensor<4xf32>
+  %losses, %lse = lns.cross_entropy %q, %t : (tensor<2x3x4xbf16>, tensor<2x3xi32>) -> (tensor<2x3xf32>, tensor<2x3xf32>)
+  %dy = lns.cross_entropy_grad %q, %t, %lse, %d : (tensor<2x3x4xbf16>, tensor<2x3xi32>, tensor<2x3xf32>, tensor<2x3xf32>) -> tensor<2x3x4xbf16>
+  %dr = lns.row_dot %dy, %z : (tensor<2x3x4xbf16>, tensor<2x3x4xbf16>) -> tensor<2x3xf32>
+  // expected-remark@+1 {{behind_biases=0, behind_rotations=0, dots=1}}
+  %dx = lns.row_rstd_grad %x, %r, %dr : (tensor<2x3x4xbf16>, tensor<2x3xf32>, tensor<2x3xf32>) -> tensor<2x3x4xbf16>
+  return %losses, %dx : tensor<2x3xf32>, tensor<2x3x4xbf16>
+}
