@@ -22,6 +22,7 @@
 #include "tools/lnsc/Cubins.h"
 #include "tools/lnsc/Options.h"
 #include "tools/lnsc/Report.h"
+#include "tools/lnsc/ShortLines.h"
 
 #include "mlir/IR/AsmState.h"
 #include "mlir/IR/MLIRContext.h"
@@ -354,7 +355,8 @@ int compileModel() {
   // One line per error; --mlir-print-op-on-diagnostic brings the op back.
   context.printOpOnDiagnostic(false);
   llvm::SourceMgr sourceMgr;
-  SourceMgrDiagnosticHandler diagnostics(sourceMgr, &context);
+  ShortLines errors(llvm::errs());
+  SourceMgrDiagnosticHandler diagnostics(sourceMgr, &context, errors);
 
   Request request;
   if (!readRequest(request))
