@@ -8,21 +8,20 @@
 #include "checkpoint.h"
 
 #include "file_io.h"
-#include "safetensors.h"
+#include "json_text.h"
+#include "manifest.h"
 #include "weights.h"
 
-#include <charconv>
-#include <filesystem>
+#include <algorithm>
+#include <cmath>
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
-
-namespace fs = std::filesystem;
 
 namespace lns::tool {
 
-static constexpr const char *modelFile = "/model.safetensors";
-static constexpr const char *optimizerFile = "/optimizer.safetensors";
-static constexpr const char *stateFile = "/trainer_state.json";
+static constexpr const char *modelFile = "model.safetensors";
+static constexpr const char *optimizerFile = "optimizer.safetensors";
+static constexpr const char *stateFile = "trainer_state.json";
+static constexpr const char *configFile = "config.json";
 
 static const std::vector<Section> modelSections = {{TensorKind::Parameter, ""}};
 static const std::vector<Section> optimizerSections = {
@@ -32,9 +31,15 @@ static const std::vector<Section> optimizerSections = {
 // Writing
 //===----------------------------------------------------------------------===//
 
+static bool isFinite(std::span<const float> values) {
+  return std::all_of(values.begin(), values.end(),
+                     [](float value) { return std::isfinite(value); });
+}
+
 static Status writeSections(const std::string &path, TensorStore &store,
                             const std::vector<Section> &sections,
-                            const std::vector<ExtraTensor> &extras = {}) {
+                            const std::vector<ExtraTensor> &extras,
+                            FileSummary *summary = nullptr) {
   std::vector<SafetensorsSpec> specs;
   for (const Section &section : sections)
     for (const TensorDescription &tensor : store.tensors())
@@ -55,21 +60,49 @@ static Status writeSections(const std::string &path, TensorStore &store,
         std::span<float> part(
             buffer.data(), std::min<uint64_t>(elements - first, buffer.size()));
         LNS_RETURN_IF_ERROR(store.read(section.kind, i, first, part));
+        if (section.kind == TensorKind::Parameter && !isFinite(part))
+          return Status::ended(
+              Status::Kind::Diverged,
+              fmt::format("{}: the parameter '{}' is not finite any more", path,
+                          store.tensors()[i].name));
         LNS_RETURN_IF_ERROR(writer->append(part));
         first += part.size();
       } while (first < elements);
     }
   for (const ExtraTensor &extra : extras)
     LNS_RETURN_IF_ERROR(writer->append(extra.data));
-  return writer->commit();
+  LNS_RETURN_IF_ERROR(writer->commit());
+  if (summary)
+    *summary = writer->summary();
+  return Status::success();
 }
 
-static Status writeText(const std::string &path, const std::string &text) {
+static Status writeText(const std::string &path, const std::string &text,
+                        FileSummary &summary) {
   Expected<AtomicFile> file = AtomicFile::create(path);
   if (!file)
     return file.status();
   LNS_RETURN_IF_ERROR(file->write(text));
+  summary = file->summary();
   return file->commit();
+}
+
+static std::string stateToJson(const TrainerState &state) {
+  nlohmann::ordered_json json = {{"format", 2},
+                                 {"step", state.step},
+                                 {"seed", state.seed},
+                                 {"batch", state.batch},
+                                 {"sequence", state.sequence},
+                                 {"elapsed_seconds", state.elapsedSeconds},
+                                 {"skipped_steps", state.skippedSteps},
+                                 {"skipped_in_a_row", state.skippedInARow},
+                                 {"rolling", state.rolling},
+                                 {"identity", state.identity}};
+  writeRecord(state.record, json);
+  // Names of files need not be UTF-8.
+  return json.dump(2, ' ', false,
+                   nlohmann::ordered_json::error_handler_t::replace) +
+         "\n";
 }
 
 Status saveCheckpoint(const std::string &path, TensorStore &store,
@@ -77,19 +110,22 @@ Status saveCheckpoint(const std::string &path, TensorStore &store,
   Expected<AtomicFolder> folder = AtomicFolder::create(path);
   if (!folder)
     return folder.status();
-  const std::string &work = folder->workPath();
-  LNS_RETURN_IF_ERROR(writeSections(work + modelFile, store, modelSections));
+  std::string work = folder->workPath() + "/";
+  Manifest manifest;
+  FileSummary summary;
   LNS_RETURN_IF_ERROR(
-      writeSections(work + optimizerFile, store, optimizerSections));
-  nlohmann::ordered_json json = {{"format", 1},
-                                 {"step", state.step},
-                                 {"seed", state.seed},
-                                 {"batch", state.batch},
-                                 {"sequence", state.sequence},
-                                 {"elapsed_seconds", state.elapsedSeconds}};
-  LNS_RETURN_IF_ERROR(writeText(work + stateFile, json.dump(2) + "\n"));
-  if (!config.empty())
-    LNS_RETURN_IF_ERROR(writeText(work + "/config.json", config));
+      writeSections(work + modelFile, store, modelSections, {}, &summary));
+  manifest.add(modelFile, summary);
+  LNS_RETURN_IF_ERROR(writeSections(work + optimizerFile, store,
+                                    optimizerSections, {}, &summary));
+  manifest.add(optimizerFile, summary);
+  LNS_RETURN_IF_ERROR(writeText(work + stateFile, stateToJson(state), summary));
+  manifest.add(stateFile, summary);
+  if (!config.empty()) {
+    LNS_RETURN_IF_ERROR(writeText(work + configFile, config, summary));
+    manifest.add(configFile, summary);
+  }
+  LNS_RETURN_IF_ERROR(manifest.write(folder->workPath()));
   return folder->commit();
 }
 
@@ -102,78 +138,99 @@ Status saveTensors(const std::string &path, TensorStore &store, TensorKind kind,
 // Reading
 //===----------------------------------------------------------------------===//
 
-static Expected<TrainerState> readState(const std::string &path) {
-  Expected<std::string> text = readTextFile(path, 1 << 20);
+/// `format` says how much the state promises; 1 knows no manifest.
+static Expected<TrainerState> readState(const std::string &path,
+                                        uint64_t &format) {
+  Expected<std::string> text = readTextFile(path, 1 << 24);
   if (!text)
     return text.status();
-  nlohmann::json json = nlohmann::json::parse(*text, nullptr, false);
+  nlohmann::json json = parseJson(*text);
   Status damaged = Status::failure(fmt::format(
-      "{}: not the state of a training run; delete this checkpoint", path));
+      "{}: damaged: not the state of a training run; take another checkpoint",
+      path));
   if (!json.is_object())
     return damaged;
   TrainerState state;
-  for (auto [key, value] :
-       {std::pair{"step", &state.step}, std::pair{"seed", &state.seed},
-        std::pair{"batch", &state.batch},
-        std::pair{"sequence", &state.sequence}}) {
+  auto read = [&](const char *key, uint64_t &value) {
     if (!json.contains(key) || !json[key].is_number_unsigned())
-      return damaged;
-    *value = json[key].get<uint64_t>();
-  }
-  if (!json.contains("elapsed_seconds") || !json["elapsed_seconds"].is_number())
+      return false;
+    value = json[key].get<uint64_t>();
+    return true;
+  };
+  if (!read("format", format) || format == 0)
+    return damaged;
+  if (format > 2)
+    return Status::failure(
+        fmt::format("{}: format {}, this lns reads up to 2; use a newer one",
+                    path, format));
+  if (!read("step", state.step) || !read("seed", state.seed) ||
+      !read("batch", state.batch) || !read("sequence", state.sequence) ||
+      !json.contains("elapsed_seconds") || !json["elapsed_seconds"].is_number())
     return damaged;
   state.elapsedSeconds = json["elapsed_seconds"].get<double>();
+  if (format < 2)
+    return state;
+  if (!read("skipped_steps", state.skippedSteps) ||
+      !read("skipped_in_a_row", state.skippedInARow) ||
+      state.skippedSteps > state.step ||
+      state.skippedInARow > state.skippedSteps || !json.contains("rolling") ||
+      !json["rolling"].is_boolean() || !json.contains("identity") ||
+      !json["identity"].is_string() || !readRecord(json, state.record))
+    return damaged;
+  state.rolling = json["rolling"].get<bool>();
+  state.identity = json["identity"].get<std::string>();
   return state;
+}
+
+Expected<Checkpoint> Checkpoint::open(const std::string &path) {
+  Expected<std::optional<Manifest>> manifest = Manifest::read(path);
+  if (!manifest)
+    return manifest.status();
+  Checkpoint checkpoint;
+  checkpoint.folder = path;
+  checkpoint.verified = manifest->has_value();
+  if (*manifest) {
+    for (const char *name : {modelFile, optimizerFile, stateFile})
+      if (!(*manifest)->entries().contains(name))
+        return (*manifest)->verify(path, name);
+    for (const auto &[name, summary] : (*manifest)->entries())
+      if (name != modelFile && name != optimizerFile) // openFile() does it.
+        LNS_RETURN_IF_ERROR((*manifest)->verify(path, name));
+  }
+  uint64_t format = 0;
+  Expected<TrainerState> state = readState(path + "/" + stateFile, format);
+  if (!state)
+    return state.status();
+  if (format > 1 && !checkpoint.verified)
+    return Status::failure(fmt::format(
+        "{}/{}: missing, but was written; copy the checkpoint again or take "
+        "another one",
+        path, Manifest::fileName));
+  checkpoint.trainer = std::move(*state);
+  for (auto [name, file] : {std::pair{modelFile, &checkpoint.model},
+                            std::pair{optimizerFile, &checkpoint.optimizer}}) {
+    Expected<WeightFiles> opened = WeightFiles::openFile(path + "/" + name);
+    if (!opened)
+      return opened.status();
+    *file = std::move(*opened);
+  }
+  return checkpoint;
+}
+
+Status Checkpoint::load(TensorStore &store) const {
+  LNS_RETURN_IF_ERROR(checkSections(model, store, modelSections));
+  LNS_RETURN_IF_ERROR(checkSections(optimizer, store, optimizerSections));
+  LNS_RETURN_IF_ERROR(readSections(model, store, modelSections));
+  return readSections(optimizer, store, optimizerSections);
 }
 
 Expected<TrainerState> loadCheckpoint(const std::string &path,
                                       TensorStore &store) {
-  Expected<TrainerState> state = readState(path + stateFile);
-  if (!state)
-    return state.status();
-  Expected<WeightFiles> model = WeightFiles::openFile(path + modelFile);
-  if (!model)
-    return model.status();
-  Expected<WeightFiles> optimizer = WeightFiles::openFile(path + optimizerFile);
-  if (!optimizer)
-    return optimizer.status();
-  LNS_RETURN_IF_ERROR(checkSections(*model, store, modelSections));
-  LNS_RETURN_IF_ERROR(checkSections(*optimizer, store, optimizerSections));
-  LNS_RETURN_IF_ERROR(readSections(*model, store, modelSections));
-  LNS_RETURN_IF_ERROR(readSections(*optimizer, store, optimizerSections));
-  return state;
-}
-
-//===----------------------------------------------------------------------===//
-// Run folders
-//===----------------------------------------------------------------------===//
-
-std::string checkpointPath(const std::string &runFolder, uint64_t step) {
-  return fmt::format("{}/step-{:06}", runFolder, step);
-}
-
-std::optional<std::string> latestCheckpoint(const std::string &runFolder) {
-  constexpr std::string_view prefix = "step-";
-  std::optional<std::string> best;
-  uint64_t bestStep = 0;
-  std::error_code error;
-  fs::directory_iterator it(runFolder, error), end;
-  for (; !error && it != end; it.increment(error)) {
-    std::string name = it->path().filename().string();
-    if (!name.starts_with(prefix))
-      continue;
-    uint64_t step = 0;
-    const char *last = name.data() + name.size();
-    auto [stop, code] =
-        std::from_chars(name.data() + prefix.size(), last, step);
-    if (code != std::errc() || stop != last)
-      continue;
-    if (!best || step > bestStep) {
-      best = it->path().string();
-      bestStep = step;
-    }
-  }
-  return best;
+  Expected<Checkpoint> checkpoint = Checkpoint::open(path);
+  if (!checkpoint)
+    return checkpoint.status();
+  LNS_RETURN_IF_ERROR(checkpoint->load(store));
+  return checkpoint->state();
 }
 
 } // namespace lns::tool

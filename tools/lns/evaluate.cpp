@@ -7,6 +7,8 @@
 
 #include "evaluate.h"
 
+#include "interrupt.h"
+
 #include <algorithm>
 #include <fmt/format.h>
 #include <vector>
@@ -21,6 +23,7 @@ Expected<double> evaluateLoss(const PlanFile &plan, PlanSession &session,
   std::vector<int32_t> tokens(plan.batchTokens()), targets(tokens.size());
   double sum = 0;
   for (uint64_t i = 0; i < count; ++i) {
+    LNS_RETURN_IF_ERROR(stopIfInterrupted());
     LNS_RETURN_IF_ERROR(
         loader.sequentialBatch(i, tokens.data(), targets.data()));
     float loss = 0;
@@ -55,6 +58,7 @@ Status generateTexts(const PlanFile &plan, PlanSession &session,
   std::vector<int32_t> tokens(plan.batchTokens());
   std::vector<float> logits(plan.batchTokens() * info.vocabulary);
   for (uint64_t i = 0; i < count; ++i) {
+    LNS_RETURN_IF_ERROR(stopIfInterrupted());
     size_t length = std::min<size_t>(start.size() + i, info.sequence);
     for (uint64_t r = 0; r < texts; ++r)
       std::copy(rows[r].end() - static_cast<ptrdiff_t>(length), rows[r].end(),

@@ -20,7 +20,8 @@
 namespace lns::tool {
 
 /// Mean loss in nats per token over the loader's first `maxBatches` sequential
-/// batches (0: all of them).
+/// batches (0: all of them). An interrupt (interrupt.h) ends it, and
+/// generateTexts, within one batch.
 Expected<double> evaluateLoss(const PlanFile &plan, PlanSession &session,
                               const DataLoader &loader, uint64_t maxBatches);
 

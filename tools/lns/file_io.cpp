@@ -7,6 +7,7 @@
 
 #include "file_io.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
@@ -16,6 +17,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <vector>
 
 namespace fs = std::filesystem;
 
@@ -67,13 +69,39 @@ static std::string temporaryName(const std::string &path) {
   return (fs::path(parentOf(path)) / name).string();
 }
 
+/// fsync, which a signal may interrupt on a network's file system.
+static int flush(int fd) {
+  int result = 0;
+  do
+    result = ::fsync(fd);
+  while (result != 0 && errno == EINTR);
+  return result;
+}
+
+/// Writes everything; false, with errno set, if that fails.
+static bool writeAll(int fd, const void *bytes, size_t count) {
+  const char *next = static_cast<const char *>(bytes);
+  while (count > 0) {
+    ssize_t written = ::write(fd, next, count);
+    if (written < 0 && errno == EINTR)
+      continue;
+    if (written <= 0) {
+      errno = written < 0 ? errno : ENOSPC;
+      return false;
+    }
+    next += written;
+    count -= static_cast<size_t>(written);
+  }
+  return true;
+}
+
 /// Makes a rename inside `folder` survive a power cut.
 static Status syncFolder(const std::string &folder) {
   int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0)
     return Status::failure(fmt::format("{}: cannot open the folder: {}", folder,
                                        describeErrno(errno)));
-  int result = ::fsync(fd);
+  int result = flush(fd);
   int code = errno;
   ::close(fd);
   // Some file systems have nothing to flush for a folder and say EINVAL.
@@ -211,6 +239,22 @@ Expected<std::string> readTextStream(const std::string &path, size_t maxBytes) {
   return text;
 }
 
+Expected<FileSummary> summarizeFile(const std::string &path) {
+  Expected<InputFile> file = InputFile::open(path);
+  if (!file)
+    return file.status();
+  Checksum sum;
+  std::vector<std::byte> buffer(1 << 20);
+  for (uint64_t done = 0; done < file->size();) {
+    std::span<std::byte> part(
+        buffer.data(), std::min<uint64_t>(buffer.size(), file->size() - done));
+    LNS_RETURN_IF_ERROR(file->read(done, part));
+    sum.add(part.data(), part.size());
+    done += part.size();
+  }
+  return FileSummary{file->size(), sum.value()};
+}
+
 //===----------------------------------------------------------------------===//
 // Writing
 //===----------------------------------------------------------------------===//
@@ -233,7 +277,8 @@ Expected<AtomicFile> AtomicFile::create(const std::string &path) {
 }
 
 AtomicFile::AtomicFile(AtomicFile &&other) noexcept
-    : fd(std::exchange(other.fd, -1)), target(std::move(other.target)),
+    : fd(std::exchange(other.fd, -1)), bytes(other.bytes), sum(other.sum),
+      target(std::move(other.target)),
       temporary(std::exchange(other.temporary, {})) {}
 
 AtomicFile::~AtomicFile() {
@@ -243,25 +288,18 @@ AtomicFile::~AtomicFile() {
     ::unlink(temporary.c_str());
 }
 
-Status AtomicFile::write(const void *bytes, size_t count) {
-  const char *next = static_cast<const char *>(bytes);
-  while (count > 0) {
-    ssize_t written = ::write(fd, next, count);
-    if (written < 0 && errno == EINTR)
-      continue;
-    if (written <= 0)
-      return Status::failure(
-          fmt::format("{}: cannot write: {}", target,
-                      describeErrno(written < 0 ? errno : ENOSPC)));
-    next += written;
-    count -= static_cast<size_t>(written);
-  }
+Status AtomicFile::write(const void *data, size_t count) {
+  if (!writeAll(fd, data, count))
+    return Status::failure(
+        fmt::format("{}: cannot write: {}", target, describeErrno(errno)));
+  bytes += count;
+  sum.add(data, count);
   return Status::success();
 }
 
 Status AtomicFile::commit() {
   // Delayed allocation may report a full disk only here, so both results count.
-  bool flushed = ::fsync(fd) == 0;
+  bool flushed = flush(fd) == 0;
   int code = errno;
   if (::close(std::exchange(fd, -1)) != 0 && flushed) {
     flushed = false;
@@ -318,6 +356,44 @@ Status AtomicFolder::commit() {
   return syncFolder(parentOf(target));
 }
 
+Expected<AppendFile> AppendFile::open(const std::string &path) {
+  AppendFile file;
+  file.name = path;
+  file.fd = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
+  if (file.fd < 0 || (file.length = ::lseek(file.fd, 0, SEEK_END)) < 0)
+    return Status::failure(
+        fmt::format("{}: cannot open: {}", path, describeErrno(errno)));
+  return file;
+}
+
+AppendFile::AppendFile(AppendFile &&other) noexcept
+    : fd(std::exchange(other.fd, -1)), length(other.length),
+      name(std::move(other.name)) {}
+
+AppendFile::~AppendFile() {
+  if (fd >= 0)
+    ::close(fd);
+}
+
+Status AppendFile::append(std::string_view record) {
+  if (!writeAll(fd, record.data(), record.size())) {
+    int code = errno;
+    // If this fails as well, readers meet half a record, which they skip.
+    [[maybe_unused]] int ignored = ::ftruncate(fd, length);
+    return Status::failure(
+        fmt::format("{}: cannot write: {}", name, describeErrno(code)));
+  }
+  length += static_cast<int64_t>(record.size());
+  return Status::success();
+}
+
+Status AppendFile::sync() {
+  if (flush(fd) != 0)
+    return Status::failure(
+        fmt::format("{}: cannot write: {}", name, describeErrno(errno)));
+  return Status::success();
+}
+
 Expected<FolderLock> FolderLock::acquire(const std::string &path) {
   FolderLock lock;
   lock.fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -342,16 +418,48 @@ FolderLock::~FolderLock() {
 }
 
 Status makeFolder(const std::string &path, bool *created) {
-  std::error_code error;
-  bool made = fs::create_directories(path, error);
-  if (error)
-    return Status::failure(fmt::format("{}: cannot create the folder: {}", path,
-                                       describeErrno(error.value())));
+  // From the first one that is missing down, and each into its parent's entry
+  // on the disk: a checkpoint is lost with a folder above it.
+  std::vector<fs::path> missing;
+  fs::path next = fs::path(path).lexically_normal();
+  while (!next.empty() && !pathExists(next.string())) {
+    if (next.has_filename())
+      missing.push_back(next);
+    next = next.parent_path();
+  }
+  for (auto folder = missing.rbegin(); folder != missing.rend(); ++folder) {
+    if (::mkdir(folder->c_str(), 0755) != 0 && errno != EEXIST)
+      return Status::failure(fmt::format("{}: cannot create the folder: {}",
+                                         path, describeErrno(errno)));
+    LNS_RETURN_IF_ERROR(syncFolder(parentOf(folder->string())));
+  }
   if (!isFolder(path))
     return Status::failure(fmt::format("{}: not a folder", path));
   if (created)
-    *created = made;
+    *created = !missing.empty();
   return Status::success();
+}
+
+Status removeFolder(const std::string &path) {
+  std::string temporary = temporaryName(path);
+  std::error_code error;
+  fs::remove_all(temporary, error);
+  LNS_RETURN_IF_ERROR(moveAside(path, temporary));
+  fs::remove_all(temporary, error);
+  if (error)
+    return Status::failure(fmt::format("{}: cannot remove: {}", path,
+                                       describeErrno(error.value())));
+  return Status::success();
+}
+
+Status moveAside(const std::string &path, const std::string &to) {
+  if (pathExists(to))
+    return Status::failure(fmt::format(
+        "{}: already exists; remove it or choose another name", to));
+  if (::rename(path.c_str(), to.c_str()) != 0)
+    return Status::failure(fmt::format("{}: cannot rename to {}: {}", path, to,
+                                       describeErrno(errno)));
+  return syncFolder(parentOf(path));
 }
 
 void removeStaleFolders(const std::string &folder) {

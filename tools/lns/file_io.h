@@ -8,6 +8,7 @@
 #ifndef LNS_TOOLS_LNS_FILE_IO_H
 #define LNS_TOOLS_LNS_FILE_IO_H
 
+#include "checksum.h"
 #include "status.h"
 
 #include <cstddef>
@@ -56,6 +57,15 @@ Expected<std::string> readTextFile(const std::string &path, size_t maxBytes);
 /// regular file (a pipe, /dev/stdin) is read up to its end.
 Expected<std::string> readTextStream(const std::string &path, size_t maxBytes);
 
+/// Size and checksum of a file, as it was written.
+struct FileSummary {
+  uint64_t bytes = 0;
+  uint64_t checksum = 0; ///< XXH64
+};
+
+/// That of a file as it is now.
+Expected<FileSummary> summarizeFile(const std::string &path);
+
 /// A file that appears under its name only when it is complete: bytes go to a
 /// hidden neighbour, which commit() flushes to the disk and renames. Without a
 /// successful commit() the destructor removes the neighbour and whatever stood
@@ -73,10 +83,14 @@ public:
     return write(text.data(), text.size());
   }
   Status commit();
+  /// Of what was given to write().
+  FileSummary summary() const { return {bytes, sum.value()}; }
 
 private:
   AtomicFile() = default;
   int fd = -1;
+  uint64_t bytes = 0;
+  Checksum sum;
   std::string target;
   std::string temporary;
 };
@@ -104,6 +118,29 @@ private:
   std::string temporary;
 };
 
+/// A file that grows by whole records, each handed to the system at once, so
+/// that a killed process leaves all that were added. What a failing write left
+/// of a record is cut off again.
+class AppendFile {
+public:
+  /// The file must exist.
+  static Expected<AppendFile> open(const std::string &path);
+
+  AppendFile(AppendFile &&other) noexcept;
+  AppendFile &operator=(AppendFile &&) = delete;
+  ~AppendFile();
+
+  Status append(std::string_view record);
+  /// Flushes everything to the disk.
+  Status sync();
+
+private:
+  AppendFile() = default;
+  int fd = -1;
+  int64_t length = 0; ///< of the file, in whole records
+  std::string name;
+};
+
 /// Keeps other processes out of a folder while it lives; leaves no file behind,
 /// and ends with its process however that ends.
 class FolderLock {
@@ -120,9 +157,16 @@ private:
   int fd = -1;
 };
 
-/// Creates `path` and its parents. `*created` tells whether the last folder
-/// was not there before.
+/// Creates `path` and its parents, each flushed to the disk before the next
+/// one. `*created` tells whether the last folder was not there before.
 Status makeFolder(const std::string &path, bool *created = nullptr);
+
+/// Removes a folder with all that is in it. It loses its name first, so that no
+/// half of it is ever taken for the whole.
+Status removeFolder(const std::string &path);
+
+/// Gives a file or folder another name in the same folder, which must be free.
+Status moveAside(const std::string &path, const std::string &to);
 
 /// Removes what interrupted runs left of AtomicFolders inside `folder`.
 void removeStaleFolders(const std::string &folder);

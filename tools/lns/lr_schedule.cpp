@@ -55,6 +55,28 @@ LrSchedule::Kind parseSchedule(const std::string &name) {
   return static_cast<LrSchedule::Kind>(std::min(index, names.size() - 1));
 }
 
+const std::string &scheduleName(LrSchedule::Kind kind) {
+  return scheduleNames()[static_cast<size_t>(kind)];
+}
+
+std::vector<std::string> describeOddities(const LrSchedule &schedule) {
+  std::vector<std::string> lines;
+  uint64_t total = schedule.totalSteps, last = total > 0 ? total - 1 : 0;
+  // With a limit of time alone, no step is known to be the last.
+  if (total > 0 && schedule.warmupSteps >= total)
+    lines.push_back(fmt::format(
+        "the warm-up of {} steps is not over when the run of {} ends: the "
+        "learning rate reaches {:.3g} at most",
+        schedule.warmupSteps, total, schedule.rate(last, 0)));
+  else if (schedule.rate(total > 0 ? last : UINT64_MAX, total > 0 ? 0 : 1) >=
+           schedule.peak)
+    lines.push_back(fmt::format(
+        "the learning rate never falls: --schedule {} with --final-lr {} keeps "
+        "it at {:.3g} to the end",
+        scheduleName(schedule.kind), schedule.finalFraction, schedule.peak));
+  return lines;
+}
+
 double defaultFinalFraction(LrSchedule::Kind kind) {
   return kind == LrSchedule::Kind::Cosine ? 0.1 : 0.0;
 }

@@ -39,6 +39,12 @@ struct LrSchedule {
 /// Name of every kind, for the command line.
 const std::vector<std::string> &scheduleNames();
 LrSchedule::Kind parseSchedule(const std::string &name);
+const std::string &scheduleName(LrSchedule::Kind kind);
+
+/// A line for each thing about a schedule that its user may not have meant: a
+/// warm-up that the run does not reach the end of, or a rate that never falls.
+std::vector<std::string> describeOddities(const LrSchedule &schedule);
+
 /// 0.1 for cosine, 0 otherwise.
 double defaultFinalFraction(LrSchedule::Kind kind);
 

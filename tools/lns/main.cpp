@@ -42,7 +42,16 @@ static std::string usage() {
                      "Trains and inspects plans that lnsc compiled.\n\n";
   for (const Command &command : commands)
     text += fmt::format("  {:14} {}\n", command.name, command.summary);
-  return text + "\n'lns COMMAND --help' tells more.\n";
+  return text +
+         "\n'lns COMMAND --help' tells more.\n\n"
+         "Exit codes:\n"
+         "   0  done\n"
+         "   1  error\n"
+         "   2  mistake on the command line\n"
+         "   3  train: the loss or the gradients were not finite too often\n"
+         "   4  train: ended by an error; what was trained is saved\n"
+         "   5  train: what was trained since the last checkpoint is lost\n"
+         "  75  train: interrupted, saved; start it again with --resume auto\n";
 }
 
 /// "data", "plan": a first word of commands of two.
@@ -109,5 +118,5 @@ int main(int argc, char **argv) {
   std::fflush(stdout);
   std::fprintf(stderr, "lns: error: %s\n",
                boundedMessage(status.message()).c_str());
-  return status.getKind() == Status::Kind::Usage ? 2 : 1;
+  return status.exitCode();
 }

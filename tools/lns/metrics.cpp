@@ -9,14 +9,11 @@
 
 #include "file_io.h"
 
-#include <cerrno>
 #include <cmath>
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 #include <numbers>
 #include <sstream>
-#include <unistd.h>
 
 using nlohmann::ordered_json;
 
@@ -24,22 +21,35 @@ namespace lns::tool {
 
 double bitsPerToken(double nats) { return nats / std::numbers::ln2; }
 
+/// JSON has no number for what is not finite.
+static std::string toJson(double value) {
+  return std::isfinite(value) ? fmt::format("{}", value) : "null";
+}
+
 static std::string toLine(const StepMetrics &m) {
   return fmt::format("{{\"step\":{},\"loss\":{},\"grad_norm\":{},\"lr\":{},"
-                     "\"ms\":{:.3f},\"tokens_per_s\":{:.1f}}}\n",
-                     m.step, m.loss, m.gradientNorm, m.lr, m.milliseconds,
-                     m.tokensPerSecond);
+                     "\"ms\":{:.3f},\"tokens_per_s\":{:.1f}{}}}\n",
+                     m.step, toJson(m.loss), toJson(m.gradientNorm), m.lr,
+                     m.milliseconds, m.tokensPerSecond,
+                     m.skipped ? ",\"skipped\":true" : "");
 }
 
 static std::string toLine(const EvalMetrics &m) {
   return fmt::format(
       "{{\"step\":{},\"val_loss\":{},\"val_bits_per_token\":{}}}\n", m.step,
-      m.loss, bitsPerToken(m.loss));
+      toJson(m.loss), toJson(bitsPerToken(m.loss)));
 }
 
 static double number(const ordered_json &line, const char *key) {
   auto it = line.find(key);
-  return it != line.end() && it->is_number() ? it->get<double>() : 0;
+  if (it == line.end())
+    return 0;
+  return it->is_number() ? it->get<double>() : NAN;
+}
+
+static bool isTrue(const ordered_json &line, const char *key) {
+  auto it = line.find(key);
+  return it != line.end() && it->is_boolean() && it->get<bool>();
 }
 
 /// Lines that are not ours or not complete are dropped: the last one of a
@@ -59,10 +69,10 @@ static std::string keepUntil(const std::string &text, uint64_t lastStep,
     if (value.contains("val_loss"))
       history.evals.push_back({step, number(value, "val_loss")});
     else
-      history.steps.push_back({step, number(value, "loss"),
-                               number(value, "grad_norm"), number(value, "lr"),
-                               number(value, "ms"),
-                               number(value, "tokens_per_s")});
+      history.steps.push_back(
+          {step, number(value, "loss"), number(value, "grad_norm"),
+           number(value, "lr"), number(value, "ms"),
+           number(value, "tokens_per_s"), isTrue(value, "skipped")});
     kept += line + "\n";
   }
   return kept;
@@ -78,43 +88,23 @@ Expected<MetricsWriter> MetricsWriter::open(const std::string &path,
       return text.status();
     kept = keepUntil(*text, resumeStep, history);
   }
-  Expected<AtomicFile> file = AtomicFile::create(path);
+  Expected<AtomicFile> whole = AtomicFile::create(path);
+  if (!whole)
+    return whole.status();
+  LNS_RETURN_IF_ERROR(whole->write(kept));
+  LNS_RETURN_IF_ERROR(whole->commit());
+  Expected<AppendFile> file = AppendFile::open(path);
   if (!file)
     return file.status();
-  LNS_RETURN_IF_ERROR(file->write(kept));
-  LNS_RETURN_IF_ERROR(file->commit());
-  MetricsWriter writer;
-  writer.path = path;
-  writer.fd = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
-  if (writer.fd < 0)
-    return Status::failure(
-        fmt::format("{}: cannot open: {}", path, describeErrno(errno)));
-  return writer;
-}
-
-MetricsWriter::MetricsWriter(MetricsWriter &&other) noexcept
-    : path(std::move(other.path)), fd(std::exchange(other.fd, -1)) {}
-
-MetricsWriter::~MetricsWriter() {
-  if (fd >= 0)
-    ::close(fd);
-}
-
-Status MetricsWriter::writeLine(const std::string &line) {
-  ssize_t written = ::write(fd, line.data(), line.size());
-  if (written == static_cast<ssize_t>(line.size()))
-    return Status::success();
-  return Status::failure(
-      fmt::format("{}: cannot write: {}", path,
-                  describeErrno(written < 0 ? errno : ENOSPC)));
+  return MetricsWriter(std::move(*file));
 }
 
 Status MetricsWriter::add(const StepMetrics &metrics) {
-  return writeLine(toLine(metrics));
+  return file.append(toLine(metrics));
 }
 
 Status MetricsWriter::add(const EvalMetrics &metrics) {
-  return writeLine(toLine(metrics));
+  return file.append(toLine(metrics));
 }
 
 } // namespace lns::tool

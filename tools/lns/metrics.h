@@ -8,6 +8,7 @@
 #ifndef LNS_TOOLS_LNS_METRICS_H
 #define LNS_TOOLS_LNS_METRICS_H
 
+#include "file_io.h"
 #include "status.h"
 
 #include <cstdint>
@@ -23,6 +24,7 @@ struct StepMetrics {
   double lr = 0;
   double milliseconds = 0;
   double tokensPerSecond = 0;
+  bool skipped = false; ///< loss or norm was not finite: nothing was updated
 };
 
 struct EvalMetrics {
@@ -48,19 +50,15 @@ public:
   static Expected<MetricsWriter>
   open(const std::string &path, uint64_t resumeStep, MetricsHistory &history);
 
-  MetricsWriter(MetricsWriter &&other) noexcept;
-  MetricsWriter &operator=(MetricsWriter &&) = delete;
-  ~MetricsWriter();
-
   Status add(const StepMetrics &metrics);
   Status add(const EvalMetrics &metrics);
+  /// Flushes all lines to the disk.
+  Status sync() { return file.sync(); }
 
 private:
-  MetricsWriter() = default;
-  Status writeLine(const std::string &line);
+  explicit MetricsWriter(AppendFile file) : file(std::move(file)) {}
 
-  std::string path;
-  int fd = -1;
+  AppendFile file;
 };
 
 } // namespace lns::tool

@@ -7,29 +7,68 @@
 
 #include "progress.h"
 
+#include "interrupt.h"
+
 #include <algorithm>
+#include <cerrno>
+#include <climits>
 #include <cmath>
 #include <fmt/format.h>
+#include <poll.h>
 #include <unistd.h>
 
 namespace lns::tool {
 
 Progress::Progress(std::FILE *stream)
-    : stream(stream), terminal(::isatty(::fileno(stream)) == 1) {}
+    : stream(stream), fd(::fileno(stream)), terminal(::isatty(fd) == 1) {}
 
 Progress::~Progress() { clear(); }
 
+/// Waits until a pipe or terminal takes more; false when it does not, and a
+/// signal asks for the end.
+static bool waitUntilWritable(int fd) {
+  constexpr int patience = 200; // ms
+  for (;;) {
+    bool isLast = interruptName() != nullptr;
+    struct pollfd entry = {fd, POLLOUT, 0};
+    int ready = ::poll(&entry, 1, patience);
+    if (ready > 0)
+      return true;
+    if (ready == 0 && isLast)
+      return false;
+    if (ready < 0 && errno != EINTR)
+      return false;
+  }
+}
+
+void Progress::write(std::string_view text) {
+  // Past the stream's buffer, which a failed line would stay in.
+  std::fflush(stream);
+  while (!text.empty() && !closed) {
+    // A pipe that is ready takes so many bytes without waiting.
+    size_t part = std::min<size_t>(text.size(), PIPE_BUF);
+    if (!waitUntilWritable(fd))
+      return;
+    ssize_t written = ::write(fd, text.data(), part);
+    if (written < 0 && errno == EINTR)
+      continue;
+    if (written <= 0) {
+      closed = written < 0 && errno == EPIPE;
+      return;
+    }
+    text.remove_prefix(static_cast<size_t>(written));
+  }
+}
+
 void Progress::clear() {
   if (drawn)
-    std::fputs("\r\x1b[K", stream);
+    write("\r\x1b[K");
   drawn = false;
-  std::fflush(stream);
 }
 
 void Progress::line(const std::string &text) {
   clear();
-  std::fputs((text + "\n").c_str(), stream);
-  std::fflush(stream);
+  write(text + "\n");
 }
 
 void Progress::bar(double fraction, const std::string &text) {
@@ -40,10 +79,7 @@ void Progress::bar(double fraction, const std::string &text) {
   int full = static_cast<int>(share * cells);
   std::string bar(static_cast<size_t>(full), '#');
   bar.resize(cells, '.');
-  std::fputs(
-      fmt::format("\r\x1b[K[{}] {:3.0f}% {}", bar, share * 100, text).c_str(),
-      stream);
-  std::fflush(stream);
+  write(fmt::format("\r\x1b[K[{}] {:3.0f}% {}", bar, share * 100, text));
   drawn = true;
 }
 

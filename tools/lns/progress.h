@@ -11,10 +11,14 @@
 #include <cstdint>
 #include <cstdio>
 #include <string>
+#include <string_view>
 
 namespace lns::tool {
 
-/// Prints finished lines, and on a terminal keeps a bar below them.
+/// Prints finished lines, and on a terminal keeps a bar below them. What cannot
+/// be printed is dropped: a full disk or a terminal that is gone is no reason
+/// to end a run. Once an interrupt has come (interrupt.h), no line waits for a
+/// reader for long.
 class Progress {
 public:
   explicit Progress(std::FILE *stream);
@@ -27,10 +31,17 @@ public:
   /// Removes the bar, for output by others.
   void clear();
 
+  /// Whether the reader of a pipe has gone, as far as writing has shown.
+  bool isClosed() const { return closed; }
+
 private:
+  void write(std::string_view text);
+
   std::FILE *stream;
+  int fd;
   bool terminal;
   bool drawn = false;
+  bool closed = false;
 };
 
 /// "1h02m", "3m07s", "12s".

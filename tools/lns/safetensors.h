@@ -76,6 +76,8 @@ public:
 
   Status append(std::span<const float> data);
   Status commit();
+  /// Of the whole file, once it is committed.
+  FileSummary summary() const { return file.summary(); }
 
 private:
   explicit SafetensorsWriter(AtomicFile file) : file(std::move(file)) {}

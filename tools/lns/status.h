@@ -20,20 +20,35 @@ namespace lns::tool {
 /// input; every fallible function returns a Status or an Expected.
 class [[nodiscard]] Status {
 public:
-  enum class Kind { Success, Failure, Usage };
+  /// What became of the command. The number is the process's exit code, which
+  /// docs/lns.md promises.
+  enum class Kind {
+    Success = 0,
+    Failure = 1,
+    Usage = 2,      ///< a mistake on the command line
+    Diverged = 3,   ///< a run's numbers are not finite any more
+    Stopped = 4,    ///< an error ended a run that had trained; it is saved
+    NotSaved = 5,   ///< so it did, and saving failed as well
+    Resumable = 75, ///< interrupted; EX_TEMPFAIL: start me again
+  };
 
   Status() = default;
   static Status success() { return Status(); }
   static Status failure(std::string message) {
     return Status(Kind::Failure, std::move(message));
   }
-  /// A mistake on the command line (exit code 2).
   static Status usage(std::string message) {
     return Status(Kind::Usage, std::move(message));
+  }
+  /// One of the ends of a run; not Success.
+  static Status ended(Kind kind, std::string message) {
+    assert(kind != Kind::Success);
+    return Status(kind, std::move(message));
   }
 
   bool ok() const { return kind == Kind::Success; }
   Kind getKind() const { return kind; }
+  int exitCode() const { return static_cast<int>(kind); }
   const std::string &message() const { return text; }
 
 private:

@@ -69,10 +69,20 @@ Status runTrain(Arguments arguments) {
                 "length of a sample's lines", 1 << 20);
   parser.option("--save-every", "N", &options.saveEvery,
                 "steps between checkpoints, 0: at the end only");
+  parser.option("--save-minutes", "M", &options.saveMinutes,
+                "minutes between checkpoints by the clock, of which the newest "
+                "stays; 0: none",
+                0.0, 1e6);
+  parser.option("--keep", "N", &options.keep,
+                "newest checkpoints that stay, 0: all but those by the clock");
+  parser.option("--max-skips", "N", &options.maxSkips,
+                "steps in a row without a finite loss and gradient that end "
+                "the run, 0: any number; such steps change nothing");
   parser.option("--log-every", "N", &options.logEvery,
                 "steps between lines, 0: none");
   parser.option("--resume", "auto|none|DIR", &options.resume,
-                "auto: go on from the last checkpoint of RUN, if there is one");
+                "go on from a checkpoint, or the newest whole one of a run; "
+                "auto: of RUN, if there is any");
   parser.option("--init-from", "PATH", &options.initFrom,
                 "start from the weights of a checkpoint, run folder or "
                 "safetensors file or index, at step 0 and without optimizer "
@@ -140,6 +150,14 @@ Status runTrain(Arguments arguments) {
       return loader.status();
     heldOut = std::move(*loader);
   }
+  for (auto [paths, prints] :
+       {std::pair{&shards->train, &options.record.data},
+        std::pair{&shards->val, &options.record.heldOut}}) {
+    Expected<std::vector<ShardFingerprint>> found = fingerprintShards(*paths);
+    if (!found)
+      return found.status();
+    *prints = std::move(*found);
+  }
   Expected<PlanSession> session = PlanSession::create(*plan, sessionOptions);
   if (!session)
     return session.status();
@@ -155,6 +173,8 @@ Status runTrain(Arguments arguments) {
                      : "none");
   if (!heldOut)
     fmt::print("no held-out text: there will be no evaluation\n");
+  for (const std::string &line : describeOddities(lr))
+    fmt::print("note: {}\n", line);
   Trainer trainer(*plan, *session, *train, heldOut ? &*heldOut : nullptr,
                   options);
   return trainer.run();

@@ -7,9 +7,10 @@
 
 #include "weight_files.h"
 
-#include "checkpoint.h"
 #include "file_io.h"
+#include "manifest.h"
 #include "printable.h"
+#include "run_folder.h"
 
 #include <algorithm>
 #include <filesystem>
@@ -36,6 +37,7 @@ std::optional<std::string> WeightFiles::metadata(const std::string &key) const {
 }
 
 Status WeightFiles::add(const std::string &path) {
+  LNS_RETURN_IF_ERROR(verifyWithManifest(path));
   Expected<SafetensorsFile> opened = SafetensorsFile::open(path);
   if (!opened)
     return opened.status();

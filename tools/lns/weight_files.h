@@ -26,8 +26,8 @@ public:
   /// `path` is a safetensors file, an index (*.json), a folder with
   /// model.safetensors or model.safetensors.index.json, or a run folder, whose
   /// last checkpoint is taken. Every file is opened, once; an index that leaves
-  /// its folder, a file or tensor that is not there and a tensor in two files
-  /// are errors.
+  /// its folder, a file or tensor that is not there, a tensor in two files and
+  /// a file that is not what the manifest beside it says are errors.
   static Expected<WeightFiles> open(const std::string &path);
   /// One safetensors file.
   static Expected<WeightFiles> openFile(const std::string &path);

@@ -5,7 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Weights and optimizer state are right; the input is trainer_state.json.
+// Weights and optimizer state are right; the input is trainer_state.json, and
+// the manifest says so.
 //
 //===----------------------------------------------------------------------===//
 
@@ -13,6 +14,7 @@
 #include "TinyStore.h"
 
 #include "tools/lns/checkpoint.h"
+#include "tools/lns/checksum.h"
 
 #include <filesystem>
 #include <fstream>
@@ -31,14 +33,32 @@ struct Checkpoint {
     state.sequence = 8;
     state.elapsedSeconds = 1.5;
     fuzz::require(tool::saveCheckpoint(path(), store, state, "{}").ok());
-    std::ifstream file(path() + "/trainer_state.json", std::ios::binary);
-    saved.assign(std::istreambuf_iterator<char>(file), {});
+    saved = read("/trainer_state.json");
+    manifest = read("/manifest.json");
+    place = manifest.find(entryOf(saved));
+    fuzz::require(place != std::string::npos);
   }
   std::string path() const { return folder.path() + "/step-000007"; }
+  std::string read(const char *name) const {
+    std::ifstream file(path() + name, std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
+  /// What the manifest says of such a state.
+  static std::string entryOf(std::string_view bytes) {
+    tool::Checksum sum;
+    sum.add(bytes.data(), bytes.size());
+    return "\"bytes\": " + std::to_string(bytes.size()) +
+           ",\n      \"xxh64\": \"" + tool::checksumText(sum.value()) + "\"";
+  }
+  std::string manifestFor(std::string_view bytes) const {
+    std::string text = manifest;
+    return text.replace(place, entryOf(saved).size(), entryOf(bytes));
+  }
 
   fuzz::ScratchFolder folder;
   fuzz::TinyStore store;
-  std::string saved;
+  std::string saved, manifest;
+  size_t place = 0; ///< of the state's entry in the manifest
 };
 } // namespace
 
@@ -52,6 +72,7 @@ static std::vector<std::string> seeds() { return {checkpoint().saved}; }
 static void run(std::string_view bytes) {
   Checkpoint &made = checkpoint();
   made.folder.write("step-000007/trainer_state.json", bytes);
+  made.folder.write("step-000007/manifest.json", made.manifestFor(bytes));
   auto state = tool::loadCheckpoint(made.path(), made.store);
   if (!state)
     fuzz::requireError(state.status());

@@ -9,10 +9,12 @@
 
 #include "runtime/lnsrt.h"
 
+#include <algorithm>
 #include <cmath>
 #include <csignal>
 #include <cstring>
 #include <fstream>
+#include <new>
 #include <vector>
 
 struct lnsrt_error {
@@ -167,6 +169,8 @@ lnsrt_error *lnsrt_apply(lnsrt_session *s,
     sum += static_cast<double>(g) * static_cast<double>(g);
   float norm = static_cast<float>(std::sqrt(sum));
   *gradient_norm = norm;
+  if (!std::isfinite(norm))
+    return nullptr;
   float scale = o.clip > 0 && norm > o.clip ? o.clip / norm : 1.0f;
   float step = static_cast<float>(o.step);
   for (size_t i = 0; i < s->plan->weights(); ++i) {
@@ -186,21 +190,48 @@ lnsrt_error *lnsrt_train_step(lnsrt_session *s, const int32_t *tokens,
                               const int32_t *targets,
                               const lnsrt_optimizer_options *options,
                               lnsrt_step_result *result) {
-  ++FakeRuntime::trainSteps;
-  if (options->step == FakeRuntime::interruptAt)
-    std::raise(SIGINT);
+  uint64_t call = ++FakeRuntime::trainSteps;
+  if (FakeRuntime::onStep)
+    FakeRuntime::onStep(call);
+  if (call == FakeRuntime::interruptAt)
+    std::raise(FakeRuntime::signal);
+  if (call == FakeRuntime::failAt)
+    return makeError("fake", "the device is gone");
+  if (call == FakeRuntime::throwAt)
+    throw std::bad_alloc();
   result->loss = runModel(s, tokens, targets, true);
-  if (options->step == FakeRuntime::divergeAt)
+  bool isLossBad = FakeRuntime::badLosses.contains(call);
+  if (isLossBad)
     result->loss = NAN;
-  return lnsrt_apply(s, options, &result->gradient_norm);
+  if (FakeRuntime::badNorms.contains(call))
+    s->tensors[LNSRT_GRADIENT][7] = INFINITY;
+  // As the real one: a loss that is not finite changes nothing either.
+  std::vector<float> kept[4];
+  if (isLossBad)
+    std::copy_n(s->tensors, 4, kept);
+  lnsrt_error *error = lnsrt_apply(s, options, &result->gradient_norm);
+  if (isLossBad)
+    std::copy_n(kept, 4, s->tensors);
+  if (call == FakeRuntime::poisonAt)
+    s->tensors[LNSRT_PARAMETER][3] = NAN;
+  return error;
 }
 lnsrt_error *lnsrt_eval(lnsrt_session *s, const int32_t *tokens,
                         const int32_t *targets, float *loss) {
+  uint64_t call = ++FakeRuntime::evals;
+  if (FakeRuntime::interruptEvalAt != 0 &&
+      call >= FakeRuntime::interruptEvalAt &&
+      call < FakeRuntime::interruptEvalAt + FakeRuntime::evalSignals)
+    std::raise(FakeRuntime::signal);
+  if (call == FakeRuntime::failEvalAt)
+    return makeError("fake", "the device is gone");
   *loss = runModel(s, tokens, targets, false);
   return nullptr;
 }
 lnsrt_error *lnsrt_logits(lnsrt_session *s, const int32_t *tokens,
                           float *logits) {
+  if (++FakeRuntime::logits == FakeRuntime::interruptLogitsAt)
+    std::raise(FakeRuntime::signal);
   size_t vocabulary = s->plan->vocabulary;
   for (size_t i = 0; i < s->plan->tokens(); ++i)
     std::memcpy(logits + i * vocabulary,

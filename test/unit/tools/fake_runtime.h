@@ -8,20 +8,42 @@
 #ifndef LNS_TEST_UNIT_TOOLS_FAKE_RUNTIME_H
 #define LNS_TEST_UNIT_TOOLS_FAKE_RUNTIME_H
 
+#include <csignal>
 #include <cstdint>
+#include <functional>
+#include <set>
 #include <string>
 
 /// The C ABI over a bigram model: logits(t) = W[token t]. A "plan" is a text
 /// file with batch, sequence and vocabulary. AdamW is exact enough that a run
 /// depends on every option, and the state is what a real one would have.
 struct FakeRuntime {
-  /// train_step number (1-based) whose loss is not a number; 0: none.
-  static inline uint64_t divergeAt = 0;
-  /// train_step number that raises SIGINT; 0: none.
-  static inline uint64_t interruptAt = 0;
-  static inline uint64_t trainSteps = 0;
+  // Calls of train_step and eval, counted from 1; 0: none.
 
-  static void reset() { divergeAt = interruptAt = trainSteps = 0; }
+  /// Calls whose loss is not a number; whose gradients are infinite.
+  static inline std::set<uint64_t> badLosses, badNorms;
+  /// The call that raises `signal`, that fails, that throws std::bad_alloc, and
+  /// that leaves a parameter that is not a number.
+  static inline uint64_t interruptAt = 0, failAt = 0, throwAt = 0, poisonAt = 0;
+  static inline uint64_t trainSteps = 0;
+  /// The same for eval; it raises the signal in so many calls.
+  static inline uint64_t interruptEvalAt = 0, evalSignals = 1, failEvalAt = 0;
+  static inline uint64_t evals = 0;
+  static inline uint64_t interruptLogitsAt = 0, logits = 0;
+  static inline int signal = SIGINT;
+  /// Called at the beginning of every step with its number.
+  static inline std::function<void(uint64_t)> onStep;
+
+  static void reset() {
+    badLosses.clear();
+    badNorms.clear();
+    interruptAt = failAt = throwAt = poisonAt = trainSteps = 0;
+    interruptEvalAt = failEvalAt = evals = 0;
+    interruptLogitsAt = logits = 0;
+    evalSignals = 1;
+    signal = SIGINT;
+    onStep = nullptr;
+  }
   /// The text of a plan.
   static std::string plan(unsigned batch, unsigned sequence,
                           unsigned vocabulary) {

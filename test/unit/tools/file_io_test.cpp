@@ -9,34 +9,10 @@
 
 #include "test_files.h"
 
-#include <csignal>
-#include <sys/resource.h>
 #include <sys/stat.h>
 
 using namespace lns::tool;
 using Names = std::vector<std::string>;
-
-namespace {
-/// Lets writes fail beyond `bytes`, as a full disk does.
-class FileSizeLimit {
-public:
-  explicit FileSizeLimit(rlim_t bytes) {
-    oldHandler = std::signal(SIGXFSZ, SIG_IGN);
-    ::getrlimit(RLIMIT_FSIZE, &old);
-    rlimit limit = old;
-    limit.rlim_cur = bytes;
-    ::setrlimit(RLIMIT_FSIZE, &limit);
-  }
-  ~FileSizeLimit() {
-    ::setrlimit(RLIMIT_FSIZE, &old);
-    std::signal(SIGXFSZ, oldHandler);
-  }
-
-private:
-  rlimit old;
-  void (*oldHandler)(int);
-};
-} // namespace
 
 TEST(AtomicFile, AppearsOnCommitOnly) {
   TempFolder folder;
@@ -191,4 +167,53 @@ TEST(InputFile, ManyMayBeOpen) {
   }
   ::setrlimit(RLIMIT_NOFILE, &old);
   EXPECT_TRUE(good);
+}
+
+// What failed to get onto the disk is no half of a record.
+TEST(AppendFile, AFailedRecordIsCutOff) {
+  TempFolder folder;
+  writeBytes(folder / "a", "");
+  auto file = AppendFile::open(folder / "a");
+  ASSERT_TRUE(file) << file.status().message();
+  ASSERT_TRUE(file->append("one\n").ok());
+  {
+    FileSizeLimit limit(7);
+    EXPECT_TRUE(failsWith(file->append("two two\n"), "a: cannot write"));
+  }
+  EXPECT_EQ(readBytes(folder / "a"), "one\n");
+  ASSERT_TRUE(file->append("three\n").ok());
+  EXPECT_TRUE(file->sync().ok());
+  EXPECT_EQ(readBytes(folder / "a"), "one\nthree\n");
+  EXPECT_TRUE(
+      failsWith(AppendFile::open(folder / "b").status(), "b: cannot open"));
+}
+
+TEST(AtomicFile, KnowsWhatItWrote) {
+  TempFolder folder;
+  auto file = AtomicFile::create(folder / "a");
+  ASSERT_TRUE(file);
+  ASSERT_TRUE(file->write("some ").ok() && file->write("text").ok());
+  ASSERT_TRUE(file->commit().ok());
+  auto found = summarizeFile(folder / "a");
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->bytes, 9u);
+  EXPECT_EQ(file->summary().bytes, 9u);
+  EXPECT_EQ(found->checksum, file->summary().checksum);
+  EXPECT_FALSE(summarizeFile(folder / "none"));
+}
+
+TEST(Folders, MovedAndRemoved) {
+  TempFolder folder;
+  ASSERT_TRUE(makeFolder(folder / "a/b").ok());
+  writeBytes(folder / "a/b/c", "text");
+  ASSERT_TRUE(moveAside(folder / "a", folder / "d").ok());
+  EXPECT_EQ(readBytes(folder / "d/b/c"), "text");
+  ASSERT_TRUE(makeFolder(folder / "a").ok());
+  EXPECT_TRUE(
+      failsWith(moveAside(folder / "a", folder / "d"), "d: already exists"));
+  EXPECT_TRUE(
+      failsWith(moveAside(folder / "e", folder / "f"), "e: cannot rename"));
+  ASSERT_TRUE(removeFolder(folder / "d").ok());
+  EXPECT_EQ(folder.list(), Names{"a"});
+  EXPECT_TRUE(failsWith(removeFolder(folder / "d"), "d: cannot rename"));
 }

@@ -85,3 +85,30 @@ TEST(Warmup, StepsOrShare) {
   for (const char *bad : {"", "%", "-1", "x", "101%", "nan%", "1.5"})
     EXPECT_TRUE(failsWith(parseWarmup(bad, 100).status(), "--warmup")) << bad;
 }
+
+TEST(LrSchedule, SaysWhatItsUserMayNotHaveMeant) {
+  LrSchedule schedule;
+  schedule.peak = 0.5;
+  schedule.totalSteps = 100;
+  schedule.warmupSteps = 10;
+  EXPECT_TRUE(describeOddities(schedule).empty());
+  auto only = [&] {
+    std::vector<std::string> lines = describeOddities(schedule);
+    return lines.size() == 1 ? lines[0] : std::to_string(lines.size());
+  };
+  schedule.warmupSteps = 200;
+  EXPECT_EQ(only(), "the warm-up of 200 steps is not over when the run of 100 "
+                    "ends: the learning rate reaches 0.25 at most");
+  schedule.warmupSteps = 10;
+  schedule.finalFraction = 1;
+  EXPECT_EQ(only(), "the learning rate never falls: --schedule cosine with "
+                    "--final-lr 1 keeps it at 0.5 to the end");
+  schedule.finalFraction = 0;
+  schedule.kind = LrSchedule::Kind::Constant;
+  EXPECT_NE(only().find("never falls: --schedule constant"), std::string::npos);
+  // By the clock alone, the end is known all the same.
+  schedule.totalSteps = 0;
+  EXPECT_NE(only().find("never falls"), std::string::npos);
+  schedule.kind = LrSchedule::Kind::Linear;
+  EXPECT_TRUE(describeOddities(schedule).empty());
+}

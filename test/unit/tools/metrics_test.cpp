@@ -9,6 +9,8 @@
 
 #include "test_files.h"
 
+#include <cmath>
+
 using namespace lns::tool;
 
 TEST(Metrics, LinesAreThereAtOnceAndResumeDropsRepeatedSteps) {
@@ -46,6 +48,29 @@ TEST(Metrics, ErrorsNameTheFile) {
   EXPECT_TRUE(failsWith(
       MetricsWriter::open("/proc/lns/metrics.jsonl", 0, history).status(),
       "/proc/lns/metrics.jsonl: cannot create"));
+}
+
+// JSON has no NaN; a reader that met one would give up on the file.
+TEST(Metrics, WhatIsNotFiniteIsNull) {
+  TempFolder folder;
+  std::string path = folder / "metrics.jsonl";
+  MetricsHistory history;
+  {
+    auto writer = MetricsWriter::open(path, 0, history);
+    ASSERT_TRUE(writer);
+    ASSERT_TRUE(
+        writer->add(StepMetrics{1, NAN, INFINITY, 1e-3, 10, 100, true}).ok());
+    ASSERT_TRUE(writer->add(EvalMetrics{1, NAN}).ok());
+    ASSERT_TRUE(writer->sync().ok());
+  }
+  EXPECT_EQ(readBytes(path),
+            "{\"step\":1,\"loss\":null,\"grad_norm\":null,\"lr\":0.001,"
+            "\"ms\":10.000,\"tokens_per_s\":100.0,\"skipped\":true}\n"
+            "{\"step\":1,\"val_loss\":null,\"val_bits_per_token\":null}\n");
+  ASSERT_TRUE(MetricsWriter::open(path, 1, history));
+  ASSERT_EQ(history.steps.size(), 1u);
+  EXPECT_TRUE(std::isnan(history.steps[0].loss));
+  EXPECT_TRUE(history.steps[0].skipped);
 }
 
 TEST(Metrics, BitsPerToken) {

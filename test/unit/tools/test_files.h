@@ -8,12 +8,14 @@
 #ifndef LNS_TEST_UNIT_TOOLS_TEST_FILES_H
 #define LNS_TEST_UNIT_TOOLS_TEST_FILES_H
 
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <gtest/gtest.h>
 #include <sstream>
 #include <string>
+#include <sys/resource.h>
 #include <vector>
 
 /// A fresh folder that goes away with the test.
@@ -42,6 +44,26 @@ public:
     return names;
   }
   std::string path;
+};
+
+/// Lets writes fail beyond `bytes`, as a full disk does.
+class FileSizeLimit {
+public:
+  explicit FileSizeLimit(rlim_t bytes) {
+    oldHandler = std::signal(SIGXFSZ, SIG_IGN);
+    ::getrlimit(RLIMIT_FSIZE, &old);
+    rlimit limit = old;
+    limit.rlim_cur = bytes;
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+  }
+  ~FileSizeLimit() {
+    ::setrlimit(RLIMIT_FSIZE, &old);
+    std::signal(SIGXFSZ, oldHandler);
+  }
+
+private:
+  rlimit old;
+  void (*oldHandler)(int);
 };
 
 inline void writeBytes(const std::string &path, const std::string &bytes) {

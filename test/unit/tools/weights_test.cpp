@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "tools/lns/run_folder.h"
 #include "tools/lns/weights.h"
 
 #include "memory_store.h"
