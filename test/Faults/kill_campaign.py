@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Kills training runs while they save, and resumes them.
 
     kill_campaign.py --bin BUILD/bin --faults BUILD/lib/libSystemFaults.so \

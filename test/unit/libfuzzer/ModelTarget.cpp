@@ -24,10 +24,11 @@ static std::vector<std::string> seeds() {
 
 static void run(std::string_view bytes) {
   static fuzz::FreshContext context;
+  // MLIR's lexer wants a zero behind the text, as files have in memory.
+  std::string text(bytes);
   context.run([&](mlir::MLIRContext &context) {
     return mlir::parseSourceString<mlir::ModuleOp>(
-        llvm::StringRef(bytes.data(), bytes.size()),
-        mlir::ParserConfig(&context));
+        text, mlir::ParserConfig(&context));
   });
 }
 
