@@ -358,11 +358,16 @@ LogicalResult AdamWOp::verifySymbolUses(SymbolTableCollection &symbols) {
   return diagnostic;
 }
 
+/// Looks at the module's compute weights, of which there are as many as
+/// updates: by comparing pointers, where a look-up of symbols compares strings.
 ComputeWeightOp AdamWOp::getComputeWeight() {
-  return getComputeAttr()
-             ? SymbolTable::lookupNearestSymbolFrom<ComputeWeightOp>(
-                   *this, getComputeAttr())
-             : ComputeWeightOp();
+  auto module = (*this)->getParentOfType<ModuleOp>();
+  if (!getComputeAttr() || !module)
+    return {};
+  for (auto weight : module.getOps<ComputeWeightOp>())
+    if (weight.getSymNameAttr() == getComputeAttr().getAttr())
+      return weight;
+  return {};
 }
 
 LogicalResult

@@ -104,6 +104,7 @@ struct KeepWeightsPass : lns::impl::KeepWeightsBase<KeepWeightsPass> {
     ModuleOp module = getOperation();
     kept.clear();
     updates.clear();
+    parameters.clear();
     foreignWrites.clear();
     if (!module.getOps<ComputeWeightOp>().empty())
       return;
@@ -123,8 +124,14 @@ struct KeepWeightsPass : lns::impl::KeepWeightsBase<KeepWeightsPass> {
       return signalPassFailure();
     }
     SymbolTable symbols(module);
+    Block::iterator place = module.getBody()->begin();
+    for (Operation &op : *module.getBody())
+      if (auto parameter = dyn_cast<ParameterOp>(op)) {
+        parameters[parameter.getSymNameAttr()] = parameter;
+        place = std::next(op.getIterator());
+      }
     for (auto &[key, value] : kept)
-      declare(value, symbols);
+      declare(value, symbols, place);
     for (auto &[key, value] : kept)
       read(value);
     for (auto function : module.getOps<func::FuncOp>())
@@ -139,16 +146,16 @@ private:
   //===--- Analysis -------------------------------------------------------===//
 
   void findWrites(ModuleOp module) {
-    llvm::MapVector<StoredTensor, StringAttr> parameters;
+    llvm::MapVector<StoredTensor, StringAttr> stored;
     for (auto parameter : module.getOps<ParameterOp>())
-      parameters[{parameter.getSymNameAttr(), Storage::parameter}] =
+      stored[{parameter.getSymNameAttr(), Storage::parameter}] =
           parameter.getSymNameAttr();
     for (auto function : module.getOps<func::FuncOp>())
       for (Block &block : function.getBody())
         for (Operation &op : block)
           // A repeated function is visited itself.
           if (!isa<AdamWOp, RepeatOp>(op))
-            StoredAccesses(&op).forEachWritten(parameters, [&](auto &entry) {
+            StoredAccesses(&op).forEachWritten(stored, [&](auto &entry) {
               foreignWrites.insert(entry.second);
             });
     module.walk([&](AdamWOp adamw) {
@@ -265,7 +272,8 @@ private:
   //===--- Rewriting ------------------------------------------------------===//
 
   /// "w.scaled.bf16" of w, a gain and bf16.
-  static void declare(Kept &value, SymbolTable &symbols) {
+  static void declare(Kept &value, SymbolTable &symbols,
+                      Block::iterator place) {
     auto [weight, gain, type] = value.recipe.getKey();
     std::string name = weight.str();
     llvm::raw_string_ostream stream(name);
@@ -279,12 +287,8 @@ private:
         FlatSymbolRefAttr::get(weight),
         gain ? FlatSymbolRefAttr::get(gain) : FlatSymbolRefAttr(),
         TypeAttr::get(type));
-    Block &body = symbols.getOp()->getRegion(0).front();
-    Block::iterator place = body.begin();
-    for (Operation &op : body)
-      if (isa<ParameterOp, ComputeWeightOp>(op))
-        place = std::next(op.getIterator());
-    // Renames it where the name is taken.
+    // Renames it where the name is taken. Inserted before one place, the
+    // weights stand in their order.
     symbols.insert(value.weight, place);
   }
 
@@ -332,12 +336,11 @@ private:
   }
 
   /// W' as ops, and where it is stored.
-  static void compute(OpBuilder &builder, ComputeWeightOp weight) {
+  void compute(OpBuilder &builder, ComputeWeightOp weight) {
     Location location = weight.getLoc();
     auto get = [&](FlatSymbolRefAttr name) -> Value {
-      auto parameter =
-          SymbolTable::lookupNearestSymbolFrom<ParameterOp>(weight, name);
-      return GetOp::create(builder, location, parameter.getStoredType(),
+      return GetOp::create(builder, location,
+                           parameters.lookup(name.getAttr()).getStoredType(),
                            Storage::parameter, name.getValue());
     };
     Value value = get(weight.getWeightAttr());
@@ -362,6 +365,7 @@ private:
   }
 
   llvm::MapVector<Recipe::Key, Kept> kept;
+  llvm::DenseMap<StringAttr, ParameterOp> parameters;
   llvm::DenseMap<func::FuncOp, Updates> updates;
   /// Parameters with a write that is no update of a run.
   llvm::DenseSet<StringAttr> foreignWrites;
