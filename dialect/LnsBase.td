@@ -99,6 +99,12 @@ def LNS_Storage : LNS_Enum<"Storage", "which tensor a symbol stands for", [
 ]>;
 def LNS_StorageAttr : LNS_EnumAttr<LNS_Storage, "storage">;
 
+/// An attribute that the op does not know, without the prefix of a dialect, is an
+/// error: whoever wrote `branch_scal` means something by it.
+def LNS_KnownAttributes : NativeOpTrait<"KnownAttributes"> {
+  let cppNamespace = "::lns::OpTrait";
+}
+
 // Types. Activations and compute weights are bf16 or f32; f64 is for tests. What
 // is summed or kept over steps (parameters, gains, losses) is never bf16.
 def LNS_Tensor : RankedTensorOf<[BF16, F32, F64]>;

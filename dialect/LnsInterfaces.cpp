@@ -12,6 +12,38 @@ using namespace mlir;
 
 #include "dialect/LnsInterfaces.cpp.inc"
 
+/// The name of an attribute of the op that is most like `wanted`, empty if none
+/// is: two wrong letters, or one in three.
+static StringRef findNearest(Operation *op, StringRef wanted) {
+  StringRef nearest;
+  unsigned least = std::max<unsigned>(2, wanted.size() / 3) + 1;
+  for (StringAttr name : op->getName().getAttributeNames()) {
+    unsigned distance = wanted.edit_distance(
+        name.getValue(), /*AllowReplacements=*/true, /*MaxEditDistance=*/least);
+    if (distance < least && !name.getValue().ends_with("SegmentSizes")) {
+      least = distance;
+      nearest = name.getValue();
+    }
+  }
+  return nearest;
+}
+
+LogicalResult lns::verifyKnownAttributes(Operation *op) {
+  for (NamedAttribute attribute : op->getDiscardableAttrs()) {
+    StringRef name = attribute.getName();
+    if (name.contains('.'))
+      continue;
+    InFlightDiagnostic diagnostic = op->emitOpError()
+                                    << "has no attribute '" << name << "'";
+    if (StringRef nearest = findNearest(op, name); !nearest.empty())
+      diagnostic << "; did you mean '" << nearest << "'?";
+    else
+      diagnostic << "; remove it, or give it the prefix of a dialect";
+    return diagnostic;
+  }
+  return success();
+}
+
 int64_t lns::bytesTouchedOnce(Operation *op) {
   int64_t bytes = 0;
   for (Type type : op->getOperandTypes())

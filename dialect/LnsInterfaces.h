@@ -19,7 +19,21 @@ namespace lns {
 /// use. Saturates instead of overflowing; a dynamic tensor counts as nothing.
 int64_t bytesTouchedOnce(mlir::Operation *op);
 
+/// Fails where the op has an attribute that it does not know and that is not of
+/// a dialect ("x.name").
+llvm::LogicalResult verifyKnownAttributes(mlir::Operation *op);
+
 namespace OpTrait {
+/// All ops of the dialect: attributes are those that the op knows.
+template <typename ConcreteType>
+class KnownAttributes
+    : public mlir::OpTrait::TraitBase<ConcreteType, KnownAttributes> {
+public:
+  static llvm::LogicalResult verifyTrait(mlir::Operation *op) {
+    return verifyKnownAttributes(op);
+  }
+};
+
 /// Each row of every result depends only on the same row of the row operands.
 template <typename ConcreteType>
 class RowOp : public mlir::OpTrait::TraitBase<ConcreteType, RowOp> {};

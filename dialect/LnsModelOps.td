@@ -16,7 +16,7 @@ include "mlir/Interfaces/InferTypeOpInterface.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
 
 class LNS_Op<string mnemonic, list<Trait> traits = []>
-    : Op<Lns_Dialect, mnemonic, traits>;
+    : Op<Lns_Dialect, mnemonic, !listconcat([LNS_KnownAttributes], traits)>;
 
 def LNS_ModelOp : LNS_Op<"model", [
     IsolatedFromAbove, Symbol, HasParent<"::mlir::ModuleOp">, SingleBlock]> {
@@ -31,6 +31,7 @@ def LNS_ModelOp : LNS_Op<"model", [
     - (C3) Parameter names are unique within the model, after `{layer}` is
          replaced (two `lns.param` with one name must agree in everything and
          then are the same parameter, as a tied head is).
+    - (C4) All ops in it are of this dialect.
 
     ```mlir
     lns.model @bigram(%tokens: tensor<?x?xi32>) {

@@ -194,6 +194,17 @@ LogicalResult ModelOp::verifyRegions() {
     return output.emitOpError("logits have type ")
            << output.getLogits().getType()
            << ", expected [batch, time, vocabulary]";
+  // (C4)
+  WalkResult result = getBody().walk([](Operation *op) {
+    if (isa_and_nonnull<LnsDialect>(op->getDialect()))
+      return WalkResult::advance();
+    op->emitError() << "op '" << op->getName()
+                    << "' is not of the lns dialect, so that nothing is known "
+                       "of its gradient; a model is made of lns ops alone";
+    return WalkResult::interrupt();
+  });
+  if (result.wasInterrupted())
+    return failure();
   // (C3)
   return verifyNames(*this);
 }

@@ -8,6 +8,7 @@
 #include "frontend/HuggingFaceConfig.h"
 #include "dialect/LnsDialect.h"
 #include "dialect/LnsOps.h"
+#include "frontend/CheckpointConfig.h"
 #include "frontend/JsonConfig.h"
 #include "frontend/LlamaConfig.h"
 
@@ -225,16 +226,23 @@ lns::importHuggingFaceConfig(StringRef json, StringRef path,
                              const HuggingFaceOptions &options,
                              MLIRContext *context) {
   context->loadDialect<LnsDialect>();
-  JsonConfig config(path, context);
+  JsonConfig config(path, context, options.allowUnknownKeys);
   if (failed(config.parse(json)))
     return nullptr;
   JsonSection root = config.getRoot();
-  FailureOr<LlamaConfig> llama = readLlamaConfig(root, config);
+  FailureOr<LlamaConfig> llama = readLlamaConfig(root, config, options);
   if (failed(llama))
     return nullptr;
+  NormScheme scheme =
+      options.norm.value_or(llama->isLns ? NormScheme::Lns : NormScheme::Pre);
+  if (!options.norm && !llama->isLns)
+    emitRemark(config.locate("model_type"))
+        << "norms are Pre-LN, as Hugging Face computes them; --norm=lns asks "
+           "for LayerNorm Scaling, --norm=pre for no remark";
   OwningOpRef<ModuleOp> module =
-      ModelWriter(*llama, config, options.norm, context)
-          .write(getModelName(path), json);
+      ModelWriter(*llama, config, scheme, context)
+          .write(getModelName(path),
+                 getCheckpointConfig(config.getObject(), json, *llama, scheme));
   // Nothing that passed the checks above should fail here; if it does, the
   // error stands at the key.
   if (failed(verify(*module)))

@@ -11,25 +11,33 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/OwningOpRef.h"
 #include "llvm/ADT/StringRef.h"
+#include <cstdint>
+#include <optional>
 
 namespace lns {
 
-/// What the norms of a block are multiplied by. A config.json does not say.
+/// What the norms of a block are multiplied by.
 enum class NormScheme {
   Lns, ///< 1/sqrt(l), l the 1-based block index (arXiv 2502.05795)
   Pre  ///< nothing
 };
 
-/// What a config.json leaves open.
+/// What a config.json leaves open, and what overrides it.
 struct HuggingFaceOptions {
-  NormScheme norm = NormScheme::Lns;
+  /// Without one, what the file says: LNS in one of ours (CheckpointConfig.h),
+  /// else Pre-LN, as Hugging Face computes it, which a remark says.
+  std::optional<NormScheme> norm;
+  std::optional<int64_t> vocabulary; ///< in place of vocab_size
+  int64_t sequence = 0; ///< tokens; 0: not known, so that nothing is too long
+  bool allowUnknownKeys = false; ///< a warning for each, and no error
 };
 
 /// Makes a module with one `lns.model`, as a person would write it, of the text
 /// `json` of a Hugging Face config.json. Model types: "llama", and "mistral"
 /// without its sliding window, which is the same network. All tensors are f32.
 /// The model is called after the file (or its folder, if the file is called
-/// config.json), and keeps `json` in its `config`.
+/// config.json), and keeps in its `config` the config.json that its checkpoints
+/// carry.
 ///
 /// `path` names the file in locations and errors: ops stand at the key that
 /// they come from. Gives null after emitting one error for everything that is

@@ -21,6 +21,8 @@ constexpr size_t kMaxBytes = size_t(1) << 20;
 /// The parser recurses, so what nests deeper must not reach it.
 constexpr unsigned kMaxNesting = 32;
 constexpr size_t kMaxQuotedValue = 60;
+/// Of a file that is no config at all, some are enough.
+constexpr size_t kMaxUnknownKeys = 20;
 
 /// Walks over text that need not be JSON, string by string.
 class Scanner {
@@ -315,6 +317,17 @@ JsonSection::getStrings(llvm::StringRef key) {
   return std::nullopt;
 }
 
+bool JsonSection::isSet(llvm::StringRef key) {
+  const llvm::json::Value *value = read(key);
+  if (!value)
+    return false;
+  if (const llvm::json::Object *object = value->getAsObject())
+    return !object->empty();
+  if (const llvm::json::Array *array = value->getAsArray())
+    return !array->empty();
+  return value->getAsBoolean().value_or(true);
+}
+
 JsonSection JsonSection::getSection(llvm::StringRef key) {
   const llvm::json::Value *value = read(key);
   if (value && !value->getAsObject())
@@ -336,7 +349,21 @@ void JsonSection::rejectUnknownKeys() {
     if (!known.contains(key) && value.kind() != llvm::json::Value::Null)
       unknown.push_back(key);
   llvm::sort(unknown);
-  for (llvm::StringRef key : unknown)
-    mismatch(key) << "no such key is known, so it may change what the model "
-                     "computes; remove it if it does not";
+  for (llvm::StringRef key :
+       ArrayRef(unknown).take_front(std::min(unknown.size(), kMaxUnknownKeys)))
+    if (config.allowUnknownKeys)
+      emitWarning(config.locate(getPath(key)))
+          << getPath(key) << " is " << quote(key)
+          << ", but no such key is known: what it may change is not compiled";
+    else
+      mismatch(key) << "no such key is known, so it may change what the model "
+                       "computes; remove it if it does not, or give "
+                       "--allow-unknown-keys";
+  if (unknown.size() <= kMaxUnknownKeys)
+    return;
+  size_t more = unknown.size() - kMaxUnknownKeys;
+  if (config.allowUnknownKeys)
+    emitWarning(config.locate("")) << more << " more keys are not known";
+  else
+    config.error("") << more << " more keys are not known";
 }

@@ -31,8 +31,10 @@ class JsonSection;
 /// A parsed file, and where its keys stand in it.
 class JsonConfig {
 public:
-  JsonConfig(llvm::StringRef path, mlir::MLIRContext *context)
-      : path(path), context(context) {}
+  /// With `allowUnknownKeys`, a key that nobody reads is a warning.
+  JsonConfig(llvm::StringRef path, mlir::MLIRContext *context,
+             bool allowUnknownKeys = false)
+      : allowUnknownKeys(allowUnknownKeys), path(path), context(context) {}
 
   /// Reads `text`. Emits an error and fails unless it is one JSON object of at
   /// most 1 MiB that nests at most 32 deep and has every key once.
@@ -40,6 +42,7 @@ public:
 
   /// The whole object.
   JsonSection getRoot();
+  const llvm::json::Object &getObject() const { return *value.getAsObject(); }
 
   /// Where `key` stands ("rope_scaling.factor" for a nested one); the file's
   /// beginning if it is not there.
@@ -50,6 +53,8 @@ public:
 
   /// Begins an error at `key`.
   mlir::InFlightDiagnostic error(llvm::StringRef key);
+
+  const bool allowUnknownKeys;
 
   /// Whether an error was emitted.
   bool hasFailed() const { return failed; }
@@ -98,11 +103,15 @@ public:
   std::optional<llvm::SmallVector<llvm::StringRef>>
   getStrings(llvm::StringRef key);
   JsonSection getSection(llvm::StringRef key);
+  /// Whether `key` is there and neither null, false nor an empty object or
+  /// list.
+  bool isSet(llvm::StringRef key);
 
   /// These keys are known not to change what is computed.
   void ignore(llvm::ArrayRef<llvm::StringRef> keys);
 
-  /// Emits an error for each key that was neither read nor ignored.
+  /// Emits an error (or a warning, where unknown keys are allowed) for each key
+  /// that was neither read nor ignored, up to a number.
   void rejectUnknownKeys();
 
   /// Begins an error at `key`: "<key> is <value>, but ". The key is there.

@@ -6,6 +6,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "frontend/LlamaConfig.h"
+#include "frontend/CheckpointConfig.h"
+#include "frontend/HarmlessKeys.h"
 
 #include "llvm/ADT/StringSwitch.h"
 #include "llvm/Support/MathExtras.h"
@@ -22,40 +24,11 @@ constexpr int64_t kMaxSize = std::numeric_limits<int32_t>::max(); // of a side
 /// that fits 31 bits would cost gigabytes.
 constexpr int64_t kMaxHeadDim = int64_t(1) << 16;
 
-/// Tokens, storage, generation, and what only matters to other programs.
-constexpr llvm::StringRef kHarmlessKeys[] = {"_attn_implementation",
-                                             "_name_or_path",
-                                             "attn_implementation",
-                                             "bos_token_id",
-                                             "dtype",
-                                             "eos_token_id",
-                                             "finetuning_task",
-                                             "id2label",
-                                             "is_decoder",
-                                             "is_encoder_decoder",
-                                             "label2id",
-                                             "max_position_embeddings",
-                                             "max_sequence_length",
-                                             "name_or_path",
-                                             "num_labels",
-                                             "output_attentions",
-                                             "output_hidden_states",
-                                             "pad_token_id",
-                                             "pretraining_tp",
-                                             "problem_type",
-                                             "return_dict",
-                                             "task_specific_params",
-                                             "tokenizer_class",
-                                             "torch_dtype",
-                                             "torchscript",
-                                             "transformers_version",
-                                             "unk_token_id",
-                                             "use_cache"};
-
 class LlamaReader {
 public:
-  LlamaReader(JsonSection &root, JsonConfig &config)
-      : root(root), config(config) {}
+  LlamaReader(JsonSection &root, JsonConfig &config,
+              const HuggingFaceOptions &options)
+      : root(root), config(config), options(options) {}
 
   FailureOr<LlamaConfig> read() {
     // Errors about keys of a network that is not ours would only confuse.
@@ -67,11 +40,12 @@ public:
     readFlags();
     readActivation();
     rejectVariants();
+    checkSequence();
     if (result.headDim)
       result.rope = readRopeConfig(root, result.headDim);
     else
       root.ignore({"rope_parameters", "rope_scaling", "rope_theta"});
-    root.ignore(kHarmlessKeys);
+    root.ignore(getHarmlessKeys());
     root.rejectUnknownKeys();
     if (!config.hasFailed())
       checkElements();
@@ -88,24 +62,25 @@ private:
         root.missing("model_type") << "; add it, 'llama' or 'mistral'";
       return false;
     }
+    result.isLns = type->consume_front(kLnsPrefix);
     if (*type != "llama" && *type != "mistral") {
       root.mismatch("model_type")
           << "only \"llama\" and \"mistral\" are supported; write the model "
              "as .mlir (docs/dialect.md)";
       return false;
     }
-    isMistral = *type == "mistral";
+    result.isMistral = *type == "mistral";
     std::optional<SmallVector<StringRef>> names =
         root.getStrings("architectures");
     if (!names)
       return !config.hasFailed();
     // Another head than a causal language model's has another loss.
-    std::string wanted = (*type + "forcausallm").str();
-    if (names->size() == 1 && names->front().lower() == wanted)
+    std::string wanted = getArchitecture(result.isMistral, result.isLns);
+    if (names->size() == 1 && names->front().equals_insensitive(wanted))
       return true;
     root.mismatch("architectures")
-        << "must be [\"" << (isMistral ? "Mistral" : "Llama")
-        << "ForCausalLM\"] for model_type \"" << *type << "\"";
+        << "must be [\"" << wanted << "\"] for model_type "
+        << root.quote("model_type");
     return false;
   }
 
@@ -117,12 +92,14 @@ private:
     result.intermediate = get("intermediate_size", kMaxSize);
     result.layers = get("num_hidden_layers", kMaxDepth);
     result.vocabulary = get("vocab_size", kMaxSize);
+    if (options.vocabulary)
+      result.vocabulary = *options.vocabulary;
     result.heads = get("num_attention_heads", kMaxSize);
   }
 
   void readHeads() {
     int64_t heads = result.heads;
-    if (isMistral && !root.has("num_key_value_heads"))
+    if (result.isMistral && !rootNames("num_key_value_heads"))
       root.missing("num_key_value_heads")
           << "; add it, because Mistral's default is 8 and a LLaMA's "
              "num_attention_heads";
@@ -184,7 +161,7 @@ private:
 
   bool readBiasFlag(StringRef key) {
     bool flag = root.getBool(key).value_or(false);
-    if (flag && isMistral)
+    if (flag && result.isMistral)
       root.mismatch(key) << "a Mistral has no biases and does not read the "
                             "key; set it to false, or model_type to \"llama\"";
     return flag;
@@ -195,6 +172,8 @@ private:
     std::optional<StringRef> name = root.getString("hidden_act");
     if (!name)
       return;
+    if (result.isLns)
+      name->consume_front(kLnsPrefix);
     auto known =
         llvm::StringSwitch<std::optional<Activation>>(*name)
             .Cases({"silu", "swish"}, Activation::silu)
@@ -210,22 +189,27 @@ private:
 
   /// Keys that change what is computed unless they have one certain value.
   void rejectVariants() {
-    for (StringRef key : {"attention_dropout", "hidden_dropout"}) {
+    for (StringRef key : getDropoutKeys()) {
       std::optional<double> dropout = root.getNumber(key);
       if (dropout && *dropout != 0)
         root.mismatch(key) << "dropout is not supported; set it to 0";
     }
+    rejectOtherWeights();
+    if (root.isSet("rope_interleaved"))
+      root.mismatch("rope_interleaved")
+          << "only RoPE over the halves of a head is supported; it must be "
+             "false";
     std::optional<double> rotary = root.getNumber("partial_rotary_factor");
     if (rotary && *rotary != 1)
       root.mismatch("partial_rotary_factor")
           << "only RoPE over whole heads is supported; it must be 1";
-    if (isMistral && !rootNames("sliding_window"))
+    if (result.isMistral && !rootNames("sliding_window"))
       root.missing("sliding_window")
           << "; add it as null, because Mistral's default is a window of 4096";
     // Mistral's code does not read the flag: its window is used regardless.
     bool flag = root.getBool("use_sliding_window").value_or(true);
     root.ignore({"sliding_window"});
-    if ((flag || isMistral) && root.has("sliding_window"))
+    if ((flag || result.isMistral) && root.has("sliding_window"))
       root.mismatch("sliding_window")
           << "only attention to all earlier tokens is supported; set it to "
              "null if no sequence is longer than the window";
@@ -235,6 +219,35 @@ private:
         root.mismatch("layer_types") << "only \"full_attention\" is supported";
         break;
       }
+  }
+
+  /// Weights that are no matrices of floats, and blocks that are not all alike.
+  void rejectOtherWeights() {
+    for (StringRef key : getQuantizationKeys())
+      if (root.isSet(key))
+        root.mismatch(key)
+            << "quantized models cannot be trained; give the config.json of "
+               "the model that was quantized";
+    for (StringRef key : {"per_layer_config", "pruned_heads"})
+      if (root.isSet(key))
+        root.mismatch(key) << "only blocks that are all alike are supported; "
+                              "write the model as .mlir";
+    if (root.isSet("auto_map"))
+      emitWarning(config.locate("auto_map"))
+          << "auto_map names code of the model's own, which is not read: the "
+             "model is compiled as what transformers has for its model_type";
+  }
+
+  /// How long the sequences are that the model was made for.
+  void checkSequence() {
+    std::optional<int64_t> longest =
+        root.getInteger("max_position_embeddings", 1);
+    if (longest && options.sequence > *longest)
+      emitWarning(config.locate("max_position_embeddings"))
+          << "max_position_embeddings is " << *longest
+          << ", but sequences have " << options.sequence
+          << " tokens: positions beyond it are none that the model was made "
+             "for; use a shorter --seq";
   }
 
   /// Whether the key is there, be it null.
@@ -289,13 +302,14 @@ private:
 
   JsonSection &root;
   JsonConfig &config;
+  const HuggingFaceOptions &options;
   LlamaConfig result;
-  bool isMistral = false;
 };
 
 } // namespace
 
 FailureOr<LlamaConfig> lns::readLlamaConfig(JsonSection &root,
-                                            JsonConfig &config) {
-  return LlamaReader(root, config).read();
+                                            JsonConfig &config,
+                                            const HuggingFaceOptions &options) {
+  return LlamaReader(root, config, options).read();
 }

@@ -9,6 +9,7 @@
 #define LNS_FRONTEND_LLAMACONFIG_H
 
 #include "dialect/LnsEnums.h"
+#include "frontend/HuggingFaceConfig.h"
 #include "frontend/JsonConfig.h"
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/Support/LogicalResult.h"
@@ -29,6 +30,10 @@ struct RopeConfig {
 
 /// A LLaMA, checked: all sizes are positive and fit each other.
 struct LlamaConfig {
+  bool isMistral = false;
+  /// Whether the file is one of ours, of a model with LayerNorm Scaling
+  /// (CheckpointConfig.h).
+  bool isLns = false;
   int64_t hidden = 0, intermediate = 0, layers = 0, vocabulary = 0;
   int64_t heads = 0, kvHeads = 0, headDim = 0;
   double normEps = 1e-6, initStd = 0.02;
@@ -38,10 +43,11 @@ struct LlamaConfig {
   RopeConfig rope;
 };
 
-/// Reads `root`, the whole config.json. Emits errors and fails as said at
-/// importHuggingFaceConfig.
+/// Reads `root`, the whole config.json, of which `options` override parts.
+/// Emits errors and warnings, and fails as said at importHuggingFaceConfig.
 llvm::FailureOr<LlamaConfig> readLlamaConfig(JsonSection &root,
-                                             JsonConfig &config);
+                                             JsonConfig &config,
+                                             const HuggingFaceOptions &options);
 
 /// Reads `rope_parameters` (one object with everything), or `rope_theta` and
 /// `rope_scaling` (older files), for heads of `headDim` columns. Emits errors.

@@ -27,6 +27,22 @@ def WarnDeadScales : Pass<"lns-warn-dead-scales"> {
   }];
 }
 
+def WarnUnreadParameters : Pass<"lns-warn-unread-parameters", "::mlir::ModuleOp"> {
+  let summary = "Warn of parameters that the logits do not depend on";
+  let description = [{
+    Such a parameter is stored, checkpointed and decayed, and its gradient is zero:
+    as a rule an op reads another parameter than was meant, or is missing.
+
+    Warns at each `lns.param`, once for a name; changes nothing.
+
+    ```mlir
+    // warning: parameter 'lm_head.weight' has no effect: the logits do not depend on it; remove it, or read it
+    %head = lns.param "lm_head.weight" matrix init(normal, 0.02) : tensor<256x64xf32>
+    %y = lns.linear %n, %embed : (tensor<?x?x64xf32>, tensor<256x64xf32>) -> tensor<?x?x256xf32>
+    ```
+  }];
+}
+
 def Instantiate : Pass<"lns-instantiate", "::mlir::ModuleOp"> {
   let summary = "Write every block out, with sizes and depth scales as numbers";
   let description = [{

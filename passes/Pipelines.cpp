@@ -27,6 +27,7 @@ void lns::buildGraphPipeline(OpPassManager &manager, int64_t batch,
                              int64_t sequence) {
   // While the block is written once, so that it warns once.
   manager.addPass(createWarnDeadScales());
+  manager.addPass(createWarnUnreadParameters());
   InstantiateOptions options;
   options.batch = batch;
   options.seq = sequence;

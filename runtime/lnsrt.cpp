@@ -156,6 +156,11 @@ const char *lnsrt_plan_config_json(const lnsrt_plan *plan) {
              : "";
 }
 
+const char *lnsrt_plan_identity(const lnsrt_plan *plan) {
+  return plan && plan->table->identity() ? plan->table->identity()->c_str()
+                                         : "";
+}
+
 lnsrt_error *lnsrt_session_create(lnsrt_plan *plan,
                                   const lnsrt_session_options *options,
                                   lnsrt_session **session) {

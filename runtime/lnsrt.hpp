@@ -152,6 +152,8 @@ public:
   const char *configJson() const {
     return lnsrt_plan_config_json(handle.get());
   }
+  /// "" in a plan that does not say what its model computes.
+  const char *identity() const { return lnsrt_plan_identity(handle.get()); }
 
   size_t tensorCount() const { return lnsrt_tensor_count(handle.get()); }
   Result<TensorInfo> tensorInfo(size_t index) const {

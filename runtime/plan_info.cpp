@@ -10,6 +10,7 @@
 #include "runtime/devices.h"
 #include "runtime/json_writer.h"
 #include "runtime/plan_file.h"
+#include "runtime/sha256.h"
 
 #include <algorithm>
 #include <vector>
@@ -252,6 +253,33 @@ static void addCuda(JsonWriter &json, const lnsrt_plan &plan) {
   json.close('}');
 }
 
+/// The identity's facts, its digest and all of it; null without one.
+static void addIdentity(JsonWriter &json, const plan::Plan &table) {
+  json.key("identity");
+  if (!table.identity() || table.identity()->size() == 0) {
+    json.raw("null");
+    return;
+  }
+  std::string_view text = table.identity()->string_view();
+  json.open('{');
+  json.field("sha256",
+             std::string_view(toHex(sha256(text.data(), text.size()))));
+  json.key("facts");
+  json.open('{');
+  std::string_view facts = text.substr(0, text.find("\ngraph:"));
+  for (size_t begin = facts.find('\n'); begin != facts.npos;) {
+    size_t end = facts.find('\n', ++begin);
+    std::string_view line = facts.substr(begin, end - begin);
+    size_t colon = line.find(": ");
+    if (colon != line.npos)
+      json.field(line.substr(0, colon), line.substr(colon + 2));
+    begin = end;
+  }
+  json.close('}');
+  json.field("text", text);
+  json.close('}');
+}
+
 std::string lns::planJson(const lnsrt_plan &plan) {
   const plan::Plan &table = *plan.table;
   lnsrt_plan_info info = {};
@@ -263,6 +291,7 @@ std::string lns::planJson(const lnsrt_plan &plan) {
   json.field("norm_scheme", table.norm_scheme()
                                 ? table.norm_scheme()->string_view()
                                 : std::string_view());
+  addIdentity(json, table);
   json.field("dtype", plan::EnumNameDType(table.dtype()));
   json.field("batch", info.batch);
   json.field("micro_batch", info.micro_batch);

@@ -207,6 +207,7 @@ void serializeTable(flatbuffers::FlatBufferBuilder &builder, const Plan &plan,
   auto modelName = builder.CreateString(plan.modelName);
   auto config = builder.CreateString(plan.configJson);
   auto scheme = builder.CreateString(plan.normScheme);
+  auto identity = builder.CreateString(plan.identity);
   auto parameterVector = builder.CreateVector(parameters);
   auto kernelVector = builder.CreateVector(kernels);
   auto entryVector = builder.CreateVector(entryPoints);
@@ -221,7 +222,7 @@ void serializeTable(flatbuffers::FlatBufferBuilder &builder, const Plan &plan,
                      places.constants.offset, places.constants.size,
                      parameterVector, kernelVector, entryVector, codeVector,
                      scheme, static_cast<fb::DType>(plan.dtype),
-                     plan.microBatch, cuda),
+                     plan.microBatch, cuda, identity),
       fb::PlanIdentifier());
 }
 

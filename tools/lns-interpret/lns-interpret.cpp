@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "dialect/Register.h"
+#include "frontend/GuardedParse.h"
 #include "mlir/IR/AsmState.h"
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/IR/OwningOpRef.h"
@@ -429,6 +430,9 @@ LogicalResult processModule(ModuleOp module) {
 
 LogicalResult processBuffer(std::unique_ptr<llvm::MemoryBuffer> buffer,
                             const DialectRegistry &registry) {
+  buffer = guardSource(std::move(buffer), registry);
+  if (!buffer)
+    return failure();
   llvm::SourceMgr sourceMgr;
   sourceMgr.AddNewSourceBuffer(std::move(buffer), llvm::SMLoc());
   MLIRContext context(registry, MLIRContext::Threading::DISABLED);

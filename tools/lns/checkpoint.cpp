@@ -10,6 +10,8 @@
 #include "file_io.h"
 #include "json_text.h"
 #include "manifest.h"
+#include "model_identity.h"
+#include "safetensors.h"
 #include "weights.h"
 
 #include <algorithm>
@@ -36,8 +38,10 @@ static bool isFinite(std::span<const float> values) {
                      [](float value) { return std::isfinite(value); });
 }
 
+/// `identity` goes into the file's metadata unless it is empty.
 static Status writeSections(const std::string &path, TensorStore &store,
                             const std::vector<Section> &sections,
+                            const std::string &identity,
                             const std::vector<ExtraTensor> &extras,
                             FileSummary *summary = nullptr) {
   std::vector<SafetensorsSpec> specs;
@@ -46,8 +50,11 @@ static Status writeSections(const std::string &path, TensorStore &store,
       specs.push_back({section.prefix + tensor.name, tensor.shape});
   for (const ExtraTensor &extra : extras)
     specs.push_back({extra.name, extra.shape});
+  std::map<std::string, std::string> metadata = {{"format", "pt"}};
+  if (!identity.empty())
+    metadata[identityKey] = identity;
   Expected<SafetensorsWriter> writer =
-      SafetensorsWriter::create(path, specs, {{"format", "pt"}});
+      SafetensorsWriter::create(path, specs, metadata);
   if (!writer)
     return writer.status();
   // In parts: a copy of a whole embedding would be more memory than anything
@@ -113,11 +120,12 @@ Status saveCheckpoint(const std::string &path, TensorStore &store,
   std::string work = folder->workPath() + "/";
   Manifest manifest;
   FileSummary summary;
-  LNS_RETURN_IF_ERROR(
-      writeSections(work + modelFile, store, modelSections, {}, &summary));
+  LNS_RETURN_IF_ERROR(writeSections(work + modelFile, store, modelSections,
+                                    state.identity, {}, &summary));
   manifest.add(modelFile, summary);
   LNS_RETURN_IF_ERROR(writeSections(work + optimizerFile, store,
-                                    optimizerSections, {}, &summary));
+                                    optimizerSections, state.identity, {},
+                                    &summary));
   manifest.add(optimizerFile, summary);
   LNS_RETURN_IF_ERROR(writeText(work + stateFile, stateToJson(state), summary));
   manifest.add(stateFile, summary);
@@ -131,7 +139,7 @@ Status saveCheckpoint(const std::string &path, TensorStore &store,
 
 Status saveTensors(const std::string &path, TensorStore &store, TensorKind kind,
                    const std::vector<ExtraTensor> &extras) {
-  return writeSections(path, store, {{kind, ""}}, extras);
+  return writeSections(path, store, {{kind, ""}}, /*identity=*/"", extras);
 }
 
 //===----------------------------------------------------------------------===//

@@ -11,9 +11,9 @@
 #include "data_loader.h"
 #include "evaluate.h"
 #include "metrics.h"
+#include "model_weights.h"
 #include "plan_session.h"
 #include "session_options.h"
-#include "weights.h"
 
 #include <cmath>
 #include <cstdio>
@@ -34,6 +34,7 @@ struct LoadedModel {
 
 static Expected<LoadedModel> loadModel(const std::string &planPath,
                                        const std::string &checkpoint,
+                                       bool force,
                                        const PlanSession::Options &options) {
   Expected<PlanFile> plan = PlanFile::open(planPath);
   if (!plan)
@@ -45,7 +46,8 @@ static Expected<LoadedModel> loadModel(const std::string &planPath,
     return session.status();
   model.session = std::make_unique<PlanSession>(std::move(*session));
   std::vector<std::string> notes;
-  LNS_RETURN_IF_ERROR(loadParameters(checkpoint, *model.session, notes));
+  LNS_RETURN_IF_ERROR(loadModelWeights(checkpoint, model.plan->identity(),
+                                       force, *model.session, notes));
   printNotes(notes);
   return model;
 }
@@ -54,6 +56,7 @@ Status runEval(Arguments arguments) {
   std::string planPath, checkpoint, data, tokenType;
   uint64_t batches = 0;
   bool json = false;
+  bool force = false;
   PlanSession::Options sessionOptions;
   ArgParser parser("lns eval", "Mean loss of a checkpoint on held-out text.");
   parser.positional("PLAN", &planPath, "plan made by lnsc");
@@ -66,13 +69,15 @@ Status runEval(Arguments arguments) {
   declareTokenType(parser, &tokenType);
   parser.option("--eval-batches", "N", &batches, "batches, 0: all");
   parser.flag("--json", &json, "print JSON");
+  declareForce(parser, &force);
   declareSessionOptions(parser, &sessionOptions);
   LNS_RETURN_IF_ERROR(parser.parse(arguments));
   if (parser.helpRequested()) {
     std::fputs(parser.help().c_str(), stdout);
     return Status::success();
   }
-  Expected<LoadedModel> model = loadModel(planPath, checkpoint, sessionOptions);
+  Expected<LoadedModel> model =
+      loadModel(planPath, checkpoint, force, sessionOptions);
   if (!model)
     return model.status();
   Expected<ShardSet> shards = findShards(data);
@@ -114,6 +119,7 @@ Status runSample(Arguments arguments) {
   SamplerOptions sampler;
   sampler.temperature = 0.8;
   sampler.topK = 40;
+  bool force = false;
   PlanSession::Options sessionOptions;
   ArgParser parser("lns sample", "Lets a checkpoint continue a text, byte by "
                                  "byte. A plan with --batch=1 is fastest.");
@@ -131,13 +137,15 @@ Status runSample(Arguments arguments) {
   parser.option("--top-k", "K", &sampler.topK,
                 "draw among the K likeliest, 0: among all");
   parser.option("--seed", "N", &sampler.seed, "of the draws");
+  declareForce(parser, &force);
   declareSessionOptions(parser, &sessionOptions);
   LNS_RETURN_IF_ERROR(parser.parse(arguments));
   if (parser.helpRequested()) {
     std::fputs(parser.help().c_str(), stdout);
     return Status::success();
   }
-  Expected<LoadedModel> model = loadModel(planPath, checkpoint, sessionOptions);
+  Expected<LoadedModel> model =
+      loadModel(planPath, checkpoint, force, sessionOptions);
   if (!model)
     return model.status();
   if (texts == 0)
@@ -185,6 +193,7 @@ static Status gradientNorm(PlanSession &session, double &norm) {
 Status runGrads(Arguments arguments) {
   std::string planPath, checkpoint, tokenPath, tokenType, out;
   bool json = false, withLogits = false;
+  bool force = false;
   PlanSession::Options sessionOptions;
   ArgParser parser("lns grads",
                    "Loss and every gradient for the first B x T tokens of a "
@@ -203,13 +212,15 @@ Status runGrads(Arguments arguments) {
   parser.flag("--logits", &withLogits,
               "add the tensors 'loss' [1] and 'logits' [B, T, vocabulary]");
   parser.flag("--json", &json, "print JSON");
+  declareForce(parser, &force);
   declareSessionOptions(parser, &sessionOptions);
   LNS_RETURN_IF_ERROR(parser.parse(arguments));
   if (parser.helpRequested()) {
     std::fputs(parser.help().c_str(), stdout);
     return Status::success();
   }
-  Expected<LoadedModel> model = loadModel(planPath, checkpoint, sessionOptions);
+  Expected<LoadedModel> model =
+      loadModel(planPath, checkpoint, force, sessionOptions);
   if (!model)
     return model.status();
   Expected<DataLoader> loader =

@@ -89,6 +89,18 @@ static void printKernels(const ordered_json &program) {
                cell(kernel, "source"));
 }
 
+/// What the model computes, in short, and the digest of all of it.
+static void printIdentity(const ordered_json &json) {
+  auto identity = json.find("identity");
+  if (identity == json.end() || !identity->is_object())
+    return;
+  fmt::print("model identity      sha256 {}\n", cell(*identity, "sha256"));
+  if (auto facts = identity->find("facts");
+      facts != identity->end() && facts->is_object())
+    for (const auto &[key, value] : facts->items())
+      fmt::print("  {:<17} {}\n", key, cell(*facts, key.c_str()));
+}
+
 static Status printPlan(const PlanFile &plan, const ordered_json &json,
                         uint64_t threads) {
   const lnsrt_plan_info &info = plan.info();
@@ -106,6 +118,7 @@ static Status printPlan(const PlanFile &plan, const ordered_json &json,
   if (!json.is_object())
     return Status::success();
   fmt::print("activation type     {}\n", cell(json, "dtype"));
+  printIdentity(json);
   auto cuda = json.find("cuda");
   bool hasCuda = cuda != json.end() && cuda->is_object();
   auto entries = json.find("entry_points");

@@ -37,6 +37,8 @@ public:
   /// many threads (0: all) takes.
   Expected<lnsrt_memory> memory(const char *device, uint64_t threads) const;
   std::string config() const { return lnsrt_plan_config_json(handle.get()); }
+  /// What the model computes; empty when the plan does not say.
+  std::string identity() const { return lnsrt_plan_identity(handle.get()); }
   lnsrt_plan *get() const { return handle.get(); }
 
 private:

@@ -34,6 +34,13 @@ inline void declareSessionOptions(ArgParser &parser,
       "instruction-set level, e.g. x86-64-v3; the best one by itself");
 }
 
+/// Declares --force for commands that take a checkpoint.
+inline void declareForce(ArgParser &parser, bool *force) {
+  parser.flag("--force", force,
+              "take the parameters although they are of another model than the "
+              "plan's");
+}
+
 /// Declares --token-type, which `name` holds if it is given.
 inline void declareTokenType(ArgParser &parser, std::string *name) {
   parser.choice("--token-type", name, tokenTypeNames(),

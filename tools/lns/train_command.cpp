@@ -87,6 +87,7 @@ Status runTrain(Arguments arguments) {
                 "start from the weights of a checkpoint, run folder or "
                 "safetensors file or index, at step 0 and without optimizer "
                 "state; what --resume auto finds goes first");
+  declareForce(parser, &options.force);
   declareSessionOptions(parser, &sessionOptions);
   LNS_RETURN_IF_ERROR(parser.parse(arguments));
   if (parser.helpRequested()) {

@@ -11,7 +11,8 @@
 #include "evaluate.h"
 #include "interrupt.h"
 #include "loss_curve_svg.h"
-#include "weights.h"
+#include "model_identity.h"
+#include "model_weights.h"
 
 #include <algorithm>
 #include <cmath>
@@ -143,6 +144,12 @@ Status Trainer::resumeFrom(const std::string &path, bool mayPassOver,
         "batch {} x {}; use the same seed and batch to resume",
         path, state.seed, state.batch, state.sequence, options.seed, info.batch,
         info.sequence));
+  Expected<std::string> note =
+      checkIdentity(plan.identity(), state.identity, path, options.force);
+  if (!note)
+    return note.status();
+  if (!note->empty())
+    progress.line("note: " + *note);
   LNS_RETURN_IF_ERROR(checkpoint->load(session));
   isLoaded = true;
   step = state.step;
@@ -173,7 +180,8 @@ Status Trainer::startAnew() {
   if (options.initFrom.empty())
     return Status::success();
   std::vector<std::string> notes;
-  LNS_RETURN_IF_ERROR(loadParameters(options.initFrom, session, notes));
+  LNS_RETURN_IF_ERROR(loadModelWeights(options.initFrom, plan.identity(),
+                                       options.force, session, notes));
   for (const std::string &note : notes)
     progress.line("note: " + note);
   progress.line(
@@ -323,6 +331,7 @@ TrainerState Trainer::makeState() const {
   state.batch = plan.info().batch;
   state.sequence = plan.info().sequence;
   state.elapsedSeconds = elapsed();
+  state.identity = plan.identity();
   state.skippedSteps = skipped;
   state.skippedInARow = skippedInARow;
   state.record = options.record;

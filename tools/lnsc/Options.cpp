@@ -7,6 +7,7 @@
 
 #include "tools/lnsc/Options.h"
 
+#include "runtime/checked_math.h"
 #include "runtime/cpu_quota.h"
 #include "runtime/session_memory.h"
 
@@ -18,6 +19,7 @@ using namespace lns::driver;
 namespace cl = llvm::cl;
 
 static cl::OptionCategory lnscCategory("lnsc options");
+static constexpr uint64_t kMaxBudget = uint64_t(1) << 60;
 
 void driver::parseCommandLine(int argc, char **argv) {
   cl::HideUnrelatedOptions(lnscCategory);
@@ -30,12 +32,14 @@ void driver::parseCommandLine(int argc, char **argv) {
 
 cl::opt<std::string>
     driver::inputPath(cl::Positional, cl::Required,
-                      cl::desc("MODEL (.mlir, or config.json)"),
+                      cl::desc("MODEL (MLIR, or a Hugging Face "
+                               "config.json; - for standard input)"),
                       cl::cat(lnscCategory));
-cl::opt<std::string> driver::outputPath("o",
-                                        cl::desc("where to write the plan"),
-                                        cl::value_desc("PLAN"),
-                                        cl::cat(lnscCategory));
+cl::opt<std::string>
+    driver::outputPath("o",
+                       cl::desc("where to write the plan; - for standard "
+                                "output"),
+                       cl::value_desc("PLAN"), cl::cat(lnscCategory));
 cl::opt<int64_t> driver::batch("batch",
                                cl::desc("sequences in a step (default 8)"),
                                cl::value_desc("N"), cl::init(8),
@@ -70,13 +74,27 @@ static cl::opt<std::string> memoryBudget(
     "memory-budget",
     cl::desc("most bytes that a session may allocate; what does not fit is "
              "computed again in the backward pass"),
-    cl::value_desc("BYTES, or with K, M, G"), cl::cat(lnscCategory));
+    cl::value_desc("BYTES, or with K, M, G (of 1024), KB, MB, GB (of 1000)"),
+    cl::cat(lnscCategory));
 cl::opt<NormScheme> driver::normScheme(
-    "norm", cl::desc("norm scheme of a model that comes from a config.json"),
+    "norm",
+    cl::desc("norm scheme of a model that comes from a config.json (default: "
+             "what Hugging Face computes with it, Pre-LN, or LNS for a config "
+             "of an LNS checkpoint)"),
     cl::values(clEnumValN(NormScheme::Lns, "lns",
                           "LayerNorm Scaling, 1/sqrt(depth)"),
                clEnumValN(NormScheme::Pre, "pre", "plain Pre-LN")),
-    cl::init(NormScheme::Lns), cl::cat(lnscCategory));
+    cl::init(NormScheme::Pre), cl::cat(lnscCategory));
+cl::opt<int64_t> driver::vocabulary(
+    "vocab-size",
+    cl::desc("vocabulary of a model that comes from a config.json, in place of "
+             "what that says"),
+    cl::value_desc("N"), cl::init(0), cl::cat(lnscCategory));
+cl::opt<bool> driver::allowUnknownKeys(
+    "allow-unknown-keys",
+    cl::desc("keys of a config.json that nobody knows are warnings, not "
+             "errors: what they may change is not compiled"),
+    cl::cat(lnscCategory));
 cl::opt<bool> driver::disableNormElimination(
     "disable-norm-elimination",
     cl::desc("compute every norm where it stands, for comparisons"),
@@ -115,6 +133,8 @@ cl::opt<Phase> driver::emit(
     "emit", cl::desc("stop after a phase and print it"),
     cl::values(
         clEnumValN(Phase::Model, "model", "the model form, as read"),
+        clEnumValN(Phase::Identity, "identity",
+                   "what the model computes, as checkpoints record it"),
         clEnumValN(Phase::Graph, "graph", "layers instantiated, shapes static"),
         clEnumValN(Phase::Train, "train",
                    "norms folded, differentiated, with the optimizer"),
@@ -128,28 +148,63 @@ cl::opt<Phase> driver::emit(
                    "for every --cuda-arch")),
     cl::init(Phase::File), cl::cat(lnscCategory));
 
-/// "1500000", "800M", "2G": units of 1024.
+namespace {
+struct SizeUnit {
+  llvm::StringLiteral name;
+  uint64_t bytes;
+};
+} // namespace
+
+static constexpr SizeUnit kSizeUnits[] = {{"", 1},
+                                          {"b", 1},
+                                          {"k", 1ull << 10},
+                                          {"kib", 1ull << 10},
+                                          {"kb", 1000},
+                                          {"m", 1ull << 20},
+                                          {"mib", 1ull << 20},
+                                          {"mb", 1000000},
+                                          {"g", 1ull << 30},
+                                          {"gib", 1ull << 30},
+                                          {"gb", 1000000000},
+                                          {"t", 1ull << 40},
+                                          {"tib", 1ull << 40},
+                                          {"tb", 1000000000000}};
+/// A million times the largest unit fits 64 bits.
+static constexpr size_t kMaxSizeDigits = 6;
+
+/// Bytes: a number, with a fraction where it has a unit. What is left of a byte
+/// is dropped.
+static std::optional<uint64_t> parseSize(llvm::StringRef text) {
+  llvm::StringRef name = text.ltrim("0123456789.");
+  auto [whole, fraction] = text.drop_back(name.size()).split('.');
+  const SizeUnit *unit = llvm::find_if(kSizeUnits, [&](const SizeUnit &unit) {
+    return name.equals_insensitive(unit.name);
+  });
+  bool hasPoint = text.contains('.');
+  if (unit == std::end(kSizeUnits) || (hasPoint && unit->bytes == 1) ||
+      fraction.size() > kMaxSizeDigits)
+    return std::nullopt;
+  uint64_t number = 0, part = 0, scale = 1;
+  if (whole.getAsInteger(10, number) ||
+      (hasPoint && fraction.getAsInteger(10, part)))
+    return std::nullopt;
+  for (size_t i = 0; i < fraction.size(); ++i)
+    scale *= 10;
+  std::optional<uint64_t> bytes = checkedProduct({number, unit->bytes});
+  return bytes ? checkedSum({*bytes, part * unit->bytes / scale})
+               : std::nullopt;
+}
+
 static bool parseBudget(std::optional<uint64_t> &bytes) {
   if (!memoryBudget.getNumOccurrences())
     return true;
-  llvm::StringRef text = memoryBudget;
-  unsigned shift = 0;
-  if (text.consume_back_insensitive("k"))
-    shift = 10;
-  else if (text.consume_back_insensitive("m"))
-    shift = 20;
-  else if (text.consume_back_insensitive("g"))
-    shift = 30;
-  uint64_t number = 0;
-  if (text.getAsInteger(10, number) || number == 0 ||
-      number > (uint64_t(1) << (60 - shift))) {
-    llvm::errs() << "lnsc: error: --memory-budget: '" << memoryBudget
-                 << "' is no number of bytes from 1 to 2^60; write for example "
-                    "1500000000, 800M or 2G\n";
-    return false;
-  }
-  bytes = number << shift;
-  return true;
+  bytes = parseSize(memoryBudget);
+  if (bytes && *bytes != 0 && *bytes <= kMaxBudget)
+    return true;
+  llvm::errs() << "lnsc: error: --memory-budget: '" << memoryBudget
+               << "' is no number of bytes from 1 to 2^60; write for example "
+                  "1500000000, 800M, 1.5G or 1500MB\n";
+  return false;
 }
 
 static bool parseLevels(std::vector<cpu::CodeLevel> &levels) {
@@ -234,6 +289,13 @@ bool driver::readRequest(Request &request) {
   if (microBatch < 0 || (microBatch > 0 && batch % microBatch != 0)) {
     llvm::errs() << "lnsc: error: --micro-batch: a batch of " << batch
                  << " is no multiple of " << microBatch << "\n";
+    return false;
+  }
+  if (vocabulary.getNumOccurrences() &&
+      (vocabulary < 1 || vocabulary > INT32_MAX)) {
+    llvm::errs() << "lnsc: error: --vocab-size: " << vocabulary
+                 << ", at least 1 and at most " << INT32_MAX
+                 << " are possible\n";
     return false;
   }
   request.microBatches = microBatch > 0 ? batch / microBatch : 1;

@@ -20,6 +20,7 @@ namespace lns::driver {
 
 enum class Phase {
   Model,
+  Identity,
   Graph,
   Train,
   Fused,
@@ -35,8 +36,9 @@ extern llvm::cl::opt<std::string> inputPath, outputPath;
 extern llvm::cl::opt<int64_t> batch, microBatch, sequence;
 extern llvm::cl::opt<unsigned> threads;
 extern llvm::cl::opt<NormScheme> normScheme;
-extern llvm::cl::opt<bool> disableNormElimination, disablePadding,
-    disableProductFusion, disableKeptWeights;
+extern llvm::cl::opt<int64_t> vocabulary; ///< 0: what the config says
+extern llvm::cl::opt<bool> allowUnknownKeys, disableNormElimination,
+    disablePadding, disableProductFusion, disableKeptWeights;
 extern llvm::cl::list<std::string> cudaArchs;
 extern llvm::cl::opt<Phase> emit;
 

@@ -51,13 +51,13 @@ void driver::printKernels(llvm::raw_ostream &os, const PlanCuda &program) {
 }
 
 /// In bytes: the sum is what a session allocates, not nearly that.
-static void printMemory(const SessionMemory &memory) {
-  llvm::outs() << memory.total() << " bytes = parameters " << memory.parameters
-               << " + gradients " << memory.gradients << " + optimizer "
-               << memory.optimizer << " + activations " << memory.activations
-               << " + workspace " << memory.workspace << " + io " << memory.io
-               << " + constants " << memory.constants << " + matmul "
-               << memory.matmul << " + scratch ";
+static void printMemory(llvm::raw_ostream &os, const SessionMemory &memory) {
+  os << memory.total() << " bytes = parameters " << memory.parameters
+     << " + gradients " << memory.gradients << " + optimizer "
+     << memory.optimizer << " + activations " << memory.activations
+     << " + workspace " << memory.workspace << " + io " << memory.io
+     << " + constants " << memory.constants << " + matmul " << memory.matmul
+     << " + scratch ";
 }
 
 static uint64_t countElements(const Plan &plan) {
@@ -71,42 +71,42 @@ static uint64_t countElements(const Plan &plan) {
   return elements;
 }
 
-void driver::printSummary(const Plan &plan, const Request &request,
-                          size_t bytes) {
-  llvm::outs() << outputPath << ": " << plan.modelName << ", "
-               << llvm::format("%.2f", countElements(plan) / 1e6)
-               << "M parameters, " << plan.layers << " layers ("
-               << plan.normScheme << "), batch " << plan.batch << " x "
-               << plan.sequence;
+void driver::printSummary(llvm::raw_ostream &os, const Plan &plan,
+                          const Request &request, size_t bytes) {
+  os << (outputPath == "-" ? "plan" : outputPath.getValue()) << ": "
+     << plan.modelName << ", "
+     << llvm::format("%.2f", countElements(plan) / 1e6) << "M parameters, "
+     << plan.layers << " layers (" << plan.normScheme << "), batch "
+     << plan.batch << " x " << plan.sequence;
   if (plan.microBatch)
-    llvm::outs() << " in parts of " << plan.microBatch;
-  llvm::outs() << ", " << (plan.dtype == PlanDType::Bf16 ? "bf16" : "f32");
+    os << " in parts of " << plan.microBatch;
+  os << ", " << (plan.dtype == PlanDType::Bf16 ? "bf16" : "f32");
   if (request.cpu) {
     llvm::ListSeparator separator(",");
-    llvm::outs() << ", " << plan.kernels.size() << " kernels for ";
+    os << ", " << plan.kernels.size() << " kernels for ";
     for (const PlanCode &unit : plan.code)
-      llvm::outs() << separator << unit.level.name;
+      os << separator << unit.level.name;
   }
   if (plan.cuda) {
-    llvm::outs() << ", " << plan.cuda->kernels.size() << " kernels for cuda";
+    os << ", " << plan.cuda->kernels.size() << " kernels for cuda";
     std::string last;
     for (const PlanCubin &cubin : plan.cuda->cubins)
       if (cubin.arch != last)
-        llvm::outs() << "," << (last = cubin.arch);
+        os << "," << (last = cubin.arch);
   }
-  llvm::outs() << ", " << bytes / 1024 << " KiB\n";
+  os << ", " << bytes / 1024 << " KiB\n";
   if (request.cpu) {
     SessionMemory memory = getSessionMemory(plan, getThreads());
-    llvm::outs() << "to train on " << memory.threads
-                 << (memory.threads == 1 ? " thread: " : " threads: ");
-    printMemory(memory);
-    llvm::outs() << memory.threads << " x " << memory.scratchPerThread << "\n";
+    os << "to train on " << memory.threads
+       << (memory.threads == 1 ? " thread: " : " threads: ");
+    printMemory(os, memory);
+    os << memory.threads << " x " << memory.scratchPerThread << "\n";
   }
   if (plan.cuda) {
     SessionMemory memory = getCudaSessionMemory(plan);
-    llvm::outs() << "to train on a CUDA device: ";
-    printMemory(memory);
-    llvm::outs() << memory.scratchPerThread << " + staging " << memory.staging
-                 << " + compute weights " << memory.compute << "\n";
+    os << "to train on a CUDA device: ";
+    printMemory(os, memory);
+    os << memory.scratchPerThread << " + staging " << memory.staging
+       << " + compute weights " << memory.compute << "\n";
   }
 }

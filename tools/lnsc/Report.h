@@ -26,7 +26,8 @@ int printModule(mlir::ModuleOp module);
 void printKernels(llvm::raw_ostream &os, const PlanCuda &program);
 
 /// One line on the model, and one on the memory of each target.
-void printSummary(const Plan &plan, const Request &request, size_t bytes);
+void printSummary(llvm::raw_ostream &os, const Plan &plan,
+                  const Request &request, size_t bytes);
 
 } // namespace lns::driver
 

@@ -14,24 +14,23 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "codegen/plan/ModelIdentity.h"
 #include "dialect/LnsOps.h"
 #include "dialect/Register.h"
 #include "passes/Passes.h"
 #include "passes/Pipelines.h"
-#include "runtime/plan_format.h"
 #include "tools/lnsc/Cubins.h"
 #include "tools/lnsc/Options.h"
+#include "tools/lnsc/ReadModel.h"
 #include "tools/lnsc/Report.h"
 #include "tools/lnsc/ShortLines.h"
+#include "tools/lnsc/WritePlan.h"
 
 #include "mlir/IR/AsmState.h"
 #include "mlir/IR/MLIRContext.h"
-#include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
-#include "mlir/Support/FileUtilities.h"
 #include "mlir/Support/Timing.h"
 #include "mlir/Support/ToolUtilities.h"
-#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/SourceMgr.h"
 
@@ -40,44 +39,6 @@ using namespace lns;
 using namespace lns::driver;
 
 namespace {
-
-/// Reads a model form or a config. Errors are emitted.
-OwningOpRef<ModuleOp> readModel(MLIRContext &context,
-                                llvm::SourceMgr &sourceMgr,
-                                uint64_t &sourceHash) {
-  // A device may have no end.
-  llvm::sys::fs::file_status status;
-  if (inputPath != "-" && !llvm::sys::fs::status(inputPath, status) &&
-      status.type() != llvm::sys::fs::file_type::regular_file &&
-      status.type() != llvm::sys::fs::file_type::fifo_file) {
-    llvm::errs() << "lnsc: error: '" << inputPath
-                 << "' is not a file; give a model (.mlir) or a config.json\n";
-    return nullptr;
-  }
-  std::string message;
-  std::unique_ptr<llvm::MemoryBuffer> file = openInputFile(inputPath, &message);
-  if (!file) {
-    llvm::errs() << "lnsc: error: " << message << "\n";
-    return nullptr;
-  }
-  sourceHash = planChecksum(file->getBufferStart(), file->getBufferSize());
-  if (llvm::StringRef(inputPath).ends_with(".json")) {
-    HuggingFaceOptions options;
-    options.norm = normScheme;
-    return importHuggingFaceConfig(file->getBuffer(), inputPath, options,
-                                   &context);
-  }
-  if (normScheme.getNumOccurrences()) {
-    llvm::errs() << "lnsc: error: --norm chooses the scheme of a config.json, "
-                    "but '"
-                 << inputPath
-                 << "' is no .json file; write the scheme into the model\n";
-    return nullptr;
-  }
-  sourceMgr.AddNewSourceBuffer(std::move(file), llvm::SMLoc());
-  ParserConfig config(&context);
-  return parseSourceFile<ModuleOp>(sourceMgr, config);
-}
 
 /// Runs one phase's passes with the command line's pass-manager options.
 LogicalResult runPhase(ModuleOp module, TimingScope &timing,
@@ -324,26 +285,6 @@ LogicalResult buildTraining(ModuleOp module, const Request &request,
   });
 }
 
-int writePlan(const Plan &plan, const Request &request, TimingScope &timing) {
-  TimingScope writing = timing.nest("Write");
-  std::vector<char> bytes;
-  std::string error;
-  if (!serializePlan(plan, bytes, error) ||
-      !writeFileAtomically(outputPath, bytes, error)) {
-    llvm::errs() << "lnsc: error: " << error << "\n";
-    return 1;
-  }
-  printSummary(plan, request, bytes.size());
-  llvm::outs().flush();
-  if (std::error_code code = llvm::outs().error()) {
-    llvm::errs() << "lnsc: error: cannot write to standard output: "
-                 << code.message() << "; '" << outputPath << "' is written\n";
-    llvm::outs().clear_error();
-    return 1;
-  }
-  return 0;
-}
-
 int compileModel() {
   DefaultTimingManager timingManager;
   applyDefaultTimingManagerCLOptions(timingManager);
@@ -369,6 +310,10 @@ int compileModel() {
     return 1;
   if (emit == Phase::Model)
     return printModule(*module);
+  for (auto model : module->getOps<ModelOp>())
+    plan.identity = getModelIdentity(model);
+  if (emit == Phase::Identity)
+    return printTo([&](llvm::raw_ostream &os) { os << plan.identity; });
   if (failed(buildTraining(*module, request, timing)))
     return 1;
   if (emit == Phase::Graph)
@@ -403,7 +348,8 @@ int compileModel() {
   if (emit == Phase::Resources)
     return printTo(
         [&](llvm::raw_ostream &os) { printResources(os, *plan.cuda); });
-  return writePlan(plan, request, timing);
+  TimingScope writing = timing.nest("Write");
+  return writePlan(plan, request);
 }
 
 } // namespace

@@ -52,7 +52,7 @@ int lns_c_abi_check(void) {
     return 7;
   if (!refuses(lnsrt_plan_get_json(NULL, &json)))
     return 8;
-  if (lnsrt_plan_config_json(NULL)[0])
+  if (lnsrt_plan_config_json(NULL)[0] || lnsrt_plan_identity(NULL)[0])
     return 9;
   if (!refuses(lnsrt_session_create(NULL, NULL, &session)))
     return 10;

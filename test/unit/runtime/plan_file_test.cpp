@@ -206,6 +206,8 @@ TEST(PlanFile, Info) {
   EXPECT_STREQ(info.model_name, "toy");
   EXPECT_STREQ(info.compiler, "test");
   EXPECT_STREQ(plan->configJson(), "{}");
+  EXPECT_STREQ(plan->identity(),
+               "lnsc model 1\nnorm: lns\ngraph:\noutput tokens\n");
   ASSERT_EQ(plan->tensorCount(), 2u);
   auto tensor = plan->tensorInfo(1);
   ASSERT_TRUE(tensor);

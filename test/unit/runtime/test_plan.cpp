@@ -206,6 +206,7 @@ TestPlan::TestPlan() : code(readFile(LNS_TEST_KERNELS)), constants(64, 7) {
   table.model_name = "toy";
   table.config_json = "{}";
   table.norm_scheme = "lns";
+  table.identity = "lnsc model 1\nnorm: lns\ngraph:\noutput tokens\n";
   table.batch = kBatch;
   table.sequence = kSequence;
   table.vocabulary = kVocabulary;

@@ -115,6 +115,9 @@ lnsrt_error *lnsrt_plan_get_json(lnsrt_plan *, const char **json) {
 const char *lnsrt_plan_config_json(const lnsrt_plan *) {
   return "{\"model_type\": \"bigram\"}";
 }
+const char *lnsrt_plan_identity(const lnsrt_plan *) {
+  return "lnsc model 1\nnorm: none\ngraph:\noutput tokens\n";
+}
 
 lnsrt_error *lnsrt_session_create(lnsrt_plan *plan,
                                   const lnsrt_session_options *,

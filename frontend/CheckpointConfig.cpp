@@ -1,0 +1,80 @@
+//===- CheckpointConfig.cpp - The config.json of checkpoints ----*- C++ -*-===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#include "frontend/CheckpointConfig.h"
+
+#include "llvm/Support/raw_ostream.h"
+#include <charconv>
+
+using namespace lns;
+using llvm::StringRef;
+
+namespace {
+
+/// Writes numbers as short as they can be read back, which LLVM's own printer
+/// does not: 1e-06 becomes 9.9999999999999995e-07. What nests too deep for
+/// recursion is no config.
+void write(llvm::json::OStream &stream, const llvm::json::Value &value) {
+  if (const llvm::json::Object *object = value.getAsObject()) {
+    llvm::SmallVector<StringRef> keys;
+    for (const auto &[key, member] : *object)
+      keys.push_back(key);
+    llvm::sort(keys);
+    stream.object([&] {
+      for (StringRef key : keys) {
+        stream.attributeBegin(key);
+        write(stream, *object->get(key));
+        stream.attributeEnd();
+      }
+    });
+    return;
+  }
+  if (const llvm::json::Array *array = value.getAsArray()) {
+    stream.array([&] {
+      for (const llvm::json::Value &element : *array)
+        write(stream, element);
+    });
+    return;
+  }
+  std::optional<double> number = value.getAsNumber();
+  if (!number || value.getAsInteger() || value.getAsUINT64())
+    return stream.value(value);
+  char text[32];
+  auto [end, code] = std::to_chars(text, std::end(text), *number);
+  stream.rawValue(StringRef(text, end - text));
+}
+
+} // namespace
+
+std::string lns::getArchitecture(bool isMistral, bool isLns) {
+  return std::string(isLns ? "Lns" : "") + (isMistral ? "Mistral" : "Llama") +
+         "ForCausalLM";
+}
+
+std::string lns::getCheckpointConfig(const llvm::json::Object &object,
+                                     StringRef text, const LlamaConfig &llama,
+                                     NormScheme scheme) {
+  bool isLns = scheme == NormScheme::Lns;
+  if (isLns == llama.isLns &&
+      object.getInteger("vocab_size") == llama.vocabulary)
+    return text.str();
+  llvm::json::Object result = object;
+  std::string prefix = isLns ? kLnsPrefix.str() : "";
+  StringRef activation = object.getString("hidden_act").value_or("silu");
+  activation.consume_front(kLnsPrefix);
+  result["hidden_act"] = prefix + activation.str();
+  result["model_type"] = prefix + (llama.isMistral ? "mistral" : "llama");
+  result["architectures"] =
+      llvm::json::Array{getArchitecture(llama.isMistral, isLns)};
+  result["vocab_size"] = llama.vocabulary;
+  std::string written;
+  llvm::raw_string_ostream os(written);
+  llvm::json::OStream stream(os, /*IndentSize=*/2);
+  write(stream, std::move(result));
+  os << "\n";
+  return written;
+}

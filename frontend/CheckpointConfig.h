@@ -1,0 +1,41 @@
+//===- CheckpointConfig.h - The config.json of checkpoints ------*- C++ -*-===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+//
+// Whoever finds a checkpoint reads the config.json beside it. With LayerNorm
+// Scaling the model is no LLaMA, although all tensors fit one: loaded as that
+// it computes other numbers. So the file has a model_type and an architecture
+// of its own, which Hugging Face's Auto classes do not know, and an activation
+// that LlamaForCausalLM, called by its name, does not know either: it only
+// warns of another model_type.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LNS_FRONTEND_CHECKPOINTCONFIG_H
+#define LNS_FRONTEND_CHECKPOINTCONFIG_H
+
+#include "frontend/HuggingFaceConfig.h"
+#include "frontend/LlamaConfig.h"
+#include "llvm/Support/JSON.h"
+#include <string>
+
+namespace lns {
+
+/// What model_type and hidden_act begin with in a config of ours.
+inline constexpr llvm::StringLiteral kLnsPrefix = "lns_";
+
+/// "LlamaForCausalLM", or "LnsMistralForCausalLM".
+std::string getArchitecture(bool isMistral, bool isLns);
+
+/// The config.json of a model that was read from `text`, which says `object`,
+/// as `llama` with this scheme: `text` itself where it says so already.
+std::string getCheckpointConfig(const llvm::json::Object &object,
+                                llvm::StringRef text, const LlamaConfig &llama,
+                                NormScheme scheme);
+
+} // namespace lns
+
+#endif // LNS_FRONTEND_CHECKPOINTCONFIG_H

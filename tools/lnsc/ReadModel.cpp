@@ -1,0 +1,135 @@
+//===- ReadModel.cpp - From the command line's input to a model -*- C++ -*-===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#include "tools/lnsc/ReadModel.h"
+#include "dialect/LnsOps.h"
+#include "dialect/Register.h"
+#include "frontend/GuardedParse.h"
+#include "frontend/HuggingFaceConfig.h"
+#include "frontend/SourceKind.h"
+#include "runtime/plan_format.h"
+#include "tools/lnsc/Options.h"
+
+#include "mlir/IR/DialectRegistry.h"
+#include "mlir/Parser/Parser.h"
+#include "mlir/Support/FileUtilities.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/SourceMgr.h"
+#include "llvm/Support/raw_ostream.h"
+
+using namespace mlir;
+using namespace lns;
+using namespace lns::driver;
+
+static std::nullptr_t fail(const llvm::Twine &message) {
+  llvm::errs() << "lnsc: error: " << message << "\n";
+  return nullptr;
+}
+
+static std::unique_ptr<llvm::MemoryBuffer> openInput() {
+  // A device may have no end.
+  llvm::sys::fs::file_status status;
+  if (inputPath != "-" && !llvm::sys::fs::status(inputPath, status) &&
+      status.type() != llvm::sys::fs::file_type::regular_file &&
+      status.type() != llvm::sys::fs::file_type::fifo_file)
+    return fail("'" + inputPath +
+                "' is not a file; give a model (.mlir) or a config.json");
+  std::string message;
+  std::unique_ptr<llvm::MemoryBuffer> file = openInputFile(inputPath, &message);
+  return file ? std::move(file) : fail(message);
+}
+
+/// What places in messages are called.
+static llvm::StringRef getName() {
+  return inputPath == "-" ? llvm::StringRef("<stdin>")
+                          : llvm::StringRef(inputPath);
+}
+
+static OwningOpRef<ModuleOp> readConfig(llvm::StringRef text,
+                                        MLIRContext &context) {
+  HuggingFaceOptions options;
+  if (normScheme.getNumOccurrences())
+    options.norm = normScheme;
+  if (vocabulary.getNumOccurrences())
+    options.vocabulary = vocabulary;
+  options.sequence = sequence;
+  options.allowUnknownKeys = allowUnknownKeys;
+  return importHuggingFaceConfig(text, getName(), options, &context);
+}
+
+/// Options that a model has no use for, because it says these things itself.
+static bool checkOptions() {
+  for (const llvm::cl::Option *option :
+       {static_cast<llvm::cl::Option *>(&normScheme),
+        static_cast<llvm::cl::Option *>(&vocabulary),
+        static_cast<llvm::cl::Option *>(&allowUnknownKeys)})
+    if (option->getNumOccurrences()) {
+      fail("--" + option->ArgStr + " is about a config.json, but '" +
+           getName() + "' is a model; write it into the model");
+      return false;
+    }
+  return true;
+}
+
+/// Nothing beside a model: a function of the file's own would be an entry point
+/// that the runtime refuses. That there is one model is instantiation's to say.
+static bool checkModule(ModuleOp module) {
+  if (module.getOps<ModelOp>().empty())
+    return true;
+  for (Operation &op : *module.getBody())
+    if (!isa<ModelOp>(op)) {
+      op.emitError() << "op '" << op.getName()
+                     << "' beside the model; a file for lnsc holds one "
+                        "lns.model and nothing else: remove it";
+      return false;
+    }
+  return true;
+}
+
+static OwningOpRef<ModuleOp>
+readModule(std::unique_ptr<llvm::MemoryBuffer> file, SourceKind kind,
+           MLIRContext &context, llvm::SourceMgr &sourceMgr) {
+  if (!checkOptions())
+    return nullptr;
+  DialectRegistry registry;
+  registerDialects(registry);
+  if (kind == SourceKind::Bytecode) {
+    FailureOr<std::string> text =
+        convertBytecode(file->getBuffer(), getName(), registry, &context);
+    if (failed(text))
+      return nullptr;
+    file = llvm::MemoryBuffer::getMemBufferCopy(*text, getName());
+  } else {
+    llvm::StringRef text = dropByteOrderMark(file->getBuffer());
+    if (failed(checkNesting(text, getName(), &context)) ||
+        failed(tryParse(text, getName(), registry, &context)))
+      return nullptr;
+    if (text.size() != file->getBufferSize())
+      file = llvm::MemoryBuffer::getMemBufferCopy(text, getName());
+  }
+  sourceMgr.AddNewSourceBuffer(std::move(file), llvm::SMLoc());
+  ParserConfig config(&context);
+  OwningOpRef<ModuleOp> module = parseSourceFile<ModuleOp>(sourceMgr, config);
+  return module && checkModule(*module) ? std::move(module) : nullptr;
+}
+
+OwningOpRef<ModuleOp> driver::readModel(MLIRContext &context,
+                                        llvm::SourceMgr &sourceMgr,
+                                        uint64_t &sourceHash) {
+  std::unique_ptr<llvm::MemoryBuffer> file = openInput();
+  if (!file)
+    return nullptr;
+  sourceHash = planChecksum(file->getBufferStart(), file->getBufferSize());
+  std::string problem;
+  std::optional<SourceKind> kind =
+      getSourceKind(file->getBuffer(), inputPath, problem);
+  if (!kind)
+    return fail("'" + getName() + "' " + problem);
+  if (*kind == SourceKind::Config)
+    return readConfig(dropByteOrderMark(file->getBuffer()), context);
+  return readModule(std::move(file), *kind, context, sourceMgr);
+}
