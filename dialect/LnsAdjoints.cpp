@@ -242,7 +242,9 @@ CrossEntropyOp::buildAdjoint(OpBuilder &builder, ValueRange resultGrads,
 LogicalResult MeanOp::buildAdjoint(OpBuilder &builder, ValueRange resultGrads,
                                    SmallVectorImpl<Value> &operandGrads) {
   operandGrads.push_back(MeanGradOp::create(
-      builder, getLoc(), getInput().getType(), resultGrads[0]));
+      builder, getLoc(), getInput().getType(), resultGrads[0], getCount()));
+  if (getCount())
+    operandGrads.push_back(Value());
   return success();
 }
 

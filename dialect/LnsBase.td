@@ -114,5 +114,7 @@ def LNS_WideMatrix : 2DTensorOf<[F32, F64]>;
 def LNS_Scalar : 0DTensorOf<[F32, F64]>;
 def LNS_Vector : 1DTensorOf<[F32, F64]>;
 def LNS_Tokens : RankedTensorOf<[I32]>;
+def LNS_Count : 0DTensorOf<[I32]>,
+    BuildableType<"::mlir::RankedTensorType::get({}, $_builder.getI32Type())">;
 
 #endif // LNS_BASE_TD

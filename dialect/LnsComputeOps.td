@@ -252,9 +252,14 @@ def LNS_CrossEntropyOp : LNS_ComputeOp<"cross_entropy", [LNS_Diff]> {
         losses[b, t] = lse[b, t] - logits[b, t, targets[b, t]]
         lse = log(sum(exp(logits)))
 
-    The loss is the `lns.mean` of the losses. Factors multiply every row of the
-    logits first, as `lns.row_scale` would: a norm before the head is so deferred
-    into the loss, and costs no pass over the vocabulary.
+    A target of -100 is ignored (PyTorch's ignore_index): its row's loss is 0,
+    and so is the gradient of its row of logits, whatever these are. Any other
+    target is a column of the logits.
+
+    The loss is the `lns.mean` of the losses over the `lns.target_count` of the
+    whole batch. Factors multiply every row of the logits first, as
+    `lns.row_scale` would: a norm before the head is so deferred into the loss,
+    and costs no pass over the vocabulary.
 
     - (C1) targets have the logits' leading dimensions; so have losses, lse and
          factors.
@@ -275,20 +280,42 @@ def LNS_CrossEntropyOp : LNS_ComputeOp<"cross_entropy", [LNS_Diff]> {
 }
 
 def LNS_MeanOp : LNS_ComputeOp<"mean", [LNS_Diff]> {
-  let summary = "mean over all elements";
+  let summary = "mean over all elements, or over those that count";
   let description = [{
-    The sum over all elements divided by their number.
+    The sum over all elements divided by their number, or by `count` where that
+    is given: the mean over those elements that count, where the others are 0. A
+    count of more than these elements makes it their share of a larger mean. A
+    count of 0 gives no number.
 
     - (C1) the result has the input's wide type.
 
     ```mlir
-    %loss = lns.mean %losses : (tensor<2x8xf32>) -> tensor<f32>
+    %mean = lns.mean %losses : (tensor<2x8xf32>) -> tensor<f32>
+    %n = lns.target_count %targets : tensor<2x8xi32>
+    %loss = lns.mean %losses over(%n) : (tensor<2x8xf32>, tensor<i32>) -> tensor<f32>
     ```
   }];
-  let arguments = (ins LNS_Tensor:$input);
+  let arguments = (ins LNS_Tensor:$input, Optional<LNS_Count>:$count);
   let results = (outs LNS_Scalar:$result);
-  let assemblyFormat = "$input attr-dict `:` functional-type(operands, results)";
+  let assemblyFormat = [{
+    $input (`over` `(` $count^ `)`)? attr-dict `:` functional-type(operands, results)
+  }];
   let hasVerifier = 1;
+}
+
+def LNS_TargetCountOp : LNS_ComputeOp<"target_count", []> {
+  let summary = "the number of targets that are not ignored";
+  let description = [{
+    How many of them are not -100 (see `lns.cross_entropy`). An op of its own, of
+    the targets of a whole step: its value is handed to every part of one.
+
+    ```mlir
+    %n = lns.target_count %targets : tensor<2x8xi32>
+    ```
+  }];
+  let arguments = (ins LNS_Tokens:$targets);
+  let results = (outs LNS_Count:$result);
+  let assemblyFormat = "$targets attr-dict `:` type($targets)";
 }
 
 def LNS_CastOp : LNS_ComputeOp<"cast", [LNS_Diff, LNS_RowOp]> {

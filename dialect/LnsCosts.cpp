@@ -149,6 +149,7 @@ int64_t CrossEntropyWithGradOp::getFlops() {
 }
 int64_t MeanOp::getFlops() { return perElement(1, getInput()); }
 int64_t MeanGradOp::getFlops() { return 1; }
+int64_t TargetCountOp::getFlops() { return perElement(1, getTargets()); }
 int64_t RowRstdOp::getFlops() { return perElement(2, getInput()); }
 int64_t RowRstdGradOp::getFlops() { return perElement(1, getInput()); }
 int64_t RowScaleOp::getFlops() { return perElement(1, getInput()); }

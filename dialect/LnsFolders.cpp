@@ -50,11 +50,11 @@ OpFoldResult ScaleOp::fold(FoldAdaptor adaptor) {
   return getResult();
 }
 
-/// mean_grad(constant c) = constant c / n.
+/// mean_grad(constant c) = constant c / n, where n is known.
 OpFoldResult MeanGradOp::fold(FoldAdaptor adaptor) {
   auto value = dyn_cast_if_present<FloatAttr>(adaptor.getGrad());
   int64_t elements = countOf(getType());
-  if (!value || elements == 0)
+  if (!value || elements == 0 || getCount())
     return {};
   return constantResult(getContext(), value.getValueAsDouble() /
                                           static_cast<double>(elements));

@@ -559,7 +559,8 @@ def LNS_CrossEntropyGradOp : LNS_ComputeOp<"cross_entropy_grad", [
   let summary = "dlogits = (exp(logits - lse) - onehot(target)) * grad, in place when it may";
   let description = [{
     The logits are the largest tensor of a step: where nothing reads them later,
-    the memory planner puts the result over them.
+    the memory planner puts the result over them. A row whose target is -100 has
+    the gradient 0.
 
     With factors f (as in `lns.cross_entropy`), and d the gradient of f * logits:
 
@@ -592,7 +593,8 @@ def LNS_CrossEntropyWithGradOp : LNS_ComputeOp<"cross_entropy_with_grad", [
   let summary = "cross_entropy and its gradient in one pass over the logits, in place when it may";
   let description = [{
     `lns.cross_entropy` and the `lns.cross_entropy_grad` of its results, for a
-    gradient of the losses that is known before them, as that of their mean is. The
+    gradient of the losses that is known before them, as that of their mean is:
+    targets make the count that it is over, and no logit. The
     log-sum-exp is no value any more. A row of logits is read from memory once and
     its gradient written over it.
 
@@ -620,17 +622,21 @@ def LNS_CrossEntropyWithGradOp : LNS_ComputeOp<"cross_entropy_with_grad", [
 def LNS_MeanGradOp : LNS_ComputeOp<"mean_grad", []> {
   let summary = "spreads a scalar's gradient: grad / n in each of n elements";
   let description = [{
-    The adjoint of `lns.mean`; of a constant it folds to a constant.
+    The adjoint of `lns.mean`; n is `count` where that is given. Without one, it
+    folds to a constant of a constant.
 
     - (C1) grad has the result's wide type; the result is static and not empty.
 
     ```mlir
     %dlosses = lns.mean_grad %dloss : (tensor<f32>) -> tensor<2x8xf32>
+    %dlosses2 = lns.mean_grad %dloss over(%n) : (tensor<f32>, tensor<i32>) -> tensor<2x8xf32>
     ```
   }];
-  let arguments = (ins LNS_Scalar:$grad);
+  let arguments = (ins LNS_Scalar:$grad, Optional<LNS_Count>:$count);
   let results = (outs LNS_Tensor:$result);
-  let assemblyFormat = "$grad attr-dict `:` functional-type(operands, results)";
+  let assemblyFormat = [{
+    $grad (`over` `(` $count^ `)`)? attr-dict `:` functional-type(operands, results)
+  }];
   let hasVerifier = 1;
   let hasFolder = 1;
 }

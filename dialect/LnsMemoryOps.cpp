@@ -47,6 +47,12 @@ LogicalResult RepeatOp::verifySymbolUses(SymbolTableCollection &symbols) {
   for (auto [i, input, argument] :
        llvm::enumerate(getInputs().getTypes(), type.getInputs())) {
     auto whole = cast<RankedTensorType>(input);
+    if (whole.getRank() == 0) {
+      if (input != argument)
+        return emitOpError("input ") << i << " is the scalar " << input
+                                     << ", but the callee takes " << argument;
+      continue;
+    }
     auto part = dyn_cast<RankedTensorType>(argument);
     bool fits = part && part.hasStaticShape() && whole.hasStaticShape() &&
                 part.getRank() > 0 && part.getRank() == whole.getRank() &&

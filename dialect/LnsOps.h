@@ -32,6 +32,9 @@ struct ClusterMember {
   bool isSum() const;
 };
 
+/// A target that is ignored; LNSRT_IGNORED_TARGET of runtime/lnsrt.h.
+inline constexpr int64_t kIgnoredTarget = -100;
+
 /// How many products a cluster may hold: query, key, value, and an up
 /// projection of the same input beside them.
 inline constexpr unsigned kMaxClusterProducts = 4;

@@ -45,16 +45,17 @@ Location getGradientLocation(Location location) {
   return NameLoc::get(name, named.getChildLoc());
 }
 
-/// How much of the loss a function computes, and where its gradients go.
-struct Share {
-  double weight = 1;       ///< the function's loss counts so much
-  bool accumulate = false; ///< adds to the gradients that are stored
+/// Where gradients go.
+enum class Gradients {
+  Overwrite,
+  Accumulate ///< they are added to those that are stored
 };
 
 class Differentiator {
 public:
-  Differentiator(func::FuncOp function, Share share)
-      : function(function), block(function.getBody().front()), share(share) {}
+  Differentiator(func::FuncOp function, Gradients mode)
+      : function(function), block(function.getBody().front()),
+        accumulates(mode == Gradients::Accumulate) {}
 
   LogicalResult run(ModuleOp module) {
     SmallVector<Operation *> forward;
@@ -82,11 +83,11 @@ public:
 
     Value loss = terminator->getOperand(0);
     OpBuilder builder(terminator);
-    if (share.accumulate)
+    if (accumulates)
       startFromStored(builder);
     addGradient(builder, loss,
                 ConstantOp::create(builder, loss.getLoc(), loss.getType(),
-                                   builder.getF64FloatAttr(share.weight)));
+                                   builder.getF64FloatAttr(1.0)));
     for (Operation *op : llvm::reverse(forward))
       if (failed(differentiate(builder, op)))
         return failure();
@@ -221,7 +222,7 @@ private:
     for (auto parameter : module.getOps<ParameterOp>()) {
       Value gradient = byParameter.lookup(parameter.getSymNameAttr());
       // A parameter that the loss does not depend on.
-      if (!gradient && share.accumulate)
+      if (!gradient && accumulates)
         continue;
       if (!gradient)
         gradient = ConstantOp::create(builder, parameter.getLoc(),
@@ -237,7 +238,7 @@ private:
   llvm::DenseSet<Value> active;
   llvm::DenseMap<Value, Value> gradients;
   llvm::DenseMap<Value, Value> stored; // what they start with
-  Share share;
+  bool accumulates;
 };
 
 struct DifferentiatePass : lns::impl::DifferentiateBase<DifferentiatePass> {
@@ -267,13 +268,13 @@ struct DifferentiatePass : lns::impl::DifferentiateBase<DifferentiatePass> {
         return signalPassFailure();
       return;
     }
-    if (failed(Differentiator(grads, Share()).run(module)))
+    if (failed(Differentiator(grads, Gradients::Overwrite).run(module)))
       return signalPassFailure();
   }
 
 private:
-  /// The gradient of a mean over calls: each call of the callee's derivative
-  /// adds its share to what is stored, which starts as zero.
+  /// The gradient of a sum over calls: each call of the callee's derivative
+  /// adds its own to what is stored, which starts as zero.
   static LogicalResult differentiateRepeat(RepeatOp repeat, ModuleOp module) {
     if (Operation *other = module.lookupSymbol("micro_grads"))
       return other->emitError("'micro_grads' exists already; it is made from '")
@@ -283,10 +284,7 @@ private:
     builder.setInsertionPointAfter(callee);
     auto micro = cast<func::FuncOp>(builder.clone(*callee));
     micro.setSymName("micro_grads");
-    Share share;
-    share.weight = 1.0 / double(repeat.getCount());
-    share.accumulate = true;
-    if (failed(Differentiator(micro, share).run(module)))
+    if (failed(Differentiator(micro, Gradients::Accumulate).run(module)))
       return failure();
     repeat.setCallee("micro_grads");
     builder.setInsertionPoint(repeat);

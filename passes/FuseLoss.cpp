@@ -6,8 +6,9 @@
 //===----------------------------------------------------------------------===//
 //
 // The gradient of a mean does not depend on what is averaged: it is known when
-// the logits are. So one pass over them makes the losses and their gradient,
-// and the largest tensor of a step is read from memory once, not twice.
+// the targets are. So one pass over the logits makes the losses and their
+// gradient, and the largest tensor of a step is read from memory once, not
+// twice.
 //
 //===----------------------------------------------------------------------===//
 
@@ -41,6 +42,18 @@ SmallVector<CrossEntropyGradOp> getGradients(CrossEntropyOp loss) {
   return gradients;
 }
 
+/// What makes the losses' gradient behind the loss and could do so before it:
+/// all that it reads is there. Null where that is not so.
+MeanGradOp getMovable(CrossEntropyOp loss, CrossEntropyGradOp gradient,
+                      DominanceInfo &dominance) {
+  auto spread = gradient.getGrad().getDefiningOp<MeanGradOp>();
+  bool isReady =
+      spread && llvm::all_of(spread->getOperands(), [&](Value operand) {
+        return dominance.properlyDominates(operand, loss);
+      });
+  return isReady ? spread : MeanGradOp();
+}
+
 /// Why the two cannot be one; empty if they can.
 std::string getRefusal(CrossEntropyOp loss, CrossEntropyGradOp gradient,
                        DominanceInfo &dominance) {
@@ -50,7 +63,8 @@ std::string getRefusal(CrossEntropyOp loss, CrossEntropyGradOp gradient,
       loss.getTargets() != gradient.getTargets() ||
       loss.getFactors() != gradient.getFactors())
     return "its gradient is of other logits, targets or factors";
-  if (!dominance.properlyDominates(gradient.getGrad(), loss))
+  if (!dominance.properlyDominates(gradient.getGrad(), loss) &&
+      !getMovable(loss, gradient, dominance))
     return "the gradient of its losses is made behind it";
   return "";
 }
@@ -73,6 +87,8 @@ struct FuseLossPass : lns::impl::FuseLossBase<FuseLossPass> {
       }
       remark::passed(loss.getLoc(), options)
           << "the loss and its gradient are one pass over the logits";
+      if (!dominance.properlyDominates(gradient.getGrad(), loss))
+        getMovable(loss, gradient, dominance)->moveBefore(loss);
       fuse(loss, gradient);
     }
   }

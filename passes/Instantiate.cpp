@@ -101,12 +101,15 @@ public:
       auto rows =
           RankedTensorType::get({batch, sequence}, logits.getElementType());
       Location location = name("loss");
+      // Before the loss, whose gradient is then known before it, too.
+      Value count = TargetCountOp::create(builder, name("target_count"),
+                                          function.getArgument(1));
       auto entropy =
           CrossEntropyOp::create(builder, location, TypeRange{rows, rows},
                                  result, function.getArgument(1),
                                  /*factors=*/Value());
       Value loss =
-          MeanOp::create(builder, location, scalar, entropy.getLosses());
+          MeanOp::create(builder, location, scalar, entropy.getLosses(), count);
       func::ReturnOp::create(builder, model.getLoc(), loss);
     }
     recordFacts();

@@ -5,9 +5,12 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// @eval of a small batch becomes one of a large batch: the mean over calls of
-// what it was. Everything behind this pass sees functions as before, and works
-// on the small batch; nothing is written out once for each call.
+// @eval of a small batch becomes one of a large batch: the sum over calls of
+// each one's share of the loss. Everything behind this pass sees functions as
+// before, and works on the small batch; nothing is written out once for each
+// call. The mean that the loss is, is one over all targets of the large batch:
+// their number is counted outside and handed to every call, so that a target
+// weighs the same whatever its micro-batch ignores.
 //
 //===----------------------------------------------------------------------===//
 
@@ -53,8 +56,10 @@ struct MicroBatchPass : lns::impl::MicroBatchBase<MicroBatchPass> {
       return signalPassFailure();
     }
     SmallVector<Type> inputs;
-    if (failed(getWholeTypes(eval, count, inputs)))
+    FailureOr<TargetCountOp> targetCount = findTargetCount(eval);
+    if (failed(targetCount) || failed(getWholeTypes(eval, count, inputs)))
       return signalPassFailure();
+    auto targets = cast<BlockArgument>(targetCount->getTargets());
     eval.setSymName("micro_eval");
     OpBuilder builder(eval);
     builder.setInsertionPointAfter(eval);
@@ -63,14 +68,50 @@ struct MicroBatchPass : lns::impl::MicroBatchBase<MicroBatchPass> {
                                       builder.getFunctionType(inputs, results));
     Block *body = whole.addEntryBlock();
     builder.setInsertionPointToStart(body);
+    SmallVector<Value> arguments(body->getArguments());
+    arguments.push_back(
+        TargetCountOp::create(builder, targetCount->getLoc(),
+                              body->getArgument(targets.getArgNumber())));
+    takeTargetCount(eval, *targetCount);
     auto repeat = RepeatOp::create(
         builder, NameLoc::get(builder.getStringAttr("micro_batches")), results,
-        "micro_eval", body->getArguments(), count);
+        "micro_eval", arguments, count);
     func::ReturnOp::create(builder, eval.getLoc(), repeat.getResults());
     noteBatch(module, count);
   }
 
 private:
+  /// The count of targets that the function's loss is a mean over.
+  static FailureOr<TargetCountOp> findTargetCount(func::FuncOp eval) {
+    if (!eval.getBody().hasOneBlock())
+      return eval.emitError("must have a body of one block to be repeated");
+    Operation *terminator = eval.getBody().front().getTerminator();
+    MeanOp mean;
+    if (terminator->getNumOperands() == 1)
+      mean = terminator->getOperand(0).getDefiningOp<MeanOp>();
+    TargetCountOp count;
+    if (mean && mean.getCount())
+      count = mean.getCount().getDefiningOp<TargetCountOp>();
+    if (!count || !isa<BlockArgument>(count.getTargets()) ||
+        !count.getResult().hasOneUse())
+      return eval.emitError(
+          "returns a loss to which those of parts do not add up; expected an "
+          "lns.mean over the lns.target_count of an argument, which nothing "
+          "else reads");
+    return count;
+  }
+
+  /// Makes the count the function's last argument.
+  static void takeTargetCount(func::FuncOp eval, TargetCountOp count) {
+    Block &block = eval.getBody().front();
+    Value argument =
+        block.addArgument(count.getResult().getType(), count.getLoc());
+    count.getResult().replaceAllUsesWith(argument);
+    count.erase();
+    eval.setFunctionType(FunctionType::get(
+        eval.getContext(), block.getArgumentTypes(), eval.getResultTypes()));
+  }
+
   /// The argument types of a batch that is `count` times as large.
   static LogicalResult getWholeTypes(func::FuncOp eval, int64_t count,
                                      SmallVectorImpl<Type> &types) {
@@ -85,13 +126,6 @@ private:
         return eval.emitError() << "argument " << i << " of type " << type
                                 << ", " << count << " times, is too large";
       types.push_back(RankedTensorType::get(shape, tensor.getElementType()));
-    }
-    for (Type type : eval.getResultTypes()) {
-      auto tensor = dyn_cast<RankedTensorType>(type);
-      if (!tensor || tensor.getRank() != 0)
-        return eval.emitError()
-               << "returns " << type
-               << ", but the mean over calls is one of scalars";
     }
     return success();
   }

@@ -282,23 +282,26 @@ def MicroBatch : Pass<"lns-micro-batch", "::mlir::ModuleOp"> {
   let summary = "Make a step of several micro-batches";
   let description = [{
     What was `@eval` of a batch is now `@micro_eval`, and `@eval` takes `steps`
-    times that batch: `lns.repeat` calls the other for each part and gives the
-    mean of the losses. `lns-differentiate` makes `@grads` of that, which adds
-    up gradients in their homes, in the order of the parts. The length of a plan
-    does not depend on `steps`, nor does the memory of activations. `@logits`
-    stays as it is.
+    times that batch: `lns.repeat` calls the other for each part and adds up what
+    they return. The loss is a mean over the targets that are not ignored: those
+    of the whole batch are counted once, and every call divides by that count, so
+    that the sum is the mean over all of them. `lns-differentiate` makes `@grads`
+    of that, which adds up gradients in their homes, in the order of the parts.
+    The length of a plan does not depend on `steps`, nor does the memory of
+    activations. `@logits` stays as it is.
 
     Errors: no `@eval`, or one whose arguments have no static first dimension or
-    whose results are no scalars; a `@micro_eval` that is there already; `steps`
-    that is not positive.
+    whose result is no `lns.mean` over the `lns.target_count` of an argument; a
+    `@micro_eval` that is there already; `steps` that is not positive.
 
     ```mlir
     func.func @eval(%tokens: tensor<2x256xi32>, %targets: tensor<2x256xi32>) -> tensor<f32> { ... }
     // becomes, with steps=4
-    func.func @micro_eval(%tokens: tensor<2x256xi32>, %targets: tensor<2x256xi32>) -> tensor<f32> { ... }
+    func.func @micro_eval(%tokens: tensor<2x256xi32>, %targets: tensor<2x256xi32>, %n: tensor<i32>) -> tensor<f32> { ... }
     func.func @eval(%tokens: tensor<8x256xi32>, %targets: tensor<8x256xi32>) -> tensor<f32> {
-      %loss = lns.repeat @micro_eval(%tokens, %targets) count(4)
-        : (tensor<8x256xi32>, tensor<8x256xi32>) -> tensor<f32>
+      %n = lns.target_count %targets : tensor<8x256xi32>
+      %loss = lns.repeat @micro_eval(%tokens, %targets, %n) count(4)
+        : (tensor<8x256xi32>, tensor<8x256xi32>, tensor<i32>) -> tensor<f32>
       return %loss : tensor<f32>
     }
     ```
@@ -472,19 +475,21 @@ def FuseLoss : Pass<"lns-fuse-loss", "::mlir::func::FuncOp"> {
     once, and writes their gradient over them where nothing reads them later.
 
     ```mlir
-    %d = lns.constant 6.250000e-02 : tensor<2x8xf32>
     %losses, %lse = lns.cross_entropy %logits, %targets : (tensor<2x8x256xf32>, tensor<2x8xi32>) -> (tensor<2x8xf32>, tensor<2x8xf32>)
-    %loss = lns.mean %losses : (tensor<2x8xf32>) -> tensor<f32>
+    %loss = lns.mean %losses over(%n) : (tensor<2x8xf32>, tensor<i32>) -> tensor<f32>
+    %d = lns.mean_grad %one over(%n) : (tensor<f32>, tensor<i32>) -> tensor<2x8xf32>
     %dlogits = lns.cross_entropy_grad %logits, %targets, %lse, %d : (tensor<2x8x256xf32>, tensor<2x8xi32>, tensor<2x8xf32>, tensor<2x8xf32>) -> tensor<2x8x256xf32>
     // becomes
-    %d = lns.constant 6.250000e-02 : tensor<2x8xf32>
+    %d = lns.mean_grad %one over(%n) : (tensor<f32>, tensor<i32>) -> tensor<2x8xf32>
     %losses, %dlogits = lns.cross_entropy_with_grad %logits, %targets, %d : (tensor<2x8x256xf32>, tensor<2x8xi32>, tensor<2x8xf32>) -> (tensor<2x8xf32>, tensor<2x8x256xf32>)
-    %loss = lns.mean %losses : (tensor<2x8xf32>) -> tensor<f32>
+    %loss = lns.mean %losses over(%n) : (tensor<2x8xf32>, tensor<i32>) -> tensor<f32>
     ```
 
-    Does not fire where the log-sum-exp has another reader, where the gradient is
-    of other logits, targets or factors, nor where the gradient of the losses is
-    made behind them, as that of anything but a sum would be. Remarks in category
+    A mean's gradient that is made behind the loss moves before it, if the number
+    that it is over is there. Does not fire where the log-sum-exp has another
+    reader, where the gradient is of other logits, targets or factors, nor where
+    the gradient of the losses needs what is made behind them, as that of
+    anything but a sum would. Remarks in category
     `lns-loss` say why.
   }];
   let dependentDialects = ["::lns::LnsDialect"];

@@ -226,8 +226,8 @@ private:
     return success();
   }
 
-  /// Bytes of values that depend on the tokens, were there before the loss and
-  /// are read after it.
+  /// Bytes of numbers that depend on the tokens, were there before the loss and
+  /// are read after it. How many targets there are is no such number.
   uint64_t getActivationBytes() {
     unsigned loss = 0;
     for (Operation &op : block)
@@ -245,7 +245,8 @@ private:
         continue;
       for (OpResult result : op.getResults()) {
         fromTokens.insert(result);
-        if (places.count(result) && getLastUse(result) > loss)
+        if (places.count(result) && getLastUse(result) > loss &&
+            isa<FloatType>(getElementTypeOrSelf(result.getType())))
           bytes += *getTensorBytes(result.getType());
       }
     }

@@ -26,11 +26,11 @@ static constexpr int64_t kRangesPerThread = 4;
 static constexpr int64_t kMemoryRange = 256 << 10;
 
 /// Calls `run` with the callee once for each part of the batch, its inputs
-/// filled, and gives the mean of its losses, added up in the parts' order.
+/// filled, and adds up its losses in the parts' order.
 template <typename Run>
 Error CpuSession::repeat(const ResolvedCommand &command, Run run) {
   const ResolvedEntry &callee = *command.callee;
-  float sum = 0;
+  double sum = 0;
   for (int64_t i = 0; i < command.items; ++i) {
     size_t offset = size_t(i) * command.bytes;
     std::memcpy(callee.tokens,
@@ -41,9 +41,9 @@ Error CpuSession::repeat(const ResolvedCommand &command, Run run) {
                 command.bytes);
     if (Error error = run(callee))
       return error;
-    sum += *callee.loss;
+    sum += double(*callee.loss);
   }
-  *static_cast<float *>(command.c) = sum / float(command.items);
+  *static_cast<float *>(command.c) = float(sum);
   return nullptr;
 }
 

@@ -237,14 +237,23 @@ typedef struct lnsrt_optimizer_options {
   uint64_t step;      ///< (1) 1-based, for the bias correction
 } lnsrt_optimizer_options;
 
+/// A target that is ignored (PyTorch's ignore_index): it counts neither in the
+/// loss nor in gradients. Any other target is a token of the vocabulary.
+#define LNSRT_IGNORED_TARGET (-100)
+
 typedef struct lnsrt_step_result {
   size_t struct_size;
-  float loss;          ///< mean cross entropy over B x T targets, nats
+  float loss;          ///< mean cross entropy, in nats, over the targets of the
+                       ///< whole batch that are not ignored
   float gradient_norm; ///< global L2 norm before clipping
 } lnsrt_step_result;
 
 /// One training step: forward, backward, clip, AdamW. `tokens` and `targets`
-/// hold B x T values each, row-major. No heap allocation from the second call.
+/// hold B x T values each, row-major; targets may be LNSRT_IGNORED_TARGET, but
+/// not all of them, which is LNSRT_INVALID_ARGUMENT, here, for lnsrt_grads and
+/// for lnsrt_eval: a mean over nothing is no loss. Micro-batches do not matter:
+/// every target that counts weighs the same, whatever its own part ignores.
+/// No heap allocation from the second call.
 LNSRT_API lnsrt_error *lnsrt_train_step(lnsrt_session *session,
                                         const int32_t *tokens,
                                         const int32_t *targets,

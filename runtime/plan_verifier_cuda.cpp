@@ -268,7 +268,7 @@ Error PlanVerifier::checkRefresh() {
              " entry point 'refresh'");
 }
 
-/// The mean of the parts' losses is formed on the host, which has them anyway:
+/// The sum of the parts' losses is formed on the host, which has them anyway:
 /// on the device nobody may want it.
 Error PlanVerifier::checkCudaRepeats(const plan::EntryPoint &entry) {
   std::string_view name = entry.name()->string_view();

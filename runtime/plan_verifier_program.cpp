@@ -362,6 +362,7 @@ Error PlanVerifier::checkEntryPoints(const Program &program) {
                           : uint64_t(table.micro_batch()) * table.sequence();
   BindingRule partTokens{"tokens", DType::i32, partRows};
   BindingRule partTargets{"targets", DType::i32, partRows};
+  BindingRule targetCount{"target_count", DType::i32, 1};
   BindingRule logits{"logits", DType::f32, partRows * table.vocabulary()};
   const EntryRule rules[] = {
       {"train_step", {tokens, targets, optimizer}, {loss, norm}},
@@ -369,8 +370,8 @@ Error PlanVerifier::checkEntryPoints(const Program &program) {
       {"apply", {optimizer}, {norm}},
       {"eval", {tokens, targets}, {loss}},
       {"logits", {partTokens}, {logits}},
-      {"micro_grads", {partTokens, partTargets}, {loss}},
-      {"micro_eval", {partTokens, partTargets}, {loss}},
+      {"micro_grads", {partTokens, partTargets, targetCount}, {loss}},
+      {"micro_eval", {partTokens, partTargets, targetCount}, {loss}},
       {"refresh", {}, {}},
   };
   for (const plan::EntryPoint *entry : program.entries) {

@@ -70,19 +70,39 @@ uint32_t lnsrt_session::partSize() const {
   return table.micro_batch() ? table.micro_batch() : table.batch();
 }
 
-Error lnsrt_session::checkTokens(const int32_t *from, const char *what) const {
-  uint32_t vocabulary = plan->table->vocabulary();
-  uint32_t sequence = plan->table->sequence();
-  size_t count = size_t(plan->table->batch()) * sequence;
+/// `from` holds a batch of tokens, or of what may be ignored as well.
+static Error checkValues(const plan::Plan &table, const int32_t *from,
+                         const char *what, bool mayBeIgnored) {
+  uint32_t vocabulary = table.vocabulary(), sequence = table.sequence();
+  size_t count = size_t(table.batch()) * sequence, ignored = 0;
   if (!from)
     return makeError(LNSRT_INVALID_ARGUMENT, what, "no ", what, " given");
-  for (size_t i = 0; i < count; ++i)
-    if (from[i] < 0 || uint32_t(from[i]) >= vocabulary)
+  for (size_t i = 0; i < count; ++i) {
+    if (mayBeIgnored && from[i] == LNSRT_IGNORED_TARGET)
+      ++ignored;
+    else if (from[i] < 0 || uint32_t(from[i]) >= vocabulary)
       return makeError(LNSRT_INVALID_ARGUMENT, what, what, "[", i / sequence,
                        "][", i % sequence, "] is ", from[i],
-                       ", the vocabulary has ", vocabulary,
-                       " tokens; prepare the data for this model");
+                       ", the vocabulary has ", vocabulary, " tokens",
+                       mayBeIgnored ? " (and -100 is ignored)" : "",
+                       "; prepare the data for this model");
+  }
+  if (ignored == count)
+    return makeError(LNSRT_INVALID_ARGUMENT, what, "all ", count,
+                     " targets are ignored (-100), and a loss is a mean over "
+                     "those that are not; leave out such batches");
   return nullptr;
+}
+
+Error lnsrt_session::checkTokens(const int32_t *tokens) const {
+  return checkValues(*plan->table, tokens, "tokens", /*mayBeIgnored=*/false);
+}
+
+Error lnsrt_session::checkBatch(const int32_t *tokens,
+                                const int32_t *targets) const {
+  if (Error error = checkTokens(tokens))
+    return error;
+  return checkValues(*plan->table, targets, "targets", /*mayBeIgnored=*/true);
 }
 
 Error lnsrt_session::optimizerValues(const lnsrt_optimizer_options &options,
@@ -134,9 +154,7 @@ Error lnsrt_session::trainStep(const int32_t *tokens, const int32_t *targets,
                                lnsrt_step_result &result) {
   if (Error error = require(Entry::TrainStep))
     return error;
-  if (Error error = checkTokens(tokens, "tokens"))
-    return error;
-  if (Error error = checkTokens(targets, "targets"))
+  if (Error error = checkBatch(tokens, targets))
     return error;
   OptimizerValues values;
   if (Error error = optimizerValues(options, values))
@@ -150,9 +168,7 @@ Error lnsrt_session::grads(const int32_t *tokens, const int32_t *targets,
                            float &loss) {
   if (Error error = require(Entry::Grads))
     return error;
-  if (Error error = checkTokens(tokens, "tokens"))
-    return error;
-  if (Error error = checkTokens(targets, "targets"))
+  if (Error error = checkBatch(tokens, targets))
     return error;
   return device->run(Entry::Grads, {tokens, targets}, {.loss = &loss});
 }
@@ -172,9 +188,7 @@ Error lnsrt_session::eval(const int32_t *tokens, const int32_t *targets,
                           float &loss) {
   if (Error error = require(Entry::Eval))
     return error;
-  if (Error error = checkTokens(tokens, "tokens"))
-    return error;
-  if (Error error = checkTokens(targets, "targets"))
+  if (Error error = checkBatch(tokens, targets))
     return error;
   return device->run(Entry::Eval, {tokens, targets}, {.loss = &loss});
 }
@@ -182,7 +196,7 @@ Error lnsrt_session::eval(const int32_t *tokens, const int32_t *targets,
 Error lnsrt_session::logits(const int32_t *tokens, float *logits) {
   if (Error error = require(Entry::Logits))
     return error;
-  if (Error error = checkTokens(tokens, "tokens"))
+  if (Error error = checkTokens(tokens))
     return error;
   const plan::Plan &table = *plan->table;
   // Each part's logits go to the caller before the next one's are computed.

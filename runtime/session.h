@@ -50,7 +50,9 @@ private:
   using OptimizerValues = std::array<float, LNS_OPT_SLOTS>;
   lns::Error optimizerValues(const lnsrt_optimizer_options &options,
                              OptimizerValues &values) const;
-  lns::Error checkTokens(const int32_t *tokens, const char *what) const;
+  lns::Error checkTokens(const int32_t *tokens) const;
+  /// Tokens, and targets of which some may be ignored, but not all.
+  lns::Error checkBatch(const int32_t *tokens, const int32_t *targets) const;
   /// B, or the size of its parts.
   uint32_t partSize() const;
 

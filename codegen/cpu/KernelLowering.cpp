@@ -27,8 +27,8 @@ static bool isKernelOp(Operation *op) {
   return op->hasTrait<lns::OpTrait::RowOp>() ||
          isa<ClusterOp, AttentionOp, AttentionGradOp, ColumnDotOp, EmbeddingOp,
              EmbeddingGradOp, AddPositionsGradOp, CrossEntropyOp,
-             CrossEntropyGradOp, MeanOp, MeanGradOp, lns::ConstantOp,
-             ClipFactorOp, AdamWOp>(op);
+             CrossEntropyGradOp, TargetCountOp, MeanOp, MeanGradOp,
+             lns::ConstantOp, ClipFactorOp, AdamWOp>(op);
 }
 
 bool KernelLowering::hasKernel(Operation *op) const { return isKernelOp(op); }
@@ -57,6 +57,8 @@ LogicalResult KernelLowering::lower(Operation *op,
               [&](auto op) { return lowerCrossEntropy(op, set, launches); })
           .Case<CrossEntropyGradOp>(
               [&](auto op) { return lowerCrossEntropyGrad(op, set, launches); })
+          .Case<TargetCountOp>(
+              [&](auto op) { return lowerTargetCount(op, set, launches); })
           .Case<MeanOp>([&](auto op) { return lowerMean(op, set, launches); })
           .Case<MeanGradOp>(
               [&](auto op) { return lowerMeanGrad(op, set, launches); })

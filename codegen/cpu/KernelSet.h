@@ -97,6 +97,8 @@ llvm::LogicalResult lowerCrossEntropy(CrossEntropyOp op, KernelSet &set,
                                       Launches &launches);
 llvm::LogicalResult lowerCrossEntropyGrad(CrossEntropyGradOp op, KernelSet &set,
                                           Launches &launches);
+llvm::LogicalResult lowerTargetCount(TargetCountOp op, KernelSet &set,
+                                     Launches &launches);
 llvm::LogicalResult lowerMean(MeanOp op, KernelSet &set, Launches &launches);
 llvm::LogicalResult lowerMeanGrad(MeanGradOp op, KernelSet &set,
                                   Launches &launches);

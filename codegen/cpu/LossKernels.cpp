@@ -7,6 +7,7 @@
 
 #include "codegen/cpu/FlatKernel.h"
 #include "codegen/cpu/KernelSet.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include <limits>
 
 using namespace mlir;
@@ -15,6 +16,15 @@ using namespace lns::cpu;
 
 /// Elements of a filled tensor per work item.
 static constexpr int64_t kFillChunk = 16384;
+
+/// A row's target is a column, or one that is ignored: no column, since as an
+/// unsigned number it is larger than all.
+static void ifCounts(CodeBuilder &b, Value targets, Value row, int64_t width,
+                     llvm::function_ref<void(Value target)> counts,
+                     llvm::function_ref<void()> isIgnored) {
+  Value target = b.loadIndex(targets, row);
+  b.ifLess(target, b.index(width), [&] { counts(target); }, isIgnored);
+}
 
 LogicalResult cpu::lowerCrossEntropy(CrossEntropyOp op, KernelSet &set,
                                      Launches &launches) {
@@ -74,9 +84,13 @@ LogicalResult cpu::lowerCrossEntropy(CrossEntropyOp op, KernelSet &set,
               },
               [&](Value x, Value y) { return b.add(x, y); });
           Value lse = b.add(most, b.log(b.sumAcross(sums)));
-          Value target = b.loadIndex(frame.buffers[1], row);
-          b.store(b.sub(lse, scalar(target)), frame.buffers[2], row);
           b.store(lse, frame.buffers[3], row);
+          ifCounts(
+              b, frame.buffers[1], row, width,
+              [&](Value target) {
+                b.store(b.sub(lse, scalar(target)), frame.buffers[2], row);
+              },
+              [&] { b.store(b.real(0.0), frame.buffers[2], row); });
         });
       });
   launch.value(op.getLogits())
@@ -112,10 +126,9 @@ LogicalResult cpu::lowerCrossEntropyGrad(CrossEntropyGradOp op, KernelSet &set,
         // a correction of what was stored: where p is near one, rounding p
         // would leave nothing of the difference.
         Value logits = frame.buffers[0], result = frame.buffers[4];
-        b.loop(frame.begin, frame.end, 1, [&](Value row) {
+        auto addGradient = [&](Value row, Value target) {
           Value lse = b.load(frame.buffers[2], row);
           Value grad = b.load(frame.buffers[3], row);
-          Value target = b.loadIndex(frame.buffers[1], row);
           // With z the logits, x = f z and dx = (p - onehot) grad: dz = f dx,
           // df = sum dx z.
           Value factor = hasFactors ? b.load(frame.buffers[5], row) : Value();
@@ -152,6 +165,18 @@ LogicalResult cpu::lowerCrossEntropyGrad(CrossEntropyGradOp op, KernelSet &set,
           Value sum = b.sumAcross(b.sub(sums, b.padWithZeros(zTarget)));
           b.store(b.mul(relative ? scaledGrad : grad, sum), frame.buffers[6],
                   row);
+        };
+        b.loop(frame.begin, frame.end, 1, [&](Value row) {
+          ifCounts(
+              b, frame.buffers[1], row, width,
+              [&](Value target) { addGradient(row, target); },
+              [&] {
+                b.chunks(width, 2, [&](Value column, int64_t lanes) {
+                  b.storeVector(b.splat(0.0, lanes), result, {row, column});
+                });
+                if (hasFactors)
+                  b.store(b.real(0.0), frame.buffers[6], row);
+              });
         });
       });
   launch.value(op.getLogits())
@@ -166,11 +191,54 @@ LogicalResult cpu::lowerCrossEntropyGrad(CrossEntropyGradOp op, KernelSet &set,
   return success();
 }
 
+LogicalResult cpu::lowerTargetCount(TargetCountOp op, KernelSet &set,
+                                    Launches &launches) {
+  KernelSpec spec("target_count", getKernelKey(op, KeyExtents::none));
+  spec.source = "target_count";
+  spec.buffers = {flatBuffer(elementOf(op.getTargets())),
+                  flatBuffer(elementOf(op.getResult()))};
+  spec.ints = 1; // targets
+  LaunchBuilder launch;
+  launch.launch.kernel =
+      set.getKernel(spec, op.getLoc(), [&](CodeBuilder &b, KernelFrame &frame) {
+        b.loop(frame.begin, frame.end, 1, [&](Value) {
+          Value ignored = b.index(kIgnoredTarget);
+          Value count = b.loop(
+              b.index(0), frame.ints[0], 1, b.index(0),
+              [&](Value i, ValueRange carried) -> SmallVector<Value> {
+                Value isIgnored = arith::CmpIOp::create(
+                    b, b.loc, arith::CmpIPredicate::eq,
+                    b.loadIndex(frame.buffers[0], i), ignored);
+                return {b.select(isIgnored, carried[0], b.addI(carried[0], 1))};
+              })[0];
+          b.store(arith::IndexCastOp::create(b, b.loc, b.getI32Type(), count),
+                  frame.buffers[1], b.index(0));
+        });
+      });
+  launch.value(op.getTargets()).value(op.getResult());
+  launch.launch.ints = {
+      cast<RankedTensorType>(op.getTargets().getType()).getNumElements()};
+  launch.launch.items = 1;
+  launches.push_back(std::move(launch.launch));
+  return success();
+}
+
+/// What a mean divides by: a count in memory, the last buffer but one, or the
+/// number of elements.
+static Value getDivisor(CodeBuilder &b, const KernelFrame &frame, bool counts) {
+  Value number =
+      counts ? b.loadIndex(frame.buffers[1], b.index(0)) : frame.ints[0];
+  return toReal(b, number);
+}
+
 LogicalResult cpu::lowerMean(MeanOp op, KernelSet &set, Launches &launches) {
+  bool counts = bool(op.getCount());
   KernelSpec spec("mean", getKernelKey(op, KeyExtents::none));
   spec.source = "mean";
-  spec.buffers = {flatBuffer(elementOf(op.getInput())),
-                  flatBuffer(elementOf(op.getResult()))};
+  spec.buffers = {flatBuffer(elementOf(op.getInput()))};
+  if (counts)
+    spec.buffers.push_back(flatBuffer(elementOf(op.getCount())));
+  spec.buffers.push_back(flatBuffer(elementOf(op.getResult())));
   spec.ints = 1; // elements
   LaunchBuilder launch;
   launch.launch.kernel =
@@ -180,11 +248,14 @@ LogicalResult cpu::lowerMean(MeanOp op, KernelSet &set, Launches &launches) {
               b, b.index(0), frame.ints[0], [&](Value i, int64_t lanes) {
                 return b.toDouble(b.loadVector(frame.buffers[0], i, lanes));
               });
-          Value mean = b.div(sum, b.toDouble(toReal(b, frame.ints[0])));
-          b.store(b.toFloat(mean), frame.buffers[1], b.index(0));
+          Value mean = b.div(sum, b.toDouble(getDivisor(b, frame, counts)));
+          b.store(b.toFloat(mean), frame.buffers.back(), b.index(0));
         });
       });
-  launch.value(op.getInput()).value(op.getResult());
+  launch.value(op.getInput());
+  if (counts)
+    launch.value(op.getCount());
+  launch.value(op.getResult());
   launch.launch.ints = {
       cast<RankedTensorType>(op.getInput().getType()).getNumElements()};
   launch.launch.items = 1;
@@ -194,22 +265,28 @@ LogicalResult cpu::lowerMean(MeanOp op, KernelSet &set, Launches &launches) {
 
 LogicalResult cpu::lowerMeanGrad(MeanGradOp op, KernelSet &set,
                                  Launches &launches) {
+  bool counts = bool(op.getCount());
   KernelSpec spec("mean_grad", getKernelKey(op, KeyExtents::none));
   spec.source = "mean_grad";
-  spec.buffers = {flatBuffer(elementOf(op.getGrad())),
-                  flatBuffer(elementOf(op.getResult()))};
+  spec.buffers = {flatBuffer(elementOf(op.getGrad()))};
+  if (counts)
+    spec.buffers.push_back(flatBuffer(elementOf(op.getCount())));
+  spec.buffers.push_back(flatBuffer(elementOf(op.getResult())));
   spec.ints = 1; // elements
   LaunchBuilder launch;
   launch.launch.kernel =
       set.getKernel(spec, op.getLoc(), [&](CodeBuilder &b, KernelFrame &frame) {
         Value share = b.div(b.load(frame.buffers[0], b.index(0)),
-                            toReal(b, frame.ints[0]));
+                            getDivisor(b, frame, counts));
         overChunks(
             b, frame, kFillChunk, frame.ints[0], [&](Value i, int64_t lanes) {
-              b.storeVector(b.broadcast(share, lanes), frame.buffers[1], i);
+              b.storeVector(b.broadcast(share, lanes), frame.buffers.back(), i);
             });
       });
-  launch.value(op.getGrad()).value(op.getResult());
+  launch.value(op.getGrad());
+  if (counts)
+    launch.value(op.getCount());
+  launch.value(op.getResult());
   int64_t elements =
       cast<RankedTensorType>(op.getResult().getType()).getNumElements();
   launch.launch.ints = {elements};

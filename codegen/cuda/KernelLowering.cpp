@@ -26,8 +26,8 @@ bool cuda::KernelLowering::hasKernel(Operation *op) const {
          isa<ClusterOp, LinearOp, MatmulOp, WeightGradOp, AttentionOp,
              AttentionGradOp, ColumnDotOp, EmbeddingOp, EmbeddingGradOp,
              AddPositionsGradOp, CrossEntropyOp, CrossEntropyGradOp,
-             CrossEntropyWithGradOp, MeanOp, MeanGradOp, lns::ConstantOp,
-             ClipFactorOp, AdamWOp>(op);
+             CrossEntropyWithGradOp, TargetCountOp, MeanOp, MeanGradOp,
+             lns::ConstantOp, ClipFactorOp, AdamWOp>(op);
 }
 
 /// A grid's extents are limited: 2^31 - 1, 65535, 65535.
@@ -76,6 +76,8 @@ cuda::KernelLowering::lower(Operation *op,
           .Case<CrossEntropyWithGradOp>([&](auto op) {
             return lowerCrossEntropyWithGrad(op, set, launches);
           })
+          .Case<TargetCountOp>(
+              [&](auto op) { return lowerTargetCount(op, set, launches); })
           .Case<MeanOp>([&](auto op) { return lowerMean(op, set, launches); })
           .Case<MeanGradOp>(
               [&](auto op) { return lowerMeanGrad(op, set, launches); })

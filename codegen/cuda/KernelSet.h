@@ -133,6 +133,8 @@ llvm::LogicalResult lowerCrossEntropyGrad(CrossEntropyGradOp op, KernelSet &set,
 llvm::LogicalResult lowerCrossEntropyWithGrad(CrossEntropyWithGradOp op,
                                               KernelSet &set,
                                               Launches &launches);
+llvm::LogicalResult lowerTargetCount(TargetCountOp op, KernelSet &set,
+                                     Launches &launches);
 llvm::LogicalResult lowerMean(MeanOp op, KernelSet &set, Launches &launches);
 llvm::LogicalResult lowerMeanGrad(MeanGradOp op, KernelSet &set,
                                   Launches &launches);

@@ -11,8 +11,8 @@ using namespace mlir;
 using namespace lns;
 using namespace lns::cuda;
 
-/// Threads of a block that fills, and of the one that takes a mean.
-static constexpr int64_t kFillThreads = 256, kMeanThreads = 1024;
+/// Threads of a block that fills, and of the one that takes a mean or counts.
+static constexpr int64_t kFillThreads = 256, kSumThreads = 1024;
 
 /// Threads for a row: four vectors each where there are enough.
 static int64_t getRowThreads(int64_t vectors) {
@@ -140,32 +140,57 @@ LogicalResult cuda::lowerCrossEntropyWithGrad(CrossEntropyWithGradOp op,
   return success();
 }
 
-LogicalResult cuda::lowerMean(MeanOp op, KernelSet &set, Launches &launches) {
-  Type element = elementOf(op.getInput());
+/// One block that makes a number of `input`, and of `count` where that is
+/// given.
+static void reduce(StringRef function, StringRef kind, Value input, Value count,
+                   Value result, ArrayRef<std::string> types, KernelSet &set,
+                   Launches &launches) {
   KernelSpec spec;
-  spec.kind = "mean";
-  spec.source = "mean";
+  spec.kind = kind.str();
+  spec.source = kind.str();
   spec.includes = {"flat.cuh"};
-  spec.buffers = {{element, "input", false, true},
-                  {elementOf(op.getResult()), "result", true, true}};
   spec.ints = {"elements"};
-  spec.threads = kMeanThreads;
-  spec.sharedBytes = kMeanThreads / 32 * sizeof(double);
+  spec.threads = kSumThreads;
+  spec.sharedBytes = kSumThreads / 32 * sizeof(double);
   spec.noSpills = true;
   LaunchBuilder launch;
-  launch.launch.kernel = set.getKernel(
-      spec, printCall("mean", {getTypeName(element).str(), text(kMeanThreads)},
-                      {"input", "result", "elements"}));
-  launch.value(op.getInput()).value(op.getResult());
-  launch.count(countElements(op.getInput())).grid(1);
+  SmallVector<StringRef> arguments;
+  auto add = [&](Value value, StringRef name) {
+    spec.buffers.push_back(
+        {elementOf(value), name.str(), /*isWritten=*/value == result, true});
+    launch.value(value);
+    arguments.push_back(name);
+  };
+  add(input, "input");
+  if (count)
+    add(count, "count");
+  add(result, "result");
+  arguments.push_back("elements");
+  launch.launch.kernel =
+      set.getKernel(spec, printCall(function, types, arguments));
+  launch.count(countElements(input)).grid(1);
   launches.push_back(std::move(launch.launch));
+}
+
+LogicalResult cuda::lowerTargetCount(TargetCountOp op, KernelSet &set,
+                                     Launches &launches) {
+  reduce("countTargets", "target_count", op.getTargets(), Value(),
+         op.getResult(), {text(kIgnoredTarget), text(kSumThreads)}, set,
+         launches);
+  return success();
+}
+
+LogicalResult cuda::lowerMean(MeanOp op, KernelSet &set, Launches &launches) {
+  reduce("mean", "mean", op.getInput(), op.getCount(), op.getResult(),
+         {getTypeName(elementOf(op.getInput())).str(), text(kSumThreads)}, set,
+         launches);
   return success();
 }
 
 /// A launch that writes one value everywhere: `value`, or what `share` has
-/// divided by the number of elements.
-static void fill(Value result, Value share, double value, KernelSet &set,
-                 Launches &launches) {
+/// divided by `count` or, without one, by the number of elements.
+static void fill(Value result, Value share, Value count, double value,
+                 KernelSet &set, Launches &launches) {
   Type element = elementOf(result);
   int64_t lanes = element.isBF16() ? 8 : 4, elements = countElements(result);
   KernelSpec spec;
@@ -176,6 +201,8 @@ static void fill(Value result, Value share, double value, KernelSet &set,
     spec.buffers.push_back({elementOf(share), "grad", false, true});
   else
     spec.floats = {"value"};
+  if (count)
+    spec.buffers.push_back({elementOf(count), "count", false, true});
   spec.buffers.push_back({element, "result", true, true});
   spec.ints = {"elements"};
   spec.threads = kFillThreads;
@@ -183,14 +210,19 @@ static void fill(Value result, Value share, double value, KernelSet &set,
   LaunchBuilder launch;
   launch.launch.kernel = set.getKernel(
       spec,
-      printCall(
-          "fill", {getTypeName(element).str(), text(lanes), text(kFillThreads)},
-          {"result", share ? "grad[0] / static_cast<float>(elements)" : "value",
-           "elements"}));
+      printCall("fill",
+                {getTypeName(element).str(), text(lanes), text(kFillThreads)},
+                {"result",
+                 !share  ? "value"
+                 : count ? "grad[0] / static_cast<float>(count[0])"
+                         : "grad[0] / static_cast<float>(elements)",
+                 "elements"}));
   if (share)
     launch.value(share);
   else
     launch.number(value);
+  if (count)
+    launch.value(count);
   launch.value(result).count(elements);
   launch.grid(llvm::divideCeil(elements, lanes * kFillThreads));
   launches.push_back(std::move(launch.launch));
@@ -198,12 +230,13 @@ static void fill(Value result, Value share, double value, KernelSet &set,
 
 LogicalResult cuda::lowerMeanGrad(MeanGradOp op, KernelSet &set,
                                   Launches &launches) {
-  fill(op.getResult(), op.getGrad(), 0, set, launches);
+  fill(op.getResult(), op.getGrad(), op.getCount(), 0, set, launches);
   return success();
 }
 
 LogicalResult cuda::lowerConstant(lns::ConstantOp op, KernelSet &set,
                                   Launches &launches) {
-  fill(op.getResult(), Value(), op.getValue().convertToDouble(), set, launches);
+  fill(op.getResult(), Value(), Value(), op.getValue().convertToDouble(), set,
+       launches);
   return success();
 }

@@ -146,6 +146,8 @@ private:
     plan.ioBytes += llvm::alignTo(partBytes, kBufferAlignment);
     microTargets = {PlanSegment::Io, plan.ioBytes, partBytes};
     plan.ioBytes += llvm::alignTo(partBytes, kBufferAlignment);
+    targetCount = {PlanSegment::Io, plan.ioBytes, sizeof(int32_t)};
+    plan.ioBytes += kBufferAlignment;
     return success();
   }
 
@@ -275,7 +277,12 @@ private:
     for (BlockArgument argument : function.getArguments()) {
       auto type = dyn_cast<RankedTensorType>(argument.getType());
       PlanBinding binding;
-      if (type && type.getElementType().isInteger(32)) {
+      if (isPart && type && type.getRank() == 0 &&
+          type.getElementType().isInteger(32)) {
+        binding.name = "target_count";
+        binding.isInteger = true;
+        binding.buffer = targetCount;
+      } else if (type && type.getElementType().isInteger(32)) {
         bool first = entry.inputs.empty();
         binding.name = first ? "tokens" : "targets";
         binding.isInteger = true;
@@ -291,8 +298,8 @@ private:
                << entry.name << "' has type " << argument.getType()
                << ", but a plan takes tokens and targets as tensor<"
                << (isPart ? plan.microBatch : plan.batch) << "x"
-               << plan.sequence
-               << "xi32> and optimizer values as tensor<8xf32>";
+               << plan.sequence << "xi32> and optimizer values as tensor<8xf32>"
+               << (isPart ? ", and a part its count as tensor<i32>" : "");
       binding.shape.assign(type.getShape().begin(), type.getShape().end());
       places[argument] = binding.buffer;
       entry.inputs.push_back(std::move(binding));
@@ -504,7 +511,7 @@ private:
   LogicalResult buildRepeat(RepeatOp op, const std::string &name,
                             PlanEntryPoint &entry) {
     if (!llvm::StringRef(op.getCallee()).starts_with("micro_") ||
-        op.getInputs().size() != 2 || op.getNumResults() != 1 ||
+        op.getInputs().size() != 3 || op.getNumResults() != 1 ||
         op.getCount() > UINT32_MAX)
       return op.emitOpError(
           "calls what a plan cannot repeat; make it with 'lns-micro-batch'");
@@ -514,6 +521,8 @@ private:
     repeat.tokens = places.lookup(op.getInputs()[0]);
     repeat.targets = places.lookup(op.getInputs()[1]);
     repeat.loss = places.lookup(op.getResult(0));
+    // All that repeat a function put the count where it looks for it.
+    copyTo(places.lookup(op.getInputs()[2]), targetCount, name, entry);
     for (const PlanEntryPoint &callee : program.entryPoints)
       if (callee.name == repeat.entry)
         entry.flops += repeat.count * callee.flops;
@@ -616,6 +625,7 @@ private:
   llvm::DenseMap<Value, PlanBuffer> places;
   PlanBuffer tokens, targets, optimizer;
   PlanBuffer microTokens, microTargets; ///< of one part of a step
+  PlanBuffer targetCount;               ///< of the whole step, for its parts
   uint64_t arenaBase = 0; ///< where the entry point's own values begin
 };
 

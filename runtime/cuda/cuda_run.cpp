@@ -65,19 +65,19 @@ Error CudaSession::getResults(const CudaEntry &entry, CuStream on) const {
     return driver->check(driver->memcpyDtoHAsync(to, from, sizeof(float), on),
                          title, "cannot copy results from the device");
   };
-  // With a repeat the loss is the mean of those of its parts.
+  // With a repeat the loss is the sum of those of its parts.
   bool hasParts = entry.repeat != entry.commands.all().size();
   if (Error error = get(stagedLoss(), hasParts ? 0 : entry.loss))
     return error;
   return get(stagedNorm(), entry.gradientNorm);
 }
 
-float CudaSession::meanOfParts(const plan::Repeat &repeat) const {
+float CudaSession::sumOfParts(const plan::Repeat &repeat) const {
   const float *losses = stagedPartLosses();
-  float sum = 0;
+  double sum = 0;
   for (uint32_t i = 0; i < repeat.count(); ++i)
-    sum += losses[i];
-  return sum / float(repeat.count());
+    sum += double(losses[i]);
+  return float(sum);
 }
 
 //===----------------------------------------------------------------------===//
@@ -287,7 +287,7 @@ Error CudaSession::run(Entry which, const EntryInputs &inputs,
   if (outputs.loss)
     *outputs.loss = entry.repeat == commands.size()
                         ? *stagedLoss()
-                        : meanOfParts(*commands[entry.repeat].repeat);
+                        : sumOfParts(*commands[entry.repeat].repeat);
   if (outputs.gradientNorm)
     *outputs.gradientNorm = *stagedNorm();
   return nullptr;

@@ -92,7 +92,7 @@ private:
   float *stagedPartLosses() const;
   Error putInputs(const CudaEntry &entry, CuStream on) const;
   Error getResults(const CudaEntry &entry, CuStream on) const;
-  float meanOfParts(const plan::Repeat &repeat) const;
+  float sumOfParts(const plan::Repeat &repeat) const;
 
   /// Puts "refresh" on the stream if a parameter was written.
   Error refresh();

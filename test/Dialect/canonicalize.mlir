@@ -41,6 +41,15 @@ func.func @seed() -> tensor<2x3xf32> {
   return %d : tensor<2x3xf32>
 }
 
+// Over a count that is not known, it is none.
+// CHECK-LABEL: func.func @counted_seed
+// CHECK: lns.mean_grad {{.*}} over(
+func.func @counted_seed(%n: tensor<i32>) -> tensor<2x3xf32> {
+  %one = lns.constant 1.0 : tensor<f32>
+  %d = lns.mean_grad %one over(%n) : (tensor<f32>, tensor<i32>) -> tensor<2x3xf32>
+  return %d : tensor<2x3xf32>
+}
+
 // A scaled constant is a constant.
 // CHECK-LABEL: func.func @scaled_constant
 // CHECK-NEXT:  %[[S:.*]] = lns.constant -1.000000e+00 : tensor<4xf32>

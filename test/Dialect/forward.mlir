@@ -86,5 +86,9 @@ func.func @loss(%logits: tensor<2x4x8xf32>, %targets: tensor<2x4xi32>) -> tensor
   %losses, %lse = lns.cross_entropy %logits, %targets : (tensor<2x4x8xf32>, tensor<2x4xi32>) -> (tensor<2x4xf32>, tensor<2x4xf32>)
   // CHECK: lns.mean %[[LOSSES]] : (tensor<2x4xf32>) -> tensor<f32>
   %loss = lns.mean %losses : (tensor<2x4xf32>) -> tensor<f32>
+  // CHECK: %[[N:.*]] = lns.target_count %{{.*}} : tensor<2x4xi32>
+  %n = lns.target_count %targets : tensor<2x4xi32>
+  // CHECK: lns.mean %[[LOSSES]] over(%[[N]]) : (tensor<2x4xf32>, tensor<i32>) -> tensor<f32>
+  %share = lns.mean %losses over(%n) : (tensor<2x4xf32>, tensor<i32>) -> tensor<f32>
   return %loss : tensor<f32>
 }

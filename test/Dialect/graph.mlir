@@ -125,6 +125,9 @@ func.func @adjoints(%x: tensor<2x4x8xf32>, %k: tensor<2x4x4xf32>, %tokens: tenso
   %w:3 = lns.cross_entropy_with_grad %x, %tokens, %rows factors(%rows) relative : (tensor<2x4x8xf32>, tensor<2x4xi32>, tensor<2x4xf32>, tensor<2x4xf32>) -> (tensor<2x4xf32>, tensor<2x4x8xf32>, tensor<2x4xf32>)
   // CHECK: lns.mean_grad %{{.*}} : (tensor<f32>) -> tensor<2x4xf32>
   %4 = lns.mean_grad %s : (tensor<f32>) -> tensor<2x4xf32>
+  // CHECK: lns.mean_grad %{{.*}} over(%{{.*}}) : (tensor<f32>, tensor<i32>) -> tensor<2x4xf32>
+  %n = lns.target_count %tokens : tensor<2x4xi32>
+  %share = lns.mean_grad %s over(%n) : (tensor<f32>, tensor<i32>) -> tensor<2x4xf32>
   return
 }
 

@@ -153,11 +153,21 @@ func.func @repeat(%t: tensor<4x8xf32>) {
 
 // -----
 
-// lns.repeat (C2): scalars cannot be cut.
-func.func @f(%t: tensor<f32>) { return }
+// lns.repeat (C2): a scalar is handed on as it is.
+func.func @f(%t: tensor<i32>) { return }
 func.func @repeat(%t: tensor<f32>) {
-  // expected-error @below {{input 0 has type 'tensor<f32>', which is not 1 times the callee's 'tensor<f32>'}}
-  lns.repeat @f(%t) count(1) : (tensor<f32>) -> ()
+  // expected-error @below {{input 0 is the scalar 'tensor<f32>', but the callee takes 'tensor<i32>'}}
+  lns.repeat @f(%t) count(2) : (tensor<f32>) -> ()
+  return
+}
+
+// -----
+
+// lns.repeat (C2): nothing that is cut becomes a scalar.
+func.func @f(%t: tensor<i32>) { return }
+func.func @repeat(%t: tensor<2xi32>) {
+  // expected-error @below {{input 0 has type 'tensor<2xi32>', which is not 2 times the callee's 'tensor<i32>'}}
+  lns.repeat @f(%t) count(2) : (tensor<2xi32>) -> ()
   return
 }
 

@@ -341,6 +341,18 @@ func.func @loss_bf16(%e: tensor<16x4xf32>, %t: tensor<2x3xi32>, %u: tensor<2x3xi
 
 // -----
 
+// With every second target ignored, the loss does not depend on those rows.
+// CHECK: loss_ignored{{.*}}argument 0 agrees
+func.func @loss_ignored(%x: tensor<4x3xf64>) -> tensor<f64> {
+  %t = arith.constant dense<[-100, 2, -100, 0]> : tensor<4xi32>
+  %l:2 = lns.cross_entropy %x, %t : (tensor<4x3xf64>, tensor<4xi32>) -> (tensor<4xf64>, tensor<4xf64>)
+  %n = lns.target_count %t : tensor<4xi32>
+  %m = lns.mean %l#0 over(%n) : (tensor<4xf64>, tensor<i32>) -> tensor<f64>
+  return %m : tensor<f64>
+}
+
+// -----
+
 // The mean and the spread of a LayerNorm both depend on all of the row.
 // CHECK: norm_layer{{.*}}argument 0 agrees
 // CHECK: norm_layer{{.*}}argument 1 agrees

@@ -258,6 +258,37 @@ func.func @cross_entropy_grad() -> tensor<1x1x4xf64> {
 
 // -----
 
+// A row whose target is ignored has no gradient, and its factor has none.
+// CHECK-LABEL: cross_entropy_grad_ignored: result.0: [2, 2]
+// CHECK-NEXT:  = 0, 0, -3.75, 3.75
+// CHECK-NEXT:  result.1: [2]
+// CHECK-NEXT:  = 0, 16.47918433
+func.func @cross_entropy_grad_ignored() -> (tensor<2x2xf64>, tensor<2xf64>) {
+  %logits = arith.constant dense<[[7.0, 0x7FF8000000000000], [0.0, 2.1972245773362196]]> : tensor<2x2xf64>
+  %f = arith.constant dense<[1.0, 0.5]> : tensor<2xf64>
+  %lse = arith.constant dense<[0.0, 1.3862943611198906]> : tensor<2xf64>
+  %targets = arith.constant dense<[-100, 0]> : tensor<2xi32>
+  %dl = arith.constant dense<10.0> : tensor<2xf64>
+  %d, %df = lns.cross_entropy_grad %logits, %targets, %lse, %dl factors(%f)
+    : (tensor<2x2xf64>, tensor<2xi32>, tensor<2xf64>, tensor<2xf64>, tensor<2xf64>) -> (tensor<2x2xf64>, tensor<2xf64>)
+  return %d, %df : tensor<2x2xf64>, tensor<2xf64>
+}
+
+// -----
+
+// Over a count: grad / 4.
+// CHECK-LABEL: mean_grad_over: result.0: [2, 2]
+// CHECK-NEXT:  = 0.5, 0.5, 0.5, 0.5
+func.func @mean_grad_over() -> tensor<2x2xf64> {
+  %dy = arith.constant dense<1.0> : tensor<f64>
+  %targets = arith.constant dense<[[-100, 3, -100], [9, -100, -100]]> : tensor<2x3xi32>
+  %n = lns.target_count %targets : tensor<2x3xi32>
+  %d = lns.mean_grad %dy over(%n) : (tensor<f64>, tensor<i32>) -> tensor<2x2xf64>
+  return %d : tensor<2x2xf64>
+}
+
+// -----
+
 // CHECK-LABEL: mean_grad: result.0: [2, 2]
 // CHECK-NEXT:  = 0.5, 0.5, 0.5, 0.5
 func.func @mean_grad() -> tensor<2x2xf64> {

@@ -219,3 +219,22 @@ func.func @mean() -> tensor<f64> {
   %y = lns.mean %x : (tensor<2x2xf64>) -> tensor<f64>
   return %y : tensor<f64>
 }
+
+// -----
+
+// Of two targets that count, one has the loss 1, the other log(2); the third row's
+// would be infinite. Its target is ignored.
+// CHECK-LABEL: ignored: result.0: [3]
+// CHECK-NEXT:  = 1, 0, 0.6931471806
+// CHECK-NEXT:  result.1: []
+// CHECK-NEXT:  = 2
+// CHECK-NEXT:  result.2: []
+// CHECK-NEXT:  = 0.8465735903
+func.func @ignored() -> (tensor<3xf64>, tensor<i32>, tensor<f64>) {
+  %logits = arith.constant dense<[[0.0, -0.541324854612918], [0.0, 0x7FF0000000000000], [3.0, 3.0]]> : tensor<3x2xf64>
+  %targets = arith.constant dense<[1, -100, 0]> : tensor<3xi32>
+  %losses, %lse = lns.cross_entropy %logits, %targets : (tensor<3x2xf64>, tensor<3xi32>) -> (tensor<3xf64>, tensor<3xf64>)
+  %n = lns.target_count %targets : tensor<3xi32>
+  %loss = lns.mean %losses over(%n) : (tensor<3xf64>, tensor<i32>) -> tensor<f64>
+  return %losses, %n, %loss : tensor<3xf64>, tensor<i32>, tensor<f64>
+}

@@ -1,6 +1,7 @@
 // RUN: lns-opt %s --split-input-file --pass-pipeline='builtin.module(func.func(lns-fuse-loss))' | FileCheck %s
 // RUN: lns-opt %s --split-input-file --pass-pipeline='builtin.module(func.func(lns-fuse-loss))' --remarks-filter='lns.*' --remark-format=emitRemark --verify-diagnostics -o /dev/null
 // RUN: lns-interpret %s --split-input-file --check-pipeline='builtin.module(func.func(lns-fuse-loss))'
+// RUN: lns-interpret %s --split-input-file --ignore-every=3 --check-pipeline='builtin.module(func.func(lns-fuse-loss))'
 
 // The gradient of a mean is known beforehand: one op makes losses and gradient,
 // where the losses were.
@@ -17,6 +18,45 @@ func.func @plain(%x: tensor<2x4x8xf32>, %t: tensor<2x4xi32>) -> (tensor<f32>, te
   %loss = lns.mean %losses : (tensor<2x4xf32>) -> tensor<f32>
   %dx = lns.cross_entropy_grad %x, %t, %lse, %d : (tensor<2x4x8xf32>, tensor<2x4xi32>, tensor<2x4xf32>, tensor<2x4xf32>) -> tensor<2x4x8xf32>
   return %loss, %dx : tensor<f32>, tensor<2x4x8xf32>
+}
+
+// -----
+
+// Over a count it is known when the targets are: what makes it moves before the
+// logits' reader.
+// CHECK-LABEL: func.func @counted
+// CHECK-SAME: %[[X:[a-z0-9]+]]: tensor<2x4x8xf32>, %[[T:[a-z0-9]+]]: tensor<2x4xi32>
+// CHECK-NEXT: %[[ONE:.*]] = lns.constant 1.0
+// CHECK-NEXT: %[[N:.*]] = lns.target_count %[[T]]
+// CHECK-NEXT: %[[D:.*]] = lns.mean_grad %[[ONE]] over(%[[N]])
+// CHECK-NEXT: %[[L:.*]], %[[DX:.*]] = lns.cross_entropy_with_grad %[[X]], %[[T]], %[[D]]
+// CHECK-NEXT: %[[M:.*]] = lns.mean %[[L]] over(%[[N]])
+// CHECK-NEXT: return %[[M]], %[[DX]]
+func.func @counted(%x: tensor<2x4x8xf32>, %t: tensor<2x4xi32>) -> (tensor<f32>, tensor<2x4x8xf32>) {
+  %one = lns.constant 1.0 : tensor<f32>
+  %n = lns.target_count %t : tensor<2x4xi32>
+  // expected-remark@+1 {{the loss and its gradient are one pass over the logits}}
+  %losses, %lse = lns.cross_entropy %x, %t : (tensor<2x4x8xf32>, tensor<2x4xi32>) -> (tensor<2x4xf32>, tensor<2x4xf32>)
+  %loss = lns.mean %losses over(%n) : (tensor<2x4xf32>, tensor<i32>) -> tensor<f32>
+  %d = lns.mean_grad %one over(%n) : (tensor<f32>, tensor<i32>) -> tensor<2x4xf32>
+  %dx = lns.cross_entropy_grad %x, %t, %lse, %d : (tensor<2x4x8xf32>, tensor<2x4xi32>, tensor<2x4xf32>, tensor<2x4xf32>) -> tensor<2x4x8xf32>
+  return %loss, %dx : tensor<f32>, tensor<2x4x8xf32>
+}
+
+// -----
+
+// A mean's gradient whose scalar comes from the loss cannot move: the loss is
+// squared here.
+// CHECK-LABEL: func.func @squared
+// CHECK: lns.cross_entropy %
+// CHECK: lns.cross_entropy_grad
+func.func @squared(%x: tensor<2x4x8xf32>, %t: tensor<2x4xi32>) -> tensor<2x4x8xf32> {
+  // expected-remark@+1 {{"the gradient of its losses is made behind it"}}
+  %losses, %lse = lns.cross_entropy %x, %t : (tensor<2x4x8xf32>, tensor<2x4xi32>) -> (tensor<2x4xf32>, tensor<2x4xf32>)
+  %loss = lns.mean %losses : (tensor<2x4xf32>) -> tensor<f32>
+  %d = lns.mean_grad %loss : (tensor<f32>) -> tensor<2x4xf32>
+  %dx = lns.cross_entropy_grad %x, %t, %lse, %d : (tensor<2x4x8xf32>, tensor<2x4xi32>, tensor<2x4xf32>, tensor<2x4xf32>) -> tensor<2x4x8xf32>
+  return %dx : tensor<2x4x8xf32>
 }
 
 // -----

@@ -22,8 +22,9 @@
 // CHECK-NEXT: %[[LOGITS:.*]] = lns.linear %{{.*}}, %[[TABLE]]
 // CHECK-NEXT: return %[[LOGITS]]
 // CHECK: func.func @eval(%{{.*}}: tensor<2x4xi32>, %[[TARGETS:.*]]: tensor<2x4xi32>) -> tensor<f32>
-// CHECK: %[[LOSSES:.*]], %{{.*}} = lns.cross_entropy %{{.*}}, %[[TARGETS]]
-// CHECK-NEXT: %[[LOSS:.*]] = lns.mean %[[LOSSES]]
+// CHECK: %[[N:.*]] = lns.target_count %[[TARGETS]] : tensor<2x4xi32>
+// CHECK-NEXT: %[[LOSSES:.*]], %{{.*}} = lns.cross_entropy %{{.*}}, %[[TARGETS]]
+// CHECK-NEXT: %[[LOSS:.*]] = lns.mean %[[LOSSES]] over(%[[N]])
 // CHECK-NEXT: return %[[LOSS]]
 
 // Ops are called after the parameter that they use, else after what they are.

@@ -17,18 +17,58 @@ func.func @micro_eval() { return }
 
 // -----
 
+// No body.
+// expected-error@+1 {{must have a body of one block to be repeated}}
+func.func private @eval(tensor<2x3xf32>, tensor<2x3xi32>) -> tensor<f32>
+
+// -----
+
+// A mean over the elements of each part weighs parts, not targets.
+// expected-error@+1 {{returns a loss to which those of parts do not add up; expected an lns.mean over the lns.target_count of an argument, which nothing else reads}}
+func.func @eval(%losses: tensor<2x3xf32>, %t: tensor<2x3xi32>) -> tensor<f32> {
+  %loss = lns.mean %losses : (tensor<2x3xf32>) -> tensor<f32>
+  return %loss : tensor<f32>
+}
+
+// -----
+
+// Nor do shares add up that are not the whole loss.
+// expected-error@+1 {{returns a loss to which those of parts do not add up}}
+func.func @eval(%losses: tensor<2x3xf32>, %t: tensor<2x3xi32>) -> (tensor<f32>, tensor<f32>) {
+  %n = lns.target_count %t : tensor<2x3xi32>
+  %loss = lns.mean %losses over(%n) : (tensor<2x3xf32>, tensor<i32>) -> tensor<f32>
+  return %loss, %loss : tensor<f32>, tensor<f32>
+}
+
+// -----
+
+// Another reader of the count would see that of the whole batch.
+// expected-error@+1 {{returns a loss to which those of parts do not add up}}
+func.func @eval(%x: tensor<2x3xf32>, %t: tensor<2x3xi32>) -> tensor<f32> {
+  %n = lns.target_count %t : tensor<2x3xi32>
+  %share = lns.mean %x over(%n) : (tensor<2x3xf32>, tensor<i32>) -> tensor<f32>
+  %losses = lns.mean_grad %share over(%n) : (tensor<f32>, tensor<i32>) -> tensor<2x3xf32>
+  %loss = lns.mean %losses over(%n) : (tensor<2x3xf32>, tensor<i32>) -> tensor<f32>
+  return %loss : tensor<f32>
+}
+
+// -----
+
 // A scalar has no parts.
-// expected-error@+1 {{argument 1 has type 'tensor<f32>', but a batch is repeated along a static first dimension}}
-func.func @eval(%t: tensor<2x3xf32>, %s: tensor<f32>) -> tensor<f32> {
-  return %s : tensor<f32>
+// expected-error@+1 {{argument 2 has type 'tensor<f32>', but a batch is repeated along a static first dimension}}
+func.func @eval(%losses: tensor<2x3xf32>, %t: tensor<2x3xi32>, %s: tensor<f32>) -> tensor<f32> {
+  %n = lns.target_count %t : tensor<2x3xi32>
+  %loss = lns.mean %losses over(%n) : (tensor<2x3xf32>, tensor<i32>) -> tensor<f32>
+  return %loss : tensor<f32>
 }
 
 // -----
 
 // Nor has a batch of any size.
 // expected-error@+1 {{argument 0 has type 'tensor<?x3xf32>', but a batch is repeated along a static first dimension}}
-func.func @eval(%t: tensor<?x3xf32>) -> tensor<f32> {
-  %loss = lns.mean %t : (tensor<?x3xf32>) -> tensor<f32>
+func.func @eval(%losses: tensor<?x3xf32>, %t: tensor<2x3xi32>) -> tensor<f32> {
+  %n = lns.target_count %t : tensor<2x3xi32>
+  %loss = lns.mean %losses over(%n) : (tensor<?x3xf32>, tensor<i32>) -> tensor<f32>
   return %loss : tensor<f32>
 }
 
@@ -36,15 +76,8 @@ func.func @eval(%t: tensor<?x3xf32>) -> tensor<f32> {
 
 // A batch beyond all numbers.
 // expected-error@+1 {{argument 0 of type 'tensor<4611686018427387904x0xf32>', 3 times, is too large}}
-func.func @eval(%t: tensor<4611686018427387904x0xf32>, %s: tensor<1xf32>) -> tensor<f32> {
-  %loss = lns.mean %s : (tensor<1xf32>) -> tensor<f32>
+func.func @eval(%losses: tensor<4611686018427387904x0xf32>, %t: tensor<2x3xi32>) -> tensor<f32> {
+  %n = lns.target_count %t : tensor<2x3xi32>
+  %loss = lns.mean %losses over(%n) : (tensor<4611686018427387904x0xf32>, tensor<i32>) -> tensor<f32>
   return %loss : tensor<f32>
-}
-
-// -----
-
-// Only scalars have a mean over calls.
-// expected-error@+1 {{returns 'tensor<2x3xf32>', but the mean over calls is one of scalars}}
-func.func @eval(%t: tensor<2x3xf32>) -> tensor<2x3xf32> {
-  return %t : tensor<2x3xf32>
 }

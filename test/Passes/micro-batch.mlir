@@ -16,32 +16,43 @@
 // RUN: lns-interpret %t.mlir --check-pipeline='builtin.module(lns-fuse)'
 // RUN: lns-interpret %examples/demo.mlir --batch=6 --seq=4 --entry=eval --check-pipeline='builtin.module(lns-graph{batch=2 seq=4},lns-micro-batch{steps=3})'
 
+// So it is where targets are ignored, and not equally many in each part.
+// RUN: lns-interpret %t.tied.mlir --ignore-every=5 --check-gradients
+// RUN: lns-interpret %examples/demo.mlir --batch=6 --seq=4 --ignore-every=5 --entry=eval --check-pipeline='builtin.module(lns-graph{batch=2 seq=4},lns-micro-batch{steps=3})'
+
 // CHECK: module attributes {lns.model = {batch = 6 : i64, micro_batch = 2 : i64, vocabulary = 5 : i64}}
 // CHECK-LABEL: func.func @micro_eval(
-// CHECK-SAME: tensor<2x3xi32>
+// CHECK-SAME: tensor<2x3xi32>, %{{[a-z0-9]+}}: tensor<2x3xi32>, %[[N:[a-z0-9]+]]: tensor<i32>) -> tensor<f32>
 // CHECK: lns.embedding
+// CHECK-NOT: lns.target_count
+// CHECK: lns.mean %{{.*}} over(%[[N]])
 // CHECK-LABEL: func.func @eval(
-// CHECK-SAME: %[[T:[a-z0-9]+]]: tensor<6x3xi32>) -> tensor<f32>
-// CHECK-NEXT: %[[LOSS:.*]] = lns.repeat @micro_eval(%[[T]]) count(3) : (tensor<6x3xi32>) -> tensor<f32>
+// CHECK-SAME: %[[T:[a-z0-9]+]]: tensor<6x3xi32>, %[[U:[a-z0-9]+]]: tensor<6x3xi32>) -> tensor<f32>
+// CHECK-NEXT: %[[N:.*]] = lns.target_count %[[U]] : tensor<6x3xi32>
+// CHECK-NEXT: %[[LOSS:.*]] = lns.repeat @micro_eval(%[[T]], %[[U]], %[[N]]) count(3) : (tensor<6x3xi32>, tensor<6x3xi32>, tensor<i32>) -> tensor<f32>
 // CHECK-NEXT: return %[[LOSS]]
 
-// A call's loss counts a third. Sums start with what is stored, which starts as
-// zero; a parameter that the loss does not depend on stays that.
+// A target counts one over the number of all that count. Sums start with what is
+// stored, which starts as zero; a parameter that the loss does not depend on stays
+// that.
 // GRADS-LABEL: func.func @micro_grads(
+// GRADS-SAME: %[[N:[a-z0-9]+]]: tensor<i32>)
 // GRADS: %[[OLD:.*]] = lns.get gradient @e
-// GRADS: lns.constant 0.33333333333333331
+// GRADS: %[[ONE:.*]] = lns.constant 1.000000e+00
+// GRADS: lns.mean_grad %[[ONE]] over(%[[N]])
 // GRADS: %[[DE:.*]] = lns.embedding_grad
 // GRADS: %[[NEW:.*]] = lns.add %[[OLD]], %[[DE]]
 // GRADS: lns.set %[[NEW]], gradient @e
 // GRADS-NOT: lns.set
 // GRADS-LABEL: func.func @eval(
 // GRADS-LABEL: func.func @grads(
-// GRADS-SAME: %[[T:[a-z0-9]+]]: tensor<6x3xi32>) -> tensor<f32>
+// GRADS-SAME: %[[T:[a-z0-9]+]]: tensor<6x3xi32>, %[[U:[a-z0-9]+]]: tensor<6x3xi32>) -> tensor<f32>
+// GRADS-NEXT: %[[N:.*]] = lns.target_count %[[U]]
 // GRADS-NEXT: %[[E0:.*]] = lns.constant 0.000000e+00 : tensor<5x4xf32>
 // GRADS-NEXT: lns.set %[[E0]], gradient @e
 // GRADS-NEXT: %[[U0:.*]] = lns.constant 0.000000e+00 : tensor<4xf32>
 // GRADS-NEXT: lns.set %[[U0]], gradient @unused
-// GRADS-NEXT: %[[LOSS:.*]] = lns.repeat @micro_grads(%[[T]]) count(3)
+// GRADS-NEXT: %[[LOSS:.*]] = lns.repeat @micro_grads(%[[T]], %[[U]], %[[N]]) count(3)
 // GRADS-NEXT: return %[[LOSS]]
 
 // Rows are added up where the gradient stands; a step reads it when all calls are
@@ -61,11 +72,13 @@
 module attributes {lns.model = {batch = 2 : i64, vocabulary = 5 : i64}} {
   lns.parameter @e embedding init(normal, 1.0) decay(true) : tensor<5x4xf32>
   lns.parameter @unused gain init(ones) decay(false) : tensor<4xf32>
-  func.func @eval(%tokens: tensor<2x3xi32>) -> tensor<f32> {
+  func.func @eval(%tokens: tensor<2x3xi32>, %targets: tensor<2x3xi32>) -> tensor<f32> {
     %e = lns.get parameter @e : tensor<5x4xf32>
     %x = lns.embedding %e, %tokens : (tensor<5x4xf32>, tensor<2x3xi32>) -> tensor<2x3x4xf32>
     %y = lns.gated_activation silu %x, %x : tensor<2x3x4xf32>
-    %loss = lns.mean %y : (tensor<2x3x4xf32>) -> tensor<f32>
+    %losses, %lse = lns.cross_entropy %y, %targets : (tensor<2x3x4xf32>, tensor<2x3xi32>) -> (tensor<2x3xf32>, tensor<2x3xf32>)
+    %n = lns.target_count %targets : tensor<2x3xi32>
+    %loss = lns.mean %losses over(%n) : (tensor<2x3xf32>, tensor<i32>) -> tensor<f32>
     return %loss : tensor<f32>
   }
 }

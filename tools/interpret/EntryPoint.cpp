@@ -125,7 +125,12 @@ static LogicalResult makeTokensArgument(Operation *op, ArrayRef<int64_t> shape,
            << index << " has no token to take: the vocabulary is empty";
   TensorRef given = givenTokens(options, number);
   if (!given) {
-    tensor = makeRandomTokens(shape, vocabulary, options.seed, index);
+    auto random = std::make_shared<Tensor>(
+        *makeRandomTokens(shape, vocabulary, options.seed, index));
+    if (number == 1 && options.ignoreEvery > 0)
+      for (int64_t i = 0; i < random->size(); i += options.ignoreEvery)
+        random->tokens[i] = kIgnoredTarget;
+    tensor = random;
     return success();
   }
   if (given->size() != countElements(shape))
@@ -136,6 +141,16 @@ static LogicalResult makeTokensArgument(Operation *op, ArrayRef<int64_t> shape,
   copy->shape.assign(shape.begin(), shape.end());
   tensor = copy;
   return success();
+}
+
+/// How many of the last tokens among the arguments are not ignored.
+static TensorRef countTargets(ArrayRef<TensorRef> arguments) {
+  auto count = makeTokens({});
+  for (const TensorRef &argument : arguments)
+    if (argument->isTokens)
+      count->tokens[0] =
+          argument->size() - llvm::count(argument->tokens, kIgnoredTarget);
+  return count;
 }
 
 LogicalResult
@@ -173,7 +188,9 @@ lns::interpret::makeArguments(const EntryPoint &entry,
              << " cannot be interpreted, expected a ranked tensor of numbers";
     SmallVector<int64_t> shape = concreteShape(type, options);
     TensorRef &tensor = arguments.emplace_back();
-    if (type.getElementType().isInteger()) {
+    if (type.getElementType().isInteger() && shape.empty()) {
+      tensor = countTargets(ArrayRef(arguments).drop_back());
+    } else if (type.getElementType().isInteger()) {
       if (failed(makeTokensArgument(op, shape, vocabularyOf(argument), index,
                                     number++, options, tensor)))
         return failure();
@@ -214,8 +231,9 @@ static LogicalResult runLoss(Location loc, const TensorRef &logits,
       CrossEntropyOp::create(builder, loc, TypeRange{rows, rows},
                              function->getArgument(0), function->getArgument(1),
                              /*factors=*/Value());
+  Value count = TargetCountOp::create(builder, loc, function->getArgument(1));
   Value mean = MeanOp::create(builder, loc, RankedTensorType::get({}, f64),
-                              entropy.getLosses());
+                              entropy.getLosses(), count);
   func::ReturnOp::create(builder, loc, mean);
 
   Environment none;

@@ -29,10 +29,11 @@ llvm::SmallVector<EntryPoint> entryPointsOf(mlir::ModuleOp module);
 
 /// Seeds and sizes that stand for dynamic extents: the first dynamic extent of
 /// a type is the batch, others are the sequence. `tokens` and `targets` are
-/// used in place of random ones when they are not null.
+/// used in place of random ones when they are not null. Of random targets every
+/// `ignoreEvery`th is ignored, from the first on; none where it is 0.
 struct InputOptions {
   uint64_t seed = 0;
-  int64_t batch = 2, sequence = 8;
+  int64_t batch = 2, sequence = 8, ignoreEvery = 0;
   OptimizerValues optimizer;
   TensorRef tokens, targets;
 };
@@ -45,7 +46,8 @@ llvm::SmallVector<int64_t> concreteShape(mlir::Type type,
 bool isOptimizer(mlir::Value argument);
 
 /// One tensor per argument: tokens, targets, optimizer values, standard
-/// normal numbers. Argument i is the same for every entry point with one seed.
+/// normal numbers; for a count, the number of the targets before it that are
+/// not ignored. Argument i is the same for every entry point with one seed.
 /// Errors are emitted at the entry point.
 llvm::LogicalResult makeArguments(const EntryPoint &entry,
                                   const InputOptions &options,

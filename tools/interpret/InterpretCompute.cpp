@@ -324,7 +324,14 @@ public:
     }
     if (failed(call.expectShape(op.getTargets(), rows)))
       return failure();
-    return checkTokens(call, *targets, vocabulary, "the logits' columns");
+    for (auto [index, target] : llvm::enumerate(targets->tokens))
+      if (target != kIgnoredTarget && (target < 0 || target >= vocabulary))
+        return call.op->emitOpError("target ")
+               << target << " at " << formatPosition(targets->shape, index)
+               << " is neither in [0, " << vocabulary
+               << "), the logits' columns, nor " << kIgnoredTarget
+               << ", which is ignored";
+    return success();
   }
 
   double factor(int64_t row) const {
@@ -341,12 +348,17 @@ public:
       sum += std::exp(at(row, k) - greatest);
     return greatest + std::log(sum);
   }
+  bool isIgnored(int64_t row) const {
+    return targets->tokens[row] == kIgnoredTarget;
+  }
   double loss(int64_t row, double lse) const {
-    return lse - at(row, targets->tokens[row]);
+    return isIgnored(row) ? 0.0 : lse - at(row, targets->tokens[row]);
   }
   /// A row of the logits' gradient, and its factor's if that is wanted.
   void addGrad(int64_t row, double lse, double grad, bool relative,
                Tensor &result, Tensor *factorsGrad) const {
+    if (isIgnored(row))
+      return; // They are zero.
     for (int64_t k = 0; k < vocabulary; ++k) {
       int64_t i = row * vocabulary + k;
       double onehot = k == targets->tokens[row] ? 1.0 : 0.0;
@@ -424,6 +436,11 @@ static LogicalResult interpretCrossEntropyWithGrad(OpCall &call,
   return success();
 }
 
+/// What a mean over `elements` divides by.
+static int64_t countOver(OpCall &call, Value count, const Tensor &elements) {
+  return count ? call.get(count)->tokens[0] : elements.size();
+}
+
 static LogicalResult interpretMean(OpCall &call, MeanOp op) {
   const Tensor &x = *call.get(op.getInput());
   Tensor *y = call.allocate(0, {});
@@ -431,7 +448,16 @@ static LogicalResult interpretMean(OpCall &call, MeanOp op) {
     return failure();
   for (double value : x.values)
     y->values[0] += value;
-  y->values[0] /= static_cast<double>(x.size());
+  y->values[0] /= static_cast<double>(countOver(call, op.getCount(), x));
+  return success();
+}
+
+static LogicalResult interpretTargetCount(OpCall &call, TargetCountOp op) {
+  const Tensor &targets = *call.get(op.getTargets());
+  auto count = makeTokens({});
+  count->tokens[0] =
+      targets.size() - llvm::count(targets.tokens, kIgnoredTarget);
+  call.results[0] = count;
   return success();
 }
 
@@ -441,7 +467,7 @@ static LogicalResult interpretMeanGrad(OpCall &call, MeanGradOp op) {
     return failure();
   double grad = call.get(op.getGrad())->values[0];
   for (double &value : result->values)
-    value = grad / static_cast<double>(result->size());
+    value = grad / static_cast<double>(countOver(call, op.getCount(), *result));
   return success();
 }
 
@@ -482,6 +508,7 @@ std::optional<LogicalResult> lns::interpret::interpretCompute(OpCall &call) {
         return interpretCrossEntropyWithGrad(call, op);
       })
       .Case([&](MeanOp op) { return interpretMean(call, op); })
+      .Case([&](TargetCountOp op) { return interpretTargetCount(call, op); })
       .Case([&](MeanGradOp op) { return interpretMeanGrad(call, op); })
       .Case([&](CastOp op) { return interpretCast(call, op); })
       .Default([](Operation *) { return std::nullopt; });

@@ -218,8 +218,10 @@ LogicalResult Interpreter::runRepeat(RepeatOp op) {
   SmallVector<double> sums(op->getNumResults(), 0.0);
   for (int64_t i = 0, count = op.getCount(); i < count; ++i) {
     SmallVector<TensorRef> parts, results;
-    for (Value input : op.getInputs())
-      parts.push_back(slice(*values.lookup(input), i, count));
+    for (Value input : op.getInputs()) {
+      TensorRef whole = values.lookup(input);
+      parts.push_back(whole->shape.empty() ? whole : slice(*whole, i, count));
+    }
     if (failed(Interpreter(environment, rounding, seed + i, memory)
                    .run(callee, parts, results)))
       return failure();
@@ -227,9 +229,9 @@ LogicalResult Interpreter::runRepeat(RepeatOp op) {
       sum += result->values[0];
   }
   for (auto [value, sum] : llvm::zip_equal(op.getResults(), sums)) {
-    auto mean = makeTensor({});
-    mean->values[0] = sum / op.getCount();
-    if (failed(bind(value, mean)))
+    auto tensor = makeTensor({});
+    tensor->values[0] = sum;
+    if (failed(bind(value, tensor)))
       return failure();
   }
   return success();

@@ -39,6 +39,8 @@ std::optional<PlannedMemory::Place> PlannedMemory::getPlace(OpResult result) {
 static TensorRef makePoison(const Tensor &like) {
   auto poison = std::make_shared<Tensor>(like);
   llvm::fill(poison->values, std::numeric_limits<double>::quiet_NaN());
+  // The one integer that has a place is a count, which a mean divides by.
+  llvm::fill(poison->tokens, 0);
   return poison;
 }
 

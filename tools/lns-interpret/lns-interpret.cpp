@@ -52,6 +52,11 @@ cl::opt<int64_t> sequence("seq", cl::init(8), cl::value_desc("T"),
 cl::opt<uint64_t> seed("seed", cl::init(0), cl::value_desc("N"),
                        cl::desc("of all random inputs and parameters"),
                        cl::cat(category));
+cl::opt<int64_t> ignoreEvery(
+    "ignore-every", cl::init(0), cl::value_desc("N"),
+    cl::desc("make every Nth random target one that is ignored (default 0: "
+             "none)"),
+    cl::cat(category));
 cl::opt<std::string>
     paramsPath("params", cl::value_desc("FILE"),
                cl::desc("safetensors file or checkpoint with the parameters"),
@@ -163,6 +168,7 @@ LogicalResult makeOptions(InputOptions &options) {
   options.seed = seed;
   options.batch = batch;
   options.sequence = sequence;
+  options.ignoreEvery = ignoreEvery;
   OptimizerValues &values = options.optimizer;
   double *slots[] = {&values.lr,  &values.beta1,       &values.beta2,
                      &values.eps, &values.weightDecay, &values.clip};

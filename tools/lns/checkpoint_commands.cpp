@@ -67,7 +67,8 @@ Status runEval(Arguments arguments) {
                 "token shards; the held-out ones if there are any");
   parser.required();
   declareTokenType(parser, &tokenType);
-  parser.option("--eval-batches", "N", &batches, "batches, 0: all");
+  parser.option("--eval-batches", "N", &batches,
+                "the first N batches, 0: all held-out targets");
   parser.flag("--json", &json, "print JSON");
   declareForce(parser, &force);
   declareSessionOptions(parser, &sessionOptions);
@@ -86,30 +87,31 @@ Status runEval(Arguments arguments) {
   std::vector<std::string> notes;
   compareVocabulary(shards->facts, model->plan->info().vocabulary, notes);
   printNotes(notes);
-  Expected<DataLoader> loader =
-      openLoader(*model->plan,
-                 shards->val.empty() ? shards->train : shards->val, tokenType);
-  if (!loader)
-    return loader.status();
-  Expected<double> loss =
-      evaluateLoss(*model->plan, *model->session, *loader, batches);
+  Expected<HeldOutRows> rows =
+      openHeldOut(*model->plan,
+                  shards->val.empty() ? shards->train : shards->val, tokenType);
+  if (!rows)
+    return rows.status();
+  Expected<HeldOutLoss> loss =
+      evaluateLoss(*model->plan, *model->session, *rows, batches);
   if (!loss)
     return loss.status();
-  if (!std::isfinite(*loss))
+  double mean = loss->mean;
+  if (!std::isfinite(mean))
     return Status::failure(fmt::format(
         "{}: the loss is {}; the checkpoint is damaged or has diverged",
-        checkpoint, *loss));
+        checkpoint, mean));
   // Of other tokens nobody knows how many bytes they stand for.
   std::string bits;
   if (tokensAreBytes(shards->facts, model->plan->info().vocabulary))
-    bits = json ? fmt::format(",\"val_bpb\":{}", bitsPerToken(*loss))
-                : fmt::format("val_bpb={:.4f}\n", bitsPerToken(*loss));
+    bits = json ? fmt::format(",\"val_bpb\":{}", bitsPerToken(mean))
+                : fmt::format("val_bpb={:.4f}\n", bitsPerToken(mean));
   if (json)
-    fmt::print("{{\"val_loss\":{},\"perplexity\":{}{}}}\n", *loss,
-               std::exp(*loss), bits);
+    fmt::print("{{\"val_loss\":{},\"perplexity\":{}{},\"targets\":{}}}\n",
+               mean, std::exp(mean), bits, loss->targets);
   else
-    fmt::print("val_loss={:.6f}\nperplexity={:.4f}\n{}", *loss, std::exp(*loss),
-               bits);
+    fmt::print("val_loss={:.6f}\nperplexity={:.4f}\n{}targets={}\n", mean,
+               std::exp(mean), bits, loss->targets);
   return Status::success();
 }
 
@@ -223,14 +225,16 @@ Status runGrads(Arguments arguments) {
       loadModel(planPath, checkpoint, force, sessionOptions);
   if (!model)
     return model.status();
-  Expected<DataLoader> loader =
-      openLoader(*model->plan, {tokenPath}, tokenType);
-  if (!loader)
-    return loader.status();
+  Expected<HeldOutRows> rows =
+      openHeldOut(*model->plan, {tokenPath}, tokenType);
+  if (!rows)
+    return rows.status();
   std::vector<int32_t> tokens(model->plan->batchTokens());
   std::vector<int32_t> targets(tokens.size());
-  LNS_RETURN_IF_ERROR(
-      loader->sequentialBatch(0, tokens.data(), targets.data()));
+  Expected<uint64_t> counted =
+      rows->fill(0, model->plan->info().batch, tokens.data(), targets.data());
+  if (!counted)
+    return counted.status();
   float loss = 0;
   LNS_RETURN_IF_ERROR(takeError(lnsrt_grads(
       model->session->get(), tokens.data(), targets.data(), &loss)));

@@ -34,11 +34,8 @@ Expected<DataLoader> DataLoader::create(std::vector<Shard> files,
     source.shard = std::move(file);
     // One window less than fits, so that the cut may move by up to a window.
     source.windowCount = std::max<uint64_t>(1, (count - 1) / sequence - 1);
-    source.batchCount = (count - 1) / batchTokens;
     source.firstWindow = loader.windows;
-    source.firstBatch = loader.batches;
     loader.windows += source.windowCount;
-    loader.batches += source.batchCount;
     loader.tokenTotal += count;
     loader.shards.push_back(std::move(source));
   }
@@ -97,23 +94,6 @@ Status DataLoader::randomBatch(uint64_t seed, uint64_t step, int32_t *tokens,
                                              tokens + uint64_t{b} * sequence,
                                              targets + uint64_t{b} * sequence));
   }
-  return Status::success();
-}
-
-Status DataLoader::sequentialBatch(uint64_t number, int32_t *tokens,
-                                   int32_t *targets) const {
-  if (number >= batches)
-    return Status::failure(
-        fmt::format("batch {} of {} does not exist", number, batches));
-  auto next = std::upper_bound(
-      shards.begin(), shards.end(), number,
-      [](uint64_t n, const Source &s) { return n < s.firstBatch; });
-  const Source &source = *std::prev(next);
-  uint64_t start = (number - source.firstBatch) * (uint64_t{batch} * sequence);
-  for (uint32_t b = 0; b < batch; ++b)
-    LNS_RETURN_IF_ERROR(source.shard.copyRow(
-        start + uint64_t{b} * sequence, sequence, vocabulary,
-        tokens + uint64_t{b} * sequence, targets + uint64_t{b} * sequence));
   return Status::success();
 }
 

@@ -34,13 +34,6 @@ public:
   Status randomBatch(uint64_t seed, uint64_t step, int32_t *tokens,
                      int32_t *targets) const;
 
-  /// Reading order, as llm.c: batch `number` holds the B * T consecutive
-  /// tokens after those of the batch before it; what is left of a shard is
-  /// skipped.
-  Status sequentialBatch(uint64_t number, int32_t *tokens,
-                         int32_t *targets) const;
-  uint64_t sequentialBatches() const { return batches; }
-
   uint64_t windowsPerEpoch() const { return windows; }
   uint64_t tokenCount() const { return tokenTotal; }
   size_t shardCount() const { return shards.size(); }
@@ -52,8 +45,6 @@ private:
     Shard shard;
     uint64_t firstWindow = 0;
     uint64_t windowCount = 0;
-    uint64_t firstBatch = 0;
-    uint64_t batchCount = 0;
   };
 
   std::vector<Source> shards;
@@ -62,7 +53,6 @@ private:
   uint32_t sequence = 0;
   uint32_t vocabulary = 0;
   uint64_t windows = 0;
-  uint64_t batches = 0;
   uint64_t tokenTotal = 0;
 };
 

@@ -15,23 +15,30 @@
 
 namespace lns::tool {
 
-Expected<double> evaluateLoss(const PlanFile &plan, PlanSession &session,
-                              const DataLoader &loader, uint64_t maxBatches) {
-  uint64_t count = loader.sequentialBatches();
+Expected<HeldOutLoss> evaluateLoss(const PlanFile &plan, PlanSession &session,
+                                   const HeldOutRows &heldOut,
+                                   uint64_t maxBatches) {
+  uint32_t batch = plan.info().batch;
+  uint64_t batches = (heldOut.rowCount() + batch - 1) / batch;
   if (maxBatches > 0)
-    count = std::min(count, maxBatches);
+    batches = std::min(batches, maxBatches);
   std::vector<int32_t> tokens(plan.batchTokens()), targets(tokens.size());
+  HeldOutLoss result;
   double sum = 0;
-  for (uint64_t i = 0; i < count; ++i) {
+  for (uint64_t i = 0; i < batches; ++i) {
     LNS_RETURN_IF_ERROR(stopIfInterrupted());
-    LNS_RETURN_IF_ERROR(
-        loader.sequentialBatch(i, tokens.data(), targets.data()));
+    Expected<uint64_t> counted =
+        heldOut.fill(i * batch, batch, tokens.data(), targets.data());
+    if (!counted)
+      return counted.status();
     float loss = 0;
     LNS_RETURN_IF_ERROR(takeError(
         lnsrt_eval(session.get(), tokens.data(), targets.data(), &loss)));
-    sum += static_cast<double>(loss);
+    sum += static_cast<double>(loss) * static_cast<double>(*counted);
+    result.targets += *counted;
   }
-  return sum / static_cast<double>(count);
+  result.mean = sum / static_cast<double>(result.targets);
+  return result;
 }
 
 Status generateTexts(const PlanFile &plan, PlanSession &session,

@@ -8,7 +8,7 @@
 #ifndef LNS_TOOLS_LNS_EVALUATE_H
 #define LNS_TOOLS_LNS_EVALUATE_H
 
-#include "data_loader.h"
+#include "held_out.h"
 #include "plan_session.h"
 #include "sampler.h"
 #include "status.h"
@@ -19,11 +19,19 @@
 
 namespace lns::tool {
 
-/// Mean loss in nats per token over the loader's first `maxBatches` sequential
-/// batches (0: all of them). An interrupt (interrupt.h) ends it, and
-/// generateTexts, within one batch.
-Expected<double> evaluateLoss(const PlanFile &plan, PlanSession &session,
-                              const DataLoader &loader, uint64_t maxBatches);
+struct HeldOutLoss {
+  double mean = 0;      ///< nats per target
+  uint64_t targets = 0; ///< measured
+};
+
+/// Mean loss over all targets of the rows, or of those in the first
+/// `maxBatches` batches of the plan's size (0: all). Every target weighs the
+/// same: the last batch is padded with ignored targets. The mean is the same
+/// for every batch size up to the rounding of each batch's loss to f32. An
+/// interrupt (interrupt.h) ends it, and generateTexts, within one batch.
+Expected<HeldOutLoss> evaluateLoss(const PlanFile &plan, PlanSession &session,
+                                   const HeldOutRows &heldOut,
+                                   uint64_t maxBatches);
 
 /// Continues `prompt` by `count` bytes, `texts` times over in rows of one batch
 /// (so `texts` <= B cost no more than one), and hands out each byte with its

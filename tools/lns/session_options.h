@@ -11,6 +11,7 @@
 
 #include "arg_parser.h"
 #include "data_loader.h"
+#include "held_out.h"
 #include "plan_session.h"
 #include "shard_set.h"
 
@@ -57,14 +58,33 @@ inline void printNotes(const std::vector<std::string> &notes) {
     std::fputs(("lns: note: " + note + "\n").c_str(), stderr);
 }
 
-/// Opens `paths` for batches of the plan's size.
-inline Expected<DataLoader> openLoader(const PlanFile &plan,
-                                       const std::vector<std::string> &paths,
-                                       const std::string &tokenType) {
+/// Opens every path, and says on standard error what there is to say.
+inline Expected<std::vector<Shard>>
+openWithNotes(const std::vector<std::string> &paths,
+              const std::string &tokenType) {
   std::vector<std::string> notes;
   Expected<std::vector<Shard>> shards =
       openShards(paths, chosenTokenType(tokenType), notes);
   printNotes(notes);
+  return shards;
+}
+
+/// Opens `paths` to be read as a whole, in rows of the plan's length.
+inline Expected<HeldOutRows> openHeldOut(const PlanFile &plan,
+                                         const std::vector<std::string> &paths,
+                                         const std::string &tokenType) {
+  Expected<std::vector<Shard>> shards = openWithNotes(paths, tokenType);
+  if (!shards)
+    return shards.status();
+  return HeldOutRows::create(std::move(*shards), plan.info().sequence,
+                             plan.info().vocabulary);
+}
+
+/// Opens `paths` for batches of the plan's size.
+inline Expected<DataLoader> openLoader(const PlanFile &plan,
+                                       const std::vector<std::string> &paths,
+                                       const std::string &tokenType) {
+  Expected<std::vector<Shard>> shards = openWithNotes(paths, tokenType);
   if (!shards)
     return shards.status();
   Expected<DataLoader> loader =

@@ -144,12 +144,12 @@ Status runTrain(Arguments arguments) {
   Expected<DataLoader> train = openLoader(*plan, shards->train, tokenType);
   if (!train)
     return train.status();
-  std::optional<DataLoader> heldOut;
+  std::optional<HeldOutRows> heldOut;
   if (!shards->val.empty()) {
-    Expected<DataLoader> loader = openLoader(*plan, shards->val, tokenType);
-    if (!loader)
-      return loader.status();
-    heldOut = std::move(*loader);
+    Expected<HeldOutRows> rows = openHeldOut(*plan, shards->val, tokenType);
+    if (!rows)
+      return rows.status();
+    heldOut = std::move(*rows);
   }
   for (auto [paths, prints] :
        {std::pair{&shards->train, &options.record.data},
@@ -164,14 +164,14 @@ Status runTrain(Arguments arguments) {
     return session.status();
 
   fmt::print("{}: {} parameters, batch {} x {}, {}\n"
-             "{}: {} training tokens in {} shards, {} held out\n",
+             "{}: {} training tokens in {} shards, {} targets held out\n",
              plan->info().model_name,
              formatCount(static_cast<double>(plan->info().parameters)),
              plan->info().batch, plan->info().sequence, session->place(), data,
              formatCount(static_cast<double>(train->tokenCount())),
              train->shardCount(),
-             heldOut ? formatCount(static_cast<double>(heldOut->tokenCount()))
-                     : "none");
+             heldOut ? formatCount(static_cast<double>(heldOut->targetCount()))
+                     : "no");
   if (!heldOut)
     fmt::print("no held-out text: there will be no evaluation\n");
   for (const std::string &line : describeOddities(lr))

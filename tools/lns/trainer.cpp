@@ -70,7 +70,7 @@ static Status guarded(const std::function<Status()> &work) {
 //===----------------------------------------------------------------------===//
 
 Trainer::Trainer(const PlanFile &plan, PlanSession &session,
-                 const DataLoader &train, const DataLoader *heldOut,
+                 const DataLoader &train, const HeldOutRows *heldOut,
                  TrainerOptions options)
     : plan(plan), session(session), train(train), heldOut(heldOut),
       options(std::move(options)), progress(stdout), tokens(plan.batchTokens()),
@@ -304,10 +304,11 @@ Status Trainer::skipStep(const StepMetrics &m) {
 }
 
 Status Trainer::evaluate(uint64_t maxBatches, double &loss) {
-  Expected<double> result = evaluateLoss(plan, session, *heldOut, maxBatches);
+  Expected<HeldOutLoss> result =
+      evaluateLoss(plan, session, *heldOut, maxBatches);
   if (!result)
     return result.status();
-  loss = *result;
+  loss = result->mean;
   // A finished run that is resumed measures its last step again.
   if (history.evals.empty() || history.evals.back().step != step) {
     EvalMetrics m{step, loss};

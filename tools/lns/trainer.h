@@ -10,6 +10,7 @@
 
 #include "data_loader.h"
 #include "file_io.h"
+#include "held_out.h"
 #include "lr_schedule.h"
 #include "metrics.h"
 #include "plan_session.h"
@@ -72,7 +73,7 @@ struct TrainerOptions {
 class Trainer {
 public:
   Trainer(const PlanFile &plan, PlanSession &session, const DataLoader &train,
-          const DataLoader *heldOut, TrainerOptions options);
+          const HeldOutRows *heldOut, TrainerOptions options);
 
   /// Runs to the end of the schedule. Ends with the line `val_bpb=X` when
   /// there is held-out data.
@@ -109,7 +110,7 @@ private:
   const PlanFile &plan;
   PlanSession &session;
   const DataLoader &train;
-  const DataLoader *heldOut;
+  const HeldOutRows *heldOut;
   TrainerOptions options;
   Progress progress;
   MetricsHistory history;

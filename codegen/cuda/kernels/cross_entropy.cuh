@@ -16,6 +16,9 @@
 // and no other thread reads that. Where one kernel does both, the rows that run
 // at one time fit into the L2 cache, and memory is read once.
 //
+// A target that is no column is ignored, and there is one number for that,
+// which is negative: the row's loss and gradient are 0.
+//
 //===----------------------------------------------------------------------===//
 
 #pragma once
@@ -95,8 +98,16 @@ crossEntropy(const T *logits, const int *targets, const float *factors,
   const float sum = rowLogSumExp<T, WIDTH, LANES, THREADS>(z, factor);
   if (threadIdx.x != 0)
     return;
-  losses[row] = sum - factor * toFloat(z[targets[row]]);
+  const int target = targets[row];
+  losses[row] = target < 0 ? 0.0f : sum - factor * toFloat(z[target]);
   lse[row] = sum;
+}
+
+/// The gradient of a row whose target is ignored.
+template <class T, int WIDTH, int LANES, int THREADS>
+__device__ __forceinline__ void zeroRow(T *dz) {
+  for (int i = threadIdx.x; i < WIDTH / LANES; i += THREADS)
+    storeFloats(dz + i * LANES, splat<LANES>(0.0f));
 }
 
 /// For one row with d = (exp(x - lse) - onehot(target)) grad: result = f d, and
@@ -146,12 +157,18 @@ __device__ __forceinline__ void
 crossEntropyGrad(const T *logits, const int *targets, const float *lse,
                  const float *grad, const float *factors, T *result,
                  float *factorsGrad) {
-  const int row = blockIdx.x;
+  const int row = blockIdx.x, target = targets[row];
   const long long start = row * static_cast<long long>(WIDTH);
+  if (target < 0) {
+    zeroRow<T, WIDTH, LANES, THREADS>(result + start);
+    if (FACTORS && threadIdx.x == 0)
+      factorsGrad[row] = 0.0f;
+    return;
+  }
   const float factor = FACTORS ? factors[row] : 1.0f;
   const float scale = factor * grad[row];
   const float dot = rowCrossEntropyGrad<T, WIDTH, LANES, THREADS, FACTORS>(
-      logits + start, targets[row], lse[row], factor, scale, result + start);
+      logits + start, target, lse[row], factor, scale, result + start);
   if (FACTORS && threadIdx.x == 0)
     factorsGrad[row] = (RELATIVE ? scale : grad[row]) * dot;
 }
@@ -165,6 +182,14 @@ crossEntropyWithGrad(const T *logits, const int *targets, const float *grad,
                      float *factorsGrad) {
   const int row = blockIdx.x, target = targets[row];
   const long long start = row * static_cast<long long>(WIDTH);
+  if (target < 0) { // Of all threads of the block: there is no barrier to miss.
+    zeroRow<T, WIDTH, LANES, THREADS>(result + start);
+    if (threadIdx.x == 0)
+      losses[row] = 0.0f;
+    if (FACTORS && threadIdx.x == 0)
+      factorsGrad[row] = 0.0f;
+    return;
+  }
   const float factor = FACTORS ? factors[row] : 1.0f;
   const float scale = factor * grad[row];
   // Read by every thread, before the barrier behind which it is overwritten.

@@ -27,17 +27,40 @@ __device__ __forceinline__ void fill(T *result, float value,
     result[i] = fromFloat<T>(value);
 }
 
-/// One block; in f64.
+/// The sum over the elements divided by `count`. One block; in f64.
 template <class T, int THREADS>
-__device__ __forceinline__ void mean(const T *input, float *result,
-                                     long long elements) {
+__device__ __forceinline__ void meanOver(const T *input, double count,
+                                         float *result, long long elements) {
   double sums[1] = {};
 #pragma unroll 4
   for (long long i = threadIdx.x; i < elements; i += THREADS)
     sums[0] += toFloat(input[i]);
   sumOverWarps<THREADS / 32>(sums, reinterpret_cast<double *>(dynamicShared()));
   if (threadIdx.x == 0)
-    result[0] = static_cast<float>(sums[0] / static_cast<double>(elements));
+    result[0] = static_cast<float>(sums[0] / count);
+}
+template <class T, int THREADS>
+__device__ __forceinline__ void mean(const T *input, float *result,
+                                     long long elements) {
+  meanOver<T, THREADS>(input, static_cast<double>(elements), result, elements);
+}
+template <class T, int THREADS>
+__device__ __forceinline__ void mean(const T *input, const int *count,
+                                     float *result, long long elements) {
+  meanOver<T, THREADS>(input, static_cast<double>(count[0]), result, elements);
+}
+
+/// How many targets are not IGNORED. One block; f64 is exact.
+template <int IGNORED, int THREADS>
+__device__ __forceinline__ void countTargets(const int *targets, int *result,
+                                             long long elements) {
+  double sums[1] = {};
+#pragma unroll 4
+  for (long long i = threadIdx.x; i < elements; i += THREADS)
+    sums[0] += targets[i] != IGNORED ? 1.0 : 0.0;
+  sumOverWarps<THREADS / 32>(sums, reinterpret_cast<double *>(dynamicShared()));
+  if (threadIdx.x == 0)
+    result[0] = static_cast<int>(sums[0]);
 }
 
 } // namespace lns

@@ -33,11 +33,12 @@ void Conformance::SetUp() {
   training = readModel();
   ASSERT_TRUE(training);
   PassManager manager(&context);
-  buildGraphPipeline(manager, GetParam().batch, GetParam().sequence);
+  buildGraphPipeline(manager, GetParam().batch / GetParam().parts,
+                     GetParam().sequence);
   buildEliminationPipeline(manager);
   if (GetParam().bf16)
     buildMixedPrecisionPipeline(manager);
-  buildTrainPipeline(manager);
+  buildTrainPipeline(manager, GetParam().parts);
   ASSERT_TRUE(succeeded(manager.run(*training)));
   ASSERT_NO_FATAL_FAILURE(openPlan());
   ASSERT_NO_FATAL_FAILURE(setParameters());
@@ -137,7 +138,17 @@ void Conformance::setParameters() {
   };
   tokenTensor = slice(0, tokens);
   targetTensor = slice(1, targets);
+  if (GetParam().ignores)
+    ignore([](int64_t i) { return i < GetParam().sequence || i % 3 == 0; });
   rounded = environment;
+}
+
+void Conformance::ignore(llvm::function_ref<bool(int64_t)> isIgnored) {
+  auto tensor = std::make_shared<interpret::Tensor>(*targetTensor);
+  for (int64_t i = 0; i < tensor->size(); ++i)
+    if (isIgnored(i))
+      tensor->tokens[i] = targets[i] = LNSRT_IGNORED_TARGET;
+  targetTensor = tensor;
 }
 
 void Conformance::restoreParameters() {
@@ -282,14 +293,18 @@ std::vector<std::vector<float>> Conformance::readGradients() {
 // What every device must show
 //===----------------------------------------------------------------------===//
 
-TEST_P(Conformance, LogitsAndLoss) {
+TEST_P(Conformance, Logits) {
+  if (GetParam().parts > 1)
+    GTEST_SKIP() << "logits of parts are the interpreter's only one by one";
   Reference reference = interpretEntry("logits", {tokenTensor});
   ASSERT_TRUE(reference.exact);
   std::vector<float> logits(reference.exact->values.size());
   ASSERT_TRUE(session->logits(tokens.data(), logits.data()));
   expectNear(logits, reference, 1e-5, "logits", kSlack);
+}
 
-  reference = interpretEntry("eval", {tokenTensor, targetTensor});
+TEST_P(Conformance, Loss) {
+  Reference reference = interpretEntry("eval", {tokenTensor, targetTensor});
   ASSERT_TRUE(reference.exact);
   auto loss = session->eval(tokens.data(), targets.data());
   ASSERT_TRUE(loss);
@@ -330,4 +345,53 @@ TEST_P(Conformance, ThreeSteps) {
                 kSlack);
   expectTensors(LNSRT_EXP_AVG_SQ, &interpret::ParameterState::expAvgSq, 1e-3,
                 kSlack);
+}
+
+// Without the interpreter: a loss is a mean over the targets that are not
+// ignored, so those of two disjoint sets of targets, each weighted by its
+// number, add up to that of both, and so do gradients. Whatever an ignored
+// target left behind, or a count missed, would be in the sum.
+TEST_P(Conformance, IgnoredTargetsDoNotCount) {
+  std::vector<int32_t> whole = targets;
+  std::vector<std::vector<double>> sum;
+  double sumOfLosses = 0;
+  int64_t counted = 0, first = 0;
+  for (int part : {0, 1}) {
+    std::vector<int32_t> some = whole;
+    int64_t count = 0;
+    for (size_t i = 0; i < some.size(); ++i) {
+      if ((i * i % 5 < 2) != (part == 0))
+        some[i] = LNSRT_IGNORED_TARGET;
+      count += some[i] != LNSRT_IGNORED_TARGET;
+    }
+    ASSERT_GT(count, 0);
+    auto loss = session->grads(tokens.data(), some.data());
+    ASSERT_TRUE(loss) << loss.status().message();
+    auto evaluated = session->eval(tokens.data(), some.data());
+    ASSERT_TRUE(evaluated);
+    EXPECT_NEAR(*evaluated / *loss, 1.0, GetParam().bf16 ? kUnit : 1e-6);
+    sumOfLosses += *loss * double(count);
+    std::vector<std::vector<float>> gradients = readGradients();
+    sum.resize(gradients.size());
+    for (size_t i = 0; i < gradients.size(); ++i) {
+      sum[i].resize(gradients[i].size());
+      for (size_t j = 0; j < gradients[i].size(); ++j)
+        sum[i][j] += double(gradients[i][j]) * double(count);
+    }
+    counted += count;
+    first = first ? first : count;
+  }
+  EXPECT_NE(2 * first, counted) << "equal weights would show nothing";
+  auto loss = session->grads(tokens.data(), whole.data());
+  ASSERT_TRUE(loss);
+  EXPECT_NEAR(sumOfLosses / double(counted) / *loss, 1.0, 2e-6);
+  std::vector<std::vector<float>> gradients = readGradients();
+  double bound =
+      GetParam().bf16 ? 2 * std::sqrt(countRoundings()) * kUnit : 1e-5;
+  for (size_t i = 0; i < gradients.size(); ++i) {
+    for (double &x : sum[i])
+      x /= double(counted);
+    EXPECT_LE(distance(gradients[i], sum[i]), bound)
+        << plan->tensorInfo(i)->name;
+  }
 }

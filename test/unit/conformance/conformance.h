@@ -53,6 +53,10 @@ struct Case {
   const char *level; ///< of the CPU's code, or "cuda"
   bool bf16 = false;
   bool fuseProducts = true; ///< only for CUDA
+  int64_t parts = 1;        ///< micro-batches
+  /// The first sequence's targets, and every third of the others', are ignored:
+  /// of parts of one sequence, the first has no target that counts.
+  bool ignores = false;
 };
 
 // Odd sizes on purpose: head sizes 8, 10 and 26, widths that no vector divides,
@@ -108,6 +112,9 @@ protected:
   void makeSession(unsigned threads);
   void restoreParameters();
 
+  /// Makes targets ones that are ignored.
+  void ignore(llvm::function_ref<bool(int64_t index)> isIgnored);
+
   Reference interpretEntry(llvm::StringRef name,
                            llvm::ArrayRef<interpret::TensorRef> arguments);
 
@@ -126,6 +133,9 @@ protected:
   /// leaves them out of parameters, not of moments.
   void noteUndecided();
 
+  /// R above.
+  double countRoundings();
+
   /// Every gradient's bits.
   std::vector<std::vector<float>> readGradients();
 
@@ -143,7 +153,6 @@ private:
   void compile(Plan &compiled);
   void openPlan();
   void setParameters();
-  double countRoundings();
 };
 
 } // namespace lns

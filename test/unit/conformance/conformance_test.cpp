@@ -31,6 +31,16 @@ const Case kCases[] = {
     {"BiasesLnsBf16", NormScheme::Lns, kBiases, 3, 7, "native", true},
     {"Gpt2Bf16", NormScheme::Pre, "gpt2.mlir", 3, 7, "native", true},
     {"SharedBf16", NormScheme::Lns, "shared.mlir", 3, 7, "native", true},
+    {"TiedLnsIgnored", NormScheme::Lns, kTied, 3, 7, "native", false, true, 1,
+     true},
+    {"Gpt2PartsIgnored", NormScheme::Pre, "gpt2.mlir", 3, 7, "native", false,
+     true, 3, true},
+    {"GroupedLnsParts", NormScheme::Lns, kGrouped, 4, 12, "native", false, true,
+     2},
+    {"BiasesLnsBf16Ignored", NormScheme::Lns, kBiases, 3, 7, "native", true,
+     true, 1, true},
+    {"GroupedLnsBf16PartsIgnored", NormScheme::Lns, kGrouped, 4, 12, "native",
+     true, true, 4, true},
 };
 
 // The number of threads does not change a bit.

@@ -40,6 +40,12 @@ const Case kCases[] = {
     {"OddHeadsLnsBf16", NormScheme::Lns, kOddHeads, 1, 50, "cuda", true},
     {"BiasesLnsBf16", NormScheme::Lns, kBiases, 3, 7, "cuda", true},
     {"Gpt2Bf16", NormScheme::Pre, "gpt2.mlir", 3, 7, "cuda", true},
+    {"TiedLnsIgnored", NormScheme::Lns, kTied, 3, 7, "cuda", false, true, 1,
+     true},
+    {"Gpt2PartsIgnored", NormScheme::Pre, "gpt2.mlir", 3, 7, "cuda", false,
+     true, 3, true},
+    {"GroupedLnsBf16PartsIgnored", NormScheme::Lns, kGrouped, 4, 12, "cuda",
+     true, true, 4, true},
 };
 
 /// Sets what the libraries' tables and the emulation read.

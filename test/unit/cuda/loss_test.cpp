@@ -49,6 +49,19 @@ TEST_P(LossWithGrad, Factors) {
               rows + ") -> (" + rows + ", " + logits + ", " + rows + ")");
 }
 
+TEST_P(LossWithGrad, IgnoredTargets) {
+  deviation = 3;
+  for (int every : {1, 2, 5}) {
+    ignoreEvery = every;
+    check(arguments, together());
+    check(arguments + ", %f: " + rows,
+          "%0:3 = lns.cross_entropy_with_grad %x, %t, %d factors(%f) relative "
+          ": (" +
+              logits + ", " + targets + ", " + rows + ", " + rows + ") -> (" +
+              rows + ", " + logits + ", " + rows + ")");
+  }
+}
+
 /// The bytes that a value's buffer has after all launches.
 static std::vector<char> getBytes(RunResult &buffers, const std::string &name) {
   auto &buffer = *buffers[name];
@@ -60,6 +73,7 @@ static std::vector<char> getBytes(RunResult &buffers, const std::string &name) {
 // known before any of it is overwritten.
 TEST_P(LossWithGrad, InPlace) {
   deviation = 3;
+  ignoreEvery = 4;
   parse(arguments, together());
   makeInputs();
   build();

@@ -156,6 +156,11 @@ const Case cases[] = {
      "%x: tensor<2x4xf64>",
      "%y = lns.mean %x : (tensor<2x4xf64>) -> tensor<f64>",
      {true}},
+    {"mean_over",
+     "%x: tensor<2x4xf64>, %n: tensor<i32>",
+     "%y = lns.mean %x over(%n) : (tensor<2x4xf64>, tensor<i32>) -> "
+     "tensor<f64>",
+     {true, false}},
     {"row_rstd",
      "%x: tensor<2x4x8xf32>",
      "%y = lns.row_rstd %x eps(1.0e-3) : (tensor<2x4x8xf32>) -> "

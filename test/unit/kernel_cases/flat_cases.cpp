@@ -77,6 +77,26 @@ TEST_P(CrossEntropy, Factors) {
               r + ") -> (" + x + ", " + r + ")");
 }
 
+TEST_P(CrossEntropy, IgnoredTargets) {
+  deviation = 3;
+  std::string x = tensor("2x6");
+  std::string r = "tensor<2x6xf32>", t = "tensor<2x6xi32>";
+  for (int every : {1, 2, 5}) {
+    ignoreEvery = every;
+    check("%x: " + x + ", %t: " + t + ", %d: " + r,
+          "%0:2 = lns.cross_entropy %x, %t : (" + x + ", " + t + ") -> (" + r +
+              ", " + r + ")\n%1 = lns.cross_entropy_grad %x, %t, %0#1, %d : (" +
+              x + ", " + t + ", " + r + ", " + r + ") -> " + x);
+    check("%x: " + x + ", %t: " + t + ", %f: " + r + ", %d: " + r,
+          "%0:2 = lns.cross_entropy %x, %t factors(%f) : (" + x + ", " + t +
+              ", " + r + ") -> (" + r + ", " + r +
+              ")\n%1:2 = lns.cross_entropy_grad %x, %t, %0#1, %d factors(%f) "
+              "relative : (" +
+              x + ", " + t + ", " + r + ", " + r + ", " + r + ") -> (" + x +
+              ", " + r + ")");
+  }
+}
+
 // A target that is nearly certain: p - 1 is what is left of it, and p itself
 // rounds to one in bf16.
 TEST_P(CrossEntropy, CertainTargets) {
@@ -138,6 +158,29 @@ TEST_F(FlatKernels, MeansAndConstants) {
         "%3 = lns.mean_grad %g : (tensor<f32>) -> tensor<200x200xf32>\n"
         "%4 = lns.constant 2.5 : tensor<3x5xf32>\n"
         "%5 = lns.constant -1.0 : tensor<130x131xf32>");
+}
+
+// Odd numbers, none at all, more than a block has threads.
+TEST_F(FlatKernels, CountsAndMeansOverThem) {
+  for (int every : {0, 1, 3}) {
+    ignoreEvery = every;
+    check("%t: tensor<3x7xi32>, %u: tensor<5x1031xi32>, %v: tensor<1xi32>",
+          "%0 = lns.target_count %t : tensor<3x7xi32>\n"
+          "%1 = lns.target_count %u : tensor<5x1031xi32>\n"
+          "%2 = lns.target_count %v : tensor<1xi32>");
+  }
+  ignoreEvery = 3;
+  check("%t: tensor<3x7xi32>, %x: tensor<3x7xf32>, %y: tensor<4x16xbf16>, "
+        "%g: tensor<f32>",
+        "%n = lns.target_count %t : tensor<3x7xi32>\n"
+        "%0 = lns.mean %x over(%n) : (tensor<3x7xf32>, tensor<i32>) -> "
+        "tensor<f32>\n"
+        "%1 = lns.mean %y over(%n) : (tensor<4x16xbf16>, tensor<i32>) -> "
+        "tensor<f32>\n"
+        "%2 = lns.mean_grad %g over(%n) : (tensor<f32>, tensor<i32>) -> "
+        "tensor<3x7xf32>\n"
+        "%3 = lns.mean_grad %g over(%n) : (tensor<f32>, tensor<i32>) -> "
+        "tensor<200x200xbf16>");
 }
 
 TEST_F(FlatKernels, MeansAndConstantsOfBf16) {

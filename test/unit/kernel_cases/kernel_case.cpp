@@ -92,7 +92,9 @@ void KernelCase::makeInputs() {
     Tensor &tensor = inputs[argument];
     if (type.getElementType().isInteger(32)) {
       for (int64_t i = 0; i < type.getNumElements(); ++i)
-        tensor.push_back(random() % tokenLimit);
+        tensor.push_back(ignoreEvery > 0 && i % ignoreEvery == 0
+                             ? double(kIgnoredTarget)
+                             : double(random() % tokenLimit));
     } else if (type.getShape() == ArrayRef<int64_t>{8}) {
       // Optimizer values: lr, betas, eps, decay, clip, bias corrections.
       for (float x : {0.01f, 0.9f, 0.99f, 1e-8f, 0.1f, 1.5f, 0.19f, 0.0199f})
@@ -200,6 +202,9 @@ Tensor lns::test::readBuffer(const Buffer &buffer, Type element) {
     auto *data = reinterpret_cast<const uint16_t *>(buffer.data());
     for (size_t i = 0; i < buffer.size() / sizeof(uint16_t); ++i)
       tensor.push_back(fromBf16(data[i]));
+  } else if (element.isInteger(32)) {
+    auto *data = reinterpret_cast<const int32_t *>(buffer.data());
+    tensor.assign(data, data + buffer.size() / sizeof(int32_t));
   } else {
     auto *data = reinterpret_cast<const float *>(buffer.data());
     tensor.assign(data, data + buffer.size() / sizeof(float));

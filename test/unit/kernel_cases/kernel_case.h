@@ -88,6 +88,8 @@ protected:
   llvm::MapVector<mlir::StringAttr, OptimizerState> states, expectedStates;
   /// Tokens and targets are below this.
   int64_t tokenLimit = 7;
+  /// Every so-manyth of them is ignored, from the first on; none where it is 0.
+  int64_t ignoreEvery = 0;
   /// Standard deviation of inputs.
   double deviation = 1.0;
 };

@@ -48,12 +48,13 @@ public:
               RowRstdGradOp, RowDotOp, RopeOp, ActivationOp, ActivationGradOp,
               GatedActivationOp, GatedActivationGradOp, ColumnDotOp,
               EmbeddingOp, EmbeddingGradOp, CrossEntropyOp, CrossEntropyGradOp,
-              CrossEntropyWithGradOp, MeanOp, MeanGradOp, lns::ConstantOp,
-              ClipFactorOp, AdamWOp, AttentionOp, AttentionGradOp, CastOp,
-              ClusterOp, LinearOp, MatmulOp>([&](auto op) {
-          eval(op);
-          return true;
-        })
+              CrossEntropyWithGradOp, TargetCountOp, MeanOp, MeanGradOp,
+              lns::ConstantOp, ClipFactorOp, AdamWOp, AttentionOp,
+              AttentionGradOp, CastOp, ClusterOp, LinearOp, MatmulOp>(
+            [&](auto op) {
+              eval(op);
+              return true;
+            })
         .Default([](Operation *) { return false; });
   }
 
@@ -274,6 +275,8 @@ private:
       lse[row] = most + std::log(sum);
     }
     fill(op.getLosses(), [&](size_t row) {
+      if (targets[row] == kIgnoredTarget)
+        return 0.0;
       return lse[row] - logits[row * width + size_t(targets[row])];
     });
     return lse;
@@ -294,6 +297,8 @@ private:
     Tensor factorsGrad(lse.size(), 0.0);
     fill(op.getResult(), [&](size_t i) {
       size_t row = i / width;
+      if (targets[row] == kIgnoredTarget)
+        return 0.0;
       double f = factors[row];
       double d = (std::exp(f * logits[i] - lse[row]) -
                   (i % width == size_t(targets[row]))) *
@@ -304,16 +309,23 @@ private:
     if (op.getFactors())
       values[op.getFactorsGrad()] = factorsGrad;
   }
+  void eval(TargetCountOp op) {
+    auto targets = in(op.getTargets());
+    out(op.getResult())[0] =
+        double(targets.size()) - llvm::count(targets, double(kIgnoredTarget));
+  }
   void eval(MeanOp op) {
     auto a = in(op.getInput());
     double sum = 0;
     for (double x : a)
       sum += x;
-    out(op.getResult())[0] = sum / a.size();
+    double count = op.getCount() ? in(op.getCount())[0] : a.size();
+    out(op.getResult())[0] = sum / count;
   }
   void eval(MeanGradOp op) {
     double grad = in(op.getGrad())[0];
-    size_t n = typeOf(op.getResult()).getNumElements();
+    double n = op.getCount() ? in(op.getCount())[0]
+                             : typeOf(op.getResult()).getNumElements();
     fill(op.getResult(), [&](size_t) { return grad / n; });
   }
   void eval(lns::ConstantOp op) {

@@ -111,22 +111,25 @@ const std::string kPartFacts =
     "vocabulary = 4 : i64}";
 const std::string kParts = R"(
   func.func @eval(%t: tensor<6x2xi32>, %y: tensor<6x2xi32>) -> tensor<f32>
-      attributes {lns.arena_bytes = 64 : i64} {
-    %l = lns.repeat @micro_eval(%t, %y) count(3) {lns.offsets = array<i64: 0>}
-      : (tensor<6x2xi32>, tensor<6x2xi32>) -> tensor<f32>
+      attributes {lns.arena_bytes = 128 : i64} {
+    %n = lns.target_count %y {lns.offsets = array<i64: 64>} : tensor<6x2xi32>
+    %l = lns.repeat @micro_eval(%t, %y, %n) count(3) {lns.offsets = array<i64: 0>}
+      : (tensor<6x2xi32>, tensor<6x2xi32>, tensor<i32>) -> tensor<f32>
     return %l : tensor<f32>
   }
-  func.func @micro_eval(%t: tensor<2x2xi32>, %y: tensor<2x2xi32>) -> tensor<f32>
+  func.func @micro_eval(%t: tensor<2x2xi32>, %y: tensor<2x2xi32>, %n: tensor<i32>) -> tensor<f32>
       attributes {lns.arena_bytes = 192 : i64, lns.activation_bytes = 100 : i64} {
     %w = lns.get parameter @w : tensor<4x4xf32>
     %z = lns.linear %w, %w {lns.offsets = array<i64: 128>}
       : (tensor<4x4xf32>, tensor<4x4xf32>) -> tensor<4x4xf32>
-    %l = lns.mean %z {lns.offsets = array<i64: 0>} : (tensor<4x4xf32>) -> tensor<f32>
+    %l = lns.mean %z over(%n) {lns.offsets = array<i64: 0>}
+      : (tensor<4x4xf32>, tensor<i32>) -> tensor<f32>
     return %l : tensor<f32>
   })";
 
 // The caller's own values stand behind those of what it repeats, and its
-// numbers contain them.
+// numbers contain them. The count of the whole batch is put where parts read
+// it.
 TEST_F(BuildPlan, Repeats) {
   ASSERT_TRUE(build(kPartFacts, kWeight + kParts)) << errors;
   EXPECT_EQ(plan.batch, 6u);
@@ -138,18 +141,23 @@ TEST_F(BuildPlan, Repeats) {
   EXPECT_EQ(part.arenaBytes, 192u);
   EXPECT_EQ(part.flops, 128u);
   EXPECT_EQ(part.inputs[0].buffer.size, 16u);
-  EXPECT_EQ(whole.arenaBytes, 256u);
+  EXPECT_EQ(whole.arenaBytes, 320u);
   EXPECT_EQ(whole.activationBytes, 100u);
   EXPECT_EQ(whole.flops, 3u * 128);
-  EXPECT_EQ(plan.arenaBytes, 256u);
-  ASSERT_EQ(whole.commands.size(), 1u);
-  const auto &repeat = std::get<lns::PlanRepeat>(whole.commands[0].body);
+  EXPECT_EQ(plan.arenaBytes, 320u);
+  ASSERT_EQ(whole.commands.size(), 3u);
+  const auto &count = std::get<lns::PlanCopy>(whole.commands[1].body);
+  EXPECT_EQ(count.source.offset, 256u);
+  ASSERT_EQ(part.inputs.size(), 3u);
+  EXPECT_EQ(part.inputs[2].name, "target_count");
+  EXPECT_EQ(part.inputs[2].buffer.offset, count.target.offset);
+  const auto &repeat = std::get<lns::PlanRepeat>(whole.commands[2].body);
   EXPECT_EQ(repeat.entry, "micro_eval");
   EXPECT_EQ(repeat.count, 3u);
   EXPECT_EQ(repeat.tokens.size, 48u);
   EXPECT_EQ(repeat.loss.offset, 192u);
   for (const lns::PlanBuffer &io :
-       {part.inputs[0].buffer, part.inputs[1].buffer}) {
+       {part.inputs[0].buffer, part.inputs[1].buffer, count.target}) {
     EXPECT_EQ(io.segment, lns::PlanSegment::Io);
     EXPECT_GE(io.offset, repeat.targets.offset + repeat.targets.size);
     EXPECT_LE(io.offset + io.size, plan.ioBytes);

@@ -550,9 +550,9 @@ static const Case kRepeats[] = {
      [](TestPlan &p) { *p.repeat().tokens = BufferRef(0, 20, Segment::io); },
      "'micro_batches' in 'grads' has inputs of 20 bytes, a batch has 24"},
     {"RepeatTargetsOutside",
-     [](TestPlan &p) { *p.repeat().targets = BufferRef(448, 24, Segment::io); },
-     "'micro_batches' in 'grads' uses 24 bytes at offset 448 of segment 'io', "
-     "which has 448"},
+     [](TestPlan &p) { *p.repeat().targets = BufferRef(512, 24, Segment::io); },
+     "'micro_batches' in 'grads' uses 24 bytes at offset 512 of segment 'io', "
+     "which has 512"},
     {"RepeatLossSize",
      [](TestPlan &p) { *p.repeat().loss = BufferRef(192, 8, Segment::io); },
      "'micro_batches' in 'grads' puts its loss into 8 bytes at 192, expected 4 "
@@ -571,6 +571,12 @@ static const Case kRepeats[] = {
     {"MicroTokens",
      [](TestPlan &p) { p.entry("micro_grads").inputs[0]->shape = {6}; },
      "input 'tokens' of 'micro_grads' has 6 elements, expected 3"},
+    {"MicroWithoutCount",
+     [](TestPlan &p) { p.entry("micro_grads").inputs.pop_back(); },
+     "'micro_grads' has 2 inputs, expected 3"},
+    {"MicroCounts",
+     [](TestPlan &p) { p.entry("micro_grads").inputs[2]->shape = {2}; },
+     "input 'target_count' of 'micro_grads' has 2 elements, expected 1"},
 };
 
 namespace {

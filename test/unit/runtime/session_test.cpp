@@ -273,11 +273,32 @@ TEST(Session, PartsOfABatch) {
   ASSERT_TRUE(loss) << loss.status().message();
   int32_t bits = 0;
   std::memcpy(&bits, &*loss, sizeof(bits));
-  EXPECT_EQ(bits, (1 + 3) / 2);
+  EXPECT_EQ(bits, 1 + 3);
   // In order: the last part's gradient is what stays.
   float gradient = run.read(LNSRT_GRADIENT, 0)[0];
   std::memcpy(&bits, &gradient, sizeof(bits));
   EXPECT_EQ(bits, 4);
+}
+
+// A mean over nothing is no loss; and only targets can be ignored.
+TEST(Session, NoTargetThatCounts) {
+  Running run = start();
+  ASSERT_TRUE(run.session.init(1));
+  auto before = run.read(LNSRT_PARAMETER, 0);
+  const int32_t none[kRows] = {-100, -100, -100, -100, -100, -100};
+  const char *want = "all 6 targets are ignored (-100), and a loss is a mean "
+                     "over those that are not; leave out such batches";
+  auto step = run.session.trainStep(kTokens, none, optimizer(1.0f));
+  ASSERT_FALSE(step);
+  EXPECT_EQ(step.status().code(), LNSRT_INVALID_ARGUMENT);
+  EXPECT_STREQ(step.status().place(), "targets");
+  EXPECT_STREQ(step.status().message(), want);
+  EXPECT_STREQ(run.session.grads(kTokens, none).status().message(), want);
+  EXPECT_STREQ(run.session.eval(kTokens, none).status().message(), want);
+  EXPECT_EQ(run.read(LNSRT_PARAMETER, 0), before);
+  EXPECT_STREQ(run.session.eval(none, kTargets).status().message(),
+               "tokens[0][0] is -100, the vocabulary has 5 tokens; prepare the "
+               "data for this model");
 }
 
 TEST(Session, TokenBeyondTheVocabulary) {
@@ -297,7 +318,9 @@ TEST(Session, TokenBeyondTheVocabulary) {
     EXPECT_EQ(step.status().message(), "tokens" + want);
     auto grads = run.session.grads(kTokens, tokens);
     ASSERT_FALSE(grads);
+    want.replace(want.find(";"), 1, " (and -100 is ignored);");
     EXPECT_EQ(grads.status().message(), "targets" + want);
+    want.erase(want.find(" (and"), strlen(" (and -100 is ignored)"));
     auto eval = run.session.eval(tokens, kTargets);
     ASSERT_FALSE(eval);
     EXPECT_EQ(eval.status().message(), "tokens" + want);

@@ -254,7 +254,7 @@ TestPlan::TestPlan() : code(readFile(LNS_TEST_KERNELS)), constants(64, 7) {
 
 void TestPlan::splitBatch() {
   table.micro_batch = 1;
-  table.io_bytes = 448;
+  table.io_bytes = 512;
   // Logits are of one part, too, which the toy's are not.
   table.entry_points.pop_back();
   const BufferRef tokens = ioAt(320, kSequence * 4);
@@ -263,6 +263,7 @@ void TestPlan::splitBatch() {
   micro.inputs.push_back(binding("tokens", DType::i32, {1, kSequence}, tokens));
   micro.inputs.push_back(
       binding("targets", DType::i32, {1, kSequence}, targets));
+  micro.inputs.push_back(binding("target_count", DType::i32, {}, ioAt(448, 4)));
   micro.outputs.push_back(binding("loss", DType::f32, {}, arenaAt(0, 4)));
   micro.arena_bytes = 64;
   micro.activation_bytes = 0;

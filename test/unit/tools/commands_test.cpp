@@ -167,12 +167,46 @@ TEST_F(Commands, GradsIntoAnImpossiblePlace) {
       "p.plan/g.safetensors: cannot create"));
 }
 
+// All 599 targets of 600 tokens, each as much as any other.
+TEST_F(Commands, EvalDoesNotDependOnTheBatch) {
+  trainSome();
+  double first = 0;
+  for (unsigned batch : {1, 2, 3, 8, 100}) {
+    writeBytes(plan, FakeRuntime::plan(batch, 8, 256));
+    Status status = run(
+        runEval, {plan, "--checkpoint", runFolder, "--data", data, "--json"});
+    ASSERT_TRUE(status.ok()) << status.message();
+    nlohmann::json json = nlohmann::json::parse(out, nullptr, false);
+    ASSERT_TRUE(json.is_object()) << out;
+    EXPECT_EQ(json["targets"], 599);
+    double loss = json["val_loss"].get<double>();
+    first = first != 0 ? first : loss;
+    EXPECT_NEAR(loss / first, 1.0, 1e-6) << batch;
+    // Without the last batch, there are fewer targets.
+    ASSERT_TRUE(run(runEval, {plan, "--checkpoint", runFolder, "--data", data,
+                              "--json", "--eval-batches", "1"})
+                    .ok());
+    json = nlohmann::json::parse(out, nullptr, false);
+    EXPECT_EQ(json["targets"], std::min(599u, 8 * batch));
+  }
+}
+
+TEST_F(Commands, AHeldOutShardMayBeShort) {
+  ASSERT_TRUE(
+      writeShardFile(data + "/val.bin", std::vector<uint16_t>(2, 65)).ok());
+  Status status =
+      run(runTrain, {plan, "--data", data, "--out", runFolder, "--steps", "1"});
+  ASSERT_TRUE(status.ok()) << status.message();
+  EXPECT_NE(out.find(", 1 targets held out"), std::string::npos) << out;
+  EXPECT_NE(out.find("val_bpb="), std::string::npos) << out;
+}
+
 TEST_F(Commands, AShardShorterThanABatch) {
   ASSERT_TRUE(
-      writeShardFile(data + "/val.bin", std::vector<uint16_t>(16, 65)).ok());
+      writeShardFile(data + "/train.bin", std::vector<uint16_t>(16, 65)).ok());
   EXPECT_TRUE(failsWith(
       run(runTrain, {plan, "--data", data, "--out", runFolder, "--steps", "1"}),
-      "val.bin: 16 tokens, a batch of 2 x 8 needs 17"));
+      "train.bin: 16 tokens, a batch of 2 x 8 needs 17"));
   EXPECT_FALSE(std::filesystem::exists(runFolder));
 }
 

@@ -40,13 +40,17 @@ static lnsrt_error *makeError(const std::string &place,
 /// Mean cross entropy; fills the gradient when asked.
 static float runModel(lnsrt_session *s, const int32_t *tokens,
                       const int32_t *targets, bool backward) {
-  size_t vocabulary = s->plan->vocabulary, count = s->plan->tokens();
+  size_t vocabulary = s->plan->vocabulary, size = s->plan->tokens();
+  size_t count = size - static_cast<size_t>(std::count(targets, targets + size,
+                                                       LNSRT_IGNORED_TARGET));
   std::vector<float> &gradient = s->tensors[LNSRT_GRADIENT];
   if (backward)
     std::fill(gradient.begin(), gradient.end(), 0.0f);
   std::vector<double> p(vocabulary);
   double loss = 0;
-  for (size_t i = 0; i < count; ++i) {
+  for (size_t i = 0; i < size; ++i) {
+    if (targets[i] == LNSRT_IGNORED_TARGET)
+      continue;
     size_t row = static_cast<size_t>(tokens[i]) * vocabulary;
     double sum = 0;
     for (size_t v = 0; v < vocabulary; ++v)

@@ -54,10 +54,13 @@ protected:
       EXPECT_TRUE(shard);
       std::vector<lns::tool::Shard> shards;
       shards.push_back(std::move(*shard));
-      return std::move(*lns::tool::DataLoader::create(std::move(shards), 2, 8,
-                                                      plan->info().vocabulary));
+      return shards;
     };
-    lns::tool::DataLoader data = open("train.bin"), heldOut = open("val.bin");
+    uint32_t vocabulary = plan->info().vocabulary;
+    lns::tool::DataLoader data = std::move(*lns::tool::DataLoader::create(
+        open("train.bin"), 2, 8, vocabulary));
+    lns::tool::HeldOutRows heldOut = std::move(
+        *lns::tool::HeldOutRows::create(open("val.bin"), 8, vocabulary));
     return lns::tool::Trainer(*plan, *session, data, &heldOut, options).run();
   }
 
