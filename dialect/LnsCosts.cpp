@@ -14,6 +14,7 @@
 
 #include "dialect/LnsOps.h"
 #include "dialect/LnsShapes.h"
+#include "dialect/UpdateCosts.h"
 
 using namespace mlir;
 using namespace lns;
@@ -170,20 +171,26 @@ int64_t ClipFactorOp::getFlops() {
     flops = saturatingAdd(flops, perElement(2, gradient));
   return flops;
 }
-// As the formulas in the description, term by term.
-int64_t AdamWOp::getFlops() {
-  ComputeWeightOp weight = getComputeWeight();
+UpdateCosts lns::getUpdateCosts(AdamWOp update, ComputeWeightOp weight) {
+  UpdateCosts costs;
+  // As the formulas in the description, term by term.
   bool hasGain = weight && weight.getGain();
-  return perElement(13 + (getDecay() ? 2 : 0) + hasGain, getGradient());
+  costs.flops = perElement(13 + (update.getDecay() ? 2 : 0) + hasGain,
+                           update.getGradient());
+  // Reads the gradient; reads and writes the parameter and both moments. Writes
+  // the compute weight, whose gain is next to nothing.
+  costs.bytes =
+      saturatingAdd(bytesTouchedOnce(update),
+                    saturatingMul(6, bytesOf(update.getGradient().getType())));
+  if (weight)
+    costs.bytes = saturatingAdd(costs.bytes, bytesOf(weight.getType()));
+  return costs;
 }
-// Reads the gradient; reads and writes the parameter and both moments. Writes
-// the compute weight, whose gain is next to nothing.
+int64_t AdamWOp::getFlops() {
+  return getUpdateCosts(*this, getComputeWeight()).flops;
+}
 int64_t AdamWOp::getBytes() {
-  int64_t bytes =
-      saturatingAdd(bytesTouchedOnce(*this),
-                    saturatingMul(6, bytesOf(getGradient().getType())));
-  ComputeWeightOp weight = getComputeWeight();
-  return weight ? saturatingAdd(bytes, bytesOf(weight.getType())) : bytes;
+  return getUpdateCosts(*this, getComputeWeight()).bytes;
 }
 int64_t ClusterOp::getFlops() {
   int64_t flops = 0;

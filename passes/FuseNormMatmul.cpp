@@ -111,7 +111,55 @@ private:
                 " times, and a bias would be added to all of it")
             .str();
     }
+    return bf16 ? getRoundingRefusal(norm) : "";
+  }
+
+  /// Why the gradient would be worse than the norm's own, once activations are
+  /// rounded.
+  std::string getRoundingRefusal(NormOp norm) {
+    int64_t width = columnsOf(type(norm.getInput()));
+    if (width < minWidth)
+      return ("its input is " + llvm::Twine(width) + " wide, less than " +
+              llvm::Twine(int64_t(minWidth)) +
+              ": rounded to bf16, its gradient along a row would not vanish")
+          .str();
+    if (Operation *source = findLoneSource(norm.getInput()))
+      return ("its input is '" + source->getName().getStringRef() +
+              "' alone, no sum: rounded to bf16, its gradient along a row "
+              "would not vanish")
+          .str();
     return "";
+  }
+
+  /// The op whose result is scaled to `value`, row by row; null where that is a
+  /// sum of several values, or rows that are parameters themselves.
+  static Operation *findLoneSource(Value value) {
+    while (Operation *op = value.getDefiningOp()) {
+      if (isa<EmbeddingOp, AddPositionsOp, GetOp>(op))
+        return nullptr;
+      if (auto norm = dyn_cast<NormOp>(op)) {
+        value = norm.getInput();
+        continue;
+      }
+      if (auto residual = dyn_cast<ResidualOp>(op)) {
+        Value skip = residual.getSkip(), branch = residual.getBranch();
+        if (residual.getSkipScale().isZero())
+          skip = branch;
+        if (residual.getBranchScale().isZero())
+          branch = skip;
+        if (skip != branch)
+          return nullptr;
+        value = skip;
+        continue;
+      }
+      // A norm that is computed where it stands, in parts or not.
+      if (isa<ScaleOp, CastOp, RowScaleOp, ScaleColumnsOp, CenterRowsOp>(op)) {
+        value = op->getOperand(0);
+        continue;
+      }
+      return op;
+    }
+    return nullptr;
   }
 
   static RankedTensorType type(Value value) {
@@ -121,6 +169,9 @@ private:
   /// Whether there are so many more tokens than rows of weights that centering
   /// the weights, and their gradients, costs less.
   bool shouldCenterWeights(NormOp norm) {
+    // Rounded, a row of weights does not add up to zero.
+    if (bf16)
+      return false;
     int64_t outputs = 0;
     for (Operation *user : norm.getResult().getUsers())
       outputs += columnsOf(type(user->getResult(0)));

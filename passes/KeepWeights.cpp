@@ -104,7 +104,6 @@ struct KeepWeightsPass : lns::impl::KeepWeightsBase<KeepWeightsPass> {
     ModuleOp module = getOperation();
     kept.clear();
     updates.clear();
-    parameters.clear();
     foreignWrites.clear();
     if (!module.getOps<ComputeWeightOp>().empty())
       return;
@@ -124,38 +123,31 @@ struct KeepWeightsPass : lns::impl::KeepWeightsBase<KeepWeightsPass> {
       return signalPassFailure();
     }
     SymbolTable symbols(module);
-    Block::iterator place = module.getBody()->begin();
-    for (Operation &op : *module.getBody())
-      if (auto parameter = dyn_cast<ParameterOp>(op)) {
-        parameters[parameter.getSymNameAttr()] = parameter;
-        place = std::next(op.getIterator());
-      }
-    for (auto &[key, value] : kept)
-      declare(value, symbols, place);
+    declare(symbols);
     for (auto &[key, value] : kept)
       read(value);
     for (auto function : module.getOps<func::FuncOp>())
       if (function.getBody().hasOneBlock())
         eraseUnread(function.getBody().front());
     for (auto &[function, mine] : updates)
-      write(mine.run);
-    makeRefresh(module);
+      write(mine.run, symbols);
+    makeRefresh(module, symbols);
   }
 
 private:
   //===--- Analysis -------------------------------------------------------===//
 
   void findWrites(ModuleOp module) {
-    llvm::MapVector<StoredTensor, StringAttr> stored;
+    llvm::MapVector<StoredTensor, StringAttr> parameters;
     for (auto parameter : module.getOps<ParameterOp>())
-      stored[{parameter.getSymNameAttr(), Storage::parameter}] =
+      parameters[{parameter.getSymNameAttr(), Storage::parameter}] =
           parameter.getSymNameAttr();
     for (auto function : module.getOps<func::FuncOp>())
       for (Block &block : function.getBody())
         for (Operation &op : block)
           // A repeated function is visited itself.
           if (!isa<AdamWOp, RepeatOp>(op))
-            StoredAccesses(&op).forEachWritten(stored, [&](auto &entry) {
+            StoredAccesses(&op).forEachWritten(parameters, [&](auto &entry) {
               foreignWrites.insert(entry.second);
             });
     module.walk([&](AdamWOp adamw) {
@@ -185,12 +177,20 @@ private:
   }
 
   void findValues(Block &block) {
+    // What row ops make of parameters alone.
+    llvm::DenseSet<Operation *> ofParameters;
     for (Operation &op : block) {
       if (!op.hasTrait<lns::OpTrait::RowOp>())
         continue;
+      if (llvm::all_of(op.getOperands(), [&](Value operand) {
+            return getParameterRead(operand) ||
+                   ofParameters.contains(operand.getDefiningOp());
+          }))
+        ofParameters.insert(&op);
       std::optional<Recipe> recipe = findRecipe(&op);
       if (!recipe) {
-        if (llvm::any_of(op.getUsers(), isProduct) && isOfParameters(&op))
+        if (ofParameters.contains(&op) &&
+            llvm::any_of(op.getUsers(), isProduct))
           remark::missed(op.getLoc(), remarkOptions())
               << "computed in every step: it is more than a weight's gain and "
                  "its rounding";
@@ -206,16 +206,6 @@ private:
         value.recipe = *recipe;
       value.ops.push_back(&op);
     }
-  }
-
-  /// Whether row ops make the value of parameters alone.
-  static bool isOfParameters(Operation *op) {
-    return llvm::all_of(op->getOperands(), [](Value operand) {
-      Operation *from = operand.getDefiningOp();
-      return from &&
-             (getParameterRead(operand) ||
-              (from->hasTrait<lns::OpTrait::RowOp>() && isOfParameters(from)));
-    });
   }
 
   StringRef getRefusal(Kept &value) {
@@ -271,6 +261,17 @@ private:
 
   //===--- Rewriting ------------------------------------------------------===//
 
+  /// All of them, behind the parameters.
+  void declare(SymbolTable &symbols) {
+    Block &body = symbols.getOp()->getRegion(0).front();
+    Block::iterator place = body.begin();
+    for (Operation &op : body)
+      if (isa<ParameterOp, ComputeWeightOp>(op))
+        place = std::next(op.getIterator());
+    for (auto &[key, value] : kept)
+      declare(value, symbols, place);
+  }
+
   /// "w.scaled.bf16" of w, a gain and bf16.
   static void declare(Kept &value, SymbolTable &symbols,
                       Block::iterator place) {
@@ -287,8 +288,7 @@ private:
         FlatSymbolRefAttr::get(weight),
         gain ? FlatSymbolRefAttr::get(gain) : FlatSymbolRefAttr(),
         TypeAttr::get(type));
-    // Renames it where the name is taken. Inserted before one place, the
-    // weights stand in their order.
+    // Renames it where the name is taken.
     symbols.insert(value.weight, place);
   }
 
@@ -310,7 +310,7 @@ private:
   }
 
   /// Every update of W or g writes W'.
-  void write(ArrayRef<AdamWOp> run) {
+  void write(ArrayRef<AdamWOp> run, const SymbolTable &symbols) {
     llvm::DenseSet<StringAttr> gains;
     for (auto &[key, value] : kept)
       gains.insert(std::get<1>(key));
@@ -331,16 +331,17 @@ private:
       if (own && !own.getComputeAttr())
         own.setComputeAttr(FlatSymbolRefAttr::get(value.weight));
       else if (own || bySymbol.contains(std::get<1>(key)))
-        compute(behind, value.weight);
+        compute(behind, value.weight, symbols);
     }
   }
 
   /// W' as ops, and where it is stored.
-  void compute(OpBuilder &builder, ComputeWeightOp weight) {
+  static void compute(OpBuilder &builder, ComputeWeightOp weight,
+                      const SymbolTable &symbols) {
     Location location = weight.getLoc();
     auto get = [&](FlatSymbolRefAttr name) -> Value {
-      return GetOp::create(builder, location,
-                           parameters.lookup(name.getAttr()).getStoredType(),
+      auto parameter = symbols.lookup<ParameterOp>(name.getAttr());
+      return GetOp::create(builder, location, parameter.getStoredType(),
                            Storage::parameter, name.getValue());
     };
     Value value = get(weight.getWeightAttr());
@@ -354,18 +355,17 @@ private:
                   weight.getSymName());
   }
 
-  void makeRefresh(ModuleOp module) {
+  void makeRefresh(ModuleOp module, const SymbolTable &symbols) {
     auto builder = OpBuilder::atBlockEnd(module.getBody());
     auto refresh = func::FuncOp::create(builder, module.getLoc(), "refresh",
                                         builder.getFunctionType({}, {}));
     builder.setInsertionPointToStart(refresh.addEntryBlock());
     for (auto &[key, value] : kept)
-      compute(builder, value.weight);
+      compute(builder, value.weight, symbols);
     func::ReturnOp::create(builder, module.getLoc());
   }
 
   llvm::MapVector<Recipe::Key, Kept> kept;
-  llvm::DenseMap<StringAttr, ParameterOp> parameters;
   llvm::DenseMap<func::FuncOp, Updates> updates;
   /// Parameters with a write that is no update of a run.
   llvm::DenseSet<StringAttr> foreignWrites;

@@ -186,13 +186,27 @@ def FuseNormMatmul : Pass<"lns-fuse-norm-matmul"> {
     norm's or the linear's, would be added to a result more than `max-widening`
     times as wide as the input: over the vocabulary that costs more than the
     norm. Remarks in category `lns-norm` say why.
+
+    With `bf16`, activations are going to be rounded. A norm's gradient has no
+    part along its input x; with the norm eliminated, that part is a difference
+    of two sums that are rounded apart, one over the linears' outputs and one
+    over x. It is one of as many errors as x is wide and goes unnoticed where x
+    is a sum, as a residual stream is. It would be all of the gradient where x is
+    a linear's result alone, scaled: that linear's own gradient is then mostly
+    along x, and zero. So norms of such an x, and of one less than `min-width`
+    wide, stay. Rows are centered, never weights: rounded weights do not add up
+    to zero, and would let through the mean of x.
   }];
   let options = [
     Option<"maxWidening", "max-widening", "int64_t", "8",
            "Widest result with a bias, in widths of the input">,
     Option<"centerWeightsFrom", "center-weights-from", "int64_t", "8",
            "Tokens per output of a LayerNorm's linears from which on their "
-           "weights are centered, not the tokens">
+           "weights are centered, not the tokens">,
+    Option<"bf16", "bf16", "bool", "false",
+           "Whether activations will be bf16">,
+    Option<"minWidth", "min-width", "int64_t", "16",
+           "Least width of a norm's input with bf16">
   ];
 }
 

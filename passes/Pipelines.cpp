@@ -41,12 +41,15 @@ void lns::buildPaddingPipeline(OpPassManager &manager) {
   manager.addPass(createPad());
 }
 
-void lns::buildEliminationPipeline(OpPassManager &manager, bool eliminate) {
+void lns::buildEliminationPipeline(OpPassManager &manager, bool eliminate,
+                                   bool bf16) {
   if (eliminate) {
     // The scale must have left the norm before fusion looks at it: fusion takes
     // it from the linear's alpha, where it is a property of each reader.
     manager.addPass(createFoldDepthScale());
-    manager.addPass(createFuseNormMatmul());
+    FuseNormMatmulOptions options;
+    options.bf16 = bf16;
+    manager.addPass(createFuseNormMatmul(options));
     manager.addPass(createDeferRowScale());
   }
   // Only what fusion refused is left; it still needs a form with kernels.

@@ -22,9 +22,10 @@ void buildGraphPipeline(mlir::OpPassManager &manager, int64_t batch,
 /// Inner widths of graph form to what the target's kernels like.
 void buildPaddingPipeline(mlir::OpPassManager &manager);
 /// Graph form with norms to graph form without. With `eliminate` false, every
-/// norm is computed where it stands, for comparisons.
+/// norm is computed where it stands, for comparisons. With `bf16`, so are those
+/// whose gradients would suffer from rounding.
 void buildEliminationPipeline(mlir::OpPassManager &manager,
-                              bool eliminate = true);
+                              bool eliminate = true, bool bf16 = false);
 /// Graph form without norms to one with bf16 activations.
 void buildMixedPrecisionPipeline(mlir::OpPassManager &manager);
 /// Graph form to training form, for a step of so many batches.

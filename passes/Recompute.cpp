@@ -27,6 +27,7 @@
 #include "mlir/IR/Remarks.h"
 #include "mlir/Pass/Pass.h"
 #include "mlir/Pass/PassManager.h"
+#include "llvm/ADT/DenseSet.h"
 #include "llvm/ADT/StringMap.h"
 
 namespace lns {
@@ -65,41 +66,63 @@ struct Proposal {
   uint64_t arena = 0; ///< bytes
 };
 
-/// A set with one more candidate, if that helps: time for each byte that it
-/// takes off the excess at each moment.
-struct Step {
-  RecomputeSet set;
-  RecomputeModel::Estimate estimate;
-  double price;
-};
-std::optional<Step> tryStep(const RecomputeModel &model,
-                            const RecomputeSet &set,
-                            const RecomputeModel::Estimate &now, unsigned op,
-                            uint64_t target) {
-  if (set.test(op))
-    return std::nullopt;
-  Step step{set, {}, 0};
-  if (!model.add(step.set, op))
-    return std::nullopt;
-  std::optional<RecomputeModel::Estimate> then =
-      model.estimate(step.set, target);
-  if (!then || then->excess >= now.excess || then->peak > now.peak)
-    return std::nullopt;
-  step.estimate = *then;
-  step.price = model.getCost(step.set, set) / (now.excess - then->excess);
-  return step;
-}
+/// A set that grows until its estimate is at most a target.
+///
+/// Each round takes the candidates that are about as cheap as the cheapest;
+/// what was taken may have changed the prices of the rest. Where there are few,
+/// each is priced and taken by estimates of its own. Where there are many,
+/// prices are guesses, so that a round costs a few estimates, however many
+/// candidates there are; what the guesses promise for all of them together is
+/// checked, and where it is not kept, for halves of them.
+class Extension {
+public:
+  Extension(const RecomputeModel &model, RecomputeSet &set, uint64_t target)
+      : model(model), set(set), target(target) {}
 
-/// Adds to the set until its estimate is at most `target`. Each round takes
-/// the candidates that are about as cheap as the cheapest; what was taken may
-/// have changed the prices of the rest. False when nothing helps any more.
-bool extend(const RecomputeModel &model, RecomputeSet &set, uint64_t target) {
-  std::optional<RecomputeModel::Estimate> now = model.estimate(set, target);
-  while (now && now->peak > target) {
+  /// False when nothing helps any more.
+  bool run() {
+    now = model.estimate(set, target);
+    while (now && now->peak > target) {
+      if (model.getCandidates().size() <= kFew) {
+        if (!takeOneByOne())
+          return false;
+        continue;
+      }
+      SmallVector<RecomputeModel::Offer> offers = model.getOffers(set, target);
+      llvm::erase_if(offers, [&](const RecomputeModel::Offer &offer) {
+        return useless.contains(offer.op);
+      });
+      if (offers.empty())
+        return false;
+      SmallVector<unsigned> cheapest;
+      for (const RecomputeModel::Offer &offer : offers)
+        if (offer.price <= 1.25 * offers.front().price)
+          cheapest.push_back(offer.op);
+      take(cheapest);
+    }
+    return bool(now);
+  }
+
+private:
+  struct Step {
+    RecomputeSet set;
+    RecomputeModel::Estimate estimate;
+  };
+
+  static constexpr size_t kFew = 256;
+
+  /// Time for each byte that the step takes off the excess at each moment.
+  double getPrice(const Step &step) {
+    return model.getCost(step.set, set) / (now->excess - step.estimate.excess);
+  }
+
+  /// A round with exact prices. False when nothing helps any more.
+  bool takeOneByOne() {
     SmallVector<std::pair<double, unsigned>> prices;
     for (unsigned op : model.getCandidates())
-      if (std::optional<Step> step = tryStep(model, set, *now, op, target))
-        prices.push_back({step->price, op});
+      if (!set.test(op))
+        if (std::optional<Step> step = tryStep(op))
+          prices.push_back({getPrice(*step), op});
     if (prices.empty())
       return false;
     // Among equals, the first to be made: it is kept for longest.
@@ -108,14 +131,69 @@ bool extend(const RecomputeModel &model, RecomputeSet &set, uint64_t target) {
     for (auto [price, op] : prices) {
       if (price > limit || now->peak <= target)
         break;
-      std::optional<Step> step = tryStep(model, set, *now, op, target);
-      if (!step || step->price > limit)
+      if (set.test(op))
+        continue;
+      std::optional<Step> step = tryStep(op);
+      if (!step || getPrice(*step) > limit)
         continue;
       set = std::move(step->set);
       now = step->estimate;
     }
+    return true;
   }
-  return bool(now);
+
+  /// The set with more candidates, if that helps.
+  std::optional<Step> tryStep(ArrayRef<unsigned> more) {
+    Step step{set, {}};
+    for (unsigned op : more)
+      if (!model.add(step.set, op))
+        return std::nullopt;
+    std::optional<RecomputeModel::Estimate> then =
+        model.estimate(step.set, target);
+    if (!then || then->excess >= now->excess || then->peak > now->peak)
+      return std::nullopt;
+    step.estimate = *then;
+    return step;
+  }
+
+  /// Takes those that help, and no more than it takes.
+  void take(ArrayRef<unsigned> more) {
+    if (now->peak <= target)
+      return;
+    std::optional<Step> step = tryStep(more);
+    if (!step) {
+      if (more.size() == 1) {
+        useless.insert(more.front());
+        return;
+      }
+      take(more.take_front(more.size() / 2));
+      take(more.drop_front(more.size() / 2));
+      return;
+    }
+    size_t tooFew = 0, enough = more.size();
+    while (step->estimate.peak <= target && enough - tooFew > 1) {
+      size_t middle = (tooFew + enough) / 2;
+      std::optional<Step> part = tryStep(more.take_front(middle));
+      if (part && part->estimate.peak <= target) {
+        step = std::move(part);
+        enough = middle;
+      } else {
+        tooFew = middle;
+      }
+    }
+    set = std::move(step->set);
+    now = step->estimate;
+  }
+
+  const RecomputeModel &model;
+  RecomputeSet &set;
+  uint64_t target;
+  std::optional<RecomputeModel::Estimate> now; ///< of the set
+  llvm::DenseSet<unsigned> useless;            ///< alone, too
+};
+
+bool extend(const RecomputeModel &model, RecomputeSet &set, uint64_t target) {
+  return Extension(model, set, target).run();
 }
 
 /// Proposals that compute more and more again. A step's path is that of all

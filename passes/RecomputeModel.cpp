@@ -54,7 +54,9 @@ RecomputeModel::RecomputeModel(Block &block) : block(block) {
       producers.push_back(positions[op]);
       overwritten.push_back(-1);
     }
-    auto cost = dyn_cast<CostOpInterface>(op);
+    // What is computed again stands before the loss.
+    auto cost = positions[op] < loss ? dyn_cast<CostOpInterface>(op)
+                                     : CostOpInterface();
     times.push_back(cost ? cost.getFlops() + kFlopsPerByte * cost.getBytes()
                          : 0.0);
   }
@@ -159,6 +161,27 @@ uint64_t RecomputeModel::getKeptBytes(unsigned op) const {
   return bytes;
 }
 
+/// What `add` would add, marked in `round` with the op's number.
+bool RecomputeModel::collectAdded(const RecomputeSet &set, unsigned op,
+                                  SmallVectorImpl<unsigned> &round,
+                                  SmallVectorImpl<unsigned> &added) const {
+  added.clear();
+  SmallVector<unsigned> pending = {op};
+  while (!pending.empty()) {
+    unsigned next = pending.pop_back_val();
+    if (set.test(next) || round[next] == op)
+      continue;
+    if (!isRecomputable(next))
+      return false;
+    round[next] = op;
+    added.push_back(next);
+    for (Value operand : ops[next]->getOperands())
+      if (!isKept(operand))
+        pending.push_back(*getProducer(operand));
+  }
+  return true;
+}
+
 bool RecomputeModel::add(RecomputeSet &set, unsigned op) const {
   SmallVector<unsigned> pending = {op};
   while (!pending.empty()) {
@@ -237,15 +260,23 @@ bool RecomputeModel::schedule(const RecomputeSet &set,
   return true;
 }
 
-std::optional<RecomputeModel::Estimate>
-RecomputeModel::estimate(const RecomputeSet &set, uint64_t target) const {
+/// What is alive when. A value and its clone have two lives; the clone's number
+/// is higher by the number of values.
+struct RecomputeModel::Timeline {
   SmallVector<Event> events;
+  SmallVector<unsigned> last; // number to the last time it is read, or made
+  SmallVector<int64_t> live;  // time to bytes
+};
+
+/// False when an op would read memory after it was written.
+bool RecomputeModel::makeTimeline(const RecomputeSet &set,
+                                  Timeline &timeline) const {
+  SmallVector<Event> &events = timeline.events;
   if (!schedule(set, events))
-    return std::nullopt;
-  // A value and its clone have two lives; the clone's number is higher by the
-  // number of values.
+    return false;
   unsigned count = sizes.size();
-  SmallVector<unsigned> last(2 * count, 0);
+  SmallVector<unsigned> &last = timeline.last;
+  last.assign(2 * count, 0);
   auto isCloned = [&](const Event &reader, unsigned value) {
     return (reader.clone || reader.op > loss) && set.test(producers[value]);
   };
@@ -255,7 +286,8 @@ RecomputeModel::estimate(const RecomputeSet &set, uint64_t target) const {
     for (unsigned i = 0; i < ops[event.op]->getNumResults(); ++i)
       last[firstValue[event.op] + i + (event.clone ? count : 0)] = time;
   }
-  SmallVector<int64_t> change(events.size() + 1, 0);
+  SmallVector<int64_t> &live = timeline.live;
+  live.assign(events.size() + 1, 0);    // changes, first
   SmallVector<int> home(2 * count, -1); // whose memory a value stands in
   for (auto [time, event] : llvm::enumerate(events))
     for (unsigned i = 0; i < ops[event.op]->getNumResults(); ++i) {
@@ -272,20 +304,90 @@ RecomputeModel::estimate(const RecomputeSet &set, uint64_t target) const {
           home[number] = home[overNumber];
       }
       if (home[number] == int(number))
-        change[time] += sizes[value];
+        live[time] += sizes[value];
       else
-        change[time + 1] += sizes[value]; // ends there as the operand
-      change[last[number] + 1] -= sizes[value];
+        live[time + 1] += sizes[value]; // ends there as the operand
+      live[last[number] + 1] -= sizes[value];
     }
+  live.pop_back();
+  for (unsigned time = 1; time < live.size(); ++time)
+    live[time] += live[time - 1];
+  return true;
+}
+
+std::optional<RecomputeModel::Estimate>
+RecomputeModel::estimate(const RecomputeSet &set, uint64_t target) const {
+  Timeline timeline;
+  if (!makeTimeline(set, timeline))
+    return std::nullopt;
   Estimate result;
-  int64_t live = 0;
-  for (unsigned time = 0; time < events.size(); ++time) {
-    live += change[time];
+  for (int64_t live : timeline.live) {
     result.peak = std::max(result.peak, uint64_t(live));
     if (uint64_t(live) > target)
       result.excess += double(uint64_t(live) - target);
   }
   return result;
+}
+
+SmallVector<RecomputeModel::Offer>
+RecomputeModel::getOffers(const RecomputeSet &set, uint64_t target) const {
+  SmallVector<Offer> offers;
+  Timeline timeline;
+  if (!makeTimeline(set, timeline))
+    return offers;
+  // How many of the moments up to one are above the target.
+  SmallVector<unsigned> above = {0};
+  for (int64_t live : timeline.live)
+    above.push_back(above.back() + (uint64_t(live) > target));
+  auto countAbove = [&](unsigned begin, unsigned end) {
+    return begin < end ? above[end] - above[begin] : 0;
+  };
+  // When a value of the set's rest is read before the loss for the last time,
+  // and behind it for the first time.
+  SmallVector<unsigned> before(sizes.size(), 0), behind(sizes.size(), kNone);
+  for (auto [time, event] : llvm::enumerate(timeline.events)) {
+    bool isBehind = event.clone || event.op > loss;
+    for (unsigned value : operands[event.op])
+      if (!isBehind)
+        before[value] = time;
+      else if (!set.test(producers[value]) && behind[value] == kNone)
+        behind[value] = time;
+    for (unsigned i = 0; !isBehind && i < ops[event.op]->getNumResults(); ++i)
+      before[firstValue[event.op] + i] = time;
+  }
+  SmallVector<unsigned> added, round(ops.size(), kNone);
+  for (unsigned candidate : candidates) {
+    if (set.test(candidate) || !collectAdded(set, candidate, round, added))
+      continue;
+    unsigned first = kNone; // when the candidate is wanted
+    double time = 0;
+    for (unsigned op : added) {
+      time += times[op];
+      for (unsigned i = 0; i < ops[op]->getNumResults(); ++i)
+        first = std::min(first, behind[firstValue[op] + i]);
+    }
+    if (first == kNone)
+      continue;
+    double freed = 0;
+    for (unsigned op : added) {
+      for (unsigned i = 0; i < ops[op]->getNumResults(); ++i) {
+        unsigned value = firstValue[op] + i;
+        if (behind[value] != kNone)
+          freed += double(sizes[value]) *
+                   countAbove(before[value] + 1, behind[value]);
+      }
+      // What it is computed from stays until then.
+      for (unsigned value : operands[op])
+        if (round[producers[value]] != candidate && !set.test(producers[value]))
+          freed -= double(sizes[value]) *
+                   countAbove(timeline.last[value] + 1, first + 1);
+    }
+    if (freed > 0)
+      offers.push_back({candidate, time / freed});
+  }
+  llvm::sort(offers,
+             [](const Offer &a, const Offer &b) { return a.price < b.price; });
+  return offers;
 }
 
 void RecomputeModel::apply(const RecomputeSet &set) {

@@ -6,7 +6,7 @@
 //===----------------------------------------------------------------------===//
 //
 // What a block would need if some ops before its loss were computed again
-// behind it, without changing the block: `lns-recompute` asks this thousands of
+// behind it, without changing the block: `lns-recompute` asks this hundreds of
 // times.
 //
 //===----------------------------------------------------------------------===//
@@ -62,6 +62,17 @@ public:
   std::optional<Estimate> estimate(const RecomputeSet &set,
                                    uint64_t target) const;
 
+  /// What one more candidate would do, guessed without an estimate of its own.
+  struct Offer {
+    unsigned op;
+    double price; ///< time for each byte and moment of the excess
+  };
+  /// Of those candidates that would help, the cheapest first; among equals, the
+  /// first to be made, which is kept for longest. Linear in the block, but for
+  /// sorting.
+  llvm::SmallVector<Offer> getOffers(const RecomputeSet &set,
+                                     uint64_t target) const;
+
   /// Changes the block: each op of the set is computed once more, just before
   /// its first reader behind the loss.
   void apply(const RecomputeSet &set);
@@ -80,6 +91,11 @@ private:
   std::optional<unsigned> getProducer(mlir::Value value) const;
   bool schedule(const RecomputeSet &set,
                 llvm::SmallVectorImpl<Event> &events) const;
+  bool collectAdded(const RecomputeSet &set, unsigned op,
+                    llvm::SmallVectorImpl<unsigned> &round,
+                    llvm::SmallVectorImpl<unsigned> &added) const;
+  struct Timeline;
+  bool makeTimeline(const RecomputeSet &set, Timeline &timeline) const;
 
   mlir::Block &block;
   unsigned loss = 0; ///< the loss's position; 0: there is none

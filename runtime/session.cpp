@@ -60,9 +60,12 @@ Error lnsrt_session::create(lnsrt_plan *from,
 Error lnsrt_session::require(Entry which) const {
   if (device->has(which))
     return nullptr;
-  return makeError(LNSRT_UNSUPPORTED, plan->path,
-                   "the plan has no entry point '", entryName(which),
-                   "'; compile the model again with it");
+  // lnsc leaves out what a budget has no room for, if training can do without.
+  return makeError(
+      LNSRT_UNSUPPORTED, plan->path, "the plan has no entry point '",
+      entryName(which), "'; compile the model again ",
+      which == Entry::Logits ? "with a larger --memory-budget, or without one"
+                             : "with it");
 }
 
 uint32_t lnsrt_session::partSize() const {

@@ -18,6 +18,7 @@
 #include "codegen/cuda/CudaKernels.h"
 #include "dialect/LnsOps.h"
 
+#include "mlir/IR/SymbolTable.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -71,6 +72,7 @@ public:
   std::vector<std::vector<float>> constants;
   uint64_t scratchBytes = 0; ///< of the op that wants most
   uint64_t scratchUsed = 0;  ///< by the op at hand
+  mlir::SymbolTableCollection symbols;
 
 private:
   llvm::StringMap<unsigned> kernelByKey, constantByKey;

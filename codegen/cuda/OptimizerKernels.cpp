@@ -112,7 +112,10 @@ LogicalResult cuda::lowerClipFactor(ClipFactorOp op, KernelSet &set,
 
 LogicalResult cuda::lowerAdamW(AdamWOp op, KernelSet &set, Launches &launches) {
   Type f32 = Float32Type::get(op.getContext());
-  ComputeWeightOp weight = op.getComputeWeight();
+  auto weight = op.getComputeAttr()
+                    ? set.symbols.lookupNearestSymbolFrom<ComputeWeightOp>(
+                          op, op.getComputeAttr())
+                    : ComputeWeightOp();
   KernelSpec spec;
   spec.kind = "adamw";
   spec.source = "adamw";

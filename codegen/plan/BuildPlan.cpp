@@ -16,6 +16,7 @@
 #include "dialect/LnsInterfaces.h"
 #include "dialect/LnsMemory.h"
 #include "dialect/LnsOps.h"
+#include "dialect/UpdateCosts.h"
 #include "passes/PlanMemory.h"
 #include "runtime/kernel_abi.h"
 #include "runtime/plan_format.h"
@@ -257,16 +258,28 @@ private:
       size_t first = entry.commands.size();
       if (failed(buildCommands(&op, entry)))
         return failure();
-      auto costs = dyn_cast<CostOpInterface>(op);
-      if (!costs || first == entry.commands.size())
-        continue;
-      entry.commands[first].bytes = costs.getBytes();
-      entry.commands[first].flops = costs.getFlops();
+      if (first != entry.commands.size())
+        addCosts(&op, entry.commands[first]);
     }
     if (failed(bindOutputs(function, entry)))
       return failure();
     program.entryPoints.push_back(std::move(entry));
     return success();
+  }
+
+  void addCosts(Operation *op, PlanCommand &command) {
+    if (auto update = dyn_cast<AdamWOp>(op)) {
+      auto weight = update.getComputeAttr()
+                        ? symbols.lookupNearestSymbolFrom<ComputeWeightOp>(
+                              update, update.getComputeAttr())
+                        : ComputeWeightOp();
+      UpdateCosts costs = getUpdateCosts(update, weight);
+      command.bytes = costs.bytes;
+      command.flops = costs.flops;
+    } else if (auto costs = dyn_cast<CostOpInterface>(op)) {
+      command.bytes = costs.getBytes();
+      command.flops = costs.getFlops();
+    }
   }
 
   LogicalResult bindInputs(func::FuncOp function, PlanEntryPoint &entry) {
@@ -617,6 +630,7 @@ private:
   }
 
   ModuleOp module;
+  SymbolTableCollection symbols;
   KernelTarget &target;
   Plan &plan;
   PlanProgram &program;

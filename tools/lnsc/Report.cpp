@@ -110,3 +110,18 @@ void driver::printSummary(llvm::raw_ostream &os, const Plan &plan,
        << " + compute weights " << memory.compute << "\n";
   }
 }
+
+void driver::printRecomputed(llvm::raw_ostream &os,
+                             const Recomputed &recomputed,
+                             llvm::StringRef target) {
+  if (recomputed.ops == 0)
+    return;
+  os << "computed again on " << target << ": " << recomputed.ops
+     << (recomputed.ops == 1 ? " op, " : " ops, ") << recomputed.flops
+     << " FLOPs more in a step (";
+  os << llvm::format("%.1f", recomputed.totalFlops == 0
+                                 ? 0.0
+                                 : 100.0 * double(recomputed.flops) /
+                                       double(recomputed.totalFlops))
+     << " %), for an arena that is " << recomputed.bytes << " bytes smaller\n";
+}

@@ -15,6 +15,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "codegen/plan/ModelIdentity.h"
+#include "dialect/LnsMemory.h"
 #include "dialect/LnsOps.h"
 #include "dialect/Register.h"
 #include "passes/Passes.h"
@@ -26,6 +27,7 @@
 #include "tools/lnsc/ShortLines.h"
 #include "tools/lnsc/WritePlan.h"
 
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/AsmState.h"
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/Pass/PassManager.h"
@@ -76,6 +78,16 @@ public:
     return emit == Phase::Plan ? success() : addProgram(module, plan);
   }
 
+  /// Whether the budget is met. Changes the module, prints nothing.
+  bool fits(ModuleOp module) {
+    ScopedDiagnosticHandler quiet(module.getContext(),
+                                  [](Diagnostic &) { return success(); });
+    return succeeded(prepare(module));
+  }
+
+  Recomputed recomputed;   ///< to fit the budget
+  bool overBudget = false; ///< what `run` failed for
+
 protected:
   /// Training form to what the target's kernels want, within the budget.
   virtual LogicalResult prepare(ModuleOp module) = 0;
@@ -91,18 +103,34 @@ protected:
   LogicalResult fitBudget(ModuleOp module) {
     if (!request.budget)
       return success();
-    FailureOr<SessionMemory> memory = planMemory(module);
+    uint64_t logitsArena = 0;
+    FailureOr<SessionMemory> memory = planMemory(module, &logitsArena);
     if (failed(memory))
       return failure();
     uint64_t reserved = memory->total() - memory->arena();
+    if (logitsArena != 0 && reserved + logitsArena > *request.budget) {
+      // A budget is about training, which has no logits in f32.
+      auto logits = module.lookupSymbol<func::FuncOp>("logits");
+      if (!std::exchange(saidNoLogits, true))
+        logits.emitRemark()
+            << "the plan has no entry point 'logits', which needs "
+            << logitsArena
+            << " bytes of arena: more than the memory budget "
+               "leaves; training does without it";
+      logits.erase();
+      return fitBudget(module);
+    }
+    uint64_t arena = memory->arena();
     OwningOpRef<ModuleOp> before = module.clone();
     // What is reserved only grows, until it fits or nothing does.
     while (tryBudget(module, reserved)) {
       memory = planMemory(module);
       if (failed(memory))
         return failure();
-      if (memory->total() <= *request.budget)
+      if (memory->total() <= *request.budget) {
+        compare(*before, arena, module, memory->arena());
         return success();
+      }
       reserved = memory->total() - memory->arena();
       restore(module, *before);
     }
@@ -113,9 +141,12 @@ protected:
     memory = planMemory(module);
     if (failed(memory))
       return failure();
-    if (memory->total() <= *request.budget)
+    if (memory->total() <= *request.budget) {
+      compare(*before, arena, module, memory->arena());
       return success();
+    }
     restore(module, *before);
+    overBudget = true;
     // Says what the smallest budget is.
     return recompute(module, memory->total() - memory->arena());
   }
@@ -124,6 +155,31 @@ protected:
   TimingScope &timing;
 
 private:
+  bool saidNoLogits = false;
+
+  /// The ops of a step, or of each part of it, and what they cost.
+  std::pair<int64_t, int64_t> countWork(ModuleOp module) {
+    auto function = module.lookupSymbol<func::FuncOp>("micro_grads");
+    if (!function)
+      function = module.lookupSymbol<func::FuncOp>("grads");
+    int64_t ops = 0, flops = 0;
+    if (function)
+      for (Operation &op : function.getBody().front()) {
+        ++ops;
+        if (auto cost = dyn_cast<CostOpInterface>(op))
+          flops += cost.getFlops();
+      }
+    return {ops, flops * request.microBatches};
+  }
+
+  void compare(ModuleOp before, uint64_t arenaBefore, ModuleOp after,
+               uint64_t arenaAfter) {
+    auto [opsBefore, flopsBefore] = countWork(before);
+    auto [opsAfter, flopsAfter] = countWork(after);
+    recomputed = {opsAfter - opsBefore, flopsAfter - flopsBefore, flopsBefore,
+                  arenaBefore - std::min(arenaBefore, arenaAfter)};
+  }
+
   LogicalResult recompute(ModuleOp module, uint64_t reserved,
                           bool tightest = false) {
     RecomputeOptions options;
@@ -153,7 +209,8 @@ private:
   /// What a session of a plan of this training form allocates. Computing ops
   /// again may change more than the arena: where they are computed, others may
   /// share a kernel with them, which takes other scratch.
-  FailureOr<SessionMemory> planMemory(ModuleOp trained) {
+  FailureOr<SessionMemory> planMemory(ModuleOp trained,
+                                      uint64_t *logitsArena = nullptr) {
     OwningOpRef<ModuleOp> copy = trained.clone();
     PassManager manager(copy->getContext());
     buildFusion(manager);
@@ -161,6 +218,10 @@ private:
     Plan plan;
     if (failed(manager.run(*copy)) || failed(draft(*copy, plan)))
       return failure();
+    auto logits = copy->lookupSymbol<func::FuncOp>("logits");
+    if (logitsArena && logits)
+      *logitsArena =
+          logits->getAttrOfType<IntegerAttr>(kArenaBytesAttr).getInt();
     return getMemory(plan);
   }
 };
@@ -278,11 +339,46 @@ LogicalResult buildTraining(ModuleOp module, const Request &request,
   return runPhase(module, timing, [&](OpPassManager &manager) {
     if (!disablePadding)
       buildPaddingPipeline(manager);
-    buildEliminationPipeline(manager, !disableNormElimination);
+    buildEliminationPipeline(manager, !disableNormElimination, request.bf16);
     if (request.bf16)
       buildMixedPrecisionPipeline(manager);
     buildTrainPipeline(manager, request.microBatches);
   });
+}
+
+/// Says with which --micro-batch the budget would be met, which no
+/// --micro-batch or a larger one has missed. `model` is the model form.
+template <typename Compiler>
+void suggestMicroBatch(ModuleOp model, const Request &request) {
+  auto isMet = [&](int64_t part) {
+    Request other = request;
+    other.microBatches = batch / part;
+    TimingScope untimed;
+    OwningOpRef<ModuleOp> module = model.clone();
+    ScopedDiagnosticHandler quiet(model.getContext(),
+                                  [](Diagnostic &) { return success(); });
+    return succeeded(buildTraining(*module, other, untimed)) &&
+           Compiler(other, untimed).fits(*module);
+  };
+  SmallVector<int64_t> parts; // smaller ones, the smallest first
+  for (int64_t part = 1; part < batch / request.microBatches; ++part)
+    if (batch % part == 0)
+      parts.push_back(part);
+  if (parts.empty())
+    return;
+  if (!isMet(parts.front())) {
+    llvm::errs() << "lnsc: note: no --micro-batch meets the budget, nor does "
+                    "--micro-batch=1; give a larger one, or a smaller --seq or "
+                    "model\n";
+    return;
+  }
+  size_t met = 0, missed = parts.size();
+  while (missed - met > 1) {
+    size_t middle = (met + missed) / 2;
+    (isMet(parts[middle]) ? met : missed) = middle;
+  }
+  llvm::errs() << "lnsc: note: --micro-batch=" << parts[met]
+               << " meets the budget\n";
 }
 
 int compileModel() {
@@ -314,6 +410,9 @@ int compileModel() {
     plan.identity = getModelIdentity(model);
   if (emit == Phase::Identity)
     return printTo([&](llvm::raw_ostream &os) { os << plan.identity; });
+  OwningOpRef<ModuleOp> model;
+  if (request.budget)
+    model = module->clone();
   if (failed(buildTraining(*module, request, timing)))
     return 1;
   if (emit == Phase::Graph)
@@ -330,13 +429,19 @@ int compileModel() {
   bool printsCuda = emit == Phase::Cuda || emit == Phase::Resources;
   if (request.cpu && !printsCuda) {
     OwningOpRef<ModuleOp> own = module->clone();
-    if (failed(cpuCompiler.run(*own, plan)))
+    if (failed(cpuCompiler.run(*own, plan))) {
+      if (cpuCompiler.overBudget)
+        suggestMicroBatch<CpuCompiler>(*model, request);
       return 1;
+    }
   }
   if (emit == Phase::Llvm)
     return printTo([&](llvm::raw_ostream &os) { os << cpuCompiler.llvmIr; });
-  if (request.cuda && failed(cudaCompiler.run(*module, plan)))
+  if (request.cuda && failed(cudaCompiler.run(*module, plan))) {
+    if (cudaCompiler.overBudget)
+      suggestMicroBatch<CudaCompiler>(*model, request);
     return 1;
+  }
   if (emit == Phase::Cuda)
     return printTo(
         [&](llvm::raw_ostream &os) { printKernels(os, *plan.cuda); });
@@ -349,7 +454,12 @@ int compileModel() {
     return printTo(
         [&](llvm::raw_ostream &os) { printResources(os, *plan.cuda); });
   TimingScope writing = timing.nest("Write");
-  return writePlan(plan, request);
+  if (int code = writePlan(plan, request))
+    return code;
+  llvm::raw_ostream &os = outputPath == "-" ? llvm::errs() : llvm::outs();
+  printRecomputed(os, cpuCompiler.recomputed, "the CPU");
+  printRecomputed(os, cudaCompiler.recomputed, "CUDA");
+  return 0;
 }
 
 } // namespace

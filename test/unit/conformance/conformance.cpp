@@ -35,7 +35,7 @@ void Conformance::SetUp() {
   PassManager manager(&context);
   buildGraphPipeline(manager, GetParam().batch / GetParam().parts,
                      GetParam().sequence);
-  buildEliminationPipeline(manager);
+  buildEliminationPipeline(manager, /*eliminate=*/true, GetParam().bf16);
   if (GetParam().bf16)
     buildMixedPrecisionPipeline(manager);
   buildTrainPipeline(manager, GetParam().parts);
