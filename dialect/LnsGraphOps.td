@@ -645,30 +645,37 @@ def LNS_MeanGradOp : LNS_ComputeOp<"mean_grad", []> {
 // Optimizer
 //===----------------------------------------------------------------------===//
 
-def LNS_ClipFactorOp : LNS_ComputeOp<"clip_factor", []> {
+def LNS_ClipFactorOp : LNS_ComputeOp<"clip_factor", [AttrSizedOperandSegments]> {
   let summary = "global gradient norm, and the factor that clips to the limit";
   let description = [{
         norm = sqrt(sum of squares over all gradients)
-        factor = clip > 0 and norm > clip ? clip / norm : 1
+        factor = norm or loss not finite ? NaN
+               : clip > 0 and norm > clip ? clip / norm : 1
 
-    with clip from `optimizer` (layout: runtime/kernel_abi.h, 8 values). The order of the sum
+    with clip from `optimizer` (layout: runtime/kernel_abi.h, 8 values). A factor
+    of NaN tells `lns.adamw` to leave everything as it is: a step whose norm or
+    `loss` is not finite, in their own type, changes no parameter. The order of the sum
     is fixed: chunks of 65536 elements, then the chunks in order. `partials`
     is the sum of every chunk, in that order: the kernels' workspace, made a
     result so that the memory planner sees it.
 
     - (C1) at least one gradient; optimizer is tensor<8xf32>.
     - (C2) partials has one f64 per chunk of every gradient.
-    - (C3) gradients, norm and factor have one element type.
+    - (C3) gradients, loss, norm and factor have one element type.
 
     ```mlir
-    %norm, %factor, %partials = lns.clip_factor %optimizer, %dw, %dg
-      : (tensor<8xf32>, tensor<256x64xf32>, tensor<64xf32>)
+    %norm, %factor, %partials = lns.clip_factor %optimizer, %dw, %dg loss(%loss)
+      : (tensor<8xf32>, tensor<256x64xf32>, tensor<64xf32>, tensor<f32>)
       -> (tensor<f32>, tensor<f32>, tensor<2xf64>)
     ```
   }];
-  let arguments = (ins LNS_Vector:$optimizer, Variadic<LNS_WideTensor>:$gradients);
+  let arguments = (ins LNS_Vector:$optimizer, Variadic<LNS_WideTensor>:$gradients,
+                       Optional<LNS_Scalar>:$loss);
   let results = (outs LNS_Scalar:$norm, LNS_Scalar:$factor, LNS_Vector:$partials);
-  let assemblyFormat = "$optimizer `,` $gradients attr-dict `:` functional-type(operands, results)";
+  let assemblyFormat = [{
+    $optimizer `,` $gradients (`loss` `(` $loss^ `)`)? attr-dict
+    `:` functional-type(operands, results)
+  }];
   let hasVerifier = 1;
 }
 
@@ -677,7 +684,8 @@ def LNS_AdamWOp : LNS_Op<"adamw", [DeclareOpInterfaceMethods<SymbolUserOpInterfa
     DeclareOpInterfaceMethods<MemoryEffectsOpInterface>]> {
   let summary = "AdamW: updates a parameter and its moments";
   let description = [{
-    With g = factor * gradient and the values of `optimizer`
+    With g = factor * gradient and the values of `optimizer`, unless `factor` is
+    NaN: then nothing is written
     (Loshchilov and Hutter, arXiv 1711.05101, as in torch.optim.AdamW):
 
         p = p - lr * weight_decay * p                 if `decay`

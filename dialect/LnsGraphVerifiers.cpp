@@ -247,6 +247,9 @@ LogicalResult ClipFactorOp::verify() {
     if (failed(verifySameElement(*this, "every gradient", tensorOf(gradient),
                                  "the first gradient", first)))
       return failure();
+  if (getLoss() && failed(verifySameElement(*this, "loss", tensorOf(getLoss()),
+                                            "the first gradient", first)))
+    return failure();
   if (failed(verifySameElement(*this, "norm", tensorOf(getNorm()),
                                "the first gradient", first)) ||
       failed(verifySameElement(*this, "factor", tensorOf(getFactor()),

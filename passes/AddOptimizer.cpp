@@ -84,7 +84,8 @@ struct AddOptimizerPass : lns::impl::AddOptimizerBase<AddOptimizerPass> {
           GetOp::create(builder, parameter.getLoc(), parameter.getStoredType(),
                         Storage::gradient, parameter.getSymName()));
     Value norm =
-        addUpdates(builder, parameters, gradients, apply.getArgument(0));
+        addUpdates(builder, parameters, gradients, apply.getArgument(0),
+                   /*loss=*/Value());
     func::ReturnOp::create(builder, module.getLoc(), norm);
 
     // train_step updates with the values that it stores, or with what repeated
@@ -102,7 +103,8 @@ struct AddOptimizerPass : lns::impl::AddOptimizerBase<AddOptimizerPass> {
                                                    parameter.getSymName())
                                          .getValue()
                                    : mapping.lookup(gradient));
-    norm = addUpdates(builder, parameters, gradients, optimizer);
+    norm = addUpdates(builder, parameters, gradients, optimizer,
+                      findLoss(terminator, scalar));
     terminator->insertOperands(terminator->getNumOperands(), norm);
     step.setFunctionType(builder.getFunctionType(
         body.getArgumentTypes(), terminator->getOperandTypes()));
@@ -135,9 +137,21 @@ private:
     return success();
   }
 
-  /// Clip factor over all gradients, then one AdamW per parameter.
+  /// The scalar that a step returns first; null where that is none of the
+  /// parameters' type.
+  static Value findLoss(Operation *terminator, RankedTensorType scalar) {
+    if (terminator->getNumOperands() == 0)
+      return {};
+    Value first = terminator->getOperand(0);
+    return first.getType() == scalar ? first : Value();
+  }
+
+  /// Clip factor over all gradients, then one AdamW per parameter. With a loss,
+  /// one that is not finite changes nothing either: logits of minus infinity
+  /// have finite gradients.
   static Value addUpdates(OpBuilder &builder, ArrayRef<ParameterOp> parameters,
-                          ArrayRef<Value> gradients, Value optimizer) {
+                          ArrayRef<Value> gradients, Value optimizer,
+                          Value loss) {
     int64_t chunks = 0;
     for (Value gradient : gradients)
       chunks += llvm::divideCeil(
@@ -149,7 +163,7 @@ private:
         builder, location,
         TypeRange{scalar, scalar,
                   RankedTensorType::get({chunks}, builder.getF64Type())},
-        optimizer, gradients);
+        optimizer, gradients, loss);
     for (auto [constParameter, gradient] : llvm::zip(parameters, gradients)) {
       ParameterOp parameter = constParameter;
       Location updateLocation = NameLoc::get(

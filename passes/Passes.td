@@ -455,7 +455,8 @@ def AddOptimizer : Pass<"lns-add-optimizer", "::mlir::ModuleOp"> {
     targets, optimizer)` is `@grads` followed by the same updates, so both ways
     give the same bits. `optimizer` holds the 8 values of
     runtime/kernel_abi.h. Both return the global norm of the gradients, and
-    train_step the loss before it.
+    train_step the loss before it, which its updates look at: where it is not
+    finite, they write nothing.
 
     ```mlir
     func.func @apply(%optimizer: tensor<8xf32>) -> tensor<f32> {

@@ -248,12 +248,15 @@ typedef struct lnsrt_step_result {
   float gradient_norm; ///< global L2 norm before clipping
 } lnsrt_step_result;
 
-/// One training step: forward, backward, clip, AdamW. `tokens` and `targets`
-/// hold B x T values each, row-major; targets may be LNSRT_IGNORED_TARGET, but
-/// not all of them, which is LNSRT_INVALID_ARGUMENT, here, for lnsrt_grads and
-/// for lnsrt_eval: a mean over nothing is no loss. Micro-batches do not matter:
-/// every target that counts weighs the same, whatever its own part ignores.
-/// No heap allocation from the second call.
+/// One training step: forward, backward, clip, AdamW. A loss or a gradient norm
+/// that is not finite is no error: the step then changes neither parameters nor
+/// moments, and whoever counts steps for the bias correction leaves it out.
+///
+/// `tokens` and `targets` hold B x T values each, row-major; targets may be
+/// LNSRT_IGNORED_TARGET, but not all of them, which is LNSRT_INVALID_ARGUMENT,
+/// here, for lnsrt_grads and for lnsrt_eval: a mean over nothing is no loss.
+/// Micro-batches do not matter: every target that counts weighs the same,
+/// whatever its own part ignores. No heap allocation from the second call.
 LNSRT_API lnsrt_error *lnsrt_train_step(lnsrt_session *session,
                                         const int32_t *tokens,
                                         const int32_t *targets,
@@ -266,7 +269,9 @@ LNSRT_API lnsrt_error *lnsrt_grads(lnsrt_session *session,
                                    const int32_t *targets, float *loss);
 
 /// Clip and AdamW with the gradients that lnsrt_grads left (or that the caller
-/// wrote). train_step is the same bits as grads followed by apply.
+/// wrote); nothing changes where their norm is not finite. train_step is the
+/// same bits as grads followed by apply, which does not know the loss: look at
+/// that before.
 LNSRT_API lnsrt_error *lnsrt_apply(lnsrt_session *session,
                                    const lnsrt_optimizer_options *options,
                                    float *gradient_norm);

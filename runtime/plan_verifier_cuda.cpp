@@ -229,29 +229,6 @@ Error PlanVerifier::checkAlternatives(const Program &program,
   return nullptr;
 }
 
-/// Whether a command names memory of the buffer. One that repeats another entry
-/// point is not asked.
-static bool touches(const plan::Command &command,
-                    const plan::BufferRef &buffer) {
-  if (const plan::Launch *launch = command.body_as_Launch())
-    return std::any_of(
-        launch->buffers()->begin(), launch->buffers()->end(),
-        [&](const plan::BufferRef *other) { return overlap(buffer, *other); });
-  if (const plan::Matmul *matmul = command.body_as_Matmul())
-    return overlap(buffer, *matmul->a()) || overlap(buffer, *matmul->b()) ||
-           overlap(buffer, *matmul->c());
-  if (const plan::Fill *fill = command.body_as_Fill())
-    return overlap(buffer, *fill->target());
-  if (const plan::Copy *copy = command.body_as_Copy())
-    return overlap(buffer, *copy->source()) || overlap(buffer, *copy->target());
-  if (const plan::Alternatives *ways = command.body_as_Alternatives())
-    for (const plan::Alternative *option : *ways->options())
-      for (const plan::Command *inner : *option->commands())
-        if (touches(*inner, buffer))
-          return true;
-  return false;
-}
-
 /// Who writes a parameter from outside needs a way to compute what is made of
 /// it; and "refresh" is there for nothing else.
 Error PlanVerifier::checkRefresh() {
@@ -268,8 +245,8 @@ Error PlanVerifier::checkRefresh() {
              " entry point 'refresh'");
 }
 
-/// The sum of the parts' losses is formed on the host, which has them anyway:
-/// on the device nobody may want it.
+/// The sum of the parts' losses is formed on the host, which writes it to where
+/// the output is.
 Error PlanVerifier::checkCudaRepeats(const plan::EntryPoint &entry) {
   std::string_view name = entry.name()->string_view();
   const plan::Repeat *repeat = nullptr;
@@ -291,9 +268,5 @@ Error PlanVerifier::checkCudaRepeats(const plan::EntryPoint &entry) {
   if (!isOutput)
     return bad("'", name,
                "' for cuda has a repeat whose loss is not its output 'loss'");
-  for (const plan::Command *command : *entry.commands())
-    if (touches(*command, *repeat->loss()))
-      return bad("'", command->name()->string_view(), "' in '", name,
-                 "' for cuda uses the loss of a repeat");
   return nullptr;
 }

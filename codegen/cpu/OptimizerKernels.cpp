@@ -16,6 +16,8 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
+#include <limits>
+
 using namespace mlir;
 using namespace lns;
 using namespace lns::cpu;
@@ -52,13 +54,23 @@ static unsigned getSumSquaresKernel(ClipFactorOp op, KernelSet &set) {
       });
 }
 
-/// norm and factor from all partial sums; one item.
+/// Whether x is a number below infinity.
+static Value isFinite(CodeBuilder &b, Value x) {
+  constexpr double largest = std::numeric_limits<float>::max();
+  Value above = arith::CmpFOp::create(b, b.loc, arith::CmpFPredicate::OGE, x,
+                                      b.real(-largest));
+  Value below = arith::CmpFOp::create(b, b.loc, arith::CmpFPredicate::OLE, x,
+                                      b.real(largest));
+  return arith::AndIOp::create(b, b.loc, above, below);
+}
+
+/// norm and factor from all partial sums and the loss; one item.
 static unsigned getClipKernel(ClipFactorOp op, KernelSet &set) {
   Builder builder(set.getContext());
   MemRefType flat = flatBuffer(builder.getF32Type());
   KernelSpec spec("clip_factor", getKernelKey(op, KeyExtents::none));
   spec.source = "clip_factor";
-  spec.buffers = {flat, flatBuffer(builder.getF64Type()), flat, flat};
+  spec.buffers = {flat, flatBuffer(builder.getF64Type()), flat, flat, flat};
   spec.ints = 1; // partial sums
   return set.getKernel(
       spec, op.getLoc(), [](CodeBuilder &b, KernelFrame &frame) {
@@ -79,6 +91,11 @@ static unsigned getClipKernel(ClipFactorOp op, KernelSet &set) {
           Value one = b.real(1.0);
           Value factor = b.select(greater(norm, clip), b.div(clip, norm), one);
           factor = b.select(greater(clip, b.real(0.0)), factor, one);
+          // Tells adamW to change nothing.
+          Value skip = b.real(std::numeric_limits<double>::quiet_NaN());
+          Value loss = b.load(frame.buffers[4], b.index(0));
+          factor = b.select(isFinite(b, norm), factor, skip);
+          factor = b.select(isFinite(b, loss), factor, skip);
           b.store(norm, frame.buffers[2], b.index(0));
           b.store(factor, frame.buffers[3], b.index(0));
         });
@@ -104,7 +121,9 @@ LogicalResult cpu::lowerClipFactor(ClipFactorOp op, KernelSet &set,
   launch.value(op.getOptimizer())
       .value(op.getPartials())
       .value(op.getNorm())
-      .value(op.getFactor());
+      .value(op.getFactor())
+      // Where there is no loss, the learning rate, which is always finite.
+      .value(op.getLoss() ? op.getLoss() : op.getOptimizer());
   launch.launch.ints = {partials};
   launch.launch.items = 1;
   launches.push_back(std::move(launch.launch));
@@ -151,8 +170,13 @@ LogicalResult cpu::lowerAdamW(AdamWOp op, KernelSet &set, Launches &launches) {
         AdamWScalars s(b, frame, frame.floats[0]);
         Value parameter = frame.buffers[0], m = frame.buffers[1],
               v = frame.buffers[2], gradient = frame.buffers[3];
+        // A step that must change nothing has no elements.
+        Value isStep = arith::CmpFOp::create(
+            b, b.loc, arith::CmpFPredicate::ORD, s.factor, s.factor);
+        Value elements =
+            b.select(isStep, frame.ints[0], b.mulI(frame.begin, kUpdateChunk));
         overChunks(
-            b, frame, kUpdateChunk, frame.ints[0], [&](Value i, int64_t lanes) {
+            b, frame, kUpdateChunk, elements, [&](Value i, int64_t lanes) {
               auto all = [&](Value scalar) {
                 return b.broadcast(scalar, lanes);
               };

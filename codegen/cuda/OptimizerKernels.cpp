@@ -59,7 +59,7 @@ static unsigned getSumSquaresKernel(KernelSet &set, MLIRContext *context) {
   });
 }
 
-/// norm and factor from all partial sums; one warp.
+/// norm and factor from all partial sums and the loss; one warp.
 static unsigned getClipKernel(KernelSet &set, MLIRContext *context) {
   Builder builder(context);
   Type f32 = builder.getF32Type();
@@ -70,12 +70,14 @@ static unsigned getClipKernel(KernelSet &set, MLIRContext *context) {
   spec.buffers = {{f32, "optimizer", false, true},
                   {builder.getF64Type(), "partials", false, true},
                   {f32, "norm", true, true},
-                  {f32, "factor", true, true}};
+                  {f32, "factor", true, true},
+                  {f32, "loss"}};
   spec.ints = {"count"};
   spec.threads = 32;
   spec.noSpills = true;
   return set.getKernel(spec, [&](llvm::raw_ostream &, llvm::raw_ostream &body) {
-    body << "  lns::clipFactor(optimizer, partials, norm, factor, count);\n";
+    body << "  lns::clipFactor(optimizer, partials, norm, factor, loss, "
+            "count);\n";
   });
 }
 
@@ -104,7 +106,9 @@ LogicalResult cuda::lowerClipFactor(ClipFactorOp op, KernelSet &set,
   launch.value(op.getOptimizer())
       .value(op.getPartials())
       .value(op.getNorm())
-      .value(op.getFactor());
+      .value(op.getFactor())
+      // Where there is no loss, the learning rate, which is always finite.
+      .value(op.getLoss() ? op.getLoss() : op.getOptimizer());
   launch.count(partials).grid(1);
   launches.push_back(std::move(launch.launch));
   return success();

@@ -147,9 +147,11 @@ Error CudaSession::capture(Entry which) {
 }
 
 /// Calls `run` with the callee once for each part of the batch, its inputs
-/// filled, and fetches its losses.
+/// filled, and fetches its losses. Their sum is then in `stagedLoss`, and where
+/// `loss` stands on the device: what is behind the repeat may read it.
 template <typename Run>
-Error CudaSession::forEachPart(const plan::Repeat &repeat, Run run) {
+Error CudaSession::forEachPart(const plan::Repeat &repeat, CuAddress loss,
+                               Run run) {
   CudaEntry &inner = callee(repeat);
   uint64_t bytes = repeat.tokens()->size() / repeat.count();
   CuAddress tokens = commandContext->address(*repeat.tokens());
@@ -171,7 +173,12 @@ Error CudaSession::forEachPart(const plan::Repeat &repeat, Run run) {
             title, "cannot copy a part's loss"))
       return error;
   }
-  return nullptr;
+  if (Error error = synchronize("a repeat"))
+    return error;
+  *stagedLoss() = sumOfParts(repeat);
+  return driver->check(
+      driver->memcpyHtoDAsync(loss, stagedLoss(), sizeof(float), stream), title,
+      "cannot copy the sum of the parts' losses");
 }
 
 Error CudaSession::launchAll(Entry which) {
@@ -183,8 +190,8 @@ Error CudaSession::launchAll(Entry which) {
   const std::vector<Command> &commands = entry.commands.all();
   if (entry.repeat == commands.size())
     return nullptr;
-  if (Error error =
-          forEachPart(*commands[entry.repeat].repeat, [&](CudaEntry &part) {
+  if (Error error = forEachPart(
+          *commands[entry.repeat].repeat, entry.loss, [&](CudaEntry &part) {
             return part.before.launch(stream, entryName(which));
           }))
     return error;
@@ -231,11 +238,12 @@ Error CudaSession::runChecked(Entry which) {
   if (Error error = executeChecked(entry.commands, 0, entry.repeat))
     return error;
   if (entry.repeat != count) {
-    if (Error error = forEachPart(
-            *entry.commands.all()[entry.repeat].repeat, [&](CudaEntry &part) {
-              return executeChecked(part.commands, 0,
-                                    part.commands.all().size());
-            }))
+    if (Error error =
+            forEachPart(*entry.commands.all()[entry.repeat].repeat, entry.loss,
+                        [&](CudaEntry &part) {
+                          return executeChecked(part.commands, 0,
+                                                part.commands.all().size());
+                        }))
       return error;
     if (Error error = executeChecked(entry.commands, entry.repeat + 1, count))
       return error;
@@ -283,11 +291,8 @@ Error CudaSession::run(Entry which, const EntryInputs &inputs,
       return error;
   if (Error error = synchronize(entryName(which)))
     return error;
-  const std::vector<Command> &commands = entry.commands.all();
   if (outputs.loss)
-    *outputs.loss = entry.repeat == commands.size()
-                        ? *stagedLoss()
-                        : sumOfParts(*commands[entry.repeat].repeat);
+    *outputs.loss = *stagedLoss();
   if (outputs.gradientNorm)
     *outputs.gradientNorm = *stagedNorm();
   return nullptr;
@@ -365,7 +370,7 @@ Error CudaSession::profile(uint64_t seed, const float *optimizer,
   const plan::Repeat &repeat = *commands[entry.repeat].repeat;
   const std::vector<Command> &inner = callee(repeat).commands.all();
   row = addRows(inner, 0, inner.size(), repeat.count());
-  if (Error error = forEachPart(repeat, [&](CudaEntry &) {
+  if (Error error = forEachPart(repeat, entry.loss, [&](CudaEntry &) {
         return measure(inner, 0, inner.size(), row);
       }))
     return error;

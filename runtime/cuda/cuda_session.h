@@ -100,7 +100,7 @@ private:
   Error captureCallee(Entry which);
   Error launchAll(Entry which);
   template <typename Run>
-  Error forEachPart(const plan::Repeat &repeat, Run run);
+  Error forEachPart(const plan::Repeat &repeat, CuAddress loss, Run run);
   /// One at a time, each waited for.
   Error runChecked(Entry which);
   Error executeChecked(const CommandList &list, size_t begin, size_t end);

@@ -759,7 +759,7 @@ func.func @activation_grad(%x: tensor<4x8xf32>, %y: tensor<4x6xf32>) {
 // lns.clip_factor (C1): gradients.
 func.func @clip(%o: tensor<8xf32>) {
   // expected-error @below {{has no gradient, expected at least one}}
-  %n, %f, %p = "lns.clip_factor"(%o) : (tensor<8xf32>) -> (tensor<f32>, tensor<f32>, tensor<1xf64>)
+  %n, %f, %p = "lns.clip_factor"(%o) <{operandSegmentSizes = array<i32: 1, 0, 0>}> : (tensor<8xf32>) -> (tensor<f32>, tensor<f32>, tensor<1xf64>)
   return
 }
 
@@ -805,6 +805,15 @@ func.func @clip(%o: tensor<8xf32>, %g: tensor<?xf32>) {
 func.func @clip(%o: tensor<8xf32>, %g: tensor<4xf32>, %h: tensor<4xf64>) {
   // expected-error @below {{every gradient has element type 'f64', but the first gradient has element type 'f32'}}
   %n, %f, %p = lns.clip_factor %o, %g, %h : (tensor<8xf32>, tensor<4xf32>, tensor<4xf64>) -> (tensor<f32>, tensor<f32>, tensor<2xf64>)
+  return
+}
+
+// -----
+
+// lns.clip_factor (C3): the loss.
+func.func @clip(%o: tensor<8xf32>, %g: tensor<4xf32>, %l: tensor<f64>) {
+  // expected-error @below {{loss has element type 'f64', but the first gradient has element type 'f32'}}
+  %n, %f, %p = lns.clip_factor %o, %g loss(%l) : (tensor<8xf32>, tensor<4xf32>, tensor<f64>) -> (tensor<f32>, tensor<f32>, tensor<1xf64>)
   return
 }
 

@@ -154,6 +154,8 @@ func.func @optimizer(%o: tensor<8xf32>) -> tensor<f32> {
   %g = lns.get gradient @model.norm.weight : tensor<8xf32>
   // CHECK: %[[NORM:.*]], %[[FACTOR:.*]], %{{.*}} = lns.clip_factor %{{.*}}, %{{.*}} : (tensor<8xf32>, tensor<8xf32>) -> (tensor<f32>, tensor<f32>, tensor<1xf64>)
   %norm, %factor, %partials = lns.clip_factor %o, %g : (tensor<8xf32>, tensor<8xf32>) -> (tensor<f32>, tensor<f32>, tensor<1xf64>)
+  // CHECK: lns.clip_factor %{{.*}}, %{{.*}} loss(%[[NORM]]) : (tensor<8xf32>, tensor<8xf32>, tensor<f32>) -> (tensor<f32>, tensor<f32>, tensor<1xf64>)
+  %n, %f, %p = lns.clip_factor %o, %g loss(%norm) : (tensor<8xf32>, tensor<8xf32>, tensor<f32>) -> (tensor<f32>, tensor<f32>, tensor<1xf64>)
   // CHECK: lns.adamw @model.norm.weight, %{{.*}}, %[[FACTOR]], %{{.*}} decay(false) : tensor<8xf32>, tensor<f32>, tensor<8xf32>
   lns.adamw @model.norm.weight, %g, %factor, %o decay(false) : tensor<8xf32>, tensor<f32>, tensor<8xf32>
   return %norm : tensor<f32>

@@ -27,6 +27,42 @@ func.func @clip() -> (tensor<f32>, tensor<f32>, tensor<f32>, tensor<f32>, tensor
 
 // -----
 
+// A norm or a loss that is not finite makes a factor that is not a number, and with
+// it nothing is written: neither parameter nor moments nor compute weight.
+// CHECK-LABEL: skip: result.0: []
+// CHECK-NEXT:  = inf
+// CHECK-NEXT:  result.1: []
+// CHECK-NEXT:  = nan
+// CHECK-NEXT:  result.2: []
+// CHECK-NEXT:  = nan
+// CHECK-NEXT:  result.3: []
+// CHECK-NEXT:  = 1
+// CHECK-NEXT:  result.4: [1, 1]
+// CHECK-NEXT:  = 8
+// CHECK-NEXT:  parameter w: [1, 1]
+// CHECK-NEXT:  = 2
+lns.parameter @w matrix init(zeros) decay(true) : tensor<1x1xf32>
+lns.compute_weight @v of @w : tensor<1x1xbf16>
+func.func @skip() -> (tensor<f32>, tensor<f32>, tensor<f32>, tensor<f32>, tensor<1x1xbf16>) {
+  %o = arith.constant dense<[0.5, 0.5, 0.75, 1.0, 0.25, 0.0, 0.5, 0.25]> : tensor<8xf32>
+  %two = arith.constant dense<2.0> : tensor<1x1xf32>
+  %eight = arith.constant dense<8.0> : tensor<1x1xbf16>
+  %inf = arith.constant dense<0x7F800000> : tensor<1x1xf32>
+  %good = arith.constant dense<1.5> : tensor<f32>
+  %nan = arith.constant dense<0x7FC00000> : tensor<f32>
+  lns.set %two, parameter @w : tensor<1x1xf32>
+  lns.set %eight, compute @v : tensor<1x1xbf16>
+  %n, %f, %p = lns.clip_factor %o, %inf loss(%good) : (tensor<8xf32>, tensor<1x1xf32>, tensor<f32>) -> (tensor<f32>, tensor<f32>, tensor<1xf64>)
+  %n1, %f1, %p1 = lns.clip_factor %o, %two loss(%nan) : (tensor<8xf32>, tensor<1x1xf32>, tensor<f32>) -> (tensor<f32>, tensor<f32>, tensor<1xf64>)
+  %n2, %f2, %p2 = lns.clip_factor %o, %two loss(%good) : (tensor<8xf32>, tensor<1x1xf32>, tensor<f32>) -> (tensor<f32>, tensor<f32>, tensor<1xf64>)
+  lns.adamw @w, %inf, %f, %o decay(true) compute(@v) : tensor<1x1xf32>, tensor<f32>, tensor<8xf32>
+  lns.adamw @w, %two, %f1, %o decay(true) compute(@v) : tensor<1x1xf32>, tensor<f32>, tensor<8xf32>
+  %v = lns.get compute @v : tensor<1x1xbf16>
+  return %n, %f, %f1, %f2, %v : tensor<f32>, tensor<f32>, tensor<f32>, tensor<f32>, tensor<1x1xbf16>
+}
+
+// -----
+
 // lr 0.5, beta1 0.5, beta2 0.75, eps 1, weight decay 0.25, bias corrections 0.5
 // and 0.25; g = 0.5 * 2 = 1. With decay p = 1 - 0.125, then m = 0.5, v = 0.25 and
 // p = 0.875 - 0.5 * 1/(1 + 1) = 0.625. Without: 1 - 0.25.

@@ -66,7 +66,7 @@
 // STEP: %[[LOSS:.*]] = lns.repeat @micro_grads
 // STEP-NEXT: %[[DE:.*]] = lns.get gradient @e
 // STEP-NEXT: %[[DU:.*]] = lns.get gradient @unused
-// STEP: lns.clip_factor %{{.*}}, %[[DE]], %[[DU]]
+// STEP: lns.clip_factor %{{.*}}, %[[DE]], %[[DU]] loss(%[[LOSS]])
 // STEP: lns.adamw @e, %[[DE]]
 // STEP: return %[[LOSS]]
 module attributes {lns.model = {batch = 2 : i64, vocabulary = 5 : i64}} {

@@ -10,6 +10,7 @@
 #include "tools/interpret/OpCall.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include <cmath>
+#include <limits>
 
 using namespace mlir;
 using namespace lns;
@@ -177,22 +178,28 @@ static LogicalResult interpretClipFactor(OpCall &call, ClipFactorOp op) {
     return failure();
   double sum = 0;
   int64_t next = 0;
-  for (const TensorRef &gradient : ArrayRef(call.operands).drop_front())
-    for (int64_t first = 0; first < gradient->size(); first += chunk) {
+  for (Value operand : op.getGradients()) {
+    const Tensor &gradient = *call.get(operand);
+    for (int64_t first = 0; first < gradient.size(); first += chunk) {
       double partial = 0;
-      int64_t last = std::min(gradient->size(), first + chunk);
+      int64_t last = std::min(gradient.size(), first + chunk);
       for (int64_t i = first; i < last; ++i)
-        partial += gradient->values[i] * gradient->values[i];
+        partial += gradient.values[i] * gradient.values[i];
       if (next == partials->size())
         return op.emitOpError("partials has ")
                << partials->size() << " elements, too few for the chunks";
       partials->values[next++] = partial;
       sum += partial;
     }
+  }
   norm->values[0] = std::sqrt(sum);
   double clip = call.get(op.getOptimizer())->values[LNS_OPT_CLIP];
   factor->values[0] =
       clip > 0 && norm->values[0] > clip ? clip / norm->values[0] : 1.0;
+  const Tensor *loss = call.get(op.getLoss());
+  if (!std::isfinite(norm->values[0]) ||
+      (loss && !std::isfinite(loss->values[0])))
+    factor->values[0] = std::numeric_limits<double>::quiet_NaN();
   return success();
 }
 
@@ -212,7 +219,7 @@ static LogicalResult interpretAdamW(OpCall &call, AdamWOp op) {
   auto value = std::make_shared<Tensor>(*state->value);
   auto expAvg = std::make_shared<Tensor>(*state->expAvg);
   auto expAvgSq = std::make_shared<Tensor>(*state->expAvgSq);
-  for (int64_t i = 0; i < value->size(); ++i) {
+  for (int64_t i = 0; i < value->size() && !std::isnan(factor); ++i) {
     double g = factor * gradient.values[i];
     double &p = value->values[i];
     double &m = expAvg->values[i], &v = expAvgSq->values[i];
@@ -227,7 +234,7 @@ static LogicalResult interpretAdamW(OpCall &call, AdamWOp op) {
   state->expAvgSq = expAvgSq;
   state->updated = true;
   ComputeWeightOp weight = op.getComputeWeight();
-  if (!weight)
+  if (!weight || std::isnan(factor))
     return success();
   TensorRef computed = defineComputeWeight(weight, call.environment);
   state->compute[weight.getSymName().str()] = computed;

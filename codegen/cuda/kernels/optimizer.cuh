@@ -71,10 +71,12 @@ sumSquares(const float *const (&gradients)[COUNT],
     partials[first + blockIdx.x] = sums[0];
 }
 
-/// norm and factor from the chunks' sums, added in order by one warp.
+/// norm and factor from the chunks' sums, added in order by one warp. A factor
+/// that is not a number tells adamW to change nothing.
 __device__ __forceinline__ void clipFactor(const float *optimizer,
                                            const double *partials, float *norm,
-                                           float *factor, long long count) {
+                                           float *factor, const float *loss,
+                                           long long count) {
   double sum = 0.0;
   for (long long first = 0; first < count; first += 32) {
     const long long at = first + laneId();
@@ -88,7 +90,10 @@ __device__ __forceinline__ void clipFactor(const float *optimizer,
   const float clip = reinterpret_cast<const OptimizerValues *>(optimizer)->clip;
   const float length = static_cast<float>(sqrt(sum));
   norm[0] = length;
-  factor[0] = clip > 0.0f && length > clip ? clip / length : 1.0f;
+  // x - x is 0 for a finite x and NaN for all else.
+  const float zero = (length - length) + (loss[0] - loss[0]);
+  const float clipped = clip > 0.0f && length > clip ? clip / length : 1.0f;
+  factor[0] = zero == 0.0f ? clipped : zero;
 }
 
 /// AdamW on LANES elements; `decay` is 1 or 0.
@@ -108,6 +113,11 @@ struct AdamW {
     step = values.lr / values.biasCorrection1;
     inverseBias2 = 1.0f / values.biasCorrection2;
     factor = clipFactor[0];
+  }
+
+  /// How many of the elements to update: none where the factor is NaN.
+  __device__ __forceinline__ long long count(long long elements) const {
+    return factor == factor ? elements : 0;
   }
 
   /// Gives the new parameter.
@@ -137,6 +147,7 @@ adamW(float *parameter, float *expAvg, float *expAvgSq, const float *gradient,
       long long elements) {
   constexpr int kLanes = 4;
   const AdamW adam(optimizer, clipFactor, decay);
+  elements = adam.count(elements);
   const long long first =
       (blockIdx.x * static_cast<long long>(THREADS) + threadIdx.x) * kLanes;
   if (first + kLanes <= elements) {
@@ -189,6 +200,7 @@ adamWAndCompute(float *parameter, float *expAvg, float *expAvgSq,
                 float decay, long long elements, RowWidth row) {
   constexpr int kLanes = 4;
   const AdamW adam(optimizer, clipFactor, decay);
+  elements = adam.count(elements);
   const long long first =
       (blockIdx.x * static_cast<long long>(THREADS) + threadIdx.x) * kLanes;
   if (first + kLanes <= elements) {

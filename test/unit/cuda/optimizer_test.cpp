@@ -76,6 +76,27 @@ TEST_F(CudaOptimizer, WithoutAGainAndInF32) {
     expectFresh(buffers, name);
 }
 
+// A step that is not finite leaves a compute weight as it is, too.
+TEST_F(CudaOptimizer, ASkippedStepWritesNoComputeWeight) {
+  parse("%o: tensor<8xf32>, %f: tensor<f32>, %a: tensor<37x45xf32>",
+        "lns.adamw @p, %a, %f, %o decay(true) compute(@p.bf16) : "
+        "tensor<37x45xf32>, tensor<f32>, tensor<8xf32>");
+  makeInputs();
+  for (auto &[value, tensor] : inputs)
+    if (tensor.size() == 1)
+      tensor[0] = NAN;
+  build();
+  RunResult buffers = makeBuffers();
+  auto weight = [&] {
+    Buffer &buffer = *buffers["p.bf16.compute"];
+    return std::string(buffer.data(), buffer.size());
+  };
+  std::string before = weight();
+  for (auto &one : launches)
+    execute(one, buffers);
+  EXPECT_TRUE(weight() == before);
+}
+
 // A gain that was updated before is read as it is then.
 TEST_F(CudaOptimizer, ReadsTheGainAsItIs) {
   check("%o: tensor<8xf32>, %f: tensor<f32>, %a: tensor<37x45xf32>, "

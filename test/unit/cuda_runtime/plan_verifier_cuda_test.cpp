@@ -353,19 +353,6 @@ static const Case kRepeats[] = {
            BufferRef(256, 4, Segment::io);
      },
      "'grads' for cuda has a repeat whose loss is not its output 'loss'"},
-    {"LossIsUsed",
-     [](CudaTestPlan &p) {
-       p.splitCudaBatch();
-       CopyT copy;
-       copy.source = std::make_unique<BufferRef>(
-           *p.cudaEntry("grads").outputs[0]->buffer);
-       copy.target = std::make_unique<BufferRef>(0, 4, Segment::gradients);
-       auto command = std::make_unique<CommandT>();
-       command->name = "peek";
-       command->body.Set(std::move(copy));
-       p.cudaEntry("grads").commands.push_back(std::move(command));
-     },
-     "'peek' in 'grads' for cuda uses the loss of a repeat"},
 };
 
 static std::string nameOf(const testing::TestParamInfo<Case> &info) {

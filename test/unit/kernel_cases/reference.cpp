@@ -347,13 +347,16 @@ private:
     double clip = in(op.getOptimizer())[5], norm = std::sqrt(sum);
     out(op.getNorm())[0] = norm;
     out(op.getFactor())[0] = clip > 0 && norm > clip ? clip / norm : 1;
+    if (!std::isfinite(norm) ||
+        (op.getLoss() && !std::isfinite(in(op.getLoss())[0])))
+      out(op.getFactor())[0] = NAN;
     values[op.getPartials()] = partials;
   }
   void eval(AdamWOp op) {
     OptimizerState &state = states[op.getSymbolAttr().getAttr()];
     auto gradient = in(op.getGradient()), o = in(op.getOptimizer());
     double factor = in(op.getFactor())[0];
-    for (size_t i = 0; i < gradient.size(); ++i) {
+    for (size_t i = 0; i < gradient.size() && !std::isnan(factor); ++i) {
       double g = factor * gradient[i], &p = state.parameter[i],
              &m = state.expAvg[i], &v = state.expAvgSq[i];
       if (op.getDecay())
