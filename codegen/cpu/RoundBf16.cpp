@@ -33,7 +33,34 @@ static Value *roundBits(IRBuilder<> &b, Value *wide) {
                         b.CreateAnd(upper, c(0x8000)), rounded);
 }
 
+/// Loads and stores bf16 as integers. Where two stores become one, of a select
+/// or a phi of bf16, LLVM would compute that in f32 and round it by a call.
+static void accessAsIntegers(Module &module) {
+  SmallVector<Instruction *> accesses;
+  for (Function &function : module)
+    for (Instruction &instruction : instructions(function))
+      if (isa<LoadInst, StoreInst>(instruction) &&
+          getLoadStoreType(&instruction)->getScalarType()->isBFloatTy())
+        accesses.push_back(&instruction);
+  for (Instruction *access : accesses) {
+    IRBuilder<> b(access);
+    Type *type = getLoadStoreType(access);
+    Type *ints = type->getWithNewType(b.getInt16Ty());
+    if (auto *store = dyn_cast<StoreInst>(access)) {
+      store->setOperand(0, b.CreateBitCast(store->getValueOperand(), ints));
+      continue;
+    }
+    auto *load = cast<LoadInst>(access);
+    LoadInst *bits = b.CreateAlignedLoad(ints, load->getPointerOperand(),
+                                         load->getAlign(), load->isVolatile());
+    bits->copyMetadata(*load);
+    load->replaceAllUsesWith(b.CreateBitCast(bits, type));
+    load->eraseFromParent();
+  }
+}
+
 void lns::cpu::expandBf16Rounding(Module &module) {
+  accessAsIntegers(module);
   SmallVector<FPTruncInst *> roundings;
   for (Function &function : module)
     for (Instruction &instruction : instructions(function))
