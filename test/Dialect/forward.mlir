@@ -15,8 +15,8 @@ func.func @embedding(%table: tensor<16x8xf32>, %tokens: tensor<2x4xi32>) -> tens
 func.func @norm(%x: tensor<2x4x8xf32>, %g: tensor<8xf32>, %b: tensor<8xf32>) {
   // CHECK: lns.norm rms %[[X]] : tensor<2x4x8xf32>
   %a = lns.norm rms %x eps(1.0e-6) scale(1.0) depth_scale(none) : tensor<2x4x8xf32>
-  // CHECK: lns.norm rms %[[X]], %[[G]] eps(1.000000e-05) scale(5.000000e-01) {note} : tensor<2x4x8xf32>, tensor<8xf32>
-  %c = lns.norm rms %x, %g eps(1.0e-5) scale(0.5) {note} : tensor<2x4x8xf32>, tensor<8xf32>
+  // CHECK: lns.norm rms %[[X]], %[[G]] eps(1.000000e-05) scale(5.000000e-01) {test.note} : tensor<2x4x8xf32>, tensor<8xf32>
+  %c = lns.norm rms %x, %g eps(1.0e-5) scale(0.5) {test.note} : tensor<2x4x8xf32>, tensor<8xf32>
   // CHECK: lns.norm layer %[[X]] bias(%[[B]]) : tensor<2x4x8xf32>, tensor<8xf32>
   %d = lns.norm layer %x bias(%b) : tensor<2x4x8xf32>, tensor<8xf32>
   // CHECK: lns.norm layer %[[X]], %[[G]] bias(%[[B]]) : tensor<2x4x8xf32>, tensor<8xf32>, tensor<8xf32>

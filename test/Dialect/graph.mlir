@@ -4,10 +4,10 @@
 
 // CHECK: lns.parameter @model.norm.weight gain init(ones) decay(false) : tensor<8xf32>
 lns.parameter @model.norm.weight gain init(ones) decay(false) : tensor<8xf32>
-// CHECK: lns.parameter @"0 strange name" matrix init(normal, 2.000000e-02) decay(true) {note} : tensor<6x8xf32>
-lns.parameter @"0 strange name" matrix init(normal, 0.02) decay(true) {note} : tensor<6x8xf32>
-// CHECK: lns.parameter @padded matrix init(zeros) decay(true) storage(tensor<8x8xf32>) {note} : tensor<6x8xf32>
-lns.parameter @padded matrix init(zeros) decay(true) storage(tensor<8x8xf32>) {note} : tensor<6x8xf32>
+// CHECK: lns.parameter @"0 strange name" matrix init(normal, 2.000000e-02) decay(true) {test.note} : tensor<6x8xf32>
+lns.parameter @"0 strange name" matrix init(normal, 0.02) decay(true) {test.note} : tensor<6x8xf32>
+// CHECK: lns.parameter @padded matrix init(zeros) decay(true) storage(tensor<8x8xf32>) {test.note} : tensor<6x8xf32>
+lns.parameter @padded matrix init(zeros) decay(true) storage(tensor<8x8xf32>) {test.note} : tensor<6x8xf32>
 
 // CHECK-LABEL: func.func @padded_storage
 func.func @padded_storage(%g: tensor<8x8xf32>) {
@@ -131,8 +131,8 @@ func.func @adjoints(%x: tensor<2x4x8xf32>, %k: tensor<2x4x4xf32>, %tokens: tenso
   return
 }
 
-// CHECK: lns.compute_weight @padded.bf16 of @padded gain(@model.norm.weight) {note} : tensor<8x8xbf16>
-lns.compute_weight @padded.bf16 of @padded gain(@model.norm.weight) {note} : tensor<8x8xbf16>
+// CHECK: lns.compute_weight @padded.bf16 of @padded gain(@model.norm.weight) {test.note} : tensor<8x8xbf16>
+lns.compute_weight @padded.bf16 of @padded gain(@model.norm.weight) {test.note} : tensor<8x8xbf16>
 // CHECK: lns.compute_weight @padded.scaled of @padded gain(@model.norm.weight) : tensor<8x8xf32>
 lns.compute_weight @padded.scaled of @padded gain(@model.norm.weight) : tensor<8x8xf32>
 // CHECK: lns.compute_weight @rounded of @"0 strange name" : tensor<6x8xbf16>
@@ -144,8 +144,8 @@ func.func @compute_weights(%dw: tensor<8x8xf32>, %f: tensor<f32>, %o: tensor<8xf
   %v = lns.get compute @padded.bf16 : tensor<8x8xbf16>
   // CHECK: lns.set %[[V]], compute @padded.bf16 : tensor<8x8xbf16>
   lns.set %v, compute @padded.bf16 : tensor<8x8xbf16>
-  // CHECK: lns.adamw @padded, %{{.*}} decay(true) compute(@padded.bf16) {note} : tensor<8x8xf32>, tensor<f32>, tensor<8xf32>
-  lns.adamw @padded, %dw, %f, %o decay(true) compute(@padded.bf16) {note} : tensor<8x8xf32>, tensor<f32>, tensor<8xf32>
+  // CHECK: lns.adamw @padded, %{{.*}} decay(true) compute(@padded.bf16) {test.note} : tensor<8x8xf32>, tensor<f32>, tensor<8xf32>
+  lns.adamw @padded, %dw, %f, %o decay(true) compute(@padded.bf16) {test.note} : tensor<8x8xf32>, tensor<f32>, tensor<8xf32>
   return
 }
 
@@ -164,8 +164,8 @@ func.func @optimizer(%o: tensor<8xf32>) -> tensor<f32> {
 // CHECK-LABEL: func.func @cluster
 // CHECK-SAME:    (%[[X:.*]]: tensor<2x4x8xf32>, %[[F:.*]]: tensor<2x4x8xf32>, %[[W:.*]]: tensor<8x8xf32>, %{{.*}}: tensor<6x8xf32>)
 func.func @cluster(%x: tensor<2x4x8xf32>, %f: tensor<2x4x8xf32>, %w: tensor<8x8xf32>, %n: tensor<6x8xf32>) {
-  // CHECK: %{{.*}}:2 = lns.cluster(%[[A:.*]] = %[[X]], %[[B:.*]] = %[[F]]) attributes {note} : (tensor<2x4x8xf32>, tensor<2x4x8xf32>) -> (tensor<2x4x8xf32>, tensor<2x4xf32>) {
-  %y, %r = lns.cluster(%a = %x, %b = %f) attributes {note}
+  // CHECK: %{{.*}}:2 = lns.cluster(%[[A:.*]] = %[[X]], %[[B:.*]] = %[[F]]) attributes {test.note} : (tensor<2x4x8xf32>, tensor<2x4x8xf32>) -> (tensor<2x4x8xf32>, tensor<2x4xf32>) {
+  %y, %r = lns.cluster(%a = %x, %b = %f) attributes {test.note}
       : (tensor<2x4x8xf32>, tensor<2x4x8xf32>) -> (tensor<2x4x8xf32>, tensor<2x4xf32>) {
     // CHECK: %[[S:.*]] = lns.residual %[[A]], %[[B]] : tensor<2x4x8xf32>
     %s = lns.residual %a, %b : tensor<2x4x8xf32>

@@ -3,8 +3,8 @@
 // RUN: lns-opt %s | lns-opt | FileCheck %s
 // RUN: lns-opt %s --mlir-print-op-generic | lns-opt | FileCheck %s
 
-// CHECK: lns.pack [0, 1] 1024, [1, 2] 100 {note}
-lns.pack [0, 1] 1024, [1, 2] 100 {note}
+// CHECK: lns.pack [0, 1] 1024, [1, 2] 100 {test.note}
+lns.pack [0, 1] 1024, [1, 2] 100 {test.note}
 // CHECK: lns.pack [0, 1] 1024 at 128, [1, 2] 100 at 0 total 1152
 lns.pack [0, 1] 1024 at 128, [1, 2] 100 at 0 total 1152
 // CHECK: lns.pack{{$}}
@@ -18,8 +18,8 @@ func.func @micro_eval(%t: tensor<2x8xi32>, %x: tensor<1x4xf32>) -> tensor<f32> {
 }
 // CHECK-LABEL: func.func @eval
 func.func @eval(%t: tensor<6x8xi32>, %x: tensor<3x4xf32>) -> tensor<f32> {
-  // CHECK: lns.repeat @micro_eval(%{{.*}}, %{{.*}}) count(3) {note} : (tensor<6x8xi32>, tensor<3x4xf32>) -> tensor<f32>
-  %loss = lns.repeat @micro_eval(%t, %x) count(3) {note} : (tensor<6x8xi32>, tensor<3x4xf32>) -> tensor<f32>
+  // CHECK: lns.repeat @micro_eval(%{{.*}}, %{{.*}}) count(3) {test.note} : (tensor<6x8xi32>, tensor<3x4xf32>) -> tensor<f32>
+  %loss = lns.repeat @micro_eval(%t, %x) count(3) {test.note} : (tensor<6x8xi32>, tensor<3x4xf32>) -> tensor<f32>
   return %loss : tensor<f32>
 }
 

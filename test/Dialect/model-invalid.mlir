@@ -50,7 +50,7 @@ lns.model @c3(%tokens: tensor<?x?xi32>) {
   %a = lns.param "embed" embedding init(zeros) : tensor<16x8xf32>
   // expected-error @below {{declares 'embed' again, with another type, role, init or decay}}
   %b = lns.param "embed" embedding init(zeros) : tensor<16x4xf32>
-  %y = "test.logits"() : () -> tensor<?x?x8xf32>
+  %y = lns.embedding %a, %tokens : (tensor<16x8xf32>, tensor<?x?xi32>) -> tensor<?x?x8xf32>
   lns.output %y : tensor<?x?x8xf32>
 }
 
@@ -62,7 +62,7 @@ lns.model @c3(%tokens: tensor<?x?xi32>) {
   %a = lns.param "embed" embedding init(zeros) : tensor<16x8xf32>
   // expected-error @below {{declares 'embed' again}}
   %b = lns.param "embed" matrix init(zeros) : tensor<16x8xf32>
-  %y = "test.logits"() : () -> tensor<?x?x8xf32>
+  %y = lns.embedding %a, %tokens : (tensor<16x8xf32>, tensor<?x?xi32>) -> tensor<?x?x8xf32>
   lns.output %y : tensor<?x?x8xf32>
 }
 
@@ -74,7 +74,7 @@ lns.model @c3(%tokens: tensor<?x?xi32>) {
   %a = lns.param "embed" matrix init(normal, 0.02) : tensor<16x8xf32>
   // expected-error @below {{declares 'embed' again}}
   %b = lns.param "embed" matrix init(normal, 0.03) : tensor<16x8xf32>
-  %y = "test.logits"() : () -> tensor<?x?x8xf32>
+  %y = lns.embedding %a, %tokens : (tensor<16x8xf32>, tensor<?x?xi32>) -> tensor<?x?x8xf32>
   lns.output %y : tensor<?x?x8xf32>
 }
 
@@ -86,7 +86,7 @@ lns.model @c3(%tokens: tensor<?x?xi32>) {
   %a = lns.param "embed" matrix init(zeros) decay(true) : tensor<16x8xf32>
   // expected-error @below {{declares 'embed' again}}
   %b = lns.param "embed" matrix init(zeros) decay(false) : tensor<16x8xf32>
-  %y = "test.logits"() : () -> tensor<?x?x8xf32>
+  %y = lns.embedding %a, %tokens : (tensor<16x8xf32>, tensor<?x?xi32>) -> tensor<?x?x8xf32>
   lns.output %y : tensor<?x?x8xf32>
 }
 
@@ -95,7 +95,8 @@ lns.model @c3(%tokens: tensor<?x?xi32>) {
 // lns.model (C3): a block's name meets that of another parameter. The second
 // stack's block is number 2.
 lns.model @c3(%tokens: tensor<?x?xi32>) {
-  %x = "test.hidden"() : () -> tensor<?x?x8xf32>
+  %e = lns.param "embed" embedding init(zeros) : tensor<16x8xf32>
+  %x = lns.embedding %e, %tokens : (tensor<16x8xf32>, tensor<?x?xi32>) -> tensor<?x?x8xf32>
   // expected-note @below {{first declared here}}
   %w = lns.param "w.2" matrix init(zeros) : tensor<8x8xf32>
   %y = lns.layers(%h = %x) depth(2) : tensor<?x?x8xf32> {

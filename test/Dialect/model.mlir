@@ -10,12 +10,12 @@ lns.model @small(%tokens: tensor<?x?xi32>) attributes {config = "{}"} {
   %table = lns.param "embed" embedding init(normal, 0.02) : tensor<16x8xf32>
   // CHECK: %[[X0:.*]] = lns.embedding %[[TABLE]], %[[TOKENS]] : (tensor<16x8xf32>, tensor<?x?xi32>) -> tensor<?x?x8xf32>
   %x0 = lns.embedding %table, %tokens : (tensor<16x8xf32>, tensor<?x?xi32>) -> tensor<?x?x8xf32>
-  // CHECK: %[[X:.*]] = lns.layers(%[[H:.*]] = %[[X0]]) depth(3) attributes {note = "kept"} : tensor<?x?x8xf32> {
-  %x = lns.layers(%h = %x0) depth(3) attributes {note = "kept"} : tensor<?x?x8xf32> {
+  // CHECK: %[[X:.*]] = lns.layers(%[[H:.*]] = %[[X0]]) depth(3) attributes {test.note = "kept"} : tensor<?x?x8xf32> {
+  %x = lns.layers(%h = %x0) depth(3) attributes {test.note = "kept"} : tensor<?x?x8xf32> {
     // CHECK: %[[G:.*]] = lns.param "blocks.{layer}.gain" gain init(ones) decay(true) : tensor<8xf32>
     %g = lns.param "blocks.{layer}.gain" gain init(ones) decay(true) : tensor<8xf32>
-    // CHECK: lns.param "blocks.{layer}.bias" bias init(constant, -5.000000e-01) decay(false) {note} : tensor<8xf32>
-    %b = lns.param "blocks.{layer}.bias" bias init(constant, -0.5) decay(false) {note} : tensor<8xf32>
+    // CHECK: lns.param "blocks.{layer}.bias" bias init(constant, -5.000000e-01) decay(false) {test.note} : tensor<8xf32>
+    %b = lns.param "blocks.{layer}.bias" bias init(constant, -0.5) decay(false) {test.note} : tensor<8xf32>
     // CHECK: %[[N:.*]] = lns.norm rms %[[H]], %[[G]] depth_scale(inv_sqrt_depth) : tensor<?x?x8xf32>, tensor<8xf32>
     %n = lns.norm rms %h, %g depth_scale(inv_sqrt_depth) : tensor<?x?x8xf32>, tensor<8xf32>
     // CHECK: %[[R:.*]] = lns.residual %[[H]], %[[N]] : tensor<?x?x8xf32>

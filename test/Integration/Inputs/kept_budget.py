@@ -44,5 +44,5 @@ assert memory(output) == (total, 0) and not errors, output + errors
 print("asked for without: nothing to say")
 
 errors = compile_plan(f"--memory-budget={smallest - 1}")[1]
-assert f"the smallest budget is {smallest} bytes" in errors and "remark" not in errors, errors
+assert f"the smallest budget is {smallest} bytes" in errors and "no room to keep" not in errors, errors
 print("less than that: refused")

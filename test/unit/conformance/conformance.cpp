@@ -208,13 +208,15 @@ void Conformance::expectNear(const std::vector<float> &ours,
         << what.str();
 }
 
-/// R: the bf16 tensors of @grads.
+/// R: the bf16 tensors of @grads, or of what it repeats.
 double Conformance::countRoundings() {
   unsigned count = 0;
-  training->lookupSymbol<func::FuncOp>("grads").walk([&](Operation *op) {
-    for (Type type : op->getResultTypes())
-      count += getElementTypeOrSelf(type).isBF16();
-  });
+  for (StringRef name : {"grads", "micro_grads"})
+    if (auto function = training->lookupSymbol<func::FuncOp>(name))
+      function.walk([&](Operation *op) {
+        for (Type type : op->getResultTypes())
+          count += getElementTypeOrSelf(type).isBF16();
+      });
   return count;
 }
 

@@ -262,7 +262,10 @@ TEST(PlanFile, Json) {
   for (const char *part :
        {R"({"model":"a\ufffd\"\u000a)"
         "\xc3\xa9"
-        R"(","compiler":"test","norm_scheme":"lns","dtype":"bf16",)"
+        R"(","compiler":"test","norm_scheme":"lns",)",
+        R"("facts":{"norm":"lns"},)"
+        R"("text":"lnsc model 1\u000anorm: lns\u000agraph:\u000a)"
+        R"(output tokens\u000a"},"dtype":"bf16",)"
         R"("batch":2,"micro_batch":2,"sequence":3,)"
         R"("vocabulary":5,"layers":1,"parameters":40,"arena_bytes":576,)"
         R"("activation_bytes":96,"session_bytes":6297536,"flops_per_step":100,)"

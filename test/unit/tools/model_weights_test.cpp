@@ -74,6 +74,7 @@ void writeWithoutIdentity(const std::string &path, TensorStore &store) {
 }
 
 TEST_F(ModelWeights, AreOfWhatTheStateBesideThemSays) {
+  remove("manifest.json");
   writeWithoutIdentity(checkpoint + "/model.safetensors", store);
   EXPECT_TRUE(failsWith(load(checkpoint, pre), difference));
   // A file that is named by itself is nobody's part.
@@ -81,6 +82,7 @@ TEST_F(ModelWeights, AreOfWhatTheStateBesideThemSays) {
 }
 
 TEST_F(ModelWeights, AreOfWhatTheConfigBesideThemSays) {
+  remove("manifest.json");
   writeWithoutIdentity(checkpoint + "/model.safetensors", store);
   remove("trainer_state.json");
   EXPECT_TRUE(load(checkpoint, pre).ok());
@@ -93,6 +95,7 @@ TEST_F(ModelWeights, AreOfWhatTheConfigBesideThemSays) {
 // Ours of a time when checkpoints did not say: its config.json was a LLaMA's,
 // whatever the norms.
 TEST_F(ModelWeights, OfOlderCheckpointsAreTaken) {
+  remove("manifest.json");
   writeWithoutIdentity(checkpoint + "/model.safetensors", store);
   writeBytes(checkpoint + "/trainer_state.json", R"({"step": 5})");
   writeBytes(checkpoint + "/config.json", R"({"model_type": "llama"})");
