@@ -72,6 +72,7 @@ public:
   std::vector<std::vector<float>> constants;
   uint64_t scratchBytes = 0; ///< of the op that wants most
   uint64_t scratchUsed = 0;  ///< by the op at hand
+  /// Kept by module, all of which outlive the set.
   mlir::SymbolTableCollection symbols;
 
 private:
