@@ -250,10 +250,19 @@ struct Slot {
   ~Slot() { llvm::sys::fs::remove_directories(folder); }
 };
 
+/// What a message quotes may be any bytes.
+std::string printable(StringRef text) {
+  std::string result = text.str();
+  for (char &c : result)
+    if (!llvm::isPrint(c) && c != '\n')
+      c = '?';
+  return result;
+}
+
 void report(const Corpus &corpus, uint64_t seed, const std::string &kind,
             const Outcome &outcome, const Campaign &campaign) {
   llvm::outs() << "FAIL seed " << seed << ": " << kind << "\n"
-               << StringRef(outcome.output).take_front(600) << "\n";
+               << printable(StringRef(outcome.output).take_front(600)) << "\n";
   llvm::outs().flush();
   Slot slot;
   Input input = corpus.make(seed);

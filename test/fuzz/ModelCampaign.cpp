@@ -116,7 +116,8 @@ int lns::fuzz::fuzzModels(const Campaign &campaign) {
     ++models;
     cudaModels += job->test.cuda;
     total.compared += verdict.compared;
-    total.vague += verdict.vague;
+    for (unsigned isBf16 : {0, 1})
+      total.vague[isBf16] += verdict.vague[isBf16];
     total.once += verdict.once;
     total.plans += verdict.plans;
     refused += verdict.refused;
@@ -132,9 +133,9 @@ int lns::fuzz::fuzzModels(const Campaign &campaign) {
                << campaign.seed + next - 1 << ", " << cudaModels
                << " of them for CUDA, too; " << total.plans << " plans, "
                << refused << " models with a budget that cannot be met; "
-               << total.compared << " tensors compared, " << total.vague
-               << " of them vague; " << total.once
-               << " differences that did not come again\n";
+               << total.compared << " tensors compared, " << total.vague[0]
+               << " of them vague in f32 and " << total.vague[1] << " in bf16; "
+               << total.once << " differences that did not come again\n";
   for (const auto &[kind, seeds] : failures) {
     llvm::outs() << seeds.size() << " FAILED: " << kind << ": seeds";
     for (uint64_t seed : seeds)
@@ -171,8 +172,10 @@ int lns::fuzz::runCase(const Campaign &campaign, const std::string &file) {
     return 1;
   }
   llvm::outs() << "ok: " << verdict.plans << " plans, " << verdict.compared
-               << " tensors compared, " << verdict.vague << " of them vague, "
-               << verdict.once << " differences that did not come again\n"
+               << " tensors compared, " << verdict.vague[0]
+               << " of them vague in f32 and " << verdict.vague[1]
+               << " in bf16, " << verdict.once
+               << " differences that did not come again\n"
                << verdict.detail;
   return 0;
 }

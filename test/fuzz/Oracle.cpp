@@ -277,7 +277,7 @@ private:
       bool isVague = !(limit.euclidean <= 0.5 * size + kTiny);
       if (counts) {
         ++verdict.compared;
-        verdict.vague += isVague;
+        verdict.vague[bf16] += isVague;
       }
       if (!std::isfinite(limit.euclidean) ||
           (error.euclidean <= limit.euclidean &&
@@ -498,9 +498,9 @@ int printVerdict(const Case &test, const Setup &setup) {
   setenv("LNSRT_CUBLASLT", "none", 1);
   setenv("LNSRT_CACHE_DIR", setup.cache.c_str(), 1);
   Verdict verdict = Oracle(test, setup).run();
-  llvm::outs() << kMark << verdict.compared << ' ' << verdict.vague << ' '
-               << verdict.once << ' ' << verdict.plans << ' ' << verdict.refused
-               << '\n'
+  llvm::outs() << kMark << verdict.compared << ' ' << verdict.vague[0] << ' '
+               << verdict.vague[1] << ' ' << verdict.once << ' '
+               << verdict.plans << ' ' << verdict.refused << '\n'
                << verdict.kind << '\n'
                << verdict.detail;
   llvm::outs().flush();
@@ -534,9 +534,9 @@ Verdict lns::fuzz::readVerdict(const Outcome &outcome) {
   numbers.split(words, ' ');
   unsigned refused = 0;
   for (auto [word, number] : llvm::zip_first(
-           words,
-           std::array<unsigned *, 5>{&verdict.compared, &verdict.vague,
-                                     &verdict.once, &verdict.plans, &refused}))
+           words, std::array<unsigned *, 6>{
+                      &verdict.compared, &verdict.vague[0], &verdict.vague[1],
+                      &verdict.once, &verdict.plans, &refused}))
     word.getAsInteger(10, *number);
   verdict.refused = refused;
   auto [kind, detail] = rest.split('\n');

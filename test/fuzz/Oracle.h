@@ -48,9 +48,9 @@ struct Setup {
 struct Verdict {
   std::string kind; ///< empty: nothing
   std::string detail;
-  /// Tensors that were compared; those of them about which noise says all; and
-  /// differences that did not come again.
-  unsigned compared = 0, vague = 0, once = 0;
+  /// Tensors that were compared; those of f32 and of bf16 plans about which
+  /// noise says all; and differences that did not come again.
+  unsigned compared = 0, vague[2] = {0, 0}, once = 0;
   /// Plans that were opened and run.
   unsigned plans = 0;
   /// Some model is refused as it should be, such as for its memory budget.
