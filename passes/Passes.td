@@ -190,8 +190,8 @@ def FuseNormMatmul : Pass<"lns-fuse-norm-matmul"> {
     With `bf16`, activations are going to be rounded. A norm's gradient has no
     part along its input x; with the norm eliminated, that part is a difference
     of two sums that are rounded apart, one over the linears' outputs and one
-    over x. It is one of as many errors as x is wide and goes unnoticed where x
-    is a sum, as a residual stream is. It would be all of the gradient where x is
+    over x. It is one of as many errors as x is wide and mostly goes unnoticed
+    where x is a sum, as a residual stream is. It would be all of the gradient where x is
     a linear's result alone, scaled: that linear's own gradient is then mostly
     along x, and zero. So norms of such an x, and of one less than `min-width`
     wide, stay. Rows are centered, never weights: rounded weights do not add up
