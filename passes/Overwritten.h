@@ -6,9 +6,9 @@
 //===----------------------------------------------------------------------===//
 //
 // A value never changes, and the planner keeps its memory until the last
-// reader; but lns.get gives a parameter's own memory. A reader that moves behind
-// a write makes the planner copy the parameter: the numbers stay what they were,
-// and whoever moves readers to save memory asks first.
+// reader; but lns.get gives a parameter's own memory. A reader that moves
+// behind a write makes the planner copy the parameter: the numbers stay what
+// they were, and whoever moves readers to save memory asks first.
 //
 //===----------------------------------------------------------------------===//
 

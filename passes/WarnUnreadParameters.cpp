@@ -5,9 +5,9 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// A parameter that the logits do not depend on takes memory and a place in every
-// checkpoint, gets gradients of zero and decays. Who declares one has forgotten
-// the op that reads it, or reads another one twice.
+// A parameter that the logits do not depend on takes memory and a place in
+// every checkpoint, gets gradients of zero and decays. Who declares one has
+// forgotten the op that reads it, or reads another one twice.
 //
 //===----------------------------------------------------------------------===//
 

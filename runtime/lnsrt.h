@@ -156,8 +156,8 @@ LNSRT_API const char *lnsrt_plan_config_json(const lnsrt_plan *plan);
 
 /// What the model computes, as far as the names and shapes of its parameters do
 /// not show it, as lines of text that a checkpoint can keep and compare
-/// (docs/plan-format.md); "" in a plan of an lnsc that did not write it. Lives as
-/// long as the plan.
+/// (docs/plan-format.md); "" in a plan of an lnsc that did not write it. Lives
+/// as long as the plan.
 LNSRT_API const char *lnsrt_plan_identity(const lnsrt_plan *plan);
 
 //===----------------------------------------------------------------------===//

@@ -156,7 +156,7 @@ struct PlanCuda : PlanProgram {
 /// A plan and its program for CPUs, which is empty in a plan without one.
 struct Plan : PlanProgram {
   std::string modelName, configJson, normScheme;
-  std::string identity; ///< getModelIdentity of the model form
+  std::string identity;             ///< getModelIdentity of the model form
   PlanDType dtype = PlanDType::F32; ///< of activations
   uint64_t sourceHash = 0;
   unsigned batch = 0, sequence = 0, vocabulary = 0, layers = 0;

@@ -18,7 +18,8 @@
 //
 // Two more show how much a result depends on roundings at all (Monte Carlo
 // arithmetic, Parker, Pierce and Eggert, Computing in Science & Engineering 2,
-// 2000); the spread over seeds is an error that any order of computing may have.
+// 2000); the spread over seeds is an error that any order of computing may
+// have.
 //
 // - Rounding::Random: every value is rounded to its own type, f32 ones too, up
 //   or down by chance, with odds that make the mean right. Equal numbers of one

@@ -107,8 +107,8 @@ Status runEval(Arguments arguments) {
     bits = json ? fmt::format(",\"val_bpb\":{}", bitsPerToken(mean))
                 : fmt::format("val_bpb={:.4f}\n", bitsPerToken(mean));
   if (json)
-    fmt::print("{{\"val_loss\":{},\"perplexity\":{}{},\"targets\":{}}}\n",
-               mean, std::exp(mean), bits, loss->targets);
+    fmt::print("{{\"val_loss\":{},\"perplexity\":{}{},\"targets\":{}}}\n", mean,
+               std::exp(mean), bits, loss->targets);
   else
     fmt::print("val_loss={:.6f}\nperplexity={:.4f}\n{}targets={}\n", mean,
                std::exp(mean), bits, loss->targets);

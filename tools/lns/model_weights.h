@@ -16,9 +16,9 @@
 
 namespace lns::tool {
 
-/// As loadParameters() of the same path, after the files were found to be of the
-/// model with the plan's `identity`, or `force` was given. What they are of is
-/// said by the metadata of the tensors' file or, in a folder, by
+/// As loadParameters() of the same path, after the files were found to be of
+/// the model with the plan's `identity`, or `force` was given. What they are of
+/// is said by the metadata of the tensors' file or, in a folder, by
 /// trainer_state.json or a config.json beside it; a file that does not say is
 /// taken as it is.
 Status loadModelWeights(const std::string &path, std::string_view identity,

@@ -51,8 +51,8 @@ bool tokensAreBytes(const std::optional<DataFacts> &facts, uint32_t vocabulary);
 void compareVocabulary(const std::optional<DataFacts> &facts,
                        uint32_t vocabulary, std::vector<std::string> &notes);
 
-/// Takes shards without any target, of fewer than two tokens, out of the list, with a note for each. Those
-/// that cannot be opened stay.
+/// Takes shards without any target, of fewer than two tokens, out of the list,
+/// with a note for each. Those that cannot be opened stay.
 void dropEmptyShards(std::vector<std::string> &paths,
                      std::optional<TokenType> headerless,
                      std::vector<std::string> &notes);

@@ -34,7 +34,7 @@ struct TrainerOptions {
   std::string resume = "none";
   /// Weights to start from where nothing is resumed; empty: drawn by the seed.
   std::string initFrom;
-  bool force = false; ///< takes parameters of another model
+  bool force = false;         ///< takes parameters of another model
   bool tokensAreBytes = true; ///< bits per token are bits per byte
   LrSchedule schedule;
   double maxSeconds = 0; ///< 0: no limit

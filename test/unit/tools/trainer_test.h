@@ -57,8 +57,8 @@ protected:
       return shards;
     };
     uint32_t vocabulary = plan->info().vocabulary;
-    lns::tool::DataLoader data = std::move(*lns::tool::DataLoader::create(
-        open("train.bin"), 2, 8, vocabulary));
+    lns::tool::DataLoader data = std::move(
+        *lns::tool::DataLoader::create(open("train.bin"), 2, 8, vocabulary));
     lns::tool::HeldOutRows heldOut = std::move(
         *lns::tool::HeldOutRows::create(open("val.bin"), 8, vocabulary));
     return lns::tool::Trainer(*plan, *session, data, &heldOut, options).run();
