@@ -59,6 +59,8 @@ struct MicroBatchPass : lns::impl::MicroBatchBase<MicroBatchPass> {
     FailureOr<TargetCountOp> targetCount = findTargetCount(eval);
     if (failed(targetCount) || failed(getWholeTypes(eval, count, inputs)))
       return signalPassFailure();
+    if (failed(checkSequencesApart(eval)))
+      return signalPassFailure();
     auto targets = cast<BlockArgument>(targetCount->getTargets());
     eval.setSymName("micro_eval");
     OpBuilder builder(eval);
@@ -99,6 +101,26 @@ private:
           "lns.mean over the lns.target_count of an argument, which nothing "
           "else reads");
     return count;
+  }
+
+  /// A product over the rows of the batch, such as x^T x, sees all sequences,
+  /// and of a part those of the part: the model would be another one.
+  static LogicalResult checkSequencesApart(func::FuncOp eval) {
+    DenseSet<Value> ofBatch(eval.getArguments().begin(),
+                            eval.getArguments().end());
+    auto isOfBatch = [&](Value value) { return ofBatch.contains(value); };
+    for (Operation &op : eval.getBody().front()) {
+      auto product = dyn_cast<MatmulOp>(op);
+      if (product && ((product.getTransposeA() && isOfBatch(product.getA())) ||
+                      isOfBatch(product.getB())))
+        return product.emitOpError(
+            "adds up over all sequences of the batch, which no part of it has; "
+            "compile without micro-batches, or make each sequence's result its "
+            "own");
+      if (llvm::any_of(op.getOperands(), isOfBatch))
+        ofBatch.insert_range(op.getResults());
+    }
+    return success();
   }
 
   /// Makes the count the function's last argument.

@@ -305,8 +305,9 @@ def MicroBatch : Pass<"lns-micro-batch", "::mlir::ModuleOp"> {
     activations. `@logits` stays as it is.
 
     Errors: no `@eval`, or one whose arguments have no static first dimension or
-    whose result is no `lns.mean` over the `lns.target_count` of an argument; a
-    `@micro_eval` that is there already; `steps` that is not positive.
+    whose result is no `lns.mean` over the `lns.target_count` of an argument; an
+    `lns.matmul` that adds up over the rows of all sequences, of which a part has
+    but its own; a `@micro_eval` that is there already; `steps` that is not positive.
 
     ```mlir
     func.func @eval(%tokens: tensor<2x256xi32>, %targets: tensor<2x256xi32>) -> tensor<f32> { ... }
@@ -696,7 +697,8 @@ def Cluster : Pass<"lns-cluster", "::mlir::func::FuncOp"> {
     element (`row_scale`, `scale_columns`, `scale`, `add_bias`) are first cloned
     for each row op that reads them, so that their results never reach memory.
     Sums over rows (`row_rstd`, `center_rows`) stay apart from rotations and
-    activations, with which they would be added up in another order.
+    activations, with which they would be added up in another order, and
+    rotations of heads of two widths from each other.
 
     ```mlir
     %y = lns.residual %x, %f : tensor<2x8x64xf32>

@@ -81,3 +81,30 @@ func.func @eval(%losses: tensor<4611686018427387904x0xf32>, %t: tensor<2x3xi32>)
   %loss = lns.mean %losses over(%n) : (tensor<4611686018427387904x0xf32>, tensor<i32>) -> tensor<f32>
   return %loss : tensor<f32>
 }
+
+// -----
+
+// Every sequence reads the sum over all of them.
+func.func @eval(%x: tensor<2x3x4xf32>, %t: tensor<2x3xi32>) -> tensor<f32> {
+  %n = lns.target_count %t : tensor<2x3xi32>
+  %h = lns.scale %x factor(2.0) : tensor<2x3x4xf32>
+  // expected-error@+1 {{adds up over all sequences of the batch, which no part of it has; compile without micro-batches, or make each sequence's result its own}}
+  %w = lns.matmul %h, %x transpose_a : (tensor<2x3x4xf32>, tensor<2x3x4xf32>) -> tensor<4x4xf32>
+  %y = lns.linear %x, %w : (tensor<2x3x4xf32>, tensor<4x4xf32>) -> tensor<2x3x4xf32>
+  %losses, %lse = lns.cross_entropy %y, %t : (tensor<2x3x4xf32>, tensor<2x3xi32>) -> (tensor<2x3xf32>, tensor<2x3xf32>)
+  %loss = lns.mean %losses over(%n) : (tensor<2x3xf32>, tensor<i32>) -> tensor<f32>
+  return %loss : tensor<f32>
+}
+
+// -----
+
+// As the weight of a product, too.
+func.func @eval(%w: tensor<2x3x4xf32>, %t: tensor<2x3xi32>) -> tensor<f32> {
+  %n = lns.target_count %t : tensor<2x3xi32>
+  %x = lns.constant 1.0 : tensor<2x3x6xf32>
+  // expected-error@+1 {{adds up over all sequences of the batch}}
+  %y = lns.matmul %x, %w : (tensor<2x3x6xf32>, tensor<2x3x4xf32>) -> tensor<2x3x4xf32>
+  %losses, %lse = lns.cross_entropy %y, %t : (tensor<2x3x4xf32>, tensor<2x3xi32>) -> (tensor<2x3xf32>, tensor<2x3xf32>)
+  %loss = lns.mean %losses over(%n) : (tensor<2x3xf32>, tensor<i32>) -> tensor<f32>
+  return %loss : tensor<f32>
+}
