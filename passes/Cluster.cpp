@@ -197,6 +197,7 @@ private:
     bool isScalars = false;        ///< ops that may as well be on row scalars
     bool sums = false;             ///< sums of a forward pass
     bool orders = false;           ///< goes through a row in its own order
+    int64_t headDim = 0;           ///< of its rotations; 0: it has none
     /// Ops whose results all rows read.
     SmallVector<unsigned, 0> sharedInputs;
   };
@@ -210,6 +211,8 @@ private:
     kernel.sums = isa<RowRstdOp, CenterRowsOp>(op);
     kernel.orders = isa<RopeOp, ActivationOp, ActivationGradOp,
                         GatedActivationOp, GatedActivationGradOp>(op);
+    if (auto rope = dyn_cast<RopeOp>(op))
+      kernel.headDim = int64_t(rope.getHeadDim());
     return kernel;
   }
 
@@ -250,13 +253,14 @@ private:
       return;
     std::optional<RowSpace> space = unify(kernels[a], kernels[b]);
     if (!space || sharesAcross(a, b) || changesSums(kernels[a], kernels[b]) ||
-        !graph.merge(a, b))
+        rotateApart(kernels[a], kernels[b]) || !graph.merge(a, b))
       return;
     Kernel &from = kernels[a], &to = kernels[b];
     to.space = space;
     to.isScalars &= from.isScalars;
     to.sums |= from.sums;
     to.orders |= from.orders;
+    to.headDim = std::max(to.headDim, from.headDim);
     to.sharedInputs.append(from.sharedInputs);
     from.sharedInputs.clear();
   }
@@ -310,6 +314,12 @@ private:
   /// computed again, among other neighbours, must come out the same.
   static bool changesSums(const Kernel &a, const Kernel &b) {
     return (a.sums && b.orders) || (b.sums && a.orders);
+  }
+
+  /// Whether heads of two widths are rotated: a kernel goes through a row by
+  /// half heads of one.
+  static bool rotateApart(const Kernel &a, const Kernel &b) {
+    return a.headDim && b.headDim && a.headDim != b.headDim;
   }
 
   SmallVector<Operation *> ops;

@@ -247,3 +247,21 @@ func.func @stored_over(%x: tensor<4x4xf32>) -> tensor<4x4xf32> {
   %m = lns.add %x, %w : tensor<4x4xf32>
   return %m : tensor<4x4xf32>
 }
+
+// -----
+
+// Heads of two widths are rotated in two kernels, of one width in one.
+// CHECK-LABEL: func.func @two_head_dims
+// CHECK: %[[Q:.*]] = lns.cluster(
+// CHECK:   lns.rope %{{.*}} head_dim(16)
+// CHECK:   lns.rope %{{.*}} head_dim(16) inverse
+// CHECK:   lns.yield
+// CHECK: lns.cluster(%{{.*}} = %[[Q]])
+// CHECK:   lns.rope %{{.*}} head_dim(8)
+// CHECK:   lns.yield
+func.func @two_head_dims(%x: tensor<1x8x64xf32>) -> tensor<1x8x64xf32> {
+  %q = lns.rope %x head_dim(16) : tensor<1x8x64xf32>
+  %r = lns.rope %q head_dim(16) inverse {base = 10.0 : f64} : tensor<1x8x64xf32>
+  %s = lns.rope %r head_dim(8) : tensor<1x8x64xf32>
+  return %s : tensor<1x8x64xf32>
+}
