@@ -25,7 +25,12 @@ static LogicalResult interpretMatmul(OpCall &call, MatmulOp op) {
   int64_t inner = ta ? a.rows() : a.columns();
   int64_t innerB = tb ? b.columns() : b.rows();
   int64_t columns = tb ? b.rows() : b.columns();
-  Tensor *c = call.allocateByType(0);
+  // In model form only the operands know how many rows there are.
+  SmallVector<int64_t> shape(ArrayRef(a.shape).drop_back());
+  shape.push_back(columns);
+  auto type = cast<RankedTensorType>(op.getType());
+  bool takesRows = !ta && !type.hasStaticShape();
+  Tensor *c = takesRows ? call.allocate(0, shape) : call.allocateByType(0);
   if (!c)
     return failure();
   if (inner != innerB || c->rows() != rows || c->columns() != columns)
