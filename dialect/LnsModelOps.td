@@ -32,6 +32,11 @@ def LNS_ModelOp : LNS_Op<"model", [
          replaced (two `lns.param` with one name must agree in everything and
          then are the same parameter, as a tied head is).
     - (C4) All ops in it are of this dialect.
+    - (C5) A table of an `lns.embedding` has a row for each token of the
+         vocabulary, or more.
+    - (C6) The depths of its `lns.layers` add up to at most 2048. Each layer's
+         commands are in the plan, so that compiling takes time and memory in
+         proportion.
 
     ```mlir
     lns.model @bigram(%tokens: tensor<?x?xi32>) {
@@ -95,7 +100,7 @@ def LNS_LayersOp : LNS_Op<"layers", [
     Applies its body `depth` times to the carried values (one hidden state, or
     several). The body is written once; its parameters exist once per block.
 
-    - (C1) 1 <= depth <= 10000.
+    - (C1) 1 <= depth <= 2048.
     - (C2) Block arguments, carried operands, yielded values and results agree in
          number and types; at least one value is carried.
 

@@ -21,8 +21,6 @@ using namespace lns;
 
 /// What instantiation replaces by a block's index.
 static constexpr llvm::StringLiteral kLayer = "{layer}";
-/// Deeper models are refused: instantiation copies the block this many times.
-static constexpr int64_t kMaxDepth = 10000;
 
 /// (C1) and (C2) of lns.param and lns.parameter.
 template <typename Op>
@@ -134,6 +132,35 @@ static bool agree(ParamOp a, ParamOp b) {
          a.getDecayAttr() == b.getDecayAttr();
 }
 
+/// (C6)
+static LogicalResult verifyDepth(ModelOp model) {
+  int64_t depth = 0;
+  for (auto layers : model.getBody().getOps<LayersOp>()) {
+    depth += layers.getDepth();
+    if (depth > kMaxDepth)
+      return layers.emitOpError("makes the model ")
+             << depth << " layers deep, but at most " << kMaxDepth
+             << " are supported; make its depth smaller";
+  }
+  return success();
+}
+
+/// (C5): a session takes tokens below the vocabulary, and no kernel looks
+/// again.
+static LogicalResult verifyTables(ModelOp model, int64_t vocabulary) {
+  WalkResult result = model.getBody().walk([&](EmbeddingOp embedding) {
+    int64_t rows = tensorOf(embedding.getTable()).getDimSize(0);
+    if (ShapedType::isDynamic(rows) || rows >= vocabulary)
+      return WalkResult::advance();
+    embedding.emitOpError("looks up tokens in a table of type ")
+        << embedding.getTable().getType() << ", but the logits are over "
+        << vocabulary
+        << " tokens; give the table as many rows or the logits fewer columns";
+    return WalkResult::interrupt();
+  });
+  return failure(result.wasInterrupted());
+}
+
 /// (C3): blocks are counted over all lns.layers of the model.
 static LogicalResult verifyNames(ModelOp model) {
   llvm::StringMap<ParamOp> declared;
@@ -204,6 +231,10 @@ LogicalResult ModelOp::verifyRegions() {
     return WalkResult::interrupt();
   });
   if (result.wasInterrupted())
+    return failure();
+  if (failed(verifyDepth(*this)) ||
+      failed(
+          verifyTables(*this, tensorOf(output.getLogits()).getShape().back())))
     return failure();
   // (C3)
   return verifyNames(*this);

@@ -32,6 +32,11 @@ struct ClusterMember {
   bool isSum() const;
 };
 
+/// The most layers of a model. A plan holds every layer's commands, and each
+/// costs lnsc some 15 ms and 600 KB: without a bound a digit too many is
+/// minutes without a word. The deepest models that were published have 1000.
+inline constexpr int64_t kMaxDepth = 2048;
+
 /// A target that is ignored; LNSRT_IGNORED_TARGET of runtime/lnsrt.h.
 inline constexpr int64_t kIgnoredTarget = -100;
 

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "frontend/LlamaConfig.h"
+#include "dialect/LnsOps.h"
 #include "frontend/CheckpointConfig.h"
 #include "frontend/HarmlessKeys.h"
 
@@ -17,7 +18,6 @@ using namespace lns;
 
 namespace {
 
-constexpr int64_t kMaxDepth = 10000;               // lns.layers, C1
 constexpr int64_t kMaxElements = int64_t(1) << 40; // of the whole model
 constexpr int64_t kMaxSize = std::numeric_limits<int32_t>::max(); // of a side
 /// RoPE's frequencies are written down one by one, so that a head of any size

@@ -240,7 +240,7 @@ lns.model @c3(%tokens: tensor<?x?xi32>) {
 // lns.layers (C1): too shallow.
 lns.model @c1(%tokens: tensor<?x?xi32>) {
   %x = "test.hidden"() : () -> tensor<?x?x8xf32>
-  // expected-error @below {{depth must be at least 1 and at most 10000, got 0}}
+  // expected-error @below {{depth must be at least 1 and at most 2048, got 0}}
   %y = lns.layers(%h = %x) depth(0) : tensor<?x?x8xf32> {
     lns.yield %h : tensor<?x?x8xf32>
   }
@@ -252,8 +252,8 @@ lns.model @c1(%tokens: tensor<?x?xi32>) {
 // lns.layers (C1): too deep.
 lns.model @c1(%tokens: tensor<?x?xi32>) {
   %x = "test.hidden"() : () -> tensor<?x?x8xf32>
-  // expected-error @below {{depth must be at least 1 and at most 10000, got 10001}}
-  %y = lns.layers(%h = %x) depth(10001) : tensor<?x?x8xf32> {
+  // expected-error @below {{depth must be at least 1 and at most 2048, got 2049}}
+  %y = lns.layers(%h = %x) depth(2049) : tensor<?x?x8xf32> {
     lns.yield %h : tensor<?x?x8xf32>
   }
   lns.output %y : tensor<?x?x8xf32>
@@ -318,4 +318,30 @@ lns.model @c2(%tokens: tensor<?x?xi32>) {
     lns.yield %z : tensor<?x?x4xf32>
   }
   lns.output %y : tensor<?x?x8xf32>
+}
+
+// -----
+
+// lns.model (C5): a token without a row.
+lns.model @c5(%tokens: tensor<?x?xi32>) {
+  %t = lns.param "embed" embedding init(zeros) : tensor<7x8xf32>
+  // expected-error @below {{looks up tokens in a table of type 'tensor<7x8xf32>', but the logits are over 8 tokens; give the table as many rows or the logits fewer columns}}
+  %x = lns.embedding %t, %tokens : (tensor<7x8xf32>, tensor<?x?xi32>) -> tensor<?x?x8xf32>
+  lns.output %x : tensor<?x?x8xf32>
+}
+
+// -----
+
+// lns.model (C6): too deep together.
+lns.model @c6(%tokens: tensor<?x?xi32>) {
+  %t = lns.param "embed" embedding init(zeros) : tensor<8x8xf32>
+  %x = lns.embedding %t, %tokens : (tensor<8x8xf32>, tensor<?x?xi32>) -> tensor<?x?x8xf32>
+  %y = lns.layers(%h = %x) depth(2000) : tensor<?x?x8xf32> {
+    lns.yield %h : tensor<?x?x8xf32>
+  }
+  // expected-error @below {{makes the model 2049 layers deep, but at most 2048 are supported; make its depth smaller}}
+  %z = lns.layers(%h = %y) depth(49) : tensor<?x?x8xf32> {
+    lns.yield %h : tensor<?x?x8xf32>
+  }
+  lns.output %z : tensor<?x?x8xf32>
 }
