@@ -49,6 +49,8 @@ const Word kWords[] = {
     LNS_FUZZ_WORD("product-fusion", productFusion),
     LNS_FUZZ_WORD("kept-weights", keptWeights),
     LNS_FUZZ_WORD("budget", budget),
+    LNS_FUZZ_WORD("norms", norms),
+    LNS_FUZZ_WORD("ignored", ignored),
     LNS_FUZZ_WORD("native", native),
     LNS_FUZZ_WORD("cuda", cuda),
     LNS_FUZZ_WORD("initialized", initialized),

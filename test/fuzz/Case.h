@@ -25,6 +25,9 @@ struct Case {
   bool productFusion = true, keptWeights = true; ///< only for CUDA
   /// Percent of the bytes that a session takes without a budget; 0: no budget.
   int64_t budget = 0;
+  /// Also in bf16 with norms where they stand, to compare elimination with.
+  bool norms = true;
+  int64_t ignored = 0; ///< percent of targets, but never all of them
   bool native = false; ///< code for this processor, not for x86-64-v3
   bool cuda = false;   ///< on the emulated device, too
   /// Parameters from the model's initializers, as a run starts, and not random

@@ -62,6 +62,11 @@ public:
 
   std::string run() {
     chooseSizes();
+    // In one model in four every linear and every LayerNorm has a bias, in
+    // another none.
+    biasPercent = random.pick({0, 25, 25, 100});
+    sharePercent = random.pick({0, 20, 20, 60});
+    oddPercent = random.pick({0, 0, 3, 10});
     emit("lns.model @m(%tokens: tensor<?x?xi32>) {");
     ++indent;
     int64_t streams = random.percent(80) ? 1 : 2;
@@ -69,14 +74,16 @@ public:
       embed();
     if (random.percent(25))
       addPositions();
-    int64_t parts = 1 + random.below(4);
+    int64_t parts = isDeep ? 1 + random.below(2) : 1 + random.below(4);
     for (int64_t i = 0; i < parts; ++i) {
-      if (random.percent(60))
+      if (i == 0 && random.percent(10))
+        norm(anyValue());
+      if ((isDeep && i == 0) || random.percent(60))
         layers();
       else
         step();
     }
-    Value logits = head();
+    Value logits = finish(head());
     emit("lns.output %" + logits.name + " : " + logits.type());
     --indent;
     emit("}");
@@ -114,15 +121,20 @@ private:
     static constexpr int64_t kWidths[] = {1,  2,  3,  4,  5,  6,  7,  8,  9,
                                           10, 12, 13, 16, 17, 20, 24, 30, 32,
                                           33, 36, 40, 47, 48, 64, 65};
+    isDeep = random.percent(5);
     int64_t count = 1 + random.below(4);
     for (int64_t i = 0; i < count; ++i) {
       // Small ones more often: they are where a vector or tile ends.
-      int64_t reach = random.percent(70) ? 16 : std::size(kWidths);
+      int64_t reach = isDeep || random.percent(70) ? 16 : std::size(kWidths);
       widths.push_back(kWidths[random.below(reach)]);
     }
+    if (!isDeep && random.percent(4))
+      widths.push_back(66 + random.below(235));
     vocabulary = random.pick({2, 3, 3, 5, 8, 16, 17, 31, 33, 64, 65, 100});
     if (random.percent(3))
       vocabulary = 1;
+    else if (random.percent(3))
+      vocabulary = 101 + random.below(900);
   }
 
   int64_t anyWidth() { return random.pick<int64_t>(widths); }
@@ -173,8 +185,10 @@ private:
     for (const Parameter &known : parameters)
       if (ArrayRef(known.shape) == shape)
         fitting.push_back(known);
-    if (!fitting.empty() && random.percent(20)) {
+    if (!fitting.empty() && random.percent(sharePercent)) {
       Parameter shared = random.pick<Parameter>(fitting);
+      if (shared.declaration.empty())
+        return shared;
       // Or the same once more, under the same name.
       bool isPerLayer = llvm::StringRef(shared.declaration).contains("{layer}");
       if (isPerLayer == inLayers && random.percent(25))
@@ -189,7 +203,106 @@ private:
         "lns.param \"" + name + "\" " + role + " init(" + anyInit(isGain) + ")";
     if (random.percent(15))
       declaration += random.percent(50) ? " decay(true)" : " decay(false)";
-    return declare(shape, declaration);
+    Parameter declared = declare(shape, declaration);
+    return random.percent(oddPercent) ? compute(declared) : declared;
+  }
+
+  /// A value that is no parameter but stands for one: a table or vector that is
+  /// computed from parameters, as a normalized or shared weight is.
+  Parameter computed(ArrayRef<int64_t> shape, const std::string &op) {
+    Parameter made{"c" + std::to_string(counter++),
+                   SmallVector<int64_t, 2>(shape), ""};
+    emit("%" + made.name + " = " + op);
+    return made;
+  }
+
+  Parameter compute(const Parameter &x) {
+    std::string name = "%" + x.name, type = x.type();
+    int64_t width = x.shape.back();
+    auto other = [&] {
+      SmallVector<Parameter> same;
+      for (const Parameter &known : parameters)
+        if (known.shape == x.shape)
+          same.push_back(known);
+      return "%" + random.pick<Parameter>(same).name;
+    };
+    Parameter result = x;
+    switch (random.below(12)) {
+    case 0:
+      result = computed(x.shape, "lns.scale " + name + " factor(" +
+                                     printNumber(anyScale()) + ") : " + type);
+      break;
+    case 1:
+      result =
+          computed(x.shape, "lns.add " + name + ", " + other() + " : " + type);
+      break;
+    case 2:
+      result =
+          computed(x.shape, "lns.residual " + name + ", " + other() +
+                                " {branch_scale = " + printNumber(anyScale()) +
+                                " : f64} : " + type);
+      break;
+    case 3:
+      result = computed(x.shape, "lns.center_rows " + name + " : " + type);
+      break;
+    case 4:
+      result = computed(
+          x.shape, "lns.norm " + std::string(random.pick({"rms", "layer"})) +
+                       " " + name + " : " + type);
+      break;
+    case 5: {
+      Parameter gain = parameter({width}, "gain");
+      result =
+          computed(x.shape, "lns.scale_columns " + name + ", %" + gain.name +
+                                " : " + type + ", " + gain.type());
+      break;
+    }
+    case 6:
+      result = computed(x.shape, "lns.activation " + anyActivation() + " " +
+                                     name + " : " + type);
+      break;
+    case 7:
+      result =
+          computed(x.shape, "lns.gated_activation " + anyActivation() + " " +
+                                name + ", " + other() + " : " + type);
+      break;
+    case 8: {
+      Parameter constant = computed(
+          x.shape, "lns.constant " + printNumber(anyScale()) + " : " + type);
+      result = computed(x.shape, "lns.add " + name + ", %" + constant.name +
+                                     " : " + type);
+      break;
+    }
+    case 9:
+      result = computed(x.shape, "lns.constant " +
+                                     printNumber(random.pick({0.5, 1.0, 0.0})) +
+                                     " : " + type);
+      break;
+    case 10: {
+      // Low rank, on top or alone.
+      int64_t inner = 1 + random.below(6);
+      if (x.shape.size() != 2)
+        break;
+      Parameter a = parameter({x.shape[0], inner}, "matrix");
+      Parameter b = parameter({width, inner}, "matrix");
+      result =
+          computed(x.shape, "lns.linear %" + a.name + ", %" + b.name + " : (" +
+                                a.type() + ", " + b.type() + ") -> " + type);
+      if (random.percent(50))
+        result = computed(x.shape, "lns.add " + name + ", %" + result.name +
+                                       " : " + type);
+      break;
+    }
+    default: {
+      Parameter bias = parameter({width}, "bias");
+      result = computed(x.shape, "lns.add_bias " + name + ", %" + bias.name +
+                                     " : " + type + ", " + bias.type());
+      break;
+    }
+    }
+    if (random.percent(50))
+      parameters.push_back(result);
+    return result;
   }
 
   Parameter declare(ArrayRef<int64_t> shape, const std::string &declaration) {
@@ -204,7 +317,8 @@ private:
 
   Value norm(const Value &x) {
     bool isLayer = random.percent(40);
-    bool hasGain = random.percent(75), hasBias = isLayer && random.percent(50);
+    bool hasGain = random.percent(75),
+         hasBias = isLayer && random.percent(2 * biasPercent);
     std::string op =
         std::string("lns.norm ") + (isLayer ? "layer" : "rms") + " %" + x.name;
     std::string types = " : " + x.type();
@@ -216,7 +330,8 @@ private:
       types += ", " + vector.type();
     }
     if (random.percent(50))
-      op += " eps(" + printNumber(random.pick({1e-5, 1e-12, 1e-3, 1.0})) + ")";
+      op += " eps(" + printNumber(random.pick({1e-5, 1e-12, 1e-8, 1e-3, 1.0})) +
+            ")";
     if (inLayers && random.percent(60))
       op += " depth_scale(inv_sqrt_depth)";
     else if (random.percent(15))
@@ -233,7 +348,7 @@ private:
       op += " gain(%" + gain.name + ")";
       types += ", " + gain.type();
     }
-    if (random.percent(25)) {
+    if (random.percent(biasPercent)) {
       Parameter bias = parameter({width}, "bias");
       op += " bias(%" + bias.name + ")";
       types += ", " + bias.type();
@@ -306,6 +421,13 @@ private:
   Value attention(const Value &x) {
     int64_t headDim = random.pick({1, 2, 3, 4, 5, 6, 8, 10, 12, 16});
     int64_t heads = 1 + random.below(headDim > 6 ? 3 : 6);
+    if (!isDeep && random.percent(4)) {
+      headDim = random.pick({24, 32, 64, 80, 128});
+      heads = 1 + random.below(2);
+    } else if (random.percent(4)) {
+      headDim = 1 + random.below(4);
+      heads = 8 + random.below(9);
+    }
     int64_t kvHeads = random.pick({int64_t(1), heads, heads});
     if (heads % 2 == 0 && random.percent(30))
       kvHeads = heads / 2;
@@ -322,6 +444,10 @@ private:
       v = random.percent(80) ? linear(x, keyWidth) : valueOf(keyWidth);
     if (queryWidth == keyWidth && random.percent(5))
       k = q;
+    if (random.percent(8)) {
+      q = norm(q);
+      k = norm(k);
+    }
     if (headDim % 2 == 0 && random.percent(50)) {
       q = rope(q, headDim);
       k = rope(k, headDim);
@@ -352,6 +478,9 @@ private:
     if (random.percent(15))
       branch = norm(branch);
     Value sum = random.percent(85) ? residual(x, branch) : branch;
+    // Attention and feed-forward of one norm, side by side.
+    if (random.percent(6))
+      sum = residual(sum, feedForward(inner));
     return random.percent(12) ? norm(sum) : sum;
   }
 
@@ -378,7 +507,43 @@ private:
   Value graphOp() {
     Value x = anyValue();
     std::string name = "%" + x.name;
-    switch (random.below(6)) {
+    switch (random.below(9)) {
+    case 6: {
+      // RMSNorm by hand, or with the rows of another value.
+      Value from = anyValue();
+      std::string factors = "r" + std::to_string(counter++);
+      emit("%" + factors + " = lns.row_rstd %" + from.name + " eps(" +
+           printNumber(random.pick({1e-6, 1e-2})) + ") : (" + from.type() +
+           ") -> tensor<?x?xf32>");
+      return define(x.width, "lns.row_scale " + name + ", %" + factors + " : " +
+                                 x.type() + ", tensor<?x?xf32>");
+    }
+    case 7: {
+      int64_t width = anyWidth();
+      bool isTransposed = random.percent(50);
+      Parameter weight = isTransposed ? parameter({width, x.width}, "matrix")
+                                      : parameter({x.width, width}, "matrix");
+      Value result{"", width};
+      return define(width, "lns.matmul " + name + ", %" + weight.name +
+                               (isTransposed ? " transpose_b" : "") + " : (" +
+                               x.type() + ", " + weight.type() + ") -> " +
+                               result.type());
+    }
+    case 8: {
+      // Through bf16, whatever the plan's type is.
+      std::string narrow = "tensor<?x?x" + std::to_string(x.width) + "xbf16>";
+      std::string rounded = "b" + std::to_string(counter++);
+      emit("%" + rounded + " = lns.cast " + name + " : " + x.type() + " to " +
+           narrow);
+      if (random.percent(50)) {
+        std::string active = "b" + std::to_string(counter++);
+        emit("%" + active + " = lns.activation " + anyActivation() + " %" +
+             rounded + " : " + narrow);
+        rounded = active;
+      }
+      return define(x.width, "lns.cast %" + rounded + " : " + narrow + " to " +
+                                 x.type());
+    }
     case 0:
       return define(x.width, "lns.add " + name + ", %" +
                                  pickValue(x.width)->name + " : " + x.type());
@@ -446,7 +611,7 @@ private:
         residual(x, feedForward(x));
       return;
     default:
-      if (random.percent(25))
+      if (random.percent(oddPercent ? 50 : 10))
         graphOp();
       else if (random.percent(10))
         parameter({anyWidth()}, "bias"); // that nothing reads, perhaps
@@ -472,15 +637,19 @@ private:
       types += (i ? ", " : "") + value.type();
     }
     std::string result = "%r" + std::to_string(number);
-    std::string depth =
-        std::to_string(random.pick({1, 2, 2, 3, random.percent(20) ? 5 : 2}));
+    int64_t layerCount = random.pick({1, 2, 2, 3, random.percent(20) ? 5 : 2});
+    bool goesDeep = isDeep && !wentDeep;
+    if (goesDeep)
+      layerCount = random.pick({8, 12, 16, 24, 33, 48, 64});
+    wentDeep |= goesDeep;
+    std::string depth = std::to_string(layerCount);
     emit(result + (count > 1 ? ":" + std::to_string(count) : "") +
          " = lns.layers(" + list + ") depth(" + depth + ") : " + types + " {");
     ++indent;
     inLayers = true;
     size_t outerValues = values.size(), outerParameters = parameters.size();
     values.append(arguments.begin(), arguments.end());
-    int64_t steps = 1 + random.below(random.percent(30) ? 6 : 2);
+    int64_t steps = 1 + random.below(!goesDeep && random.percent(30) ? 6 : 2);
     for (int64_t i = 0; i < steps; ++i) {
       if (i < count && random.percent(50))
         block(arguments[i]);
@@ -504,8 +673,33 @@ private:
            value.width});
   }
 
+  /// What may be between the head and the loss; logits that nothing has
+  /// changed more often.
+  Value finish(Value logits) {
+    if (random.percent(90))
+      return logits;
+    switch (random.below(5)) {
+    case 0:
+      return norm(logits);
+    case 1:
+      return residual(logits, logits);
+    case 2:
+      return activation(logits);
+    case 3:
+      return residual(logits, linear(norm(logits), vocabulary));
+    default:
+      return define(vocabulary, "lns.scale %" + logits.name + " factor(" +
+                                    printNumber(anyScale()) +
+                                    ") : " + logits.type());
+    }
+  }
+
   Value head() {
     Value x = anyValue();
+    // No head at all: a hidden state of the vocabulary's width.
+    if (const Value *logits = pickValue(vocabulary))
+      if (random.percent(5))
+        return *logits;
     if (random.percent(70))
       x = norm(x);
     for (const Parameter &known : SmallVector<Parameter>(parameters))
@@ -527,7 +721,8 @@ private:
   SmallVector<int64_t> widths;
   std::string text;
   int64_t indent = 0, counter = 0;
-  bool inLayers = false;
+  bool inLayers = false, isDeep = false, wentDeep = false;
+  int64_t biasPercent = 0, sharePercent = 0, oddPercent = 0;
   SmallVector<Value> values;
   SmallVector<Parameter> parameters;
 };
@@ -541,6 +736,13 @@ Case lns::fuzz::generateCase(uint64_t seed) {
   test.batch = test.sequence > 8 ? 1 + random.below(2) : 1 + random.below(4);
   if (test.batch > 1 && random.percent(20))
     test.microBatch = test.batch % 2 == 0 && random.percent(50) ? 2 : 1;
+  if (random.percent(3)) {
+    test.sequence = random.pick({31, 33, 64, 65, 100});
+    test.batch = 1;
+    test.microBatch = 0;
+  }
+  if (random.percent(25))
+    test.ignored = random.pick({10, 50, 95});
   test.padding = random.percent(75);
   test.elimination = random.percent(85);
   test.productFusion = random.percent(80);
@@ -548,6 +750,8 @@ Case lns::fuzz::generateCase(uint64_t seed) {
   if (random.percent(15))
     test.budget = 70 + random.below(31);
   test.native = random.percent(20);
+  // Half of the time is the compiler's; this plan is there for one comparison.
+  test.norms = test.elimination && random.percent(33);
   test.initialized = random.percent(25);
   test.data = 1 + random.below(1000000);
   test.model = Generator(random, test.sequence).run();

@@ -10,6 +10,10 @@
 // with 1 and a message of no more than kLongestMessage bytes; a plan that it
 // writes must open.
 //
+// A change can make a legal model deep: 2048 layers, the most that there may
+// be, take minutes. So one that needs more than Limits::cpuSeconds is run once
+// more with kPatience, counted as slow if that is enough, and a failure if not.
+//
 //===----------------------------------------------------------------------===//
 
 #include "test/fuzz/Campaigns.h"
@@ -37,6 +41,8 @@ using llvm::StringRef;
 namespace {
 
 constexpr uint64_t kLongestMessage = 32 << 10;
+/// Processor seconds for what is slow.
+constexpr unsigned kPatience = 600;
 
 enum class Kind { Text, Bytecode, Config, Options };
 
@@ -152,7 +158,8 @@ private:
 /// lnsc at work on one input.
 class Run {
 public:
-  Run(const Input &input, const Setup &setup, const std::string &folder)
+  Run(const Input &input, const Setup &setup, const std::string &folder,
+      bool isPatient = false)
       : plan(folder + "/out.plan") {
     // With --emit, text is written there.
     writesPlan = llvm::none_of(input.options, [](StringRef option) {
@@ -172,6 +179,10 @@ public:
       argv.push_back(argument.data());
     argv.push_back(nullptr);
     Limits limits;
+    if (isPatient) {
+      limits.cpuSeconds = kPatience;
+      limits.wallSeconds = 4 * kPatience;
+    }
     child = std::make_unique<Child>(
         [&]() -> int {
           // Relative names of outputs stay in the folder.
@@ -244,6 +255,7 @@ void shrinkInput(Input &input, const std::string &kind, const Setup &setup,
 struct Slot {
   llvm::SmallString<128> folder;
   uint64_t seed = 0;
+  bool isPatient = false;
   std::unique_ptr<Run> run;
 
   Slot() { llvm::sys::fs::createUniqueDirectory("lns-fuzz", folder); }
@@ -266,8 +278,10 @@ void report(const Corpus &corpus, uint64_t seed, const std::string &kind,
   llvm::outs().flush();
   Slot slot;
   Input input = corpus.make(seed);
-  shrinkInput(input, kind, campaign.setup, std::string(slot.folder),
-              campaign.trials);
+  // Every trial could take all of the time that is given to what is slow.
+  if (!outcome.timedOut)
+    shrinkInput(input, kind, campaign.setup, std::string(slot.folder),
+                campaign.trials);
   llvm::outs() << "repeat with 'lns-fuzz inputs --seed " << seed
                << " --count 1'; with options";
   for (const std::string &option : input.options)
@@ -289,6 +303,7 @@ int lns::fuzz::fuzzInputs(const Campaign &campaign) {
   };
   Corpus corpus;
   std::map<std::string, std::vector<uint64_t>> failures;
+  std::vector<uint64_t> slow;
   uint64_t done = 0, compiled = 0, next = 0;
   std::deque<std::unique_ptr<Slot>> working, idle;
   for (uint64_t i = 0; i < campaign.jobs; ++i)
@@ -300,6 +315,7 @@ int lns::fuzz::fuzzInputs(const Campaign &campaign) {
       std::unique_ptr<Slot> slot = std::move(idle.front());
       idle.pop_front();
       slot->seed = campaign.seed + next++;
+      slot->isPatient = false;
       slot->run = std::make_unique<Run>(corpus.make(slot->seed), campaign.setup,
                                         std::string(slot->folder));
       working.push_back(std::move(slot));
@@ -310,6 +326,15 @@ int lns::fuzz::fuzzInputs(const Campaign &campaign) {
     std::unique_ptr<Slot> slot = std::move(working.front());
     working.pop_front();
     if (!slot->run->poll(working.empty() ? 1000 : 1)) {
+      working.push_back(std::move(slot));
+      continue;
+    }
+    if (slot->run->outcome().timedOut && !slot->isPatient) {
+      slow.push_back(slot->seed);
+      slot->isPatient = true;
+      slot->run.reset();
+      slot->run = std::make_unique<Run>(corpus.make(slot->seed), campaign.setup,
+                                        std::string(slot->folder), true);
       working.push_back(std::move(slot));
       continue;
     }
@@ -328,6 +353,13 @@ int lns::fuzz::fuzzInputs(const Campaign &campaign) {
   llvm::outs() << done << " inputs, seeds " << campaign.seed << " to "
                << campaign.seed + next - 1 << "; " << compiled
                << " of them compile\n";
+  if (!slow.empty()) {
+    llvm::outs() << slow.size() << " took more than " << Limits().cpuSeconds
+                 << " seconds: seeds";
+    for (uint64_t seed : slow)
+      llvm::outs() << ' ' << seed;
+    llvm::outs() << '\n';
+  }
   for (const auto &[kind, seeds] : failures) {
     llvm::outs() << seeds.size() << " FAILED: " << kind << ": seeds";
     for (uint64_t seed : seeds)

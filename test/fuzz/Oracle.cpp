@@ -7,8 +7,10 @@
 
 #include "test/fuzz/Oracle.h"
 
+#include "dialect/LnsOps.h"
 #include "dialect/Register.h"
 #include "test/fuzz/PlanRun.h"
+#include "test/fuzz/Random.h"
 #include "test/fuzz/Reference.h"
 #include "tools/interpret/RandomInputs.h"
 
@@ -134,7 +136,7 @@ private:
       return fail("no temporary files", code.message());
     for (const Variant &variant : kVariants) {
       if ((variant.cuda && !test.cuda) ||
-          (!variant.elimination && !test.elimination))
+          (!variant.elimination && !(test.elimination && test.norms)))
         continue;
       auto run = std::make_unique<PlanRun>();
       std::string path =
@@ -219,6 +221,15 @@ private:
       interpret::TensorRef &tensor = isTarget ? data.targets : data.tokens;
       tensor = interpret::makeRandomTokens(shape, reference.vocabulary(), seed,
                                            isTarget);
+      if (isTarget) {
+        // The first counts: of no target there is no mean.
+        Random random(seed);
+        auto some = std::make_shared<interpret::Tensor>(*tensor);
+        for (int64_t &target : llvm::drop_begin(some->tokens))
+          if (random.percent(test.ignored))
+            target = kIgnoredTarget;
+        tensor = some;
+      }
       (isTarget ? data.targetList : data.tokenList)
           .assign(tensor->tokens.begin(), tensor->tokens.end());
     }

@@ -317,6 +317,8 @@ private:
       changed |= take(candidate);
     };
     set(&Case::cuda, false);
+    set(&Case::norms, false);
+    set(&Case::ignored, int64_t(0));
     set(&Case::budget, int64_t(0));
     set(&Case::microBatch, int64_t(0));
     set(&Case::padding, true);
