@@ -112,7 +112,8 @@ void moveBehindBias(Part &part) {
   };
   for (Operation *user : part.output.getUsers()) {
     auto bias = dyn_cast<AddBiasOp>(user);
-    if (!bias || !isBefore(bias) ||
+    // It may be read as the bias itself: of a normalized vector.
+    if (!bias || bias.getInput() != part.output || !isBefore(bias) ||
         getElementTypeOrSelf(bias.getType()).isBF16())
       continue;
     if (isKept(bias.getResult())) {

@@ -218,3 +218,21 @@ func.func @bias_behind_rounding(%x: tensor<2x3x4xbf16>, %w: tensor<4x4xf32>, %b:
   %dx = lns.row_rstd_grad %x, %r, %dr : (tensor<2x3x4xbf16>, tensor<2x3xf32>, tensor<2x3xf32>) -> tensor<2x3x4xbf16>
   return %losses, %dx : tensor<2x3xf32>, tensor<2x3x4xbf16>
 }
+
+// -----
+
+// A normalized vector that is a bias itself is no output with a bias: the dot is
+// with the vector.
+// CHECK-LABEL: func.func @bias_itself
+// CHECK: %[[Y:.*]] = lns.row_scale
+// CHECK: lns.row_dot %{{.*}}, %[[Y]]
+func.func @bias_itself(%b: tensor<4xf32>, %x: tensor<2x3x4xf32>, %w: tensor<4x4xf32>, %dy: tensor<4xf32>) -> (tensor<2x3x4xf32>, tensor<4xf32>) {
+  %r = lns.row_rstd %b eps(1.0e-3) : (tensor<4xf32>) -> tensor<f32>
+  %y = lns.row_scale %b, %r : tensor<4xf32>, tensor<f32>
+  %s = lns.add_bias %x, %y : tensor<2x3x4xf32>, tensor<4xf32>
+  %z = lns.linear %s, %w : (tensor<2x3x4xf32>, tensor<4x4xf32>) -> tensor<2x3x4xf32>
+  %dr = lns.row_dot %dy, %b : (tensor<4xf32>, tensor<4xf32>) -> tensor<f32>
+  // expected-remark@+1 {{[Passed] reuse-outputs | Category:lns-norm | Remark="row dots taken from outputs", behind_biases=0, behind_rotations=0, dots=1}}
+  %db = lns.row_rstd_grad %b, %r, %dr : (tensor<4xf32>, tensor<f32>, tensor<f32>) -> tensor<4xf32>
+  return %z, %db : tensor<2x3x4xf32>, tensor<4xf32>
+}
