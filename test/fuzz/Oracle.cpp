@@ -261,15 +261,31 @@ private:
     return std::sqrt(sum);
   }
 
+  /// The norm of all gradients together.
+  static double gradientNorm(const Expectations &expectations) {
+    double sum = 0;
+    for (const auto &[name, tensor] : expectations)
+      if (StringRef(name).starts_with("d "))
+        sum += std::pow(normOf(tensor.exact->values), 2);
+    return std::sqrt(sum);
+  }
+
   /// What an error of `tensor` may be; infinite where nothing can be said.
-  static Distance limitOf(const Expectation &tensor, bool bf16) {
+  static Distance limitOf(const Expectation &tensor, bool bf16,
+                          const Expectations &expectations) {
     ArrayRef<double> exact = tensor.exact->values;
     double size = normOf(exact);
+    // A gain of nothing but zeros makes the reference's products exact zeros,
+    // with no noise, where a plan may take (0 + b) - b, rounded.
+    if (size == 0)
+      size = gradientNorm(expectations);
     if (!(size < 1e30))
       return {INFINITY, INFINITY};
     double largest = 0;
     for (double value : exact)
       largest = std::max(largest, std::abs(value));
+    if (largest == 0)
+      largest = size;
     const Distance &noise = tensor.noise[bf16];
     return {kSlack[bf16] * noise.euclidean + kFloor[bf16] * size + kTiny,
             kSlack[bf16] * noise.largest + kFloor[bf16] * largest + kTiny};
@@ -282,7 +298,7 @@ private:
     for (const auto &[name, values] : results) {
       const Expectation &tensor =
           expectations.at(name == "loss of grads" ? "loss" : name);
-      Distance limit = limitOf(tensor, bf16);
+      Distance limit = limitOf(tensor, bf16, expectations);
       double size = normOf(tensor.exact->values);
       Distance error = distance<float>(values, tensor.exact->values);
       bool isVague = !(limit.euclidean <= 0.5 * size + kTiny);
@@ -447,12 +463,16 @@ private:
       const Expectation &tensor =
           data.expectations.at(name == "loss of grads" ? "loss" : name);
       ArrayRef<double> exact = tensor.exact->values;
-      if (!std::isfinite(limitOf(tensor, true).euclidean))
+      Distance limit = limitOf(tensor, true, data.expectations);
+      if (!std::isfinite(limit.euclidean))
         continue;
+      double size = normOf(exact);
+      if (size == 0)
+        size = limit.euclidean / kFloor[1];
       double error = distance<float>(values, exact).euclidean;
-      double other = std::max(
-          {distance<float>(theirs.at(name), exact).euclidean,
-           tensor.noise[1].euclidean, kFloor[1] * normOf(exact), kTiny});
+      double other =
+          std::max({distance<float>(theirs.at(name), exact).euclidean,
+                    tensor.noise[1].euclidean, kFloor[1] * size, kTiny});
       sums[name].first += error * error;
       sums[name].second += other * other;
     }
