@@ -132,7 +132,9 @@ int lns::fuzz::fuzzModels(const Campaign &campaign) {
   llvm::outs() << models << " models, seeds " << campaign.seed << " to "
                << campaign.seed + next - 1 << ", " << cudaModels
                << " of them for CUDA, too; " << total.plans << " plans, "
-               << refused << " models with a budget that cannot be met; "
+               << refused
+               << " models with a budget that cannot be met or that "
+                  "CUDA has no kernels for; "
                << total.compared << " tensors compared, " << total.vague[0]
                << " of them vague in f32 and " << total.vague[1] << " in bf16; "
                << total.once << " differences that did not come again\n";

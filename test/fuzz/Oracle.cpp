@@ -141,7 +141,19 @@ private:
       auto run = std::make_unique<PlanRun>();
       std::string path =
           setup.folder + "/" + std::to_string(&variant - kVariants) + ".plan";
-      if (!compile(variant, path, {}) || !open(variant, *run, path))
+      // There are models that only the CPU has kernels for, and lnsc says so.
+      std::string refusal;
+      if (!compile(variant, path, {}, variant.cuda ? &refusal : nullptr))
+        return false;
+      if (StringRef(refusal).contains("compile for the CPU")) {
+        verdict.refused = true;
+        continue;
+      }
+      if (!refusal.empty())
+        return fail(std::string("lnsc, ") + variant.name +
+                        ": refuses the model",
+                    refusal);
+      if (!open(variant, *run, path))
         return false;
       if (test.budget && !compileWithBudget(variant, *run, path))
         return false;
