@@ -87,6 +87,8 @@ TEST(Progress, AFullDiskIsNoEnd) {
 }
 
 TEST(Interrupt, IsNamedOnceAndLeavesNoTrace) {
+  // The tests may have been started by nohup.
+  auto old = std::signal(SIGHUP, SIG_DFL);
   for (auto [signal, name] :
        {std::pair{SIGINT, "SIGINT"}, std::pair{SIGTERM, "SIGTERM"},
         std::pair{SIGHUP, "SIGHUP"}}) {
@@ -100,6 +102,7 @@ TEST(Interrupt, IsNamedOnceAndLeavesNoTrace) {
     EXPECT_EQ(stopIfInterrupted().exitCode(), 75);
   }
   EXPECT_EQ(interruptName(), nullptr);
+  std::signal(SIGHUP, old);
 }
 
 // nohup lns train ... goes on when the terminal is closed.

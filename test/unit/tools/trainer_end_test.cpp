@@ -9,6 +9,7 @@
 
 #include "tools/lns/metrics.h"
 
+#include <csignal>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -66,6 +67,8 @@ private:
 } // namespace
 
 TEST_F(TrainerEnd, EverySignalSavesAfterTheStep) {
+  // The tests may have been started by nohup.
+  auto old = std::signal(SIGHUP, SIG_DFL);
   for (auto [signal, name] :
        {std::pair{SIGINT, "SIGINT"}, std::pair{SIGTERM, "SIGTERM"},
         std::pair{SIGHUP, "SIGHUP"}}) {
@@ -77,6 +80,7 @@ TEST_F(TrainerEnd, EverySignalSavesAfterTheStep) {
     expectKept(train(makeOptions("run", 9)), Kind::Resumable,
                std::string("interrupted by ") + name, 4, 9);
   }
+  std::signal(SIGHUP, old);
 }
 
 // An evaluation may take longer than the run until then.
