@@ -20,7 +20,6 @@
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Support/raw_ostream.h"
 #include "llvm/Target/TargetMachine.h"
-#include "llvm/TargetParser/Host.h"
 
 using namespace mlir;
 using namespace lns::cpu;
@@ -31,10 +30,8 @@ static std::string getFeatureString(const CodeLevel &level) {
   llvm::SmallVector<std::string> features;
   for (const std::string &feature : level.features)
     features.push_back("+" + feature);
-  if (llvm::StringRef(level.name).starts_with("native"))
-    for (auto &entry : llvm::sys::getHostCPUFeatures())
-      if (!entry.getValue())
-        features.push_back(("-" + entry.getKey()).str());
+  for (const std::string &feature : level.absent)
+    features.push_back("-" + feature);
   llvm::sort(features);
   return llvm::join(features, ",");
 }

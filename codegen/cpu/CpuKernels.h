@@ -60,11 +60,14 @@ private:
 };
 
 /// An instruction-set level by name: "x86-64-v2|v3|v4" or "native" (this
-/// machine's processor, stored in plans as "native:<cpu>").
+/// machine's processor, stored in plans as "native:<cpu>"). "native" has what
+/// both LLVM and the runtime find here: a plan that asked for what the runtime
+/// does not know of would run nowhere.
 struct CodeLevel {
   std::string name;
   std::string cpu;                   ///< LLVM's -mcpu
   std::vector<std::string> features; ///< that the processor must have
+  std::vector<std::string> absent;   ///< not to be used, whatever `cpu` has
 };
 /// Fails with a message in `error` that lists the known levels.
 bool parseCodeLevel(llvm::StringRef name, CodeLevel &level, std::string &error);

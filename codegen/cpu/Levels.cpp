@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "codegen/cpu/CpuKernels.h"
+#include "runtime/cpu_features.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/TargetParser/Host.h"
 
@@ -26,8 +27,9 @@ bool lns::cpu::parseCodeLevel(llvm::StringRef name, CodeLevel &level,
     level.cpu = llvm::sys::getHostCPUName().str();
     level.name = "native:" + level.cpu;
     for (auto &entry : llvm::sys::getHostCPUFeatures())
-      if (entry.getValue())
-        level.features.push_back(entry.getKey().str());
+      (entry.getValue() && cpuHasFeature(entry.getKey()) ? level.features
+                                                         : level.absent)
+          .push_back(entry.getKey().str());
     llvm::sort(level.features);
     return true;
   }

@@ -8,7 +8,10 @@
 #include "kernel_test.h"
 
 #include "dialect/LnsShapes.h"
+#include "runtime/cpu_features.h"
+
 #include "mlir/Parser/Parser.h"
+#include "llvm/TargetParser/Host.h"
 #include <chrono>
 #include <cmath>
 #include <cstdio>
@@ -32,6 +35,20 @@ TEST(CodeLevel, KnownNames) {
   ASSERT_TRUE(cpu::parseCodeLevel("native", level, error));
   EXPECT_EQ(level.name, "native:" + level.cpu);
   EXPECT_FALSE(level.features.empty());
+}
+
+// Whatever is compiled for this processor runs on it: LLVM may know features
+// that the runtime does not look for, as avx10.1 was.
+TEST(CodeLevel, NativeAsksForWhatTheRuntimeFinds) {
+  cpu::CodeLevel level;
+  std::string error;
+  ASSERT_TRUE(cpu::parseCodeLevel("native", level, error));
+  for (const std::string &feature : level.features)
+    EXPECT_TRUE(cpuHasFeature(feature)) << feature;
+  for (const auto &entry : llvm::sys::getHostCPUFeatures())
+    EXPECT_TRUE(llvm::is_contained(level.features, entry.getKey()) !=
+                llvm::is_contained(level.absent, entry.getKey()))
+        << entry.getKey().str();
 }
 
 TEST(CodeLevel, UnknownNameListsKnownOnes) {

@@ -7,7 +7,8 @@
 
 #include "kernel_test.h"
 
-#include "llvm/TargetParser/Host.h"
+#include "runtime/cpu_features.h"
+
 #include <chrono>
 #include <cmath>
 #include <cstdlib>
@@ -42,11 +43,7 @@ bool lns::test::hostHas(const std::string &level) {
   std::string error;
   if (!cpu::parseCodeLevel(level, parsed, error))
     return false;
-  auto features = llvm::sys::getHostCPUFeatures();
-  for (const std::string &feature : parsed.features)
-    if (!features.lookup(feature))
-      return false;
-  return true;
+  return llvm::all_of(parsed.features, cpuHasFeature);
 }
 
 KernelTarget &KernelTest::startLowering() {
