@@ -144,11 +144,19 @@ std::string Reference::checkGradients(const interpret::Environment &environment,
   for (const interpret::EntryPoint &entry : interpret::entryPointsOf(*model))
     if (entry.name == "eval")
       eval = entry;
+  // Behind such logits not even float64 has a number for every gradient: a zero
+  // of the loss times an overflow on the way down.
+  constexpr double kExploded = 1e30;
+  bool explodes = llvm::any_of(
+      expectations.at("logits").exact->values,
+      [](double value) { return !(std::abs(value) <= kExploded); });
   uint64_t stream = 0;
   for (const auto &[name, state] : environment) {
     const std::vector<double> &ours =
         expectations.at("d " + name).exact->values;
     double size = normOf(ours);
+    if (explodes && !std::isfinite(size))
+      continue;
     interpret::TensorRef noise =
         interpret::makeNormal(state.value->shape, /*seed=*/7, ++stream);
     double noiseSize = normOf(noise->values);
