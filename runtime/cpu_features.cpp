@@ -1,5 +1,4 @@
-//===- cpu_features.cpp - What the processor can do
-//-------------------------===//
+//===- cpu_features.cpp - What the processor can do -----------------------===//
 //
 // Part of lnsc, under the Apache License v2.0.
 // SPDX-License-Identifier: Apache-2.0

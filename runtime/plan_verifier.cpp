@@ -1,5 +1,4 @@
-//===- plan_verifier.cpp - The semantic check of a plan
-//---------------------===//
+//===- plan_verifier.cpp - The semantic check of a plan -------------------===//
 //
 // Part of lnsc, under the Apache License v2.0.
 // SPDX-License-Identifier: Apache-2.0
@@ -137,6 +136,9 @@ Error PlanVerifier::checkParameters() {
       return bad("parameter '", name,
                  "' has an initial value that is not "
                  "finite");
+    if (!isAligned(parameter->shape()) ||
+        !isAligned(parameter->storage_shape()))
+      return bad("the shape of parameter '", name, "' is misaligned");
     if (parameter->shape()->size() > kMaxRank)
       return bad("parameter '", name, "' has rank ", parameter->shape()->size(),
                  ", at most ", kMaxRank, " is possible");

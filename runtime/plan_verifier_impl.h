@@ -22,6 +22,7 @@
 #include <algorithm>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 namespace lns {
@@ -131,6 +132,16 @@ inline std::string_view findTwin(std::vector<std::string_view> names) {
   std::sort(names.begin(), names.end());
   auto twin = std::adjacent_find(names.begin(), names.end());
   return twin == names.end() ? std::string_view() : *twin;
+}
+
+/// Whether elements lie where their type wants them. FlatBuffers' own verifier
+/// asks that only of the vector's length in front of them. What has no elements
+/// may lie anywhere.
+template <typename Element>
+bool isAligned(const flatbuffers::Vector<Element> *vector) {
+  return !vector || vector->size() == 0 ||
+         uintptr_t(vector->Data()) % alignof(std::remove_pointer_t<Element>) ==
+             0;
 }
 
 inline bool overlap(const plan::BufferRef &a, const plan::BufferRef &b) {

@@ -104,6 +104,9 @@ Error PlanVerifier::checkLaunch(const Program &program,
     return bad("'", name, "' in '", entry, "' passes ", has, " ", what,
                ", kernel '", kernel.symbol, "' takes ", wants);
   };
+  if (!isAligned(launch.buffers()) || !isAligned(launch.floats()) ||
+      !isAligned(launch.ints()))
+    return bad("an argument of '", name, "' in '", entry, "' is misaligned");
   if (Error error = arity("buffers", launch.buffers()->size(), kernel.buffers))
     return error;
   if (Error error =
@@ -297,6 +300,9 @@ Error PlanVerifier::checkBindings(
       return bad(direction, " '", rule.name, "' of '", entry,
                  "' has element type ", int(found->dtype()), ", expected ",
                  plan::EnumNameDType(rule.type));
+    if (!isAligned(found->shape()))
+      return bad("the shape of ", direction, " '", rule.name, "' of '", entry,
+                 "' is misaligned");
     uint64_t elements = 1;
     if (found->shape())
       for (int64_t extent : *found->shape())

@@ -6,6 +6,7 @@ Features for REQUIRES and UNSUPPORTED lines:
   cuda       a CUDA driver with at least one device is there
   root       the tests run as root, so that no folder is unwritable
   compiler   the compiler's tools are there, not only the runtime's
+  sanitized  the programs are built with a sanitizer
 """
 
 import ctypes
@@ -51,6 +52,9 @@ config.substitutions += [
     ("%obj_root", config.lns_obj_root),
     ("%fuzz", os.path.join(config.lns_obj_root, "test", "fuzz", "lns-fuzz")),
     ("%python", config.lns_python),
+    ("%lnsc", os.path.join(config.lns_compiler_dir, "lnsc")),
+    # For CMake, of a program that links a sanitized runtime.
+    ("%sanitized_options", config.lns_sanitized_options),
 ]
 
 # Before a command: its device "cuda" is the emulated one (test/emulation).
@@ -124,3 +128,5 @@ if hasattr(os, "geteuid") and os.geteuid() == 0:
     config.available_features.add("root")
 if config.lns_compiler_dir:
     config.available_features.add("compiler")
+if config.lns_sanitized_options:
+    config.available_features.add("sanitized")

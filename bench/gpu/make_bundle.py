@@ -4,12 +4,13 @@ checkpoints with expected values, and the scripts of this folder.
 
   make_bundle.py --bin DIR --source DIR --out DIR [--only PATTERN]
       [--targets cpu,cuda] [--cuda-arch sm_XY,...] [--lnsc-option OPTION]
-      [--nvrtc FOLDER] [--max-mb 60]
+      [--nvrtc FOLDER] [--max-mb 60] [--lnsc FILE]
 
 The target `gpu-bundle` runs it. `--nvrtc` adds the NVRTC of a toolkit's library
 folder, compressed; `--cuda-arch` has lnsc compile the kernels, so that the other
 machine needs none; `--lnsc-option` (as often as wanted) is for comparisons, such
-as --disable-product-fusion. Python's standard library suffices.
+as --disable-product-fusion; `--lnsc` is a compiler elsewhere than in `--bin`, with
+its tools beside it. Python's standard library suffices.
 """
 
 import argparse
@@ -43,6 +44,8 @@ class Bundle:
         self.plans = []
 
     def tool(self, name):
+        if name != "lns" and self.options.lnsc:
+            return os.path.join(os.path.dirname(self.options.lnsc), name)
         return os.path.join(self.options.bin, name)
 
     def source(self, *parts):
@@ -292,6 +295,7 @@ def main():
     parser.add_argument("--cuda-arch", default="")
     parser.add_argument("--lnsc-option", action="append", default=[])
     parser.add_argument("--nvrtc", default="")
+    parser.add_argument("--lnsc", default="")
     parser.add_argument("--max-mb", type=float, default=60)
     options = parser.parse_args()
     # Never somebody else's folder: only what this script has made goes.

@@ -40,6 +40,8 @@ void Checksum::addStripe(const unsigned char *bytes) {
 
 void Checksum::add(const void *data, size_t count) {
   const unsigned char *bytes = static_cast<const unsigned char *>(data);
+  if (count == 0)
+    return; // what is empty may be null
   total += count;
   if (waiting > 0) {
     size_t part = std::min(count, stripeBytes - waiting);

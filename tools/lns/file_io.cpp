@@ -244,7 +244,7 @@ Expected<FileSummary> summarizeFile(const std::string &path) {
   if (!file)
     return file.status();
   Checksum sum;
-  std::vector<std::byte> buffer(1 << 20);
+  std::vector<std::byte> buffer(std::min<uint64_t>(1 << 20, file->size()));
   for (uint64_t done = 0; done < file->size();) {
     std::span<std::byte> part(
         buffer.data(), std::min<uint64_t>(buffer.size(), file->size() - done));

@@ -144,7 +144,8 @@ Status Shard::verifyChecksum(std::span<const int32_t> header) {
   summed[sumWord] = summed[sumWord + 1] = 0;
   Checksum actual;
   actual.add(summed.data(), sizeof summed);
-  std::vector<std::byte> part(partTokens * sizeof(uint32_t));
+  std::vector<std::byte> part(
+      std::min<uint64_t>(partTokens * sizeof(uint32_t), file.size()));
   for (uint64_t at = begin; at < file.size();) {
     std::span<std::byte> out = std::span(part).first(
         std::min<uint64_t>(part.size(), file.size() - at));

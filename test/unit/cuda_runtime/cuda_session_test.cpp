@@ -12,6 +12,7 @@
 
 #include "cuda_session_test.h"
 
+#include "runtime/cuda/api_types.h"
 #include "runtime/session_memory.h"
 
 #include <cmath>
@@ -623,9 +624,10 @@ TEST_F(CudaSessionTest, CheckedRunsGiveTheSameBits) {
 TEST_F(CudaSessionTest, TheCallersStream) {
   // A context must be current to make one.
   Running other = start();
-  void *stream = nullptr;
-  ASSERT_EQ(
-      driverFunction<int(void **, unsigned)>("cuStreamCreate")(&stream, 0), 0);
+  cuda::CuStream stream = nullptr;
+  ASSERT_EQ((driverFunction<cuda::CuResult(cuda::CuStream *, unsigned)>(
+                "cuStreamCreate")(&stream, 0)),
+            cuda::kCuSuccess);
   {
     auto plan = open(CudaTestPlan().serialize());
     ASSERT_TRUE(plan);
@@ -644,7 +646,9 @@ TEST_F(CudaSessionTest, TheCallersStream) {
     EXPECT_EQ(*loss, *other.session.grads(kTokens, kTargets));
   }
   // It is still the caller's.
-  EXPECT_EQ(driverFunction<int(void *)>("cuStreamDestroy_v2")(stream), 0);
+  EXPECT_EQ(driverFunction<cuda::CuResult(cuda::CuStream)>(
+                "cuStreamDestroy_v2")(stream),
+            cuda::kCuSuccess);
 }
 
 //===----------------------------------------------------------------------===//

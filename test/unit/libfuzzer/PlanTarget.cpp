@@ -90,7 +90,7 @@ static void run(std::string_view table) {
   std::copy(frame.begin() + sizeof(PlanHeader),
             frame.begin() + sizeof(PlanHeader) + room,
             file.begin() + sizeof(PlanHeader));
-  std::memcpy(file.data() + sizeof(PlanHeader), table.data(), size);
+  std::copy_n(table.begin(), size, file.begin() + sizeof(PlanHeader));
   PlanHeader header;
   std::memcpy(&header, frame.data(), sizeof(header));
   header.table_size = size;

@@ -652,3 +652,56 @@ TEST(PlanVerifier, RefusesAnUnknownCommand) {
                "'embed' in 'train_step' is of the unknown kind 77; the plan is "
                "damaged: compile the model again");
 }
+
+using Field = std::pair<const void *, int>;
+
+/// Moves the vector that a field of a table points at on by four bytes, which
+/// FlatBuffers' verifier does not mind. Its first word then is its length.
+static void expectMisaligned(const TestPlan &source,
+                             const std::function<Field(const Plan &)> &find,
+                             const std::string &message) {
+  Bytes file = source.serialize();
+  auto [table, field] = find(*GetPlan(file.data() + sizeof(PlanHeader)));
+  const uint8_t *at =
+      static_cast<const flatbuffers::Table *>(table)->GetAddressOf(
+          flatbuffers::voffset_t(field));
+  ASSERT_NE(at, nullptr);
+  unsigned char *offset = file.data() + (at - file.data());
+  flatbuffers::WriteScalar(
+      offset, flatbuffers::ReadScalar<flatbuffers::uoffset_t>(offset) + 4);
+  fixHeader(file);
+  auto plan = open(file);
+  ASSERT_FALSE(plan) << message;
+  EXPECT_EQ(plan.status().message(),
+            message + "; the plan is damaged: compile the model again");
+}
+
+TEST(PlanVerifier, RefusesMisalignedVectors) {
+  TestPlan source;
+  expectMisaligned(
+      source,
+      [](const Plan &plan) {
+        return Field(plan.parameters()->Get(1), Parameter::VT_SHAPE);
+      },
+      "the shape of parameter 'lm_head.weight' is misaligned");
+  expectMisaligned(
+      source,
+      [](const Plan &plan) {
+        const EntryPoint *logits = plan.entry_points()->Get(4);
+        return Field(logits->inputs()->Get(0), Binding::VT_SHAPE);
+      },
+      "the shape of input 'tokens' of 'logits' is misaligned");
+  auto embed = [](const Plan &plan) {
+    return plan.entry_points()->Get(0)->commands()->Get(0)->body_as_Launch();
+  };
+  const char *message = "an argument of 'embed' in 'train_step' is misaligned";
+  expectMisaligned(
+      source,
+      [&](const Plan &plan) { return Field(embed(plan), Launch::VT_INTS); },
+      message);
+  source.launch("embed").buffers[0] = BufferRef(1, 24, Segment::io);
+  expectMisaligned(
+      source,
+      [&](const Plan &plan) { return Field(embed(plan), Launch::VT_BUFFERS); },
+      message);
+}

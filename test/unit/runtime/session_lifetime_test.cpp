@@ -53,8 +53,9 @@ static void expectNoGrowth(const Holdings &before) {
   EXPECT_EQ(now.files, before.files);
   EXPECT_EQ(now.threads, before.threads);
   // Heaps of threads that are gone stay mapped, in a number that does not grow.
-  EXPECT_LE(now.mappings, before.mappings + 20);
-  EXPECT_LE(now.residentPages, before.residentPages + (8 << 20) / 4096);
+  EXPECT_LE(now.mappings, before.mappings + LNS_TEST_GROWTH_MAPPINGS);
+  EXPECT_LE(now.residentPages,
+            before.residentPages + (LNS_TEST_GROWTH_MIB << 20) / 4096);
 }
 
 static float lossAfterSteps(lnsrt::Plan &plan, uint32_t threads) {

@@ -1,5 +1,4 @@
-//===- test_plan.cpp - A plan made by hand
-//----------------------------------===//
+//===- test_plan.cpp - A plan made by hand --------------------------------===//
 //
 // Part of lnsc, under the Apache License v2.0.
 // SPDX-License-Identifier: Apache-2.0

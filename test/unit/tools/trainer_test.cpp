@@ -122,7 +122,7 @@ TEST_F(TrainerTest, ZeroStepsSaveTheInitialModel) {
 
 TEST_F(TrainerTest, ATimeLimitEndsTheRunAndItsSchedule) {
   TrainerOptions options = makeOptions("run", 0);
-  options.maxSeconds = 0.2;
+  options.maxSeconds = 1;
   ASSERT_TRUE(train(options).ok());
   MetricsHistory history;
   ASSERT_TRUE(
