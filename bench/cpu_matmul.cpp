@@ -16,7 +16,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "runtime/cpu_matmul.h"
+#include "runtime/cpu/cpu_matmul.h"
 
 #include <algorithm>
 #include <cstdio>

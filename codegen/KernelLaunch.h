@@ -54,7 +54,7 @@ struct KernelLaunch {
 };
 
 /// A matrix product that a library computes: c[m,n] = alpha op(a) op(b) + beta
-/// c, row-major and dense, as `Matmul` of runtime/plan.fbs.
+/// c, row-major and dense, as `Matmul` of runtime/plan/plan.fbs.
 struct KernelProduct {
   uint64_t m = 0, n = 0, k = 0;
   bool transA = false, transB = false;

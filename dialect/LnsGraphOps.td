@@ -652,7 +652,7 @@ def LNS_ClipFactorOp : LNS_ComputeOp<"clip_factor", [AttrSizedOperandSegments]> 
         factor = norm or loss not finite ? NaN
                : clip > 0 and norm > clip ? clip / norm : 1
 
-    with clip from `optimizer` (layout: runtime/kernel_abi.h, 8 values). A factor
+    with clip from `optimizer` (layout: runtime/plan/kernel_abi.h, 8 values). A factor
     of NaN tells `lns.adamw` to leave everything as it is: a step whose norm or
     `loss` is not finite, in their own type, changes no parameter. The order of the sum
     is fixed: chunks of 65536 elements, then the chunks in order. `partials`

@@ -209,7 +209,7 @@ LogicalResult ScaleOp::verify() {
 // Optimizer
 //===----------------------------------------------------------------------===//
 
-/// `optimizer` is tensor<8xf32>, the layout of runtime/kernel_abi.h.
+/// `optimizer` is tensor<8xf32>, the layout of runtime/plan/kernel_abi.h.
 static LogicalResult verifyOptimizer(Operation *op, Value optimizer) {
   auto expected =
       RankedTensorType::get({8}, Float32Type::get(op->getContext()));

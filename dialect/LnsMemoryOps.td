@@ -10,34 +10,6 @@
 
 include "dialect/LnsGraphOps.td"
 
-def LNS_PackOp : LNS_Op<"pack", [HasParent<"::mlir::ModuleOp">]> {
-  let summary = "a packing problem, and its solution";
-  let description = [{
-    Values of a program without the program: each is alive in the positions
-    `[first, last]`, both included, and needs some bytes. `lns-pack` gives them
-    offsets with the same algorithm as `lns-plan-memory`, so that packing is
-    tested, and its waste measured, without a model around it. The op does
-    nothing.
-
-    - (C1) 0 <= first <= last < 2^31; 0 <= size <= 2^46.
-    - (C2) Offsets are multiples of 64, and what lives at the same time does not
-         overlap.
-    - (C3) The total is where the last one ends, rounded up to a multiple of 64.
-
-    ```mlir
-    lns.pack [0, 1] 1024, [1, 2] 100, [2, 3] 1024
-    // becomes
-    lns.pack [0, 1] 1024 at 0, [1, 2] 100 at 1024, [2, 3] 1024 at 0 total 1152
-    ```
-  }];
-  let arguments = (ins DenseI64ArrayAttr:$first, DenseI64ArrayAttr:$last,
-                       DenseI64ArrayAttr:$sizes,
-                       OptionalAttr<DenseI64ArrayAttr>:$offsets,
-                       OptionalAttr<I64Attr>:$total);
-  let hasCustomAssemblyFormat = 1;
-  let hasVerifier = 1;
-}
-
 def LNS_RepeatOp : LNS_Op<"repeat", [DeclareOpInterfaceMethods<SymbolUserOpInterface>,
     MemoryEffects<[MemRead, MemWrite]>]> {
   let summary = "calls a function for one part of a batch after the other";

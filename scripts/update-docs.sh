@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Writes the reference pages that come from tablegen: docs/dialect.md and, where
-# passes are defined, docs/passes.md. With --check it changes nothing and fails
+# Writes the reference pages that come from tablegen: docs/dialect.md and
+# docs/passes.md. With --check it changes nothing and fails
 # when a page is not what the definitions say.
 #
 # Takes mlir-tblgen from PATH, else from where llvm-config-22 says.
@@ -39,16 +39,22 @@ pages=(dialect)
   tablegen dialect-doc dialect/LnsMemoryOps.td -dialect=lns
   tablegen op-interface-docs dialect/LnsInterfaces.td
 } | cat -s >"$temporary/dialect.md"
-if [[ -f $root/passes/Passes.td ]]; then
-  pages+=(passes)
-  {
-    echo "<!-- Written by scripts/update-docs.sh from passes/Passes.td. -->"
+pages+=(passes)
+# In the order of the road; the first line of each file is its heading.
+{
+  echo "<!-- Written by scripts/update-docs.sh from passes/*/Passes.td. -->"
+  echo
+  echo "# Passes"
+  for room in graph norms train cuda fuse memory; do
     echo
-    echo "# Passes"
+    sed -n '1{s/^.*Passes[.]td - //; s/ -*[*]- tablegen.*//; s/^/## /p}' \
+      "$root/passes/$room/Passes.td"
     echo
-    tablegen pass-doc passes/Passes.td
-  } | cat -s >"$temporary/passes.md"
-fi
+    echo "In \`passes/$room\`."
+    echo
+    tablegen pass-doc "passes/$room/Passes.td"
+  done
+} | cat -s >"$temporary/passes.md"
 
 stale=0
 for page in "${pages[@]}"; do

@@ -10,7 +10,7 @@
 // them.
 //
 // compileKernels turns the module into a shared object for one
-// instruction-set level (runtime/kernel_abi.h says how it is called).
+// instruction-set level (runtime/plan/kernel_abi.h says how it is called).
 //
 //===----------------------------------------------------------------------===//
 

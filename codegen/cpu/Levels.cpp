@@ -6,7 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "codegen/cpu/CpuKernels.h"
-#include "runtime/cpu_features.h"
+#include "runtime/cpu/cpu_features.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/TargetParser/Host.h"
 

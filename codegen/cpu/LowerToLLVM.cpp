@@ -7,13 +7,13 @@
 //
 // The kernels' functions take memrefs; in LLVM IR those are descriptors of
 // several values each. A wrapper per kernel has the C signature of
-// runtime/kernel_abi.h, reads the launch's arrays and calls the function, which
+// runtime/plan/kernel_abi.h, reads the launch's arrays and calls the function, which
 // is inlined, so that the descriptors vanish.
 //
 //===----------------------------------------------------------------------===//
 
 #include "codegen/cpu/Compile.h"
-#include "runtime/kernel_abi.h"
+#include "runtime/plan/kernel_abi.h"
 
 #include "mlir/Conversion/ArithToLLVM/ArithToLLVM.h"
 #include "mlir/Conversion/ControlFlowToLLVM/ControlFlowToLLVM.h"

@@ -12,7 +12,7 @@
 
 #include "codegen/cpu/FlatKernel.h"
 #include "codegen/cpu/KernelSet.h"
-#include "runtime/kernel_abi.h"
+#include "runtime/plan/kernel_abi.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 

@@ -11,7 +11,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "codegen/cuda/FlatKernel.h"
-#include "runtime/kernel_abi.h"
+#include "runtime/plan/kernel_abi.h"
 
 using namespace mlir;
 using namespace lns;

@@ -17,9 +17,9 @@
 #include "dialect/LnsMemory.h"
 #include "dialect/LnsOps.h"
 #include "dialect/UpdateCosts.h"
-#include "passes/PlanMemory.h"
-#include "runtime/kernel_abi.h"
-#include "runtime/plan_format.h"
+#include "passes/memory/PlanMemory.h"
+#include "runtime/plan/kernel_abi.h"
+#include "runtime/plan/plan_format.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/TypeUtilities.h"

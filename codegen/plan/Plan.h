@@ -7,7 +7,7 @@
 //
 // The plan as plain structs: buildPlan collects it from fused graph form,
 // serializePlan turns it into the file that the runtime opens. The fields mean
-// what runtime/plan.fbs says.
+// what runtime/plan/plan.fbs says.
 //
 //===----------------------------------------------------------------------===//
 
@@ -16,7 +16,7 @@
 
 #include "codegen/cpu/CpuKernels.h"
 #include "codegen/cuda/CudaKernels.h"
-#include "runtime/session_memory.h"
+#include "runtime/base/session_memory.h"
 
 #include "mlir/IR/BuiltinOps.h"
 #include <array>

@@ -11,7 +11,7 @@
 #include "runtime/cuda/kernel_loader.h"
 #include "runtime/cuda/memory.h"
 #include "runtime/cuda/products.h"
-#include "runtime/session_device.h"
+#include "runtime/plan/session_device.h"
 
 #include <array>
 #include <memory>

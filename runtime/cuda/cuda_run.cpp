@@ -7,7 +7,7 @@
 
 #include "runtime/cuda/cuda_session.h"
 
-#include "runtime/kernel_abi.h"
+#include "runtime/plan/kernel_abi.h"
 
 #include <cstring>
 

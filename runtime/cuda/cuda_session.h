@@ -24,7 +24,7 @@
 
 #include "runtime/cuda/stream.h"
 #include "runtime/cuda/tuner.h"
-#include "runtime/session_device.h"
+#include "runtime/plan/session_device.h"
 
 #include <array>
 #include <optional>

@@ -7,7 +7,7 @@
 
 #include "runtime/cuda/disk_cache.h"
 
-#include "runtime/error.h"
+#include "runtime/base/error.h"
 
 #include <atomic>
 #include <cerrno>

@@ -15,7 +15,7 @@
 #ifndef LNS_RUNTIME_CUDA_DISK_CACHE_H
 #define LNS_RUNTIME_CUDA_DISK_CACHE_H
 
-#include "runtime/sha256.h"
+#include "runtime/base/sha256.h"
 
 #include <optional>
 #include <string>

@@ -7,7 +7,7 @@
 
 #include "runtime/cuda/kernel_loader.h"
 
-#include "runtime/thread_pool.h"
+#include "runtime/base/thread_pool.h"
 
 #include <algorithm>
 #include <atomic>

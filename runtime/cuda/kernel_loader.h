@@ -19,7 +19,7 @@
 
 #include "runtime/cuda/compile.h"
 #include "runtime/cuda/device.h"
-#include "runtime/plan_file.h"
+#include "runtime/plan/plan_file.h"
 
 #include <vector>
 

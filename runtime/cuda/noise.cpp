@@ -7,7 +7,7 @@
 
 #include "runtime/cuda/noise.h"
 
-#include "runtime/philox.h"
+#include "runtime/base/philox.h"
 
 #include <algorithm>
 #include <bit>

@@ -7,7 +7,7 @@
 
 #include "runtime/cuda/products.h"
 
-#include "runtime/plan_format.h"
+#include "runtime/plan/plan_format.h"
 
 #include <cstring>
 

@@ -18,7 +18,7 @@
 #include "runtime/cuda/device.h"
 #include "runtime/cuda/disk_cache.h"
 #include "runtime/cuda/timer.h"
-#include "runtime/plan_generated.h"
+#include "runtime/plan/plan_generated.h"
 
 #include <memory>
 #include <vector>

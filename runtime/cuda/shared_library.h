@@ -13,7 +13,7 @@
 #ifndef LNS_RUNTIME_CUDA_SHARED_LIBRARY_H
 #define LNS_RUNTIME_CUDA_SHARED_LIBRARY_H
 
-#include "runtime/error.h"
+#include "runtime/base/error.h"
 
 #include <map>
 #include <memory>

@@ -3,15 +3,6 @@
 // RUN: lns-opt %s | lns-opt | FileCheck %s
 // RUN: lns-opt %s --mlir-print-op-generic | lns-opt | FileCheck %s
 
-// CHECK: lns.pack [0, 1] 1024, [1, 2] 100 {test.note}
-lns.pack [0, 1] 1024, [1, 2] 100 {test.note}
-// CHECK: lns.pack [0, 1] 1024 at 128, [1, 2] 100 at 0 total 1152
-lns.pack [0, 1] 1024 at 128, [1, 2] 100 at 0 total 1152
-// CHECK: lns.pack{{$}}
-lns.pack
-// CHECK: lns.pack total 0
-lns.pack total 0
-
 func.func @micro_eval(%t: tensor<2x8xi32>, %x: tensor<1x4xf32>) -> tensor<f32> {
   %loss = lns.mean %x : (tensor<1x4xf32>) -> tensor<f32>
   return %loss : tensor<f32>

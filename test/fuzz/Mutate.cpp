@@ -233,7 +233,6 @@ ArrayRef<std::string> lns::fuzz::modelDictionary() {
       "lns.parameter",
       "lns.cluster",
       "lns.repeat",
-      "lns.pack",
       "lns.adamw",
       "lns.column_dot",
       "lns.compute_weight",

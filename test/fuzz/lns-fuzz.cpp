@@ -10,7 +10,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "test/fuzz/Campaigns.h"
-#include "tools/lns/arg_parser.h"
+#include "tools/lns/base/arg_parser.h"
 
 #include "llvm/Support/raw_ostream.h"
 

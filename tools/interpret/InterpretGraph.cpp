@@ -6,7 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "runtime/kernel_abi.h"
+#include "runtime/plan/kernel_abi.h"
 #include "tools/interpret/OpCall.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include <cmath>

@@ -6,8 +6,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "tools/interpret/RandomInputs.h"
-#include "runtime/kernel_abi.h"
-#include "tools/lns/philox.h"
+#include "runtime/plan/kernel_abi.h"
+#include "tools/lns/base/philox.h"
 #include <cmath>
 #include <numbers>
 

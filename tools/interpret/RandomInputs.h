@@ -18,7 +18,7 @@ struct OptimizerValues {
   double weightDecay = 0.1, clip = 1.0;
 };
 
-/// The tensor of runtime/kernel_abi.h for the 1-based `step`.
+/// The tensor of runtime/plan/kernel_abi.h for the 1-based `step`.
 TensorRef makeOptimizer(const OptimizerValues &values, int64_t step);
 
 /// Independent standard normal numbers: element i depends on seed, stream and i

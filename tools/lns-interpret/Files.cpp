@@ -6,9 +6,9 @@
 //===----------------------------------------------------------------------===//
 
 #include "tools/lns-interpret/Files.h"
-#include "tools/lns/checkpoint.h"
-#include "tools/lns/shard.h"
-#include "tools/lns/weights.h"
+#include "tools/lns/checkpoint/checkpoint.h"
+#include "tools/lns/data/shard.h"
+#include "tools/lns/checkpoint/weights.h"
 
 using namespace lns;
 using namespace lns::interpret;

@@ -9,7 +9,7 @@
 #define LNS_TOOLS_LNS_INTERPRET_FILES_H
 
 #include "tools/interpret/EntryPoint.h"
-#include "tools/lns/status.h"
+#include "tools/lns/base/status.h"
 
 namespace lns::interpret {
 

@@ -5,9 +5,9 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "arg_parser.h"
-#include "commands.h"
-#include "printable.h"
+#include "tools/lns/base/arg_parser.h"
+#include "tools/lns/commands/commands.h"
+#include "tools/lns/base/printable.h"
 
 #include <csignal>
 #include <cstdio>

@@ -7,10 +7,11 @@
 
 #include "tools/lnsc/Options.h"
 
-#include "runtime/checked_math.h"
-#include "runtime/cpu_quota.h"
-#include "runtime/session_memory.h"
+#include "runtime/base/checked_math.h"
+#include "runtime/base/cpu_quota.h"
+#include "runtime/base/session_memory.h"
 
+#include "mlir/Pass/PassManager.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -40,18 +41,19 @@ cl::opt<std::string>
                        cl::desc("where to write the plan; - for standard "
                                 "output"),
                        cl::value_desc("PLAN"), cl::cat(lnscCategory));
-cl::opt<int64_t> driver::batch("batch",
-                               cl::desc("sequences in a step (default 8)"),
-                               cl::value_desc("N"), cl::init(8),
-                               cl::cat(lnscCategory));
-cl::opt<int64_t> driver::microBatch(
+static cl::opt<int64_t> batch("batch",
+                              cl::desc("sequences in a step (default 8)"),
+                              cl::value_desc("N"), cl::init(8),
+                              cl::cat(lnscCategory));
+static cl::opt<int64_t> microBatch(
     "micro-batch",
     cl::desc("sequences that are in memory at one time (default: --batch); a "
              "step adds up the gradients of as many as there are"),
     cl::value_desc("N"), cl::init(0), cl::cat(lnscCategory));
-cl::opt<int64_t>
-    driver::sequence("seq", cl::desc("tokens in a sequence (default 256)"),
-                     cl::value_desc("T"), cl::init(256), cl::cat(lnscCategory));
+static cl::opt<int64_t> sequence("seq",
+                                 cl::desc("tokens in a sequence (default 256)"),
+                                 cl::value_desc("T"), cl::init(256),
+                                 cl::cat(lnscCategory));
 static cl::list<std::string>
     targets("target", cl::CommaSeparated,
             cl::desc("what the plan runs on: cpu (default), cuda, or both; a "
@@ -65,11 +67,11 @@ static cl::list<std::string>
                        "x86-64-v3,x86-64-v4); the runtime takes the best that "
                        "the processor has"),
               cl::value_desc("LEVEL,..."), cl::cat(lnscCategory));
-cl::opt<unsigned> driver::threads(
-    "threads",
-    cl::desc("threads of the session whose memory is printed and kept "
-             "to a budget (default: what this process may use)"),
-    cl::value_desc("N"), cl::init(0), cl::cat(lnscCategory));
+static cl::opt<unsigned>
+    threads("threads",
+            cl::desc("threads of the session whose memory is printed and kept "
+                     "to a budget (default: what this process may use)"),
+            cl::value_desc("N"), cl::init(0), cl::cat(lnscCategory));
 static cl::opt<std::string> memoryBudget(
     "memory-budget",
     cl::desc("most bytes that a session may allocate; what does not fit is "
@@ -95,7 +97,7 @@ cl::opt<bool> driver::allowUnknownKeys(
     cl::desc("keys of a config.json that nobody knows are warnings, not "
              "errors: what they may change is not compiled"),
     cl::cat(lnscCategory));
-cl::opt<bool> driver::disableNormElimination(
+static cl::opt<bool> disableNormElimination(
     "disable-norm-elimination",
     cl::desc("compute every norm where it stands, for comparisons"),
     cl::cat(lnscCategory));
@@ -110,16 +112,16 @@ static cl::opt<DType> dtype(
                clEnumValN(DType::Bf16, "bf16",
                           "bfloat16: half the memory, products in bf16")),
     cl::init(DType::Default), cl::cat(lnscCategory));
-cl::opt<bool> driver::disablePadding(
+static cl::opt<bool> disablePadding(
     "disable-padding",
     cl::desc("leave widths between linears as they are, for comparisons"),
     cl::cat(lnscCategory));
-cl::opt<bool> driver::disableProductFusion(
+static cl::opt<bool> disableProductFusion(
     "disable-product-fusion",
     cl::desc("CUDA: leave row ops after a matrix product a kernel of their "
              "own, for comparisons"),
     cl::cat(lnscCategory));
-cl::opt<bool> driver::disableKeptWeights(
+static cl::opt<bool> disableKeptWeights(
     "disable-kept-weights",
     cl::desc("CUDA: compute weights in the type and with the gain that "
              "products read anew in every step, for comparisons"),
@@ -273,7 +275,8 @@ static bool parseTargets(Request &request) {
 static bool usesBf16(const Request &request) {
   if (dtype != DType::Default)
     return dtype == DType::Bf16;
-  return !request.cpu || llvm::all_of(request.levels, cpu::hasBf16Products);
+  return !request.cpu ||
+         llvm::all_of(request.compile.levels, cpu::hasBf16Products);
 }
 
 bool driver::readRequest(Request &request) {
@@ -298,15 +301,22 @@ bool driver::readRequest(Request &request) {
                  << " are possible\n";
     return false;
   }
-  request.microBatches = microBatch > 0 ? batch / microBatch : 1;
-  if (!parseTargets(request) || !parseLevels(request.levels) ||
-      !parseBudget(request.budget))
+  CompileOptions &compile = request.compile;
+  if (!parseTargets(request) || !parseLevels(compile.levels) ||
+      !parseBudget(compile.budget))
     return false;
-  request.bf16 = usesBf16(request);
+  compile.batch = batch;
+  compile.sequence = sequence;
+  compile.microBatches = microBatch > 0 ? batch / microBatch : 1;
+  compile.bf16 = usesBf16(request);
+  compile.padWidths = !disablePadding;
+  compile.eliminateNorms = !disableNormElimination;
+  compile.fuseProducts = !disableProductFusion;
+  compile.keepWeights = !disableKeptWeights;
+  // Without --threads, as many as a session has that is told no number.
+  compile.threads = threads
+                        ? threads.getValue()
+                        : std::min<unsigned>(usableProcessors(), kMaxThreads);
+  compile.configure = mlir::applyPassManagerCLOptions;
   return true;
-}
-
-unsigned driver::getThreads() {
-  return threads ? threads.getValue()
-                 : std::min<unsigned>(usableProcessors(), kMaxThreads);
 }

@@ -11,7 +11,7 @@
 #include "frontend/GuardedParse.h"
 #include "frontend/HuggingFaceConfig.h"
 #include "frontend/SourceKind.h"
-#include "runtime/plan_format.h"
+#include "runtime/plan/plan_format.h"
 #include "tools/lnsc/Options.h"
 
 #include "mlir/IR/DialectRegistry.h"

@@ -96,7 +96,7 @@ void driver::printSummary(llvm::raw_ostream &os, const Plan &plan,
   }
   os << ", " << bytes / 1024 << " KiB\n";
   if (request.cpu) {
-    SessionMemory memory = getSessionMemory(plan, getThreads());
+    SessionMemory memory = getSessionMemory(plan, request.compile.threads);
     os << "to train on " << memory.threads
        << (memory.threads == 1 ? " thread: " : " threads: ");
     printMemory(os, memory);

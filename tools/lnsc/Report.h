@@ -8,7 +8,7 @@
 #ifndef LNS_TOOLS_LNSC_REPORT_H
 #define LNS_TOOLS_LNSC_REPORT_H
 
-#include "codegen/plan/Plan.h"
+#include "driver/Compiler.h"
 #include "tools/lnsc/Options.h"
 
 #include "llvm/ADT/STLFunctionalExtras.h"
@@ -29,13 +29,6 @@ void printKernels(llvm::raw_ostream &os, const PlanCuda &program);
 void printSummary(llvm::raw_ostream &os, const Plan &plan,
                   const Request &request, size_t bytes);
 
-/// What a step computes again to fit a budget.
-struct Recomputed {
-  int64_t ops = 0;        ///< more than without a budget
-  int64_t flops = 0;      ///< of them, in all parts of a step
-  int64_t totalFlops = 0; ///< of a step without a budget
-  uint64_t bytes = 0;     ///< by which it makes the arena smaller
-};
 /// One line, nothing where nothing is computed again.
 void printRecomputed(llvm::raw_ostream &os, const Recomputed &recomputed,
                      llvm::StringRef target);

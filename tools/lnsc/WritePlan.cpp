@@ -6,7 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "tools/lnsc/WritePlan.h"
-#include "runtime/lnsrt.h"
+#include "driver/Compiler.h"
 #include "tools/lnsc/Report.h"
 
 #include "llvm/Support/raw_ostream.h"
@@ -17,22 +17,6 @@ using namespace lns::driver;
 static int fail(const llvm::Twine &message) {
   llvm::errs() << "lnsc: error: " << message << "\n";
   return 1;
-}
-
-/// Whether the runtime opens the plan. A plan that it refuses is a fault of
-/// lnsc, and whoever finds it is not to find it at the start of a run.
-static bool verifyPlan(llvm::ArrayRef<char> bytes) {
-  lnsrt_plan *plan = nullptr;
-  lnsrt_error *error =
-      lnsrt_plan_open_memory(bytes.data(), bytes.size(), &plan);
-  lnsrt_plan_release(plan);
-  if (!error)
-    return true;
-  fail("internal error: the runtime refuses the plan: " +
-       llvm::Twine(lnsrt_error_message(error)) +
-       "; nothing was written, please report it with the model");
-  lnsrt_error_free(error);
-  return false;
 }
 
 /// To standard output, which may be full.
@@ -49,10 +33,8 @@ static int writeOut(llvm::ArrayRef<char> bytes) {
 int driver::writePlan(const Plan &plan, const Request &request) {
   std::vector<char> bytes;
   std::string error;
-  if (!serializePlan(plan, bytes, error))
+  if (!lns::writePlan(plan, bytes, error))
     return fail(error);
-  if (!verifyPlan(bytes))
-    return 1;
   if (outputPath == "-") {
     int code = writeOut(bytes);
     if (code == 0)

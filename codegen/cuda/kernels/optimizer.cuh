@@ -13,7 +13,7 @@
 
 namespace lns {
 
-/// The `optimizer` buffer; its layout is that of runtime/kernel_abi.h.
+/// The `optimizer` buffer; its layout is that of runtime/plan/kernel_abi.h.
 struct OptimizerValues {
   float lr, beta1, beta2, eps, weightDecay, clip, biasCorrection1,
       biasCorrection2;

@@ -8,7 +8,7 @@
 #include "kernel_test.h"
 
 #include "dialect/LnsShapes.h"
-#include "runtime/cpu_features.h"
+#include "runtime/cpu/cpu_features.h"
 
 #include "mlir/Parser/Parser.h"
 #include "llvm/TargetParser/Host.h"

@@ -7,7 +7,7 @@
 
 #include "kernel_test.h"
 
-#include "runtime/cpu_features.h"
+#include "runtime/cpu/cpu_features.h"
 
 #include <chrono>
 #include <cmath>

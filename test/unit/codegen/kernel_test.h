@@ -9,7 +9,7 @@
 #define LNS_TEST_UNIT_CODEGEN_KERNEL_TEST_H
 
 #include "codegen/cpu/CpuKernels.h"
-#include "runtime/kernel_abi.h"
+#include "runtime/plan/kernel_abi.h"
 #include "test/unit/kernel_cases/kernel_case.h"
 
 namespace lns::test {

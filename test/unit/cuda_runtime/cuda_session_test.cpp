@@ -13,7 +13,7 @@
 #include "cuda_session_test.h"
 
 #include "runtime/cuda/api_types.h"
-#include "runtime/session_memory.h"
+#include "runtime/base/session_memory.h"
 
 #include <cmath>
 #include <cstring>

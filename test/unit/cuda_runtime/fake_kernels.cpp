@@ -12,7 +12,7 @@
 
 #include "fake_kernels.h"
 
-#include "runtime/kernel_abi.h"
+#include "runtime/plan/kernel_abi.h"
 
 #include <cstring>
 

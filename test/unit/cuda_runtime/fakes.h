@@ -8,7 +8,7 @@
 #ifndef LNS_TEST_UNIT_CUDA_RUNTIME_FAKES_H
 #define LNS_TEST_UNIT_CUDA_RUNTIME_FAKES_H
 
-#include "runtime/error.h"
+#include "runtime/base/error.h"
 
 #include <gtest/gtest.h>
 #include <map>

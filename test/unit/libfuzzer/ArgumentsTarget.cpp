@@ -12,8 +12,8 @@
 
 #include "TinyStore.h"
 
-#include "tools/lns/arg_parser.h"
-#include "tools/lns/lr_schedule.h"
+#include "tools/lns/base/arg_parser.h"
+#include "tools/lns/train/lr_schedule.h"
 
 #include <cmath>
 

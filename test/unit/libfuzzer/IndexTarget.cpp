@@ -12,9 +12,9 @@
 #include "MemoryFile.h"
 #include "TinyStore.h"
 
-#include "tools/lns/safetensors.h"
-#include "tools/lns/weight_files.h"
-#include "tools/lns/weights.h"
+#include "tools/lns/checkpoint/safetensors.h"
+#include "tools/lns/checkpoint/weight_files.h"
+#include "tools/lns/checkpoint/weights.h"
 
 using namespace lns;
 

@@ -14,8 +14,8 @@
 #include "MemoryFile.h"
 #include "TinyStore.h"
 
-#include "tools/lns/safetensors.h"
-#include "tools/lns/weights.h"
+#include "tools/lns/checkpoint/safetensors.h"
+#include "tools/lns/checkpoint/weights.h"
 
 #include <cstring>
 

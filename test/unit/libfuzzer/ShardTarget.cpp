@@ -8,9 +8,9 @@
 #include "MemoryFile.h"
 #include "TinyStore.h"
 
-#include "tools/lns/data_loader.h"
-#include "tools/lns/held_out.h"
-#include "tools/lns/shard_set.h"
+#include "tools/lns/data/data_loader.h"
+#include "tools/lns/data/held_out.h"
+#include "tools/lns/data/shard_set.h"
 
 #include <fstream>
 #include <iterator>

@@ -13,8 +13,8 @@
 
 #include "TinyStore.h"
 
-#include "tools/lns/bible_text.h"
-#include "tools/lns/r_data.h"
+#include "tools/lns/data/bible_text.h"
+#include "tools/lns/data/r_data.h"
 
 using namespace lns;
 

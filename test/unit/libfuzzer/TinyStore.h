@@ -10,8 +10,8 @@
 
 #include "Target.h"
 
-#include "tools/lns/printable.h"
-#include "tools/lns/tensor_store.h"
+#include "tools/lns/base/printable.h"
+#include "tools/lns/checkpoint/tensor_store.h"
 
 #include <algorithm>
 

@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "passes/Packing.h"
+#include "passes/memory/Packing.h"
 
 #include <gtest/gtest.h>
 #include <random>
@@ -17,27 +17,61 @@ static bool overlapInTime(const MemoryInterval &a, const MemoryInterval &b) {
   return a.first <= b.last && b.first <= a.last;
 }
 
-TEST(PackIntervals, NothingNeedsNothing) {
-  std::vector<MemoryInterval> none;
-  EXPECT_EQ(lns::packIntervals(none), 0u);
+namespace {
+/// A problem and its solution.
+struct PackCase {
+  const char *name;
+  std::vector<MemoryInterval> solved;
+  uint64_t total;
+};
+void PrintTo(const PackCase &one, std::ostream *out) { *out << one.name; }
+class PackIntervalsTest : public testing::TestWithParam<PackCase> {};
+} // namespace
+
+TEST_P(PackIntervalsTest, IsSolved) {
+  std::vector<MemoryInterval> intervals = GetParam().solved;
+  for (MemoryInterval &interval : intervals)
+    interval.offset = 0;
+  EXPECT_EQ(lns::packIntervals(intervals), GetParam().total);
+  for (size_t i = 0; i < intervals.size(); ++i)
+    EXPECT_EQ(intervals[i].offset, GetParam().solved[i].offset) << i;
 }
 
-TEST(PackIntervals, ReusesWhatIsFree) {
-  std::vector<MemoryInterval> intervals = {
-      {0, 1, 128, 0}, {1, 2, 64, 0}, {2, 3, 128, 0}};
-  EXPECT_EQ(lns::packIntervals(intervals), 192u);
-  EXPECT_EQ(intervals[0].offset, 0u);
-  EXPECT_EQ(intervals[1].offset, 128u);
-  EXPECT_EQ(intervals[2].offset, 0u);
-}
-
-TEST(PackIntervals, FillsAGapThatIsLargeEnough) {
-  // 0 and 2 live together with a hole of 64 bytes between them when 1 is gone.
-  std::vector<MemoryInterval> intervals = {
-      {0, 9, 256, 0}, {0, 3, 192, 0}, {0, 9, 128, 0}, {5, 9, 64, 0}};
-  lns::packIntervals(intervals);
-  EXPECT_EQ(intervals[3].offset, 256u);
-}
+static const PackCase kPackCases[] = {
+    {"NothingNeedsNothing", {}, 0},
+    // Also when one's last position is the other's first.
+    {"TogetherSideBySide", {{0, 1, 128, 0}, {1, 2, 64, 128}}, 192},
+    {"OneAfterTheOther", {{0, 1, 128, 0}, {2, 3, 128, 0}, {4, 4, 64, 0}}, 128},
+    {"AChainNeedsRoomForTwo",
+     {{0, 1, 1024, 0}, {1, 2, 128, 1024}, {2, 3, 1024, 0}},
+     1152},
+    // Equal ones in the order given.
+    {"NestedLivesStackUp",
+     {{2, 3, 64, 0}, {0, 9, 64, 64}, {1, 8, 64, 128}},
+     192},
+    {"SizesAreRoundedUp",
+     {{0, 3, 100, 0}, {0, 3, 1, 192}, {0, 3, 64, 128}, {0, 3, 0, 0}},
+     256},
+    // The third takes the second's place ...
+    {"AHoleIsFilled",
+     {{0, 9, 256, 0}, {0, 3, 192, 256}, {5, 9, 64, 256}, {0, 9, 192, 448}},
+     640},
+    // ... and does not when it does not fit.
+    {"ASmallHoleIsNot",
+     {{0, 9, 256, 0}, {0, 3, 64, 448}, {5, 9, 128, 448}, {0, 9, 192, 256}},
+     576},
+    // Largest first would need 576: the first would stand below the third, with
+    // too little room beside it for the fourth. No more than 512 live at once.
+    {"LongestFirst",
+     {{5, 6, 192, 192}, {2, 3, 256, 192}, {3, 5, 192, 0}, {4, 5, 128, 384}},
+     512},
+    // Here longest first would need 576.
+    {"LargestFirst",
+     {{4, 5, 192, 0}, {1, 2, 128, 384}, {0, 1, 256, 0}, {2, 7, 192, 192}},
+     512},
+};
+INSTANTIATE_TEST_SUITE_P(, PackIntervalsTest, testing::ValuesIn(kPackCases),
+                         [](const auto &info) { return info.param.name; });
 
 // Random sets: no two values that live together share a byte, and the total is
 // at least what lives at the busiest moment.

@@ -6,8 +6,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "codegen/plan/Plan.h"
-#include "runtime/plan_format.h"
-#include "runtime/plan_generated.h"
+#include "runtime/plan/plan_format.h"
+#include "runtime/plan/plan_generated.h"
 
 #include <gtest/gtest.h>
 

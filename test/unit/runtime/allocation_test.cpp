@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "runtime/cpu_matmul.h"
+#include "runtime/cpu/cpu_matmul.h"
 #include "test_plan.h"
 
 #include <atomic>

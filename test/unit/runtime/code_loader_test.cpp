@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "runtime/cpu_features.h"
+#include "runtime/cpu/cpu_features.h"
 #include "test_plan.h"
 
 #include <gtest/gtest.h>

@@ -5,8 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "runtime/cpu_features.h"
-#include "runtime/cpu_matmul.h"
+#include "runtime/cpu/cpu_features.h"
+#include "runtime/cpu/cpu_matmul.h"
 
 #include <bit>
 #include <cmath>

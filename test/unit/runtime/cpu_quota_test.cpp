@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "runtime/cpu_quota.h"
+#include "runtime/base/cpu_quota.h"
 
 #include <filesystem>
 #include <fstream>

@@ -5,8 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "runtime/init.h"
-#include "runtime/philox.h"
+#include "runtime/plan/init.h"
+#include "runtime/base/philox.h"
 
 #include <cmath>
 #include <gtest/gtest.h>

@@ -5,8 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "runtime/init.h"
-#include "runtime/stored_tensor.h"
+#include "runtime/plan/init.h"
+#include "runtime/plan/stored_tensor.h"
 
 #include <gtest/gtest.h>
 #include <numeric>

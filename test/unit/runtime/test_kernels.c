@@ -12,7 +12,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "runtime/kernel_abi.h"
+#include "runtime/plan/kernel_abi.h"
 
 #ifdef LNS_TEST_ABI
 extern const uint32_t lns_kernel_abi_version;

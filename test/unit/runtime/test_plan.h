@@ -14,8 +14,8 @@
 #define LNS_TEST_UNIT_RUNTIME_TEST_PLAN_H
 
 #include "runtime/lnsrt.hpp"
-#include "runtime/plan_format.h"
-#include "runtime/plan_generated.h"
+#include "runtime/plan/plan_format.h"
+#include "runtime/plan/plan_generated.h"
 
 #include <cstdint>
 #include <string>

@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "runtime/thread_pool.h"
+#include "runtime/base/thread_pool.h"
 
 #include <gtest/gtest.h>
 #include <memory>

@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "tools/lns/arg_parser.h"
+#include "tools/lns/base/arg_parser.h"
 
 #include "test_files.h"
 

@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "tools/lns/bible_text.h"
+#include "tools/lns/data/bible_text.h"
 
 #include "test_files.h"
 

@@ -5,14 +5,14 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "tools/lns/checkpoint.h"
+#include "tools/lns/checkpoint/checkpoint.h"
 
 #include "memory_store.h"
 #include "test_files.h"
-#include "tools/lns/manifest.h"
-#include "tools/lns/run_folder.h"
-#include "tools/lns/safetensors.h"
-#include "tools/lns/weights.h"
+#include "tools/lns/checkpoint/manifest.h"
+#include "tools/lns/checkpoint/run_folder.h"
+#include "tools/lns/checkpoint/safetensors.h"
+#include "tools/lns/checkpoint/weights.h"
 
 #include <cmath>
 #include <random>

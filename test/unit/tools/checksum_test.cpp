@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "tools/lns/checksum.h"
+#include "tools/lns/base/checksum.h"
 
 #include <gtest/gtest.h>
 #include <random>

@@ -5,12 +5,12 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "tools/lns/commands.h"
+#include "tools/lns/commands/commands.h"
 
 #include "fake_runtime.h"
 #include "test_files.h"
-#include "tools/lns/safetensors.h"
-#include "tools/lns/shard.h"
+#include "tools/lns/checkpoint/safetensors.h"
+#include "tools/lns/data/shard.h"
 
 #include <nlohmann/json.hpp>
 

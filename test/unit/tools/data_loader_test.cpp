@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "tools/lns/data_loader.h"
+#include "tools/lns/data/data_loader.h"
 
 #include "test_files.h"
 

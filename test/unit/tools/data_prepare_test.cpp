@@ -5,10 +5,10 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "tools/lns/data_prepare.h"
+#include "tools/lns/data/data_prepare.h"
 
 #include "test_files.h"
-#include "tools/lns/shard.h"
+#include "tools/lns/data/shard.h"
 
 #include <csignal>
 #include <sys/resource.h>

@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "tools/lns/file_io.h"
+#include "tools/lns/base/file_io.h"
 
 #include "test_files.h"
 

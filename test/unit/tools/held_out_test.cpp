@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "tools/lns/held_out.h"
+#include "tools/lns/data/held_out.h"
 
 #include "test_files.h"
 

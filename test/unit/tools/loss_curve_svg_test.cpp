@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "tools/lns/loss_curve_svg.h"
+#include "tools/lns/train/loss_curve_svg.h"
 
 #include <cmath>
 #include <gtest/gtest.h>

@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "tools/lns/lr_schedule.h"
+#include "tools/lns/train/lr_schedule.h"
 
 #include "test_files.h"
 

@@ -8,7 +8,7 @@
 #ifndef LNS_TEST_UNIT_TOOLS_MEMORY_STORE_H
 #define LNS_TEST_UNIT_TOOLS_MEMORY_STORE_H
 
-#include "tools/lns/tensor_store.h"
+#include "tools/lns/checkpoint/tensor_store.h"
 
 #include <algorithm>
 #include <string>

@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "tools/lns/metrics.h"
+#include "tools/lns/train/metrics.h"
 
 #include "test_files.h"
 

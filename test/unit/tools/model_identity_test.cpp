@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "tools/lns/model_identity.h"
+#include "tools/lns/checkpoint/model_identity.h"
 
 #include <gtest/gtest.h>
 

@@ -5,11 +5,11 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "tools/lns/model_weights.h"
+#include "tools/lns/checkpoint/model_weights.h"
 
 #include "memory_store.h"
 #include "test_files.h"
-#include "tools/lns/checkpoint.h"
+#include "tools/lns/checkpoint/checkpoint.h"
 
 using namespace lns::tool;
 

@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "tools/lns/philox.h"
+#include "tools/lns/base/philox.h"
 
 #include <gtest/gtest.h>
 

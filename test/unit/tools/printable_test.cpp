@@ -5,9 +5,9 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "tools/lns/printable.h"
+#include "tools/lns/base/printable.h"
 
-#include "tools/lns/file_kind.h"
+#include "tools/lns/base/file_kind.h"
 
 #include <gtest/gtest.h>
 

@@ -5,10 +5,10 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "tools/lns/progress.h"
+#include "tools/lns/base/progress.h"
 
 #include "test_files.h"
-#include "tools/lns/interrupt.h"
+#include "tools/lns/base/interrupt.h"
 
 #include <csignal>
 #include <unistd.h>

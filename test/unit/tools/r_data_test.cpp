@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "tools/lns/r_data.h"
+#include "tools/lns/data/r_data.h"
 
 #include "test_files.h"
 

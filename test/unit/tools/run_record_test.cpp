@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "tools/lns/run_record.h"
+#include "tools/lns/checkpoint/run_record.h"
 
 #include "test_files.h"
 

@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "tools/lns/safetensors.h"
+#include "tools/lns/checkpoint/safetensors.h"
 
 #include "test_files.h"
 

@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "tools/lns/sampler.h"
+#include "tools/lns/train/sampler.h"
 
 #include <cmath>
 #include <gtest/gtest.h>

@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "tools/lns/shard_set.h"
+#include "tools/lns/data/shard_set.h"
 
 #include "test_files.h"
 

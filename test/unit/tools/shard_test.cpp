@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "tools/lns/shard.h"
+#include "tools/lns/data/shard.h"
 
 #include "test_files.h"
 

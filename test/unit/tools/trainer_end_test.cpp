@@ -7,7 +7,7 @@
 
 #include "trainer_test.h"
 
-#include "tools/lns/metrics.h"
+#include "tools/lns/train/metrics.h"
 
 #include <csignal>
 #include <fcntl.h>

@@ -10,10 +10,10 @@
 
 #include "fake_runtime.h"
 #include "test_files.h"
-#include "tools/lns/checkpoint.h"
-#include "tools/lns/run_folder.h"
-#include "tools/lns/shard.h"
-#include "tools/lns/trainer.h"
+#include "tools/lns/checkpoint/checkpoint.h"
+#include "tools/lns/checkpoint/run_folder.h"
+#include "tools/lns/data/shard.h"
+#include "tools/lns/train/trainer.h"
 
 using Names = std::vector<std::string>;
 

@@ -5,13 +5,13 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "tools/lns/run_folder.h"
-#include "tools/lns/weights.h"
+#include "tools/lns/checkpoint/run_folder.h"
+#include "tools/lns/checkpoint/weights.h"
 
 #include "memory_store.h"
 #include "test_files.h"
-#include "tools/lns/checkpoint.h"
-#include "tools/lns/tensor_names.h"
+#include "tools/lns/checkpoint/checkpoint.h"
+#include "tools/lns/checkpoint/tensor_names.h"
 
 #include <cstring>
 #include <nlohmann/json.hpp>

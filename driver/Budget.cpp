@@ -1,0 +1,163 @@
+//===- Budget.cpp - Training form within a memory budget --------*- C++ -*-===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#include "dialect/LnsMemory.h"
+#include "dialect/LnsOps.h"
+#include "driver/Compiler.h"
+#include "passes/Passes.h"
+#include "passes/Pipelines.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Pass/PassManager.h"
+
+using namespace mlir;
+using namespace lns;
+
+static void restore(ModuleOp module, ModuleOp before) {
+  OwningOpRef<ModuleOp> copy = before.clone();
+  module.getBodyRegion().takeBody(copy->getBodyRegion());
+}
+
+/// The ops of a step, or of each part of it, and what they cost.
+std::pair<int64_t, int64_t> TargetCompiler::countWork(ModuleOp module) {
+  auto function = module.lookupSymbol<func::FuncOp>("micro_grads");
+  if (!function)
+    function = module.lookupSymbol<func::FuncOp>("grads");
+  int64_t ops = 0, flops = 0;
+  if (function)
+    for (Operation &op : function.getBody().front()) {
+      ++ops;
+      if (auto cost = dyn_cast<CostOpInterface>(op))
+        flops += cost.getFlops();
+    }
+  return {ops, flops * options.microBatches};
+}
+
+void TargetCompiler::compare(ModuleOp before, uint64_t arenaBefore,
+                             ModuleOp after, uint64_t arenaAfter) {
+  auto [opsBefore, flopsBefore] = countWork(before);
+  auto [opsAfter, flopsAfter] = countWork(after);
+  recomputed = {opsAfter - opsBefore, flopsAfter - flopsBefore, flopsBefore,
+                arenaBefore - std::min(arenaBefore, arenaAfter)};
+}
+
+LogicalResult TargetCompiler::recompute(ModuleOp module, uint64_t reserved,
+                                        bool tightest) {
+  RecomputeOptions recompute;
+  recompute.budgetBytes = *options.budget;
+  recompute.reservedBytes = reserved;
+  recompute.tightest = tightest;
+  setFusion(recompute);
+  return runPhase(module, [&](OpPassManager &manager) {
+    manager.addPass(createRecompute(recompute));
+  });
+}
+
+/// Without a word where it fails.
+bool TargetCompiler::tryBudget(ModuleOp module, uint64_t reserved) {
+  ScopedDiagnosticHandler quiet(
+      module.getContext(), [](Diagnostic &diagnostic) {
+        return success(diagnostic.getSeverity() == DiagnosticSeverity::Error);
+      });
+  return succeeded(recompute(module, reserved));
+}
+
+/// What a session of a plan of this training form allocates. Computing ops
+/// again may change more than the arena: where they are computed, others may
+/// share a kernel with them, which takes other scratch.
+FailureOr<SessionMemory> TargetCompiler::planMemory(ModuleOp trained,
+                                                    uint64_t *logitsArena) {
+  OwningOpRef<ModuleOp> copy = trained.clone();
+  PassManager manager(copy->getContext());
+  buildFusion(manager);
+  buildMemoryPipeline(manager);
+  Plan plan;
+  if (failed(manager.run(*copy)) || failed(draft(*copy, plan)))
+    return failure();
+  auto logits = copy->lookupSymbol<func::FuncOp>("logits");
+  if (logitsArena && logits)
+    *logitsArena = logits->getAttrOfType<IntegerAttr>(kArenaBytesAttr).getInt();
+  return getMemory(plan);
+}
+
+LogicalResult TargetCompiler::fitBudget(ModuleOp module) {
+  if (!options.budget)
+    return success();
+  uint64_t logitsArena = 0;
+  FailureOr<SessionMemory> memory = planMemory(module, &logitsArena);
+  if (failed(memory))
+    return failure();
+  uint64_t reserved = memory->total() - memory->arena();
+  if (logitsArena != 0 && reserved + logitsArena > *options.budget) {
+    // A budget is about training, which has no logits in f32.
+    auto logits = module.lookupSymbol<func::FuncOp>("logits");
+    leftOut = {logits.getLoc(), logitsArena};
+    logits.erase();
+    return fitBudget(module);
+  }
+  uint64_t arena = memory->arena();
+  OwningOpRef<ModuleOp> before = module.clone();
+  // What is reserved only grows, until it fits or nothing does.
+  while (tryBudget(module, reserved)) {
+    memory = planMemory(module);
+    if (failed(memory))
+      return failure();
+    if (memory->total() <= *options.budget) {
+      compare(*before, arena, module, memory->arena());
+      return success();
+    }
+    reserved = memory->total() - memory->arena();
+    restore(module, *before);
+  }
+  // What is reserved where all is computed again that can be is exact.
+  restore(module, *before);
+  if (failed(recompute(module, 0, /*tightest=*/true)))
+    return failure();
+  memory = planMemory(module);
+  if (failed(memory))
+    return failure();
+  if (memory->total() <= *options.budget) {
+    compare(*before, arena, module, memory->arena());
+    return success();
+  }
+  restore(module, *before);
+  overBudget = true;
+  // Says what the smallest budget is.
+  return recompute(module, memory->total() - memory->arena());
+}
+
+std::optional<int64_t> lns::findMicroBatch(
+    ModuleOp model, const CompileOptions &options,
+    llvm::function_ref<std::unique_ptr<TargetCompiler>(const CompileOptions &,
+                                                       TimingScope &)>
+        create) {
+  auto isMet = [&](int64_t part) {
+    CompileOptions other = options;
+    other.microBatches = options.batch / part;
+    TimingScope untimed;
+    OwningOpRef<ModuleOp> module = model.clone();
+    ScopedDiagnosticHandler quiet(model.getContext(),
+                                  [](Diagnostic &) { return success(); });
+    return succeeded(buildGraph(*module, other, untimed)) &&
+           succeeded(buildTraining(*module, other, untimed)) &&
+           create(other, untimed)->fits(*module);
+  };
+  SmallVector<int64_t> parts; // smaller ones, the smallest first
+  for (int64_t part = 1; part < options.batch / options.microBatches; ++part)
+    if (options.batch % part == 0)
+      parts.push_back(part);
+  if (parts.empty())
+    return std::nullopt;
+  if (!isMet(parts.front()))
+    return 0;
+  size_t met = 0, missed = parts.size();
+  while (missed - met > 1) {
+    size_t middle = (met + missed) / 2;
+    (isMet(parts[middle]) ? met : missed) = middle;
+  }
+  return parts[met];
+}

@@ -1,0 +1,103 @@
+//===- HomeReplay.cpp - What stands in the homes of stored tensors --------===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#include "passes/memory/HomeReplay.h"
+
+using namespace mlir;
+using namespace lns;
+
+LogicalResult HomeReplay::visit(Operation *op) {
+  if (failed(checkReads(op)) || failed(checkEffects(op)))
+    return failure();
+  for (OpResult result : op->getResults())
+    if (failed(addResult(result)))
+      return failure();
+  return success();
+}
+
+LogicalResult HomeReplay::checkReads(Operation *op) {
+  for (auto [index, operand] : llvm::enumerate(op->getOperands())) {
+    auto known = homeOf.find(operand);
+    if (known == homeOf.end())
+      continue;
+    const Home &home = homes[known->second];
+    if (llvm::is_contained(home.values, operand))
+      continue;
+    InFlightDiagnostic diagnostic = op->emitOpError()
+                                    << "reads operand " << index << " after '@"
+                                    << known->second.first.getValue()
+                                    << "', where it stands, was overwritten";
+    diagnostic.attachNote(home.writer->getLoc()) << "it is overwritten here";
+    return diagnostic;
+  }
+  return success();
+}
+
+LogicalResult HomeReplay::checkEffects(Operation *op) {
+  StoredAccesses accesses(op);
+  const std::pair<StoredTensor, Home> *early = nullptr;
+  accesses.forEachRead(homes, [&](auto &entry) {
+    if (entry.second.waiting)
+      early = &entry;
+  });
+  if (early) {
+    InFlightDiagnostic diagnostic =
+        op->emitOpError() << "reads '@" << early->first.first.getValue()
+                          << "', where a value stands that is stored later";
+    diagnostic.attachNote(early->second.waiting.getLoc())
+        << "the value is made here";
+    return diagnostic;
+  }
+  auto set = dyn_cast<SetOp>(op);
+  accesses.forEachWritten(homes, [&](auto &entry) {
+    Home &home = entry.second;
+    // What stands there is stored without a copy.
+    if (set && llvm::is_contained(home.values, set.getValue())) {
+      home.waiting = Value();
+      return;
+    }
+    home = Home();
+    home.writer = op;
+  });
+  return success();
+}
+
+LogicalResult HomeReplay::addResult(OpResult result) {
+  Operation *op = result.getOwner();
+  auto offsets = op->getAttrOfType<DenseI64ArrayAttr>(kOffsetsAttr);
+  if (offsets && offsets[result.getResultNumber()] >= 0)
+    return success();
+  if (auto get = dyn_cast<GetOp>(op)) {
+    homes[getStoredTensor(get)].values.push_back(result);
+    homeOf[result] = getStoredTensor(get);
+    return success();
+  }
+  SetOp set = findStore(result);
+  if (set && set.getStorage() != Storage::parameter &&
+      set->getBlock() == op->getBlock() && op->isBeforeInBlock(set))
+    return computeInHome(result, set);
+  return op->emitOpError() << "result " << result.getResultNumber()
+                           << " has no place; run 'lns-plan-memory'";
+}
+
+LogicalResult HomeReplay::computeInHome(OpResult result, SetOp set) {
+  Operation *op = result.getOwner();
+  Home &home = homes[getStoredTensor(set)];
+  OpOperand *inPlace = getInPlaceOperand(result);
+  for (Value operand : op->getOperands())
+    if (llvm::is_contained(home.values, operand) &&
+        !(inPlace && inPlace->get() == operand))
+      return op->emitOpError()
+             << "result " << result.getResultNumber() << " is computed in '@"
+             << set.getSymbol() << "', where an operand of the same op stands";
+  home = Home();
+  home.values.push_back(result);
+  home.waiting = result;
+  home.writer = op;
+  homeOf[result] = getStoredTensor(set);
+  return success();
+}

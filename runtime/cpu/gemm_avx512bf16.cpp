@@ -1,0 +1,17 @@
+//===- gemm_avx512bf16.cpp - Inner loops of the product in bf16 -----------===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#include "runtime/cpu/builtin_gemm.h"
+
+#define LNS_GEMM_LANES 16
+#define LNS_GEMM_ROWS 14
+#define LNS_GEMM_VECTORS 2
+#define LNS_GEMM_PAIRS 1
+#include "runtime/cpu/gemm_kernel.inc"
+
+const lns::GemmKernels lns::kGemmAvx512Bf16 = {
+    "builtin avx512+bf16", kRows, kColumns, kGroup, packA, packB, multiply};

@@ -1,0 +1,62 @@
+//===- session.h - A plan at work --------------------------------- C++ -*-===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LNS_RUNTIME_SESSION_SESSION_H
+#define LNS_RUNTIME_SESSION_SESSION_H
+
+#include "runtime/plan/kernel_abi.h"
+#include "runtime/plan/session_device.h"
+
+#include <array>
+#include <vector>
+
+struct lnsrt_session {
+  lnsrt_plan *plan = nullptr;
+  std::unique_ptr<lns::SessionDevice> device;
+  std::vector<lnsrt_profile_row> rows;
+  std::string json; ///< lnsrt_session_get_json's last answer
+
+  lns::Error create(lnsrt_plan *plan, const lnsrt_session_options &options);
+
+  lns::Error trainStep(const int32_t *tokens, const int32_t *targets,
+                       const lnsrt_optimizer_options &options,
+                       lnsrt_step_result &result);
+  lns::Error grads(const int32_t *tokens, const int32_t *targets, float &loss);
+  lns::Error apply(const lnsrt_optimizer_options &options, float &norm);
+  lns::Error eval(const int32_t *tokens, const int32_t *targets, float &loss);
+  lns::Error logits(const int32_t *tokens, float *logits);
+  lns::Error profileStep(uint64_t seed);
+  lns::Error runMatmuls(double &seconds);
+  /// 0 for a tensor that does not exist.
+  uint64_t tensorElements(size_t index) const;
+  /// `elements` must be the tensor's.
+  lns::Error readWhole(lnsrt_tensor_kind kind, size_t index, uint64_t elements,
+                       float *to) const;
+  lns::Error readPart(lnsrt_tensor_kind kind, size_t index, uint64_t first,
+                      uint64_t count, float *to) const;
+  lns::Error write(lnsrt_tensor_kind kind, size_t index, uint64_t elements,
+                   const float *from);
+
+private:
+  /// Where tensors of this kind are, and the parameter; `elements` must be its.
+  lns::Error find(lnsrt_tensor_kind kind, size_t index, uint64_t elements,
+                  lns::plan::Segment &segment,
+                  const lns::plan::Parameter *&parameter) const;
+  lns::Error require(lns::Entry which) const;
+  using OptimizerValues = std::array<float, LNS_OPT_SLOTS>;
+  lns::Error optimizerValues(const lnsrt_optimizer_options &options,
+                             OptimizerValues &values) const;
+  lns::Error checkTokens(const int32_t *tokens) const;
+  /// Tokens, and targets of which some may be ignored, but not all.
+  lns::Error checkBatch(const int32_t *tokens, const int32_t *targets) const;
+  /// B, or the size of its parts.
+  uint32_t partSize() const;
+
+  bool hasPadding = false; ///< of any parameter
+};
+
+#endif // LNS_RUNTIME_SESSION_SESSION_H

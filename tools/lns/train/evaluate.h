@@ -1,0 +1,47 @@
+//===- evaluate.h - Held-out loss and generated text ------------*- C++ -*-===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LNS_TOOLS_LNS_TRAIN_EVALUATE_H
+#define LNS_TOOLS_LNS_TRAIN_EVALUATE_H
+
+#include "tools/lns/data/held_out.h"
+#include "tools/lns/train/plan_session.h"
+#include "tools/lns/train/sampler.h"
+#include "tools/lns/base/status.h"
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+namespace lns::tool {
+
+struct HeldOutLoss {
+  double mean = 0;      ///< nats per target
+  uint64_t targets = 0; ///< measured
+};
+
+/// Mean loss over all targets of the rows, or of those in the first
+/// `maxBatches` batches of the plan's size (0: all). Every target weighs the
+/// same: the last batch is padded with ignored targets. The mean is the same
+/// for every batch size up to the rounding of each batch's loss to f32. An
+/// interrupt (interrupt.h) ends it, and generateTexts, within one batch.
+Expected<HeldOutLoss> evaluateLoss(const PlanFile &plan, PlanSession &session,
+                                   const HeldOutRows &heldOut,
+                                   uint64_t maxBatches);
+
+/// Continues `prompt` by `count` bytes, `texts` times over in rows of one batch
+/// (so `texts` <= B cost no more than one), and hands out each byte with its
+/// text's number as it is made. The plan's vocabulary must be bytes (256). The
+/// model sees the last T bytes.
+Status generateTexts(const PlanFile &plan, PlanSession &session,
+                     const std::string &prompt, uint64_t texts, uint64_t count,
+                     const SamplerOptions &options,
+                     const std::function<void(uint64_t, unsigned char)> &emit);
+
+} // namespace lns::tool
+
+#endif // LNS_TOOLS_LNS_TRAIN_EVALUATE_H

@@ -1,0 +1,109 @@
+//===- plan_session.cpp - The runtime, with errors as Status --------------===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#include "tools/lns/train/plan_session.h"
+
+#include <fmt/format.h>
+
+namespace lns::tool {
+
+Status takeError(lnsrt_error *error) {
+  if (!error)
+    return Status::success();
+  std::string place = lnsrt_error_place(error);
+  std::string message = lnsrt_error_message(error);
+  lnsrt_error_free(error);
+  if (place.empty() || message.starts_with(place))
+    return Status::failure(message);
+  return Status::failure(place + ": " + message);
+}
+
+Expected<PlanFile> PlanFile::open(const std::string &path) {
+  PlanFile plan;
+  plan.name = path;
+  lnsrt_plan *handle = nullptr;
+  LNS_RETURN_IF_ERROR(takeError(lnsrt_plan_open(path.c_str(), &handle)));
+  plan.handle.reset(handle);
+  plan.facts.struct_size = sizeof plan.facts;
+  LNS_RETURN_IF_ERROR(takeError(lnsrt_plan_get_info(handle, &plan.facts)));
+  return plan;
+}
+
+Expected<std::string> PlanFile::json() const {
+  const char *text = nullptr;
+  LNS_RETURN_IF_ERROR(takeError(lnsrt_plan_get_json(handle.get(), &text)));
+  return std::string(text);
+}
+
+Expected<lnsrt_memory> PlanFile::memory(const char *device,
+                                        uint64_t threads) const {
+  lnsrt_memory memory = {};
+  memory.struct_size = sizeof memory;
+  LNS_RETURN_IF_ERROR(takeError(lnsrt_plan_get_device_memory(
+      handle.get(), device, static_cast<uint32_t>(threads), &memory)));
+  return memory;
+}
+
+Expected<PlanSession> PlanSession::create(const PlanFile &plan,
+                                          const Options &options) {
+  PlanSession session;
+  for (size_t i = 0; i < lnsrt_tensor_count(plan.get()); ++i) {
+    lnsrt_tensor_info info = {};
+    info.struct_size = sizeof info;
+    LNS_RETURN_IF_ERROR(takeError(lnsrt_tensor_get_info(plan.get(), i, &info)));
+    session.descriptions.push_back(
+        {info.name, std::vector<int64_t>(info.shape, info.shape + info.rank),
+         info.elements});
+  }
+  lnsrt_session_options native = {};
+  native.struct_size = sizeof native;
+  native.device = options.device.empty() ? nullptr : options.device.c_str();
+  native.threads = static_cast<uint32_t>(options.threads);
+  native.cpu_level =
+      options.cpuLevel.empty() ? nullptr : options.cpuLevel.c_str();
+  lnsrt_session *handle = nullptr;
+  LNS_RETURN_IF_ERROR(
+      takeError(lnsrt_session_create(plan.get(), &native, &handle)));
+  session.handle.reset(handle);
+  return session;
+}
+
+std::string PlanSession::place() const {
+  std::string device = lnsrt_session_device(handle.get());
+  if (device != "cpu")
+    return device;
+  return fmt::format("{} on {} threads", lnsrt_session_cpu_level(handle.get()),
+                     lnsrt_session_threads(handle.get()));
+}
+
+static lnsrt_tensor_kind nativeKind(TensorKind kind) {
+  switch (kind) {
+  case TensorKind::Parameter:
+    return LNSRT_PARAMETER;
+  case TensorKind::Gradient:
+    return LNSRT_GRADIENT;
+  case TensorKind::ExpAvg:
+    return LNSRT_EXP_AVG;
+  case TensorKind::ExpAvgSq:
+    return LNSRT_EXP_AVG_SQ;
+  }
+  return LNSRT_PARAMETER;
+}
+
+Status PlanSession::read(TensorKind kind, size_t index, uint64_t first,
+                         std::span<float> out) {
+  return takeError(lnsrt_tensor_read_part(handle.get(), nativeKind(kind), index,
+                                          first, out.data(), out.size()));
+}
+
+Status PlanSession::write(TensorKind kind, size_t index,
+                          std::span<const float> data) {
+  return takeError(lnsrt_tensor_write(handle.get(), nativeKind(kind), index,
+                                      data.data(), data.size()));
+}
+
+} // namespace lns::tool
