@@ -109,7 +109,8 @@ static LogicalResult verifyFacts(Operation *op, Attribute value) {
              << fact << " in 'lns.model', expected 0 or a positive 32-bit "
              << "integer, as i64";
   }
-  for (StringRef key : {"name", "config", "norm_scheme", "dtype"})
+  for (StringRef key :
+       {"name", "config", "norm_scheme", "dtype", "identity", "digest"})
     if (Attribute fact = facts.get(key); fact && !isa<StringAttr>(fact))
       return op->emitOpError("has '")
              << key << "' of " << fact << " in 'lns.model', expected a string";

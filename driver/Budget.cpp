@@ -7,7 +7,7 @@
 
 #include "dialect/LnsMemory.h"
 #include "dialect/LnsOps.h"
-#include "driver/Compiler.h"
+#include "driver/Phases.h"
 #include "passes/Passes.h"
 #include "passes/Pipelines.h"
 
@@ -74,7 +74,11 @@ FailureOr<SessionMemory> TargetCompiler::planMemory(ModuleOp trained,
   OwningOpRef<ModuleOp> copy = trained.clone();
   PassManager manager(copy->getContext());
   buildFusion(manager);
+  if (failed(addPassesAfter(Form::Fused, options, manager)))
+    return failure();
   buildMemoryPipeline(manager);
+  if (failed(addPassesAfter(Form::Planned, options, manager)))
+    return failure();
   Plan plan;
   if (failed(manager.run(*copy)) || failed(draft(*copy, plan)))
     return failure();

@@ -10,6 +10,9 @@
 //
 //   buildGraph -> buildTraining -> a TargetCompiler for every target
 //
+// A module may get in at any form (Forms.h), and passes of the caller's run
+// behind any form.
+//
 // Targets share everything up to training form; from there each has a module of
 // its own. All functions change the module they get, emit errors on it, and are
 // called on one thread for one MLIRContext; none looks at global options.
@@ -39,6 +42,9 @@ namespace lns {
 
 struct RecomputeOptions;
 
+/// What a module is, and with which a phase of the road ends.
+enum class Form { Model, Graph, Train, Fused, Planned, Plan };
+
 /// What a model is compiled for.
 struct CompileOptions {
   int64_t batch = 8;          ///< sequences in a step
@@ -53,12 +59,22 @@ struct CompileOptions {
   unsigned threads = 1;               ///< of a CPU session that is kept to it
   std::vector<cpu::CodeLevel> levels; ///< of CPU code
 
+  /// Pipelines for a module, in MLIR's text form, that run where a form from
+  /// graph to planned form is reached, in this order; those of one form are
+  /// checked by that form's own verifier. Fused and planned form are reached by
+  /// every target. The identity of the plan names them: what it computes is not
+  /// the model alone.
+  std::vector<std::pair<Form, std::string>> passesAfter;
+
   /// Called with every pass manager before its passes are added.
   std::function<llvm::LogicalResult(mlir::PassManager &)> configure;
 };
 
-/// A phase of the road, by the form that it ends with.
-enum class Form { Graph, Train, Fused, Planned, Plan };
+/// Lets in a module that is in graph, training, fused or planned form: checks
+/// that it is, and runs the passes behind that form.
+llvm::LogicalResult enterForm(mlir::ModuleOp module, Form form,
+                              const CompileOptions &options,
+                              mlir::TimingScope &timing);
 
 /// Model form to graph form.
 llvm::LogicalResult buildGraph(mlir::ModuleOp module,
@@ -86,9 +102,10 @@ public:
       : options(options), timing(timing) {}
   virtual ~TargetCompiler() = default;
 
-  /// Training form to the form that is asked for: for Form::Plan, to a part of
-  /// `plan`.
-  llvm::LogicalResult run(mlir::ModuleOp module, Form until, Plan &plan);
+  /// From training, fused or planned form to the form that is asked for, one
+  /// that is not before it: for Form::Plan, to a part of `plan`.
+  llvm::LogicalResult run(mlir::ModuleOp module, Form from, Form until,
+                          Plan &plan);
 
   /// Whether the budget is met. Changes the module, emits nothing.
   bool fits(mlir::ModuleOp module);
@@ -97,6 +114,7 @@ public:
   bool overBudget = false; ///< what `run` failed for
 
 protected:
+  /// Passes that end with no form.
   llvm::LogicalResult
   runPhase(mlir::ModuleOp module,
            llvm::function_ref<void(mlir::OpPassManager &)> build);

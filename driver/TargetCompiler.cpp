@@ -17,24 +17,30 @@ TargetCompiler::runPhase(ModuleOp module,
   return lns::runPhase(module, options, timing, build);
 }
 
-LogicalResult TargetCompiler::run(ModuleOp module, Form until, Plan &plan) {
-  if (failed(prepare(module)))
-    return failure();
-  // Only now: of a budget that is not met, there is nothing else to say.
-  if (leftOut)
-    emitRemark(leftOut->first)
-        << "the plan has no entry point 'logits', which needs "
-        << leftOut->second
-        << " bytes of arena: more than the memory budget leaves; training does "
-           "without it";
+LogicalResult TargetCompiler::run(ModuleOp module, Form from, Form until,
+                                  Plan &plan) {
+  if (from <= Form::Train) {
+    if (failed(prepare(module)))
+      return failure();
+    // Only now: of a budget that is not met, there is nothing else to say.
+    if (leftOut)
+      emitRemark(leftOut->first)
+          << "the plan has no entry point 'logits', which needs "
+          << leftOut->second
+          << " bytes of arena: more than the memory budget leaves; training "
+             "does without it";
+  }
   if (until == Form::Train)
     return success();
-  if (failed(runPhase(module,
-                      [&](OpPassManager &manager) { buildFusion(manager); })))
+  auto fuse = [&](OpPassManager &manager) { buildFusion(manager); };
+  if (from < Form::Fused &&
+      failed(lns::runPhase(module, options, timing, fuse, Form::Fused)))
     return failure();
   if (until == Form::Fused)
     return success();
-  if (failed(runPhase(module, buildMemoryPipeline)))
+  if (from < Form::Planned &&
+      failed(lns::runPhase(module, options, timing, buildMemoryPipeline,
+                           Form::Planned)))
     return failure();
   return until == Form::Planned ? success() : addProgram(module, plan);
 }

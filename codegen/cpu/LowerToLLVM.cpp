@@ -7,8 +7,8 @@
 //
 // The kernels' functions take memrefs; in LLVM IR those are descriptors of
 // several values each. A wrapper per kernel has the C signature of
-// runtime/plan/kernel_abi.h, reads the launch's arrays and calls the function, which
-// is inlined, so that the descriptors vanish.
+// runtime/plan/kernel_abi.h, reads the launch's arrays and calls the function,
+// which is inlined, so that the descriptors vanish.
 //
 //===----------------------------------------------------------------------===//
 

@@ -129,6 +129,7 @@ private:
     plan.modelName = text("name");
     plan.configJson = text("config");
     plan.normScheme = text("norm_scheme");
+    plan.identity = text("identity");
     if (text("dtype") == "bf16")
       plan.dtype = PlanDType::Bf16;
     // The io segment: inputs and small outputs, the same for all entry points.

@@ -18,9 +18,9 @@
 #include "dialect/LnsDialect.h"
 #include "dialect/LnsOps.h"
 #include "dialect/LnsShapes.h"
-#include "passes/cuda/Epilogue.h"
-#include "passes/analysis/Overwritten.h"
 #include "passes/Passes.h"
+#include "passes/analysis/Overwritten.h"
+#include "passes/cuda/Epilogue.h"
 #include "passes/cuda/ProductSums.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"

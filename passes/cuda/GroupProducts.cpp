@@ -15,8 +15,8 @@
 #include "dialect/LnsDialect.h"
 #include "dialect/LnsOps.h"
 #include "dialect/LnsShapes.h"
-#include "passes/analysis/Overwritten.h"
 #include "passes/Passes.h"
+#include "passes/analysis/Overwritten.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Builders.h"

@@ -18,9 +18,9 @@
 #include "dialect/LnsDialect.h"
 #include "dialect/LnsMemory.h"
 #include "dialect/LnsOps.h"
-#include "passes/fuse/ContractedGraph.h"
-#include "passes/analysis/Loss.h"
 #include "passes/Passes.h"
+#include "passes/analysis/Loss.h"
+#include "passes/fuse/ContractedGraph.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Dominance.h"

@@ -54,5 +54,4 @@ struct VerifyGraphPass : lns::impl::VerifyGraphBase<VerifyGraphPass> {
   }
 };
 
-
 } // namespace

@@ -20,8 +20,8 @@
 #include "dialect/LnsDialect.h"
 #include "dialect/LnsMemory.h"
 #include "dialect/LnsOps.h"
-#include "passes/memory/Packing.h"
 #include "passes/Passes.h"
+#include "passes/memory/Packing.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Builders.h"

@@ -16,9 +16,9 @@
 #include "dialect/LnsDialect.h"
 #include "dialect/LnsMemory.h"
 #include "dialect/LnsOps.h"
-#include "passes/fuse/Cluster.h"
 #include "passes/Passes.h"
 #include "passes/Pipelines.h"
+#include "passes/fuse/Cluster.h"
 #include "passes/memory/PlanMemory.h"
 #include "passes/memory/RecomputeModel.h"
 

@@ -20,8 +20,8 @@
 #include "dialect/LnsInterfaces.h"
 #include "dialect/LnsMemory.h"
 #include "dialect/LnsOps.h"
-#include "passes/fuse/Cluster.h"
 #include "passes/analysis/Loss.h"
+#include "passes/fuse/Cluster.h"
 #include "passes/memory/Packing.h"
 #include "passes/memory/PlanMemory.h"
 

@@ -15,8 +15,8 @@
 #include "dialect/LnsDialect.h"
 #include "dialect/LnsMemory.h"
 #include "dialect/LnsOps.h"
-#include "passes/memory/HomeReplay.h"
 #include "passes/Passes.h"
+#include "passes/memory/HomeReplay.h"
 #include "passes/memory/PlanMemory.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"

@@ -36,8 +36,8 @@
 #include "dialect/LnsDialect.h"
 #include "dialect/LnsOps.h"
 #include "dialect/LnsShapes.h"
-#include "passes/analysis/Overwritten.h"
 #include "passes/Passes.h"
+#include "passes/analysis/Overwritten.h"
 
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/Remarks.h"

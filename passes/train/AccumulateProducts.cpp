@@ -13,8 +13,8 @@
 
 #include "dialect/LnsDialect.h"
 #include "dialect/LnsOps.h"
-#include "passes/analysis/Overwritten.h"
 #include "passes/Passes.h"
+#include "passes/analysis/Overwritten.h"
 
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/Remarks.h"

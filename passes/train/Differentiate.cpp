@@ -16,8 +16,8 @@
 #include "dialect/LnsInterfaces.h"
 #include "dialect/LnsMemory.h"
 #include "dialect/LnsOps.h"
-#include "passes/analysis/Loss.h"
 #include "passes/Passes.h"
+#include "passes/analysis/Loss.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Builders.h"

@@ -68,5 +68,4 @@ struct VerifyTrainPass : lns::impl::VerifyTrainBase<VerifyTrainPass> {
   }
 };
 
-
 } // namespace

@@ -14,11 +14,11 @@
 #ifndef LNS_RUNTIME_CPU_CPU_MATMUL_H
 #define LNS_RUNTIME_CPU_CPU_MATMUL_H
 
-#include "runtime/cpu/builtin_gemm.h"
 #include "runtime/base/error.h"
 #include "runtime/base/memory.h"
 #include "runtime/base/session_memory.h"
 #include "runtime/base/thread_pool.h"
+#include "runtime/cpu/builtin_gemm.h"
 
 #include <cstdint>
 #include <string>

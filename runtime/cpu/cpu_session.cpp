@@ -7,8 +7,8 @@
 
 #include "runtime/cpu/cpu_session.h"
 
-#include "runtime/plan/init.h"
 #include "runtime/base/json_writer.h"
+#include "runtime/plan/init.h"
 #include "runtime/plan/plan_format.h"
 
 #include <algorithm>

@@ -13,12 +13,12 @@
 #ifndef LNS_RUNTIME_CPU_CPU_SESSION_H
 #define LNS_RUNTIME_CPU_CPU_SESSION_H
 
+#include "runtime/base/memory.h"
+#include "runtime/base/thread_pool.h"
 #include "runtime/cpu/code_loader.h"
 #include "runtime/cpu/cpu_matmul.h"
-#include "runtime/base/memory.h"
 #include "runtime/plan/session_device.h"
 #include "runtime/plan/stored_tensor.h"
-#include "runtime/base/thread_pool.h"
 
 #include <array>
 #include <vector>

@@ -7,11 +7,11 @@
 
 #include "runtime/cuda/cuda_session.h"
 
+#include "runtime/base/json_writer.h"
+#include "runtime/base/thread_pool.h"
 #include "runtime/cuda/noise.h"
 #include "runtime/plan/init.h"
-#include "runtime/base/json_writer.h"
 #include "runtime/plan/stored_tensor.h"
-#include "runtime/base/thread_pool.h"
 
 #include <algorithm>
 #include <cstdlib>

@@ -8,9 +8,9 @@
 #ifndef LNS_RUNTIME_PLAN_INIT_H
 #define LNS_RUNTIME_PLAN_INIT_H
 
+#include "runtime/base/thread_pool.h"
 #include "runtime/plan/plan_generated.h"
 #include "runtime/plan/stored_tensor.h"
-#include "runtime/base/thread_pool.h"
 
 namespace lns {
 

@@ -10,8 +10,8 @@
 
 #include "runtime/base/error.h"
 #include "runtime/base/memory.h"
-#include "runtime/plan/plan_generated.h"
 #include "runtime/base/session_memory.h"
+#include "runtime/plan/plan_generated.h"
 
 #include <mutex>
 #include <string>

@@ -7,13 +7,13 @@
 
 #include "runtime/session/devices.h"
 
+#include "runtime/base/json_writer.h"
+#include "runtime/base/thread_pool.h"
 #include "runtime/cpu/cpu_features.h"
 #include "runtime/cuda/compile.h"
 #include "runtime/cuda/cublaslt.h"
 #include "runtime/cuda/device.h"
 #include "runtime/cuda/nvrtc.h"
-#include "runtime/base/json_writer.h"
-#include "runtime/base/thread_pool.h"
 
 using namespace lns;
 

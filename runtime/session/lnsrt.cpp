@@ -8,9 +8,9 @@
 
 #include "runtime/lnsrt.h"
 
+#include "runtime/base/thread_pool.h"
 #include "runtime/session/devices.h"
 #include "runtime/session/session.h"
-#include "runtime/base/thread_pool.h"
 
 #include <algorithm>
 #include <cstring>

@@ -6,11 +6,11 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "runtime/cuda/tuner.h"
-#include "runtime/session/devices.h"
 #include "runtime/base/json_writer.h"
-#include "runtime/plan/plan_file.h"
 #include "runtime/base/sha256.h"
+#include "runtime/cuda/tuner.h"
+#include "runtime/plan/plan_file.h"
+#include "runtime/session/devices.h"
 
 #include <algorithm>
 #include <vector>

@@ -8,10 +8,10 @@
 #include "runtime/session/session.h"
 
 #include "runtime/base/checked_math.h"
+#include "runtime/base/philox.h"
 #include "runtime/cpu/cpu_session.h"
 #include "runtime/cuda/cuda_session.h"
 #include "runtime/session/devices.h"
-#include "runtime/base/philox.h"
 
 #include <algorithm>
 #include <cmath>

@@ -7,8 +7,8 @@
 
 #include "tools/lns-interpret/Files.h"
 #include "tools/lns/checkpoint/checkpoint.h"
-#include "tools/lns/data/shard.h"
 #include "tools/lns/checkpoint/weights.h"
+#include "tools/lns/data/shard.h"
 
 using namespace lns;
 using namespace lns::interpret;

@@ -6,8 +6,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "tools/lns/base/arg_parser.h"
-#include "tools/lns/commands/commands.h"
 #include "tools/lns/base/printable.h"
+#include "tools/lns/commands/commands.h"
 
 #include <csignal>
 #include <cstdio>

@@ -6,13 +6,17 @@
 //===----------------------------------------------------------------------===//
 
 #include "tools/lnsc/Options.h"
+#include "driver/Forms.h"
 
 #include "runtime/base/checked_math.h"
 #include "runtime/base/cpu_quota.h"
 #include "runtime/base/session_memory.h"
 
 #include "mlir/Pass/PassManager.h"
+#include "mlir/Pass/PassRegistry.h"
+#include "mlir/Tools/Plugins/PassPlugin.h"
 #include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringSwitch.h"
 #include "llvm/Support/raw_ostream.h"
 
 using namespace lns;
@@ -131,6 +135,15 @@ cl::list<std::string> driver::cudaArchs(
     cl::desc("CUDA: architectures to compile the kernels for ahead of time, "
              "not when a session is opened, for example sm_90a; needs NVRTC"),
     cl::value_desc("sm_XY,..."), cl::cat(lnscCategory));
+static cl::list<std::string>
+    passPlugins("load-pass-plugin",
+                cl::desc("shared object with passes for --pass-pipeline-after"),
+                cl::value_desc("FILE.so"), cl::cat(lnscCategory));
+static cl::list<std::string> pipelinesAfter(
+    "pass-pipeline-after",
+    cl::desc("passes to run behind a phase, graph, train, fused or plan (as in "
+             "--emit), in the order given"),
+    cl::value_desc("PHASE:PASS,..."), cl::cat(lnscCategory));
 cl::opt<Phase> driver::emit(
     "emit", cl::desc("stop after a phase and print it"),
     cl::values(
@@ -279,6 +292,117 @@ static bool usesBf16(const Request &request) {
          llvm::all_of(request.compile.levels, cpu::hasBf16Products);
 }
 
+static bool loadPassPlugins() {
+  for (const std::string &path : passPlugins) {
+    llvm::Expected<mlir::PassPlugin> plugin = mlir::PassPlugin::load(path);
+    if (!plugin) {
+      llvm::errs()
+          << "lnsc: error: --load-pass-plugin: "
+          << llvm::StringRef(llvm::toString(plugin.takeError())).rtrim()
+          << "\n";
+      return false;
+    }
+    plugin->registerPassRegistryCallbacks();
+  }
+  return true;
+}
+
+/// "train:cse,func.func(my-pass)".
+static bool parsePipelines(CompileOptions &compile) {
+  for (llvm::StringRef option : pipelinesAfter) {
+    auto [place, text] = option.split(':');
+    auto form = llvm::StringSwitch<std::optional<Form>>(place)
+                    .Case("graph", Form::Graph)
+                    .Case("train", Form::Train)
+                    .Case("fused", Form::Fused)
+                    .Case("plan", Form::Planned)
+                    .Default(std::nullopt);
+    if (!form || text.empty()) {
+      llvm::errs() << "lnsc: error: --pass-pipeline-after: '" << option
+                   << "' is no phase and its passes; write for example "
+                      "train:cse, with graph, train, fused or plan\n";
+      return false;
+    }
+    if (text.consume_front("builtin.module("))
+      text.consume_back(")");
+    std::string error;
+    llvm::raw_string_ostream os(error);
+    mlir::OpPassManager manager(mlir::ModuleOp::getOperationName());
+    if (failed(mlir::parsePassPipeline(text, manager, os))) {
+      llvm::errs() << "lnsc: error: --pass-pipeline-after: "
+                   << llvm::StringRef(error).rtrim() << "\n";
+      return false;
+    }
+    compile.passesAfter.push_back({*form, text.str()});
+  }
+  return true;
+}
+
+static llvm::StringRef getEmitName(Form form) {
+  return form == Form::Train     ? "train"
+         : form == Form::Planned ? "plan"
+                                 : lns::getName(form);
+}
+
+bool driver::adoptForm(Request &request, Form form, mlir::ModuleOp module) {
+  auto fail = [&](const llvm::Twine &message) {
+    llvm::errs() << "lnsc: error: '" << inputPath << "' is "
+                 << lns::getName(form) << " form, " << message << "\n";
+    return false;
+  };
+  CompileOptions &compile = request.compile;
+  for (const auto &[place, text] : compile.passesAfter)
+    if (place < form)
+      return fail("but --pass-pipeline-after runs '" + text + "' after " +
+                  getEmitName(place) + "; start from an earlier form");
+  if (form == Form::Model)
+    return true;
+  struct Decided {
+    Form form; ///< before which the option counts
+    cl::Option *option;
+  };
+  for (Decided decided : {Decided{Form::Graph, &sequence},
+                          {Form::Graph, &microBatch},
+                          {Form::Train, &batch},
+                          {Form::Train, &dtype},
+                          {Form::Train, &disablePadding},
+                          {Form::Train, &disableNormElimination},
+                          {Form::Fused, &memoryBudget},
+                          {Form::Fused, &disableProductFusion},
+                          {Form::Fused, &disableKeptWeights}})
+    if (form >= decided.form && decided.option->getNumOccurrences())
+      return fail("in which --" + decided.option->ArgStr +
+                  " is decided; start from an earlier form, or leave it out");
+  auto isPrinted = [&](Phase phase, Form printed) {
+    return emit == phase && printed < form;
+  };
+  if (isPrinted(Phase::Model, Form::Model) ||
+      isPrinted(Phase::Graph, Form::Graph) ||
+      isPrinted(Phase::Train, Form::Train) ||
+      isPrinted(Phase::Fused, Form::Fused))
+    return fail("which is behind what --emit asks for; print it with "
+                "--emit=" +
+                getEmitName(form));
+  if (form >= Form::Fused && request.cpu && request.cuda)
+    return fail("which is one target's; give that one as --target");
+
+  auto facts = module->getAttrOfType<mlir::DictionaryAttr>("lns.model");
+  auto get = [&](llvm::StringRef key, int64_t otherwise) {
+    auto fact = facts ? facts.getAs<mlir::IntegerAttr>(key) : nullptr;
+    return fact ? fact.getInt() : otherwise;
+  };
+  compile.sequence = get("sequence", compile.sequence);
+  int64_t own = get("batch", compile.batch);
+  int64_t part = form == Form::Graph ? own : get("micro_batch", own);
+  if (!batch.getNumOccurrences())
+    compile.batch = own;
+  if (compile.batch % part != 0)
+    return fail("whose batch is " + llvm::Twine(part) + ", but --batch is " +
+                llvm::Twine(batch) + ", which is no multiple of it");
+  compile.microBatches = compile.batch / part;
+  return true;
+}
+
 bool driver::readRequest(Request &request) {
   if (threads > kMaxThreads) {
     llvm::errs() << "lnsc: error: --threads: " << threads << ", at most "
@@ -303,7 +427,8 @@ bool driver::readRequest(Request &request) {
   }
   CompileOptions &compile = request.compile;
   if (!parseTargets(request) || !parseLevels(compile.levels) ||
-      !parseBudget(compile.budget))
+      !parseBudget(compile.budget) || !loadPassPlugins() ||
+      !parsePipelines(compile))
     return false;
   compile.batch = batch;
   compile.sequence = sequence;

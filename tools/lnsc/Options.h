@@ -48,8 +48,13 @@ struct Request {
 void parseCommandLine(int argc, char **argv);
 
 /// Prints an error and fails where the options contradict each other or name
-/// what is not there.
+/// what is not there. Loads pass plugins.
 bool readRequest(Request &request);
+
+/// Makes the request one for a module that has been read in this form: its
+/// sizes are decided. Prints an error and fails where options are about a phase
+/// that is behind it.
+bool adoptForm(Request &request, Form form, mlir::ModuleOp module);
 
 } // namespace lns::driver
 

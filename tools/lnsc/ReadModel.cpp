@@ -49,7 +49,7 @@ static llvm::StringRef getName() {
                           : llvm::StringRef(inputPath);
 }
 
-static OwningOpRef<ModuleOp> readConfig(llvm::StringRef text,
+static OwningOpRef<ModuleOp> readConfig(llvm::StringRef text, int64_t sequence,
                                         MLIRContext &context) {
   HuggingFaceOptions options;
   if (normScheme.getNumOccurrences())
@@ -119,6 +119,7 @@ readModule(std::unique_ptr<llvm::MemoryBuffer> file, SourceKind kind,
 
 OwningOpRef<ModuleOp> driver::readModel(MLIRContext &context,
                                         llvm::SourceMgr &sourceMgr,
+                                        int64_t sequence,
                                         uint64_t &sourceHash) {
   std::unique_ptr<llvm::MemoryBuffer> file = openInput();
   if (!file)
@@ -130,6 +131,6 @@ OwningOpRef<ModuleOp> driver::readModel(MLIRContext &context,
   if (!kind)
     return fail("'" + getName() + "' " + problem);
   if (*kind == SourceKind::Config)
-    return readConfig(dropByteOrderMark(file->getBuffer()), context);
+    return readConfig(dropByteOrderMark(file->getBuffer()), sequence, context);
   return readModule(std::move(file), *kind, context, sourceMgr);
 }

@@ -18,12 +18,14 @@ class SourceMgr;
 
 namespace lns::driver {
 
-/// Reads the input that the command line names, "-" for standard input: a model
-/// form as text or bytecode, or a Hugging Face config.json, told apart by their
-/// content. Gives a module that holds one `lns.model` and nothing else, and the
-/// checksum of the input. Prints errors and gives null otherwise.
+/// Reads the input that the command line names, "-" for standard input: a
+/// module of any form as text or bytecode, or a Hugging Face config.json, told
+/// apart by their content; a config must allow sequences of this length. Model
+/// form is one `lns.model` and nothing else. Gives the checksum of the input,
+/// too. Prints errors and gives null otherwise.
 mlir::OwningOpRef<mlir::ModuleOp> readModel(mlir::MLIRContext &context,
                                             llvm::SourceMgr &sourceMgr,
+                                            int64_t sequence,
                                             uint64_t &sourceHash);
 
 } // namespace lns::driver

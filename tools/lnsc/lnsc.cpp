@@ -11,11 +11,11 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "codegen/plan/ModelIdentity.h"
 #include "dialect/LnsOps.h"
 #include "dialect/Register.h"
 #include "driver/Compiler.h"
 #include "driver/Cubins.h"
+#include "driver/Forms.h"
 #include "passes/Passes.h"
 #include "tools/lnsc/Options.h"
 #include "tools/lnsc/ReadModel.h"
@@ -28,6 +28,7 @@
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Support/Timing.h"
 #include "mlir/Support/ToolUtilities.h"
+#include "mlir/Transforms/Passes.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/SourceMgr.h"
 
@@ -68,6 +69,12 @@ void suggestMicroBatch(ModuleOp model, const Request &request, Create create) {
                  << " meets the budget\n";
 }
 
+/// What lnsc reads again, with what the plan will say that it computes.
+int printForm(ModuleOp module) {
+  sealForm(module);
+  return printModule(module);
+}
+
 int compileModel() {
   DefaultTimingManager timingManager;
   applyDefaultTimingManagerCLOptions(timingManager);
@@ -87,25 +94,36 @@ int compileModel() {
     return 1;
   Plan plan;
   TimingScope parsing = timing.nest("Parse");
-  OwningOpRef<ModuleOp> module = readModel(context, sourceMgr, plan.sourceHash);
+  OwningOpRef<ModuleOp> module =
+      readModel(context, sourceMgr, request.compile.sequence, plan.sourceHash);
   parsing.stop();
   if (!module)
     return 1;
+  Form form = getForm(*module);
+  if (!adoptForm(request, form, *module))
+    return 1;
   if (emit == Phase::Model)
     return printModule(*module);
-  for (auto model : module->getOps<ModelOp>())
-    plan.identity = getModelIdentity(model);
+  if (form > Form::Model &&
+      failed(enterForm(*module, form, request.compile, timing)))
+    return 1;
   if (emit == Phase::Identity)
-    return printTo([&](llvm::raw_ostream &os) { os << plan.identity; });
+    return printTo([&](llvm::raw_ostream &os) { os << getIdentity(*module); });
   OwningOpRef<ModuleOp> model;
-  if (request.compile.budget)
+  if (request.compile.budget && form == Form::Model)
     model = module->clone();
-  if (failed(buildGraph(*module, request.compile, timing)))
-    return 1;
+  if (form == Form::Model) {
+    if (failed(buildGraph(*module, request.compile, timing)))
+      return 1;
+    form = Form::Graph;
+  }
   if (emit == Phase::Graph)
-    return printModule(*module);
-  if (failed(buildTraining(*module, request.compile, timing)))
-    return 1;
+    return printForm(*module);
+  if (form == Form::Graph) {
+    if (failed(buildTraining(*module, request.compile, timing)))
+      return 1;
+    form = Form::Train;
+  }
 
   std::string llvmIr;
   auto createCpu = [](const CompileOptions &options, TimingScope &timing) {
@@ -117,21 +135,22 @@ int compileModel() {
   Form last = getLastForm();
   if (last != Form::Plan) {
     TargetCompiler &first = request.cpu ? *forCpu : *forCuda;
-    return failed(first.run(*module, last, plan)) ? 1 : printModule(*module);
+    return failed(first.run(*module, form, last, plan)) ? 1
+                                                        : printForm(*module);
   }
   bool printsCuda = emit == Phase::Cuda || emit == Phase::Resources;
   if (request.cpu && !printsCuda) {
     OwningOpRef<ModuleOp> own = module->clone();
-    if (failed(forCpu->run(*own, last, plan))) {
-      if (forCpu->overBudget)
+    if (failed(forCpu->run(*own, form, last, plan))) {
+      if (forCpu->overBudget && model)
         suggestMicroBatch(*model, request, createCpu);
       return 1;
     }
   }
   if (emit == Phase::Llvm)
     return printTo([&](llvm::raw_ostream &os) { os << llvmIr; });
-  if (request.cuda && failed(forCuda->run(*module, last, plan))) {
-    if (forCuda->overBudget)
+  if (request.cuda && failed(forCuda->run(*module, form, last, plan))) {
+    if (forCuda->overBudget && model)
       suggestMicroBatch(*model, request, createCudaCompiler);
     return 1;
   }
@@ -163,6 +182,9 @@ int compileModel() {
 int main(int argc, char **argv) {
   llvm::InitLLVM initialization(argc, argv);
   registerLnsPasses();
+  registerCanonicalizerPass();
+  registerCSEPass();
+  registerSymbolDCEPass();
   registerAsmPrinterCLOptions();
   registerMLIRContextCLOptions();
   registerPassManagerCLOptions();

@@ -12,8 +12,8 @@
 
 #include "cuda_session_test.h"
 
-#include "runtime/cuda/api_types.h"
 #include "runtime/base/session_memory.h"
+#include "runtime/cuda/api_types.h"
 
 #include <cmath>
 #include <cstring>

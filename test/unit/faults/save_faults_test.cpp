@@ -16,8 +16,8 @@
 
 #include "test/unit/libfuzzer/TinyStore.h"
 #include "test/unit/tools/test_files.h"
-#include "tools/lns/checkpoint/checkpoint.h"
 #include "tools/lns/base/file_io.h"
+#include "tools/lns/checkpoint/checkpoint.h"
 
 #include <cerrno>
 #include <sys/wait.h>

@@ -13,8 +13,8 @@
 #include "MemoryFile.h"
 #include "TinyStore.h"
 
-#include "tools/lns/checkpoint/checkpoint.h"
 #include "tools/lns/base/checksum.h"
+#include "tools/lns/checkpoint/checkpoint.h"
 
 #include <filesystem>
 #include <fstream>

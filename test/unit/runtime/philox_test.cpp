@@ -5,8 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "runtime/plan/init.h"
 #include "runtime/base/philox.h"
+#include "runtime/plan/init.h"
 
 #include <cmath>
 #include <gtest/gtest.h>

@@ -8,8 +8,8 @@
 #ifndef LNS_TOOLS_LNS_CHECKPOINT_CHECKPOINT_H
 #define LNS_TOOLS_LNS_CHECKPOINT_CHECKPOINT_H
 
-#include "tools/lns/checkpoint/run_record.h"
 #include "tools/lns/base/status.h"
+#include "tools/lns/checkpoint/run_record.h"
 #include "tools/lns/checkpoint/tensor_store.h"
 #include "tools/lns/checkpoint/weight_files.h"
 

@@ -8,8 +8,8 @@
 #include "tools/lns/checkpoint/weight_files.h"
 
 #include "tools/lns/base/file_io.h"
-#include "tools/lns/checkpoint/manifest.h"
 #include "tools/lns/base/printable.h"
+#include "tools/lns/checkpoint/manifest.h"
 #include "tools/lns/checkpoint/run_folder.h"
 
 #include <algorithm>

@@ -8,8 +8,8 @@
 #ifndef LNS_TOOLS_LNS_CHECKPOINT_WEIGHT_FILES_H
 #define LNS_TOOLS_LNS_CHECKPOINT_WEIGHT_FILES_H
 
-#include "tools/lns/checkpoint/safetensors.h"
 #include "tools/lns/base/status.h"
+#include "tools/lns/checkpoint/safetensors.h"
 
 #include <map>
 #include <optional>

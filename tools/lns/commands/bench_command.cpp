@@ -6,11 +6,11 @@
 //===----------------------------------------------------------------------===//
 
 #include "tools/lns/base/arg_parser.h"
-#include "tools/lns/commands/commands.h"
 #include "tools/lns/base/philox.h"
-#include "tools/lns/train/plan_session.h"
 #include "tools/lns/base/progress.h"
+#include "tools/lns/commands/commands.h"
 #include "tools/lns/commands/session_options.h"
+#include "tools/lns/train/plan_session.h"
 
 #include <algorithm>
 #include <chrono>

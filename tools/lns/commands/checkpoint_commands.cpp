@@ -7,13 +7,13 @@
 
 #include "tools/lns/base/arg_parser.h"
 #include "tools/lns/checkpoint/checkpoint.h"
+#include "tools/lns/checkpoint/model_weights.h"
 #include "tools/lns/commands/commands.h"
+#include "tools/lns/commands/session_options.h"
 #include "tools/lns/data/data_loader.h"
 #include "tools/lns/train/evaluate.h"
 #include "tools/lns/train/metrics.h"
-#include "tools/lns/checkpoint/model_weights.h"
 #include "tools/lns/train/plan_session.h"
-#include "tools/lns/commands/session_options.h"
 
 #include <cmath>
 #include <cstdio>

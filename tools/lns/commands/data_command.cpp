@@ -7,10 +7,10 @@
 
 #include "tools/lns/base/arg_parser.h"
 #include "tools/lns/base/checksum.h"
-#include "tools/lns/commands/commands.h"
-#include "tools/lns/data/data_prepare.h"
 #include "tools/lns/base/progress.h"
+#include "tools/lns/commands/commands.h"
 #include "tools/lns/commands/session_options.h"
+#include "tools/lns/data/data_prepare.h"
 #include "tools/lns/data/shard_set.h"
 
 #include <algorithm>

@@ -6,9 +6,9 @@
 //===----------------------------------------------------------------------===//
 
 #include "tools/lns/base/arg_parser.h"
+#include "tools/lns/base/progress.h"
 #include "tools/lns/commands/commands.h"
 #include "tools/lns/train/plan_session.h"
-#include "tools/lns/base/progress.h"
 
 #include <cstdio>
 #include <fmt/format.h>

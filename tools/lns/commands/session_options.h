@@ -12,8 +12,8 @@
 #include "tools/lns/base/arg_parser.h"
 #include "tools/lns/data/data_loader.h"
 #include "tools/lns/data/held_out.h"
-#include "tools/lns/train/plan_session.h"
 #include "tools/lns/data/shard_set.h"
+#include "tools/lns/train/plan_session.h"
 
 #include <cstdio>
 #include <optional>

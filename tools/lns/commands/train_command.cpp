@@ -7,10 +7,10 @@
 
 #include "tools/lns/base/arg_parser.h"
 #include "tools/lns/commands/commands.h"
+#include "tools/lns/commands/session_options.h"
 #include "tools/lns/data/data_loader.h"
 #include "tools/lns/train/lr_schedule.h"
 #include "tools/lns/train/plan_session.h"
-#include "tools/lns/commands/session_options.h"
 #include "tools/lns/train/trainer.h"
 
 #include <cstdio>

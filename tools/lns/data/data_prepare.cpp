@@ -7,8 +7,8 @@
 
 #include "tools/lns/data/data_prepare.h"
 
-#include "tools/lns/data/bible_text.h"
 #include "tools/lns/base/file_io.h"
+#include "tools/lns/data/bible_text.h"
 #include "tools/lns/data/r_data.h"
 
 #include <filesystem>

@@ -8,8 +8,8 @@
 #ifndef LNS_TOOLS_LNS_DATA_DATA_PREPARE_H
 #define LNS_TOOLS_LNS_DATA_DATA_PREPARE_H
 
-#include "tools/lns/data/shard.h"
 #include "tools/lns/base/status.h"
+#include "tools/lns/data/shard.h"
 
 #include <cstdint>
 #include <optional>

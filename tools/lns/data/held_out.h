@@ -8,8 +8,8 @@
 #ifndef LNS_TOOLS_LNS_DATA_HELD_OUT_H
 #define LNS_TOOLS_LNS_DATA_HELD_OUT_H
 
-#include "tools/lns/data/shard.h"
 #include "tools/lns/base/status.h"
+#include "tools/lns/data/shard.h"
 
 #include <cstdint>
 #include <vector>

@@ -8,10 +8,10 @@
 #ifndef LNS_TOOLS_LNS_TRAIN_EVALUATE_H
 #define LNS_TOOLS_LNS_TRAIN_EVALUATE_H
 
+#include "tools/lns/base/status.h"
 #include "tools/lns/data/held_out.h"
 #include "tools/lns/train/plan_session.h"
 #include "tools/lns/train/sampler.h"
-#include "tools/lns/base/status.h"
 
 #include <cstdint>
 #include <functional>

@@ -8,8 +8,8 @@
 #ifndef LNS_TOOLS_LNS_TRAIN_PLAN_SESSION_H
 #define LNS_TOOLS_LNS_TRAIN_PLAN_SESSION_H
 
-#include "tools/lns/checkpoint/checkpoint.h"
 #include "tools/lns/base/status.h"
+#include "tools/lns/checkpoint/checkpoint.h"
 
 #include "runtime/lnsrt.h"
 

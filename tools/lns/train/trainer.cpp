@@ -7,12 +7,12 @@
 
 #include "tools/lns/train/trainer.h"
 
-#include "tools/lns/checkpoint/checkpoint.h"
-#include "tools/lns/train/evaluate.h"
 #include "tools/lns/base/interrupt.h"
-#include "tools/lns/train/loss_curve_svg.h"
+#include "tools/lns/checkpoint/checkpoint.h"
 #include "tools/lns/checkpoint/model_identity.h"
 #include "tools/lns/checkpoint/model_weights.h"
+#include "tools/lns/train/evaluate.h"
+#include "tools/lns/train/loss_curve_svg.h"
 
 #include <algorithm>
 #include <cmath>

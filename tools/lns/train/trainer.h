@@ -8,16 +8,16 @@
 #ifndef LNS_TOOLS_LNS_TRAIN_TRAINER_H
 #define LNS_TOOLS_LNS_TRAIN_TRAINER_H
 
-#include "tools/lns/data/data_loader.h"
 #include "tools/lns/base/file_io.h"
+#include "tools/lns/base/progress.h"
+#include "tools/lns/base/status.h"
+#include "tools/lns/checkpoint/run_folder.h"
+#include "tools/lns/checkpoint/run_record.h"
+#include "tools/lns/data/data_loader.h"
 #include "tools/lns/data/held_out.h"
 #include "tools/lns/train/lr_schedule.h"
 #include "tools/lns/train/metrics.h"
 #include "tools/lns/train/plan_session.h"
-#include "tools/lns/base/progress.h"
-#include "tools/lns/checkpoint/run_folder.h"
-#include "tools/lns/checkpoint/run_record.h"
-#include "tools/lns/base/status.h"
 
 #include <chrono>
 #include <cstdint>

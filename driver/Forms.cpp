@@ -1,0 +1,118 @@
+//===- Forms.cpp - What a module is, and what it computes -------*- C++ -*-===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#include "driver/Forms.h"
+#include "codegen/plan/ModelIdentity.h"
+#include "dialect/LnsMemory.h"
+#include "dialect/LnsOps.h"
+#include "runtime/plan/plan_format.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "llvm/ADT/StringExtras.h"
+
+using namespace mlir;
+using namespace lns;
+
+static constexpr StringLiteral kFacts = "lns.model", kIdentity = "identity",
+                               kDigest = "digest";
+
+StringRef lns::getName(Form form) {
+  switch (form) {
+  case Form::Model:
+    return "model";
+  case Form::Graph:
+    return "graph";
+  case Form::Train:
+    return "training";
+  case Form::Fused:
+    return "fused";
+  case Form::Planned:
+    return "planned";
+  case Form::Plan:
+    return "plan";
+  }
+  llvm_unreachable("unknown form");
+}
+
+Form lns::getForm(ModuleOp module) {
+  if (!module.getOps<ModelOp>().empty() || !module->hasAttr(kFacts))
+    return Form::Model;
+  Form form = Form::Graph;
+  auto reach = [&](Form other) { form = std::max(form, other); };
+  for (auto function : module.getOps<func::FuncOp>()) {
+    if (function->hasAttr(kArenaBytesAttr))
+      reach(Form::Planned);
+    if (function.getSymName() == "train_step")
+      reach(Form::Train);
+    for (Block &block : function.getBody())
+      if (!block.getOps<ClusterOp>().empty())
+        reach(Form::Fused);
+  }
+  return form;
+}
+
+static std::string getFact(ModuleOp module, StringRef key) {
+  auto facts = module->getAttrOfType<DictionaryAttr>(kFacts);
+  auto text = facts ? facts.getAs<StringAttr>(key) : StringAttr();
+  return text ? text.str() : std::string();
+}
+
+/// Without a text, removes it.
+static void setFact(ModuleOp module, StringRef key, StringRef text) {
+  NamedAttrList facts(module->getAttrOfType<DictionaryAttr>(kFacts));
+  facts.erase(key);
+  if (!text.empty())
+    facts.set(key, StringAttr::get(module.getContext(), text));
+  module->setAttr(kFacts, facts.getDictionary(module.getContext()));
+}
+
+/// Of the module as it is printed without a digest.
+static std::string computeDigest(ModuleOp module) {
+  setFact(module, kDigest, "");
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  // Not its locations, which lnsc prints only when asked to.
+  module->print(os, OpPrintingFlags().printGenericOpForm());
+  return "0x" + llvm::utohexstr(planChecksum(text.data(), text.size()),
+                                /*LowerCase=*/true, /*Width=*/16);
+}
+
+void lns::setIdentity(ModuleOp module, StringRef identity) {
+  setFact(module, kIdentity, identity);
+}
+
+std::string lns::getIdentity(ModuleOp module) {
+  for (auto model : module.getOps<ModelOp>())
+    return getModelIdentity(model);
+  return getFact(module, kIdentity);
+}
+
+void lns::addIdentityFact(ModuleOp module, StringRef key, StringRef value) {
+  std::string identity = getFact(module, kIdentity);
+  if (identity.empty())
+    return;
+  // Before the ops.
+  size_t place = identity.find("\ngraph:\n");
+  identity.insert(place == std::string::npos ? identity.size() : place + 1,
+                  (key + ": " + value + "\n").str());
+  setIdentity(module, identity);
+}
+
+void lns::sealForm(ModuleOp module) {
+  setFact(module, kDigest, computeDigest(module));
+}
+
+void lns::openForm(ModuleOp module) {
+  std::string known = getFact(module, kDigest);
+  std::string digest = computeDigest(module);
+  if (digest == known)
+    return;
+  if (getIdentity(module).empty())
+    setIdentity(module, "lnsc model 1\ngraph:\n");
+  addIdentityFact(module, "changed_in",
+                  (getName(getForm(module)) + " form, to " + digest).str());
+}
