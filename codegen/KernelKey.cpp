@@ -15,19 +15,16 @@ using namespace lns;
 
 SmallVector<LaunchFloat, 2> lns::getLaunchFloats(Operation *op) {
   using Floats = SmallVector<LaunchFloat, 2>;
+  if (auto rowOp = dyn_cast<RowOpInterface>(op)) {
+    Floats floats;
+    for (auto [name, value] :
+         llvm::zip_equal(rowOp.getArgumentNames(), rowOp.getArgumentValues()))
+      floats.push_back({name, value});
+    return floats;
+  }
   return llvm::TypeSwitch<Operation *, Floats>(op)
-      .Case([](ResidualOp op) {
-        return Floats{{"skip_scale", op.getSkipScale().convertToDouble()},
-                      {"branch_scale", op.getBranchScale().convertToDouble()}};
-      })
-      .Case([](ScaleOp op) {
-        return Floats{{"factor", op.getFactor().convertToDouble()}};
-      })
-      .Case<ScaleColumnsOp, AddBiasOp, ColumnDotOp>([](auto op) {
+      .Case([](ColumnDotOp op) {
         return Floats{{"scale", op.getScale().convertToDouble()}};
-      })
-      .Case([](RowRstdOp op) {
-        return Floats{{"eps", op.getEps().convertToDouble()}};
       })
       .Case<AttentionOp, AttentionGradOp>([](auto op) {
         return Floats{{"softmax_scale", op.getEffectiveScale()}};

@@ -57,14 +57,9 @@ static std::pair<unsigned, unsigned> getTables(RopeOp op, int64_t time,
 
 /// Whether the emitter knows the op, in the place that it has.
 static LogicalResult checkRowOp(Operation *op, const RowProgram &program) {
-  bool known =
-      isa<AddOp, ScaleOp, ResidualOp, RowScaleOp, ScaleColumnsOp, AddBiasOp,
-          AddPositionsOp, CenterRowsOp, RowRstdOp, RowRstdGradOp, RowDotOp,
-          RopeOp, ActivationOp, ActivationGradOp, GatedActivationOp,
-          GatedActivationGradOp, CastOp>(op);
-  if (known && !isa<RowRstdOp, RowDotOp>(op) &&
-      program.isRowScalar(op->getResult(0)))
-    known = isa<AddOp, ScaleOp, ResidualOp, CastOp>(op);
+  auto rowOp = dyn_cast<RowOpInterface>(op);
+  bool known = rowOp && (rowOp.isRowSum() || rowOp.worksOnNumbers() ||
+                         !program.isRowScalar(op->getResult(0)));
   if (known)
     return success();
   return op->emitOpError() << "has no place in a row kernel over rows of "
@@ -84,7 +79,9 @@ static LogicalResult finishProgram(Operation *op, RowProgram &program,
     program.firstFloat[inner] = program.floats.size();
     for (const LaunchFloat &argument : getLaunchFloats(inner))
       program.floats.push_back(argument.value);
-    program.needsTime |= isa<RopeOp, AddPositionsOp>(inner);
+    auto rowOp = cast<RowOpInterface>(inner);
+    program.needsTime |= rowOp.getRotatedHeadDim() != 0 ||
+                         rowOp.hasOperand(RowOperand::positions);
     auto rope = dyn_cast<RopeOp>(inner);
     if (!rope)
       continue;
@@ -175,13 +172,6 @@ FailureOr<RowProgram> lns::buildEpilogueProgram(ClusterOp cluster,
   return program;
 }
 
-std::optional<Activation> lns::getActivation(Operation *op) {
-  return TypeSwitch<Operation *, std::optional<Activation>>(op)
-      .Case<ActivationOp, ActivationGradOp, GatedActivationOp,
-            GatedActivationGradOp>([](auto op) { return op.getActivation(); })
-      .Default([](Operation *) { return std::nullopt; });
-}
-
 std::string lns::getStructuralKey(const RowProgram &program) {
   std::string key;
   llvm::raw_string_ostream stream(key);
@@ -237,8 +227,11 @@ bool RowProgram::isScalarInput(Value input) const {
 
 bool RowProgram::isTable(Value value) const {
   return llvm::any_of(ops, [&](Operation *op) {
-    auto positions = dyn_cast<AddPositionsOp>(op);
-    return positions && positions.getTable() == value;
+    return llvm::any_of(op->getOpOperands(), [&](OpOperand &operand) {
+      return operand.get() == value &&
+             cast<RowOpInterface>(op).getRowOperand(
+                 operand.getOperandNumber()) == RowOperand::positions;
+    });
   });
 }
 
@@ -270,7 +263,7 @@ std::string lns::getSymbolHint(const RowProgram &program) {
 }
 
 bool RowPhases::isReduction(Operation *op) {
-  return isa<RowRstdOp, RowDotOp, CenterRowsOp>(op);
+  return cast<RowOpInterface>(op).isReduction();
 }
 
 RowPhases::RowPhases(const RowProgram &program) {

@@ -72,10 +72,6 @@ llvm::FailureOr<RowProgram> buildEpilogueProgram(ClusterOp cluster,
                                                  const ClusterMember &member,
                                                  ConstantNumber getConstant);
 
-/// The function that an op applies, if it is an activation or the gradient of
-/// one.
-std::optional<Activation> getActivation(mlir::Operation *op);
-
 /// Text that is equal for programs with equal code: getKernelKey of each op,
 /// and how they are connected.
 std::string getStructuralKey(const RowProgram &program);

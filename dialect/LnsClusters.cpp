@@ -90,9 +90,16 @@ LogicalResult ClusterOp::verify() {
 static Value fullRows(Operation *op) {
   if (isProduct(op))
     return op->getResult(0);
-  if (isa<AddOp, ScaleOp, ResidualOp, CastOp>(op))
+  if (auto rowOp = dyn_cast<RowOpInterface>(op);
+      rowOp && rowOp.worksOnNumbers())
     return Value();
   return op->getOperand(0);
+}
+
+static bool isTableOfPositions(OpOperand &use) {
+  auto op = dyn_cast<RowOpInterface>(use.getOwner());
+  return op &&
+         op.getRowOperand(use.getOperandNumber()) == RowOperand::positions;
 }
 
 /// (C3) of clusters.
@@ -109,10 +116,10 @@ static LogicalResult verifyShared(ClusterOp cluster, OpOperand &operand) {
                       "' reads the same for all rows, which must come from "
                       "outside",
                   producer->getLoc(), "it is computed here");
-  if (!isa<AddPositionsOp>(operand.getOwner()))
+  if (!isTableOfPositions(operand))
     return success();
   for (OpOperand &use : operand.get().getUses())
-    if (!isa<AddPositionsOp>(use.getOwner()) || !isSharedByRows(use))
+    if (!isTableOfPositions(use))
       return refuse("reads a table of positions in another way, too",
                     use.getOwner()->getLoc(), "the other reader is here");
   return success();
@@ -305,7 +312,7 @@ LogicalResult ClusterOp::verifyRegions() {
 
   // (C2)
   for (Operation &op : block.without_terminator()) {
-    if (op.hasTrait<lns::OpTrait::RowOp>() || isProduct(&op))
+    if (isa<RowOpInterface>(op) || isProduct(&op))
       continue;
     InFlightDiagnostic diagnostic =
         emitOpError("holds ")

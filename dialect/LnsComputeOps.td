@@ -105,7 +105,9 @@ def LNS_LinearOp : LNS_ComputeOp<"linear", [LNS_Diff, AttrSizedOperandSegments]>
     "::mlir::Value":$weight, CArg<"::mlir::Value", "{}">:$bias, CArg<"double", "1.0">:$alpha)>];
 }
 
-def LNS_RopeOp : LNS_ComputeOp<"rope", [LNS_Diff, LNS_RowOp, AllTypesMatch<["input", "result"]>]> {
+def LNS_RopeOp : LNS_ComputeOp<"rope", [LNS_Diff,
+    DeclareOpInterfaceMethods<LNS_RowOpInterface, ["getRotatedHeadDim"]>,
+    AllTypesMatch<["input", "result"]>]> {
   let summary = "rotary position embedding, Hugging Face's half-split layout";
   let description = [{
     In every head of `head_dim` columns and at time t, pair (j, j + head_dim/2)
@@ -170,7 +172,9 @@ def LNS_AttentionOp : LNS_ComputeOp<"attention", [LNS_DiffPrepare]> {
 }
 
 def LNS_ActivationOp : LNS_ComputeOp<"activation", [
-    LNS_Diff, LNS_RowOp, AllTypesMatch<["input", "result"]>]> {
+    LNS_Diff,
+    DeclareOpInterfaceMethods<LNS_RowOpInterface, ["buildElement"]>,
+    AllTypesMatch<["input", "result"]>]> {
   let summary = "y = act(x)";
   let description = [{
         silu:      x * sigmoid(x)
@@ -191,7 +195,9 @@ def LNS_ActivationOp : LNS_ComputeOp<"activation", [
 }
 
 def LNS_AddPositionsOp : LNS_ComputeOp<"add_positions", [
-    LNS_Diff, LNS_RowOp, AllTypesMatch<["input", "result"]>]> {
+    LNS_Diff,
+    DeclareOpInterfaceMethods<LNS_RowOpInterface, ["buildElement", "getRowOperand"]>,
+    AllTypesMatch<["input", "result"]>]> {
   let summary = "adds a learned vector to every position in time";
   let description = [{
         y[b, t, :] = x[b, t, :] + table[t, :]
@@ -213,7 +219,9 @@ def LNS_AddPositionsOp : LNS_ComputeOp<"add_positions", [
 }
 
 def LNS_GatedActivationOp : LNS_ComputeOp<"gated_activation", [
-    LNS_Diff, LNS_RowOp, AllTypesMatch<["gate", "up", "result"]>]> {
+    LNS_Diff,
+    DeclareOpInterfaceMethods<LNS_RowOpInterface, ["buildElement"]>,
+    AllTypesMatch<["gate", "up", "result"]>]> {
   let summary = "y = act(gate) * up";
   let description = [{
     SwiGLU (silu), GeGLU (gelu_tanh) and ReGLU (relu), Shazeer, arXiv 2002.05202;
@@ -229,7 +237,9 @@ def LNS_GatedActivationOp : LNS_ComputeOp<"gated_activation", [
 }
 
 def LNS_ResidualOp : LNS_ComputeOp<"residual", [
-    LNS_Diff, LNS_RowOp, AllTypesMatch<["skip", "branch", "result"]>]> {
+    LNS_Diff,
+    DeclareOpInterfaceMethods<LNS_RowOpInterface, ["buildElement", "getArgumentNames", "worksOnNumbers"]>,
+    AllTypesMatch<["skip", "branch", "result"]>]> {
   let summary = "y = skip_scale * skip + branch_scale * branch";
   let description = [{
     - (C1) both scales are finite.
@@ -318,7 +328,8 @@ def LNS_TargetCountOp : LNS_ComputeOp<"target_count", []> {
   let assemblyFormat = "$targets attr-dict `:` type($targets)";
 }
 
-def LNS_CastOp : LNS_ComputeOp<"cast", [LNS_Diff, LNS_RowOp]> {
+def LNS_CastOp : LNS_ComputeOp<"cast", [LNS_Diff,
+    DeclareOpInterfaceMethods<LNS_RowOpInterface, ["buildElement", "worksOnNumbers"]>]> {
   let summary = "the same numbers in another element type";
   let description = [{
     Rounds to nearest even where the result's type is narrower. Folds: a cast to

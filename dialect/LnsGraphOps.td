@@ -226,7 +226,8 @@ def LNS_WeightGradOp : LNS_ComputeOp<"weight_grad", [AttrSizedOperandSegments,
 // A LayerNorm is the same of centered rows, plus its bias.
 //===----------------------------------------------------------------------===//
 
-def LNS_RowRstdOp : LNS_ComputeOp<"row_rstd", [LNS_Diff, LNS_RowOp]> {
+def LNS_RowRstdOp : LNS_ComputeOp<"row_rstd", [LNS_Diff,
+    DeclareOpInterfaceMethods<LNS_RowOpInterface, ["buildTerm", "buildTotal", "getArgumentNames"]>]> {
   let summary = "r = 1 / sqrt(mean(x^2) + eps) for every row";
   let description = [{
     - (C1) result is the input's shape without its last dimension, in the input's
@@ -243,7 +244,8 @@ def LNS_RowRstdOp : LNS_ComputeOp<"row_rstd", [LNS_Diff, LNS_RowOp]> {
   let hasVerifier = 1;
 }
 
-def LNS_RowRstdGradOp : LNS_ComputeOp<"row_rstd_grad", [LNS_RowOp]> {
+def LNS_RowRstdGradOp : LNS_ComputeOp<"row_rstd_grad", [
+    DeclareOpInterfaceMethods<LNS_RowOpInterface, ["buildElement", "getRowOperand"]>]> {
   let summary = "dx = -x * r^3 / K * dr, K the row's width";
   let description = [{
     The adjoint of `lns.row_rstd`, from its input, its result r and the gradient
@@ -269,7 +271,9 @@ def LNS_RowRstdGradOp : LNS_ComputeOp<"row_rstd_grad", [LNS_RowOp]> {
   let hasVerifier = 1;
 }
 
-def LNS_RowScaleOp : LNS_ComputeOp<"row_scale", [LNS_Diff, LNS_RowOp, AllTypesMatch<["input", "result"]>]> {
+def LNS_RowScaleOp : LNS_ComputeOp<"row_scale", [LNS_Diff,
+    DeclareOpInterfaceMethods<LNS_RowOpInterface, ["buildElement", "getRowOperand", "isCheap"]>,
+    AllTypesMatch<["input", "result"]>]> {
   let summary = "multiplies every row by its own scalar";
   let description = [{
     y[b, t, k] = factors[b, t] * x[b, t, k].
@@ -286,7 +290,8 @@ def LNS_RowScaleOp : LNS_ComputeOp<"row_scale", [LNS_Diff, LNS_RowOp, AllTypesMa
   let hasVerifier = 1;
 }
 
-def LNS_RowDotOp : LNS_ComputeOp<"row_dot", [LNS_RowOp]> {
+def LNS_RowDotOp : LNS_ComputeOp<"row_dot", [
+    DeclareOpInterfaceMethods<LNS_RowOpInterface, ["buildTerm"]>]> {
   let summary = "sum over columns of a * b, for every row";
   let description = [{
     The adjoint of `lns.row_scale` for its factors.
@@ -304,7 +309,9 @@ def LNS_RowDotOp : LNS_ComputeOp<"row_dot", [LNS_RowOp]> {
   let hasVerifier = 1;
 }
 
-def LNS_ScaleColumnsOp : LNS_ComputeOp<"scale_columns", [LNS_Diff, LNS_RowOp, AllTypesMatch<["input", "result"]>]> {
+def LNS_ScaleColumnsOp : LNS_ComputeOp<"scale_columns", [LNS_Diff,
+    DeclareOpInterfaceMethods<LNS_RowOpInterface, ["buildElement", "getRowOperand", "getArgumentNames", "isCheap"]>,
+    AllTypesMatch<["input", "result"]>]> {
   let summary = "y = scale * gain[k] * x[.., k]";
   let description = [{
     On a weight [out, in] this is the folded weight W' = s * W diag(g); on an
@@ -324,7 +331,9 @@ def LNS_ScaleColumnsOp : LNS_ComputeOp<"scale_columns", [LNS_Diff, LNS_RowOp, Al
   let hasVerifier = 1;
 }
 
-def LNS_AddBiasOp : LNS_ComputeOp<"add_bias", [LNS_Diff, LNS_RowOp, AllTypesMatch<["input", "result"]>]> {
+def LNS_AddBiasOp : LNS_ComputeOp<"add_bias", [LNS_Diff,
+    DeclareOpInterfaceMethods<LNS_RowOpInterface, ["buildElement", "getRowOperand", "getArgumentNames", "isCheap"]>,
+    AllTypesMatch<["input", "result"]>]> {
   let summary = "y = x[.., k] + scale * bias[k]";
   let description = [{
     The bias of a linear or of a LayerNorm, added to every row. Its adjoint is
@@ -343,7 +352,9 @@ def LNS_AddBiasOp : LNS_ComputeOp<"add_bias", [LNS_Diff, LNS_RowOp, AllTypesMatc
   let hasVerifier = 1;
 }
 
-def LNS_CenterRowsOp : LNS_ComputeOp<"center_rows", [LNS_Diff, LNS_RowOp, AllTypesMatch<["input", "result"]>]> {
+def LNS_CenterRowsOp : LNS_ComputeOp<"center_rows", [LNS_Diff,
+    DeclareOpInterfaceMethods<LNS_RowOpInterface, ["buildTerm", "buildTotal", "buildElement"]>,
+    AllTypesMatch<["input", "result"]>]> {
   let summary = "y = x - mean(x) for every row";
   let description = [{
     The mean is over the row's columns. Linear and symmetric, so that it is its
@@ -408,7 +419,9 @@ def LNS_ConstantOp : LNS_ComputeOp<"constant", [ConstantLike]> {
   let hasFolder = 1;
 }
 
-def LNS_AddOp : LNS_ComputeOp<"add", [LNS_Diff, LNS_RowOp, Commutative, AllTypesMatch<["a", "b", "result"]>]> {
+def LNS_AddOp : LNS_ComputeOp<"add", [LNS_Diff,
+    DeclareOpInterfaceMethods<LNS_RowOpInterface, ["buildElement", "worksOnNumbers"]>,
+    Commutative, AllTypesMatch<["a", "b", "result"]>]> {
   let summary = "a + b; sums gradients of a value with several readers";
   let description = [{
     Made by `lns-differentiate`. All tensors have one type.
@@ -422,7 +435,9 @@ def LNS_AddOp : LNS_ComputeOp<"add", [LNS_Diff, LNS_RowOp, Commutative, AllTypes
   let assemblyFormat = "$a `,` $b attr-dict `:` type($result)";
 }
 
-def LNS_ScaleOp : LNS_ComputeOp<"scale", [LNS_Diff, LNS_RowOp, AllTypesMatch<["input", "result"]>]> {
+def LNS_ScaleOp : LNS_ComputeOp<"scale", [LNS_Diff,
+    DeclareOpInterfaceMethods<LNS_RowOpInterface, ["buildElement", "getArgumentNames", "isCheap", "worksOnNumbers"]>,
+    AllTypesMatch<["input", "result"]>]> {
   let summary = "factor * x";
   let description = [{
     Folds: a factor of 1, scales of scales, scaled constants.
@@ -489,7 +504,8 @@ def LNS_AddPositionsGradOp : LNS_ComputeOp<"add_positions_grad", []> {
 }
 
 def LNS_ActivationGradOp : LNS_ComputeOp<"activation_grad", [
-    LNS_RowOp, AllTypesMatch<["grad", "input", "result"]>]> {
+    DeclareOpInterfaceMethods<LNS_RowOpInterface, ["buildElement"]>,
+    AllTypesMatch<["grad", "input", "result"]>]> {
   let summary = "dx = dy * act'(x)";
   let description = [{
     The adjoint of `lns.activation`, from its input.
@@ -540,7 +556,8 @@ def LNS_AttentionGradOp : LNS_ComputeOp<"attention_grad", []> {
 }
 
 def LNS_GatedActivationGradOp : LNS_ComputeOp<"gated_activation_grad", [
-    LNS_RowOp, AllTypesMatch<["grad", "gate", "up", "gate_grad", "up_grad"]>]> {
+    DeclareOpInterfaceMethods<LNS_RowOpInterface, ["buildElement"]>,
+    AllTypesMatch<["grad", "gate", "up", "gate_grad", "up_grad"]>]> {
   let summary = "gradients of a gated activation";
   let description = [{
     dgate = dy * up * act'(gate), dup = dy * act(gate).
@@ -734,7 +751,7 @@ def LNS_ClusterOp : LNS_Op<"cluster", [IsolatedFromAbove, Pure, LNS_Cost,
   let summary = "row ops, and products before them, that become one kernel";
   let description = [{
     Made by `lns-cluster`, consumed by code generation. The body holds row ops
-    (trait RowOp); all full-row tensors have the same rows and, within the
+    (RowOpInterface); all full-row tensors have the same rows and, within the
     cluster, the same width. What all rows share (gains, biases, tables of
     positions) comes from outside.
 

@@ -52,3 +52,13 @@ int64_t lns::bytesTouchedOnce(Operation *op) {
     bytes = saturatingAdd(bytes, bytesOf(type));
   return bytes;
 }
+
+llvm::SmallVector<double, 2>
+lns::getFloatProperties(Operation *op, ArrayRef<StringLiteral> names) {
+  return llvm::map_to_vector<2>(names, [&](StringRef name) {
+    auto value = dyn_cast_if_present<FloatAttr>(
+        op->getInherentAttr(name).value_or(Attribute()));
+    assert(value && "not a float property of the op");
+    return value.getValueAsDouble();
+  });
+}

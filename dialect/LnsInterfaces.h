@@ -8,6 +8,8 @@
 #ifndef LNS_DIALECT_LNSINTERFACES_H
 #define LNS_DIALECT_LNSINTERFACES_H
 
+#include "dialect/ScalarProgram.h"
+
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/OpDefinition.h"
 #include "mlir/IR/Operation.h"
@@ -23,6 +25,11 @@ int64_t bytesTouchedOnce(mlir::Operation *op);
 /// a dialect ("x.name").
 llvm::LogicalResult verifyKnownAttributes(mlir::Operation *op);
 
+/// The values of an op's float properties.
+llvm::SmallVector<double, 2>
+getFloatProperties(mlir::Operation *op,
+                   llvm::ArrayRef<llvm::StringLiteral> names);
+
 namespace OpTrait {
 /// All ops of the dialect: attributes are those that the op knows.
 template <typename ConcreteType>
@@ -33,10 +40,6 @@ public:
     return verifyKnownAttributes(op);
   }
 };
-
-/// Each row of every result depends only on the same row of the row operands.
-template <typename ConcreteType>
-class RowOp : public mlir::OpTrait::TraitBase<ConcreteType, RowOp> {};
 } // namespace OpTrait
 
 } // namespace lns

@@ -1,4 +1,4 @@
-//===- LnsInterfaces.td - Op interfaces and traits -        *- tablegen -*-===//
+//===- LnsInterfaces.td - Op interfaces and traits ---------*- tablegen -*-===//
 //
 // Part of lnsc, under the Apache License v2.0.
 // SPDX-License-Identifier: Apache-2.0
@@ -70,10 +70,93 @@ def LNS_InPlaceOpInterface : OpInterface<"InPlaceOpInterface"> {
   ];
 }
 
-/// Each row of every result depends only on the same row of the row operands:
-/// the op may join an `lns.cluster` and become a part of one row kernel.
-def LNS_RowOp : NativeOpTrait<"RowOp"> {
-  let cppNamespace = "::lns::OpTrait";
+def LNS_RowOpInterface : OpInterface<"RowOpInterface"> {
+  let cppNamespace = "::lns";
+  let description = [{
+    Each row of every result depends only on the same row of the row operands:
+    the op may join an `lns.cluster` and become a part of one row kernel. What it
+    computes is written here once, as scalar programs that the interpreter and
+    the kernels of all targets read:
+
+        total = total(sum over the row's columns of term(operands))
+        result = element(operands, total)
+
+    An op without a term computes elements from elements. One with a term and no
+    element has a number for every row as its result. A rotation has neither: it
+    takes two columns at once.
+  }];
+  let methods = [
+    InterfaceMethod<"How elements of the results read operand `operand`.",
+      "::lns::RowOperand", "getRowOperand", (ins "unsigned":$operand), "",
+      [{ return ::lns::RowOperand::row; }]>,
+    InterfaceMethod<[{
+      The names of the op's float properties that are arguments of its kernels,
+      and of its programs, in their order: never a part of the code.
+    }], "::llvm::ArrayRef<::llvm::StringLiteral>", "getArgumentNames", (ins), "",
+      [{ return {}; }]>,
+    InterfaceMethod<[{
+      Yields every result's element. Behind the operands comes the total of an op
+      that has a term.
+    }], "void", "buildElement", (ins "::lns::ScalarProgram &":$program), "",
+      [{ (void)program; }]>,
+    InterfaceMethod<"Yields what is summed up over a row.",
+      "void", "buildTerm", (ins "::lns::ScalarProgram &":$program), "",
+      [{ (void)program; }]>,
+    InterfaceMethod<"Yields what operand 0, the sum, becomes.",
+      "void", "buildTotal", (ins "::lns::ScalarProgram &":$program), "",
+      [{ program.yield(program.operand(0)); }]>,
+    InterfaceMethod<[{
+      Whether computing the op again, in the kernel of each of its readers, is
+      cheaper than writing and reading its result.
+    }], "bool", "isCheap", (ins), "", [{ return false; }]>,
+    InterfaceMethod<[{
+      Whether the op may as well be on one number for every row, of a cluster
+      that works on those rows.
+    }], "bool", "worksOnNumbers", (ins), "", [{ return false; }]>,
+    InterfaceMethod<"Columns of the heads that the op rotates; 0 for none.",
+      "int64_t", "getRotatedHeadDim", (ins), "", [{ return 0; }]>
+  ];
+  let extraSharedClassDeclaration = [{
+    ::lns::ScalarProgram getElementProgram(int64_t width) {
+      ::lns::ScalarProgram program(width);
+      $_op.buildElement(program);
+      return program;
+    }
+    ::lns::ScalarProgram getTermProgram(int64_t width) {
+      ::lns::ScalarProgram program(width);
+      $_op.buildTerm(program);
+      return program;
+    }
+    ::lns::ScalarProgram getTotalProgram(int64_t width) {
+      ::lns::ScalarProgram program(width);
+      $_op.buildTotal(program);
+      return program;
+    }
+    /// Whether the op needs all columns of a row before it can start.
+    bool isReduction() { return !getTermProgram(1).empty(); }
+    /// Whether its result is a number for every row, summed up over columns.
+    bool isRowSum() { return isReduction() && getElementProgram(1).empty(); }
+    /// Whether each element is computed from the same column of its row, and
+    /// from the row's numbers.
+    bool isElementwise() {
+      return !isReduction() && !getElementProgram(1).empty();
+    }
+    bool hasOperand(::lns::RowOperand kind) {
+      for (unsigned i = 0; i < $_op->getNumOperands(); ++i)
+        if ($_op.getRowOperand(i) == kind)
+          return true;
+      return false;
+    }
+    /// Whether kernels go through a row in another order, or in other strides,
+    /// than they do without this op: by heads, or slowly.
+    bool setsRowOrder() {
+      return $_op.getRotatedHeadDim() != 0 ||
+             getElementProgram(1).isTranscendental();
+    }
+    ::llvm::SmallVector<double, 2> getArgumentValues() {
+      return ::lns::getFloatProperties($_op, $_op.getArgumentNames());
+    }
+  }];
 }
 
 #endif // LNS_INTERFACES_TD

@@ -80,14 +80,24 @@ int64_t WeightGradOp::getInPlaceOperand(unsigned result) {
 // Row ops
 //===----------------------------------------------------------------------===//
 
+static bool isSharedByRows(RowOpInterface op, unsigned operand) {
+  if (!op)
+    return false;
+  RowOperand kind = op.getRowOperand(operand);
+  return kind == RowOperand::columns || kind == RowOperand::positions;
+}
+
 bool lns::isSharedByRows(OpOperand &operand) {
-  return operand.getOperandNumber() == 1 &&
-         isa<ScaleColumnsOp, AddBiasOp, AddPositionsOp>(operand.getOwner());
+  return ::isSharedByRows(dyn_cast<RowOpInterface>(operand.getOwner()),
+                          operand.getOperandNumber());
 }
 
 bool lns::isProduct(Operation *op) { return isa<LinearOp, MatmulOp>(op); }
 
-bool lns::isRowSum(Operation *op) { return isa<RowRstdOp, RowDotOp>(op); }
+bool lns::isRowSum(Operation *op) {
+  auto rowOp = dyn_cast<RowOpInterface>(op);
+  return rowOp && rowOp.isRowSum();
+}
 
 RankedTensorType lns::wholeRowsType(Operation *op) {
   RankedTensorType whole;
@@ -96,9 +106,10 @@ RankedTensorType lns::wholeRowsType(Operation *op) {
     if (tensor && (!whole || tensor.getRank() > whole.getRank()))
       whole = tensor;
   };
-  for (OpOperand &operand : op->getOpOperands())
-    if (!isSharedByRows(operand))
-      consider(operand.get().getType());
+  auto rowOp = dyn_cast<RowOpInterface>(op);
+  for (auto [i, type] : llvm::enumerate(op->getOperandTypes()))
+    if (!::isSharedByRows(rowOp, i))
+      consider(type);
   for (Type type : op->getResultTypes())
     consider(type);
   return whole;

@@ -45,6 +45,13 @@ pages+=(passes)
   echo "<!-- Written by scripts/update-docs.sh from passes/*/Passes.td. -->"
   echo
   echo "# Passes"
+  echo
+  echo "Pipelines, by which \`lns-opt\` and \`lns-interpret --check-pipeline\` run several"
+  echo "of them as \`lnsc\` does:"
+  echo
+  tr '\n' ' ' <"$root/passes/Pipelines.cpp" |
+    grep -oE 'PassPipelineRegistration<[A-Za-z]*>\( *"[^"]+", *"[^"]+"' |
+    sed -E 's/[^"]*"([^"]+)", *"([^"]+)"/- `\1`: \2/'
   for room in graph norms train cuda fuse memory; do
     echo
     sed -n '1{s/^.*Passes[.]td - //; s/ -*[*]- tablegen.*//; s/^/## /p}' \

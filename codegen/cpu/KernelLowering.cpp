@@ -24,7 +24,7 @@ KernelLowering::KernelLowering(MLIRContext *context)
 KernelLowering::~KernelLowering() = default;
 
 static bool isKernelOp(Operation *op) {
-  return op->hasTrait<lns::OpTrait::RowOp>() ||
+  return isa<RowOpInterface>(op) ||
          isa<ClusterOp, AttentionOp, AttentionGradOp, ColumnDotOp, EmbeddingOp,
              EmbeddingGradOp, AddPositionsGradOp, CrossEntropyOp,
              CrossEntropyGradOp, TargetCountOp, MeanOp, MeanGradOp,

@@ -24,15 +24,12 @@
 //===----------------------------------------------------------------------===//
 
 #include "codegen/cpu/RowEmitter.h"
-#include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
 using namespace lns;
 using namespace lns::cpu;
 
 namespace {
-
-constexpr double kGelu = 2 * 0.79788456080286536; // 2 sqrt(2/pi)
 
 /// Columns [index, index + lanes) of the current row and what is known there.
 struct Column {
@@ -107,9 +104,10 @@ private:
   /// latency of additions, while exponentials have work enough.
   int64_t getUnroll(bool reduces) {
     for (Operation *op : program.ops)
-      if (std::optional<Activation> activation = getActivation(op))
-        if (*activation != Activation::relu)
-          return 1;
+      if (cast<RowOpInterface>(op)
+              .getElementProgram(program.width)
+              .isTranscendental())
+        return 1;
     return reduces ? 4 : 2;
   }
 
@@ -199,38 +197,95 @@ private:
   //===--- Reductions and numbers per row ---------------------------------===//
 
   Value accumulate(Operation *op, Column &c, Value acc) {
-    Value x = column(op->getOperand(0), c);
-    if (isa<CenterRowsOp>(op))
-      return b.add(acc, c.lanes == kLanes ? x : b.padWithZeros(x));
-    Value y = isa<RowDotOp>(op) ? column(op->getOperand(1), c) : x;
-    if (c.lanes == kLanes)
-      return b.fma(x, y, acc);
-    return b.add(acc, b.padWithZeros(b.mul(x, y)));
+    ScalarProgram term = cast<RowOpInterface>(op).getTermProgram(program.width);
+    SmallVector<Value> values = run(
+        term, op, [&](unsigned i) { return column(op->getOperand(i), c); },
+        c.lanes);
+    const ScalarStep &last = term.getSteps()[term.getResults()[0]];
+    if (c.lanes == kLanes && last.kind == ScalarStep::mul)
+      return b.fma(values[last.a], values[last.b], acc);
+    Value value = values[term.getResults()[0]];
+    return b.add(acc, c.lanes == kLanes ? value : b.padWithZeros(value));
   }
 
   Value finish(Operation *op, Value sum) {
-    if (isa<RowDotOp>(op))
-      return sum;
-    Value mean = b.mul(sum, b.real(1.0 / program.width));
-    if (isa<CenterRowsOp>(op))
-      return mean;
-    return b.div(b.real(1.0), b.sqrt(b.add(mean, floatOf(op, 0))));
+    ScalarProgram total =
+        cast<RowOpInterface>(op).getTotalProgram(program.width);
+    return run(total, op, [&](unsigned) { return sum; })[total.getResults()[0]];
   }
 
   /// An elementwise op on numbers per row.
   Value scalarOp(Operation *op) {
-    auto operand = [&](unsigned i) { return rowScalars[op->getOperand(i)]; };
-    return TypeSwitch<Operation *, Value>(op)
-        .Case<AddOp>([&](auto) { return b.add(operand(0), operand(1)); })
-        .Case<ScaleOp>([&](auto) { return b.mul(floatOf(op, 0), operand(0)); })
-        .Case<CastOp>([&](auto) { return operand(0); })
-        .Case<ResidualOp>([&](auto) {
-          return b.add(b.mul(floatOf(op, 0), operand(0)),
-                       b.mul(floatOf(op, 1), operand(1)));
-        })
-        .Default([](Operation *) -> Value {
-          llvm_unreachable("checked by checkRowOp");
-        });
+    ScalarProgram element =
+        cast<RowOpInterface>(op).getElementProgram(program.width);
+    return run(element, op, [&](unsigned i) {
+      return rowScalars[op->getOperand(i)];
+    })[element.getResults()[0]];
+  }
+
+  //===--- Scalar programs ------------------------------------------------===//
+
+  /// Emits a program's steps on vectors of `lanes`, or on numbers where that is
+  /// 0. What is the same for all columns of a row is computed once, until a
+  /// vector meets it.
+  SmallVector<Value> run(const ScalarProgram &steps, Operation *op,
+                         llvm::function_ref<Value(unsigned)> operand,
+                         int64_t lanes = 0) {
+    SmallVector<Value> values;
+    auto isVector = [&](unsigned i) {
+      return values[i] && isa<VectorType>(values[i].getType());
+    };
+    for (const ScalarStep &step : steps.getSteps()) {
+      bool onVectors = false;
+      for (unsigned i = 0; i < step.arity(); ++i)
+        onVectors |= isVector(step.read(i));
+      auto get = [&](unsigned i) -> Value {
+        if (!values[i]) {
+          double constant = steps.getSteps()[i].value;
+          return onVectors ? b.splat(constant, lanes) : b.real(constant);
+        }
+        return onVectors && !isVector(i) ? b.broadcast(values[i], lanes)
+                                         : values[i];
+      };
+      values.push_back(emitStep(step, op, operand, get, [&] {
+        return onVectors ? b.splat(0, lanes) : b.real(0);
+      }));
+    }
+    return values;
+  }
+
+  /// Nothing for a constant, which becomes what its reader is.
+  Value emitStep(const ScalarStep &step, Operation *op,
+                 llvm::function_ref<Value(unsigned)> operand,
+                 llvm::function_ref<Value(unsigned)> get,
+                 llvm::function_ref<Value()> zero) {
+    switch (step.kind) {
+    case ScalarStep::operand:
+      return operand(step.a);
+    case ScalarStep::argument:
+      return floatOf(op, step.a);
+    case ScalarStep::constant:
+      return Value();
+    case ScalarStep::add:
+      return b.add(get(step.a), get(step.b));
+    case ScalarStep::sub:
+      return b.sub(get(step.a), get(step.b));
+    case ScalarStep::mul:
+      return b.mul(get(step.a), get(step.b));
+    case ScalarStep::div:
+      return b.div(get(step.a), get(step.b));
+    case ScalarStep::max:
+      return b.max(get(step.a), get(step.b));
+    case ScalarStep::fma:
+      return b.fma(get(step.a), get(step.b), get(step.c));
+    case ScalarStep::sqrt:
+      return b.sqrt(get(step.a));
+    case ScalarStep::sigmoid:
+      return b.sigmoid(get(step.a));
+    case ScalarStep::positive:
+      return b.select(b.greater(get(step.a), zero()), get(step.b), get(step.c));
+    }
+    llvm_unreachable("all kinds are above");
   }
 
   Value floatOf(Operation *op, unsigned i) {
@@ -261,13 +316,6 @@ private:
     return computed;
   }
 
-  Value factor(Value value, Column &c) {
-    return b.broadcast(rowScalars[value], c.lanes);
-  }
-  Value factor(Operation *op, unsigned i, Column &c) {
-    return b.broadcast(floatOf(op, i), c.lanes);
-  }
-
   /// A gain or bias.
   Value shared(Value value, Column &c) {
     // A vector that spans whole rows too (rank 1) has a row buffer.
@@ -279,57 +327,34 @@ private:
 
   Value columnOp(OpResult result, Column &c) {
     Operation *op = result.getOwner();
-    auto at = [&](unsigned i) { return column(op->getOperand(i), c); };
-    return TypeSwitch<Operation *, Value>(op)
-        .Case<AddOp>([&](auto) { return b.add(at(0), at(1)); })
-        .Case<ScaleOp>([&](auto) { return b.mul(factor(op, 0, c), at(0)); })
-        .Case<CastOp>([&](auto) { return at(0); })
-        .Case<ResidualOp>([&](auto) {
-          return b.fma(factor(op, 0, c), at(0), b.mul(factor(op, 1, c), at(1)));
-        })
-        .Case<RowScaleOp>([&](RowScaleOp op) {
-          return b.mul(at(0), factor(op.getFactors(), c));
-        })
-        .Case<ScaleColumnsOp>([&](ScaleColumnsOp op) {
-          Value scale = factor(op, 0, c);
-          if (op.getGain())
-            scale = b.mul(scale, shared(op.getGain(), c));
-          return b.mul(scale, at(0));
-        })
-        .Case<AddBiasOp>([&](AddBiasOp op) {
-          return b.fma(factor(op, 0, c), shared(op.getBias(), c), at(0));
-        })
-        .Case<AddPositionsOp>([&](AddPositionsOp op) {
-          return b.add(at(0), b.loadVector(inputBuffers.lookup(op.getTable()),
-                                           {time, c.index}, c.lanes));
-        })
-        .Case<CenterRowsOp>([&](CenterRowsOp op) {
-          return b.sub(at(0), factor(op.getResult(), c)); // the row's mean
-        })
-        .Case<RowRstdGradOp>([&](RowRstdGradOp op) {
-          Value r = rowScalars[op.getRstd()];
-          Value power = b.mul(r, r);
-          if (!op.getRelative())
-            power = b.mul(power, r);
-          Value scale = b.mul(b.mul(power, rowScalars[op.getGrad()]),
-                              b.real(-1.0 / program.width));
-          return b.mul(b.broadcast(scale, c.lanes), at(0));
-        })
-        .Case<RopeOp>([&](RopeOp op) { return rotate(op, c); })
-        .Case<ActivationOp>([&](ActivationOp op) {
-          return activate(op.getActivation(), at(0), c).value;
-        })
-        .Case<ActivationGradOp>([&](ActivationGradOp op) {
-          return b.mul(at(0), slope(activate(op.getActivation(), at(1), c), c));
-        })
-        .Case<GatedActivationOp>([&](GatedActivationOp op) {
-          return b.mul(activate(op.getActivation(), at(0), c).value, at(1));
-        })
-        .Case<GatedActivationGradOp>(
-            [&](auto grad) { return gatedGrad(grad, result, c); })
-        .Default([](Operation *) -> Value {
-          llvm_unreachable("checked by checkRowOp");
-        });
+    if (auto rope = dyn_cast<RopeOp>(op))
+      return rotate(rope, c);
+    auto rowOp = cast<RowOpInterface>(op);
+    ScalarProgram element = rowOp.getElementProgram(program.width);
+    auto operand = [&](unsigned i) -> Value {
+      if (i == op->getNumOperands())
+        return rowScalars[op->getResult(0)]; // the row's total
+      Value value = op->getOperand(i);
+      switch (rowOp.getRowOperand(i)) {
+      case RowOperand::row:
+        return column(value, c);
+      case RowOperand::number:
+        return rowScalars[value];
+      case RowOperand::columns:
+        return shared(value, c);
+      case RowOperand::positions:
+        return b.loadVector(inputBuffers.lookup(value), {time, c.index},
+                            c.lanes);
+      }
+      llvm_unreachable("all kinds are above");
+    };
+    SmallVector<Value> values = run(element, op, operand, c.lanes);
+    // Other results of the op are not computed again.
+    for (auto [other, step] :
+         llvm::zip_equal(op->getResults(), element.getResults()))
+      if (other != result)
+        c.known.try_emplace(other, asStored(other, values[step]));
+    return values[element.getResults()[result.getResultNumber()]];
   }
 
   Value rotate(RopeOp op, Column &c) {
@@ -341,50 +366,6 @@ private:
     // first: a cos - b sin, second: b cos + a sin; backwards sin changes sign.
     bool negative = c.secondHalf == op.getInverse();
     return b.fma(negative ? b.neg(other) : other, sin, b.mul(own, cos));
-  }
-
-  /// act(x), and what its derivative is made of.
-  struct Activated {
-    Activation activation;
-    Value x, value;
-    Value gate; // what multiplies x; relu has none
-  };
-
-  /// All but relu are x * sigmoid(v) with v = x (silu) or, as
-  /// (1 + tanh(u)) / 2 = sigmoid(2u), v = 2 sqrt(2/pi) (x + 0.044715 x^3).
-  Activated activate(Activation activation, Value x, Column &c) {
-    auto splat = [&](double value) { return b.splat(value, c.lanes); };
-    // Not a number stays so: it is the second operand.
-    if (activation == Activation::relu)
-      return {activation, x, b.max(splat(0), x), Value()};
-    Value v = x;
-    if (activation == Activation::gelu_tanh)
-      v = b.mul(x, b.fma(b.mul(x, x), splat(0.044715 * kGelu), splat(kGelu)));
-    Value gate = b.sigmoid(v);
-    return {activation, x, b.mul(x, gate), gate};
-  }
-
-  /// With s = sigmoid(v(x)): d (x s) = s (1 + x (1 - s) v').
-  Value slope(const Activated &a, Column &c) {
-    auto splat = [&](double value) { return b.splat(value, c.lanes); };
-    if (a.activation == Activation::relu)
-      return b.select(b.greater(a.x, splat(0)), splat(1), splat(0));
-    Value rise = a.x;
-    if (a.activation == Activation::gelu_tanh)
-      rise = b.mul(rise, b.fma(b.mul(a.x, a.x), splat(3 * 0.044715 * kGelu),
-                               splat(kGelu)));
-    return b.mul(a.gate, b.fma(rise, b.sub(splat(1), a.gate), splat(1)));
-  }
-
-  /// Both results share the activation.
-  Value gatedGrad(GatedActivationGradOp op, OpResult wanted, Column &c) {
-    Value grad = column(op.getGrad(), c), gate = column(op.getGate(), c),
-          up = column(op.getUp(), c);
-    Activated a = activate(op.getActivation(), gate, c);
-    c.known[op.getGateGrad()] =
-        asStored(op.getGateGrad(), b.mul(b.mul(grad, up), slope(a, c)));
-    c.known[op.getUpGrad()] = asStored(op.getUpGrad(), b.mul(grad, a.value));
-    return c.known[wanted];
   }
 
   CodeBuilder &b;

@@ -33,9 +33,9 @@ bool cuda::canFollowProducts(const RowProgram &program, int64_t tileWidth) {
     return false;
   RowPhases phases(program);
   for (Operation *op : program.ops) {
-    if (isa<CenterRowsOp>(op))
-      return false;
     if (RowPhases::isReduction(op)) {
+      if (!isRowSum(op))
+        return false;
       if (phases.of(op->getResult(0)) != 1 ||
           getElementName(op->getResult(0)) != "float" ||
           !program.isOutput(op->getResult(0)))
@@ -163,11 +163,8 @@ private:
             text.storeTo(RowNames::output(i) + " + start + column", output, 0));
     for (auto [i, op] : llvm::enumerate(reduced)) {
       string sum = "sums[" + std::to_string(i) + "]";
-      string x = text.column(op->getOperand(0)), y = x;
-      if (isa<RowDotOp>(op))
-        y = text.column(op->getOperand(1));
-      os.indent(6) << sum << " = dot(" << x << ", " << y << ", " << sum
-                   << ");\n";
+      string next = text.accumulate(op, sum);
+      os.indent(6) << sum << " = " << next << ";\n";
     }
     for (const string &store : stores)
       os.indent(6) << store << "\n";

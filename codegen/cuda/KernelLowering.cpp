@@ -22,7 +22,7 @@ cuda::KernelLowering::KernelLowering(MLIRContext *)
 cuda::KernelLowering::~KernelLowering() = default;
 
 bool cuda::KernelLowering::hasKernel(Operation *op) const {
-  return op->hasTrait<lns::OpTrait::RowOp>() ||
+  return isa<RowOpInterface>(op) ||
          isa<ClusterOp, LinearOp, MatmulOp, WeightGradOp, AttentionOp,
              AttentionGradOp, ColumnDotOp, EmbeddingOp, EmbeddingGradOp,
              AddPositionsGradOp, CrossEntropyOp, CrossEntropyGradOp,
@@ -90,7 +90,7 @@ cuda::KernelLowering::lower(Operation *op,
             auto cluster = dyn_cast<ClusterOp>(op);
             if (cluster && !cluster.getProducts().empty())
               return lowerFusedProducts(cluster, set, launches);
-            if (cluster || op->hasTrait<lns::OpTrait::RowOp>())
+            if (cluster || isa<RowOpInterface>(op))
               return lowerRowOps(op, set, launches);
             return op->emitOpError("has no CUDA kernel");
           });

@@ -290,14 +290,8 @@ private:
     for (unsigned half = 0; half < text.halves(); ++half)
       for (auto [i, op] : llvm::enumerate(reduced)) {
         string sum = sums + "[" + std::to_string(i) + "]";
-        string x = text.column(op->getOperand(0), half), y = x;
-        if (isa<RowDotOp>(op))
-          y = text.column(op->getOperand(1), half);
-        os.indent(indent) << sum << " = ";
-        if (isa<CenterRowsOp>(op))
-          os << "sumOf(" << x << ", " << sum << ");\n";
-        else
-          os << "dot(" << x << ", " << y << ", " << sum << ");\n";
+        string next = text.accumulate(op, sum, half);
+        os.indent(indent) << sum << " = " << next << ";\n";
       }
     printStores(phase, text, os, indent);
     for (Value value : kept)
@@ -309,18 +303,17 @@ private:
   }
 
   void printResult(Operation *op, const string &sum) {
-    string mean = sum + " * (1.0f / " + std::to_string(program.width) + ".0f)";
-    string name = names.ofOp(op);
-    string expression = sum;
-    if (isa<CenterRowsOp>(op)) {
-      name += "_mean";
-      expression = mean;
-      scalars.bindMean(op, name);
-    } else {
-      if (isa<RowRstdOp>(op))
-        expression = "1.0f / sqrtf(" + mean + " + " + names.scale(op, 0) + ")";
+    ScalarProgram total =
+        cast<RowOpInterface>(op).getTotalProgram(program.width);
+    ScalarText text(total);
+    text.operand = [&](unsigned) { return sum; };
+    text.argument = [&](unsigned i) { return names.scale(op, i); };
+    string name = names.ofOp(op),
+           expression = text.print(total.getResults()[0]);
+    if (isRowSum(op))
       scalars.bind(op->getResult(0), name);
-    }
+    else
+      scalars.bindMean(op, name += "_total");
     os << "  const float " << name << " = " << expression << ";\n";
   }
 

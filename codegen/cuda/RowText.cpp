@@ -8,7 +8,6 @@
 #include "codegen/cuda/RowText.h"
 #include "codegen/cuda/KernelSet.h"
 #include "llvm/ADT/StringExtras.h"
-#include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
 using namespace lns;
@@ -22,19 +21,6 @@ StringRef cuda::getElementName(Value tensor) {
   return name;
 }
 
-/// The functors of activations.cuh.
-static StringRef getFunctor(Activation activation) {
-  switch (activation) {
-  case Activation::silu:
-    return "Silu";
-  case Activation::gelu_tanh:
-    return "GeluTanh";
-  case Activation::relu:
-    return "Relu";
-  }
-  llvm_unreachable("all activations are named above");
-}
-
 //===----------------------------------------------------------------------===//
 // Names
 //===----------------------------------------------------------------------===//
@@ -46,12 +32,12 @@ RowNames::RowNames(const RowProgram &program) : program(program) {
     names.try_emplace(input, "in" + std::to_string(i));
   for (auto [i, op] : llvm::enumerate(program.ops)) {
     string number = "_" + std::to_string(i);
-    if (auto grad = dyn_cast<GatedActivationGradOp>(op)) {
-      names[grad.getGateGrad()] = "gate_grad" + number;
-      names[grad.getUpGrad()] = "up_grad" + number;
-    } else {
-      names[op->getResult(0)] = op->getName().stripDialect().str() + number;
-    }
+    string name = op->getName().stripDialect().str() + number;
+    for (OpResult result : op->getResults())
+      names[result] =
+          op->getNumResults() == 1
+              ? name
+              : name + "_" + std::to_string(result.getResultNumber());
   }
 }
 
@@ -65,14 +51,7 @@ string RowNames::ofOp(Operation *op) const {
 }
 
 string RowNames::scale(Operation *op, unsigned i) const {
-  StringRef name = TypeSwitch<Operation *, StringRef>(op)
-                       .Case<ResidualOp>([&](auto) {
-                         return i == 0 ? "skip_scale" : "branch_scale";
-                       })
-                       .Case<ScaleOp>([](auto) { return "factor"; })
-                       .Case<RowRstdOp>([](auto) { return "eps"; })
-                       .Default([](Operation *) { return "scale"; });
-  return ofOp(op) + "_" + name.str();
+  return ofOp(op) + "_" + cast<RowOpInterface>(op).getArgumentNames()[i].str();
 }
 
 SmallVector<string> RowNames::allScales() const {
@@ -97,39 +76,48 @@ void RowScalarText::print(int phase, llvm::raw_ostream &os, unsigned indent) {
     return name;
   };
   for (Operation *op : program.ops) {
-    if (auto grad = dyn_cast<RowRstdGradOp>(op)) {
-      int from = std::max(phases.of(grad.getRstd()), phases.of(grad.getGrad()));
-      if (from != phase)
+    auto rowOp = cast<RowOpInterface>(op);
+    Value result = op->getResult(0);
+    if (rowOp.isReduction())
+      continue;
+    ScalarProgram element = rowOp.getElementProgram(program.width);
+    ScalarText text(element);
+    string name = names.ofOp(op);
+    text.operand = [&](unsigned i) { return of(op->getOperand(i)); };
+    text.argument = [&](unsigned i) { return names.scale(op, i); };
+    text.define = [&](unsigned step, const string &expression) {
+      return define(name + "_s" + std::to_string(step), expression);
+    };
+    if (program.isRowScalar(result)) {
+      if (phases.of(result) != phase)
         continue;
-      // dx = -x r^3 / K dr, of which a relative gradient brings one r.
-      string r = of(grad.getRstd());
-      byOp[op] = define(names.ofOp(op) + "_factor",
-                        r + " * " + r + (grad.getRelative() ? "" : " * " + r) +
-                            " * " + of(grad.getGrad()) + " * (-1.0f / " +
-                            std::to_string(program.width) + ".0f)");
+      string expression = text.print(element.getResults()[0]);
+      if (program.isOutput(result) && getElementName(result) == "bf16")
+        expression = "toFloat(fromFloat<bf16>(" + expression + "))";
+      known[result] = define(names.of(result).str(), expression);
       continue;
     }
-    Value result = op->getResult(0);
-    if (RowPhases::isReduction(op) || !program.isRowScalar(result) ||
-        phases.of(result) != phase)
+    // What an op computes of the row's numbers alone, once for all columns.
+    auto isNumber = [&](unsigned i) {
+      return rowOp.getRowOperand(i) == RowOperand::number;
+    };
+    int from = -1;
+    for (OpOperand &operand : op->getOpOperands())
+      if (isNumber(operand.getOperandNumber()))
+        from = std::max(from, phases.of(operand.get()));
+    if (from != phase)
       continue;
-    string a = of(op->getOperand(0));
-    string expression =
-        TypeSwitch<Operation *, string>(op)
-            .Case<AddOp>(
-                [&](auto) { return a + " + " + of(op->getOperand(1)); })
-            .Case<ScaleOp>([&](auto) { return names.scale(op, 0) + " * " + a; })
-            .Case<ResidualOp>([&](auto) {
-              return names.scale(op, 0) + " * " + a + " + " +
-                     names.scale(op, 1) + " * " + of(op->getOperand(1));
-            })
-            .Case<CastOp>([&](auto) { return a; })
-            .Default([](Operation *) -> string {
-              llvm_unreachable("checked by buildRowProgram");
-            });
-    if (program.isOutput(result) && getElementName(result) == "bf16")
-      expression = "toFloat(fromFloat<bf16>(" + expression + "))";
-    known[result] = define(names.of(result).str(), expression);
+    std::vector<bool> uniform = findUniform(element, isNumber);
+    for (auto [i, step] : llvm::enumerate(element.getSteps()))
+      for (unsigned j = 0; j < step.arity() && !uniform[i]; ++j) {
+        unsigned read = step.read(j);
+        if (!uniform[read] || element.getSteps()[read].isLeaf())
+          continue;
+        string &factor = factors[{op, read}];
+        if (factor.empty())
+          factor =
+              define(name + "_factor" + std::to_string(read), text.print(read));
+      }
   }
 }
 
@@ -256,74 +244,60 @@ string ColumnText::rotate(RopeOp op, unsigned half) {
   return own + " * " + cos + (minus ? " - " : " + ") + other + " * " + sin;
 }
 
+ScalarText ColumnText::textOf(const ScalarProgram &steps, Operation *op,
+                              unsigned half) {
+  ScalarText text(steps);
+  text.operand = [this, op, half](unsigned i) -> string {
+    if (i == op->getNumOperands())
+      return scalars.of(op); // the row's total
+    Value value = op->getOperand(i);
+    switch (cast<RowOpInterface>(op).getRowOperand(i)) {
+    case RowOperand::row:
+      return column(value, half);
+    case RowOperand::number:
+      return scalars.of(value);
+    case RowOperand::columns:
+      return shared(value, half);
+    case RowOperand::positions:
+      return loadFrom(names.of(value).str() + " + " + place.time + " * " +
+                      std::to_string(program.width) + "ll + " + columnOf(half));
+    }
+    llvm_unreachable("all kinds are above");
+  };
+  text.argument = [this, op](unsigned i) { return names.scale(op, i); };
+  return text;
+}
+
 string ColumnText::expressionOf(OpResult result, unsigned half) {
   Operation *op = result.getOwner();
-  auto at = [&](Value value) { return column(value, half); };
-  auto call = [](const string &function, std::initializer_list<string> values) {
-    return function + "(" + llvm::join(values, ", ") + ")";
+  if (auto rope = dyn_cast<RopeOp>(op))
+    return rotate(rope, half);
+  ScalarProgram element =
+      cast<RowOpInterface>(op).getElementProgram(program.width);
+  ScalarText text = textOf(element, op, half);
+  std::map<unsigned, string> &variables = steps[{op, half}];
+  text.known = [&](unsigned step) {
+    string factor = scalars.of(op, step);
+    return factor.empty() ? variables[step] : factor;
   };
-  auto functor = [&](const char *function) {
-    return function + string("<") + getFunctor(*getActivation(op)).str() + ">";
+  text.define = [&](unsigned step, const string &expression) {
+    string name = names.ofOp(op) + "_s" + std::to_string(step) +
+                  (half == 0             ? ""
+                   : place.shift.empty() ? "_high"
+                                         : "_partner");
+    define(floats(), name, expression);
+    return variables[step] = name;
   };
-  return TypeSwitch<Operation *, string>(op)
-      .Case<AddOp>(
-          [&](AddOp op) { return at(op.getA()) + " + " + at(op.getB()); })
-      .Case<ScaleOp>([&](ScaleOp op) {
-        return names.scale(op, 0) + " * " + at(op.getInput());
-      })
-      .Case<CastOp>([&](CastOp op) { return at(op.getInput()); })
-      .Case<ResidualOp>([&](ResidualOp op) {
-        string skip = at(op.getSkip()), branch = at(op.getBranch());
-        return call("multiplyAdd", {names.scale(op, 0), skip,
-                                    names.scale(op, 1) + " * " + branch});
-      })
-      .Case<RowScaleOp>([&](RowScaleOp op) {
-        return scalars.of(op.getFactors()) + " * " + at(op.getInput());
-      })
-      .Case<ScaleColumnsOp>([&](ScaleColumnsOp op) {
-        string input = at(op.getInput()), scale = names.scale(op, 0);
-        if (!op.getGain())
-          return scale + " * " + input;
-        return scale + " * " + shared(op.getGain(), half) + " * " + input;
-      })
-      .Case<AddBiasOp>([&](AddBiasOp op) {
-        string input = at(op.getInput());
-        return call("multiplyAdd",
-                    {names.scale(op, 0), shared(op.getBias(), half), input});
-      })
-      .Case<AddPositionsOp>([&](AddPositionsOp op) {
-        string input = at(op.getInput());
-        return input + " + " +
-               loadFrom(names.of(op.getTable()).str() + " + " + place.time +
-                        " * " + std::to_string(program.width) + "ll + " +
-                        columnOf(half));
-      })
-      .Case<CenterRowsOp>([&](CenterRowsOp op) {
-        return at(op.getInput()) + " - " + scalars.of(op.getOperation());
-      })
-      .Case<RowRstdGradOp>([&](RowRstdGradOp op) {
-        return scalars.of(op.getOperation()) + " * " + at(op.getInput());
-      })
-      .Case<RopeOp>([&](RopeOp op) { return rotate(op, half); })
-      .Case<ActivationOp>([&](ActivationOp op) {
-        return call(functor("activate"), {at(op.getInput())});
-      })
-      .Case<ActivationGradOp>([&](ActivationGradOp op) {
-        string grad = at(op.getGrad()), input = at(op.getInput());
-        return grad + " * " + call(functor("slopeOf"), {input});
-      })
-      .Case<GatedActivationOp>([&](GatedActivationOp op) {
-        string gate = at(op.getGate()), up = at(op.getUp());
-        return call(functor("activate"), {gate}) + " * " + up;
-      })
-      .Case<GatedActivationGradOp>([&](GatedActivationGradOp op) {
-        string grad = at(op.getGrad()), gate = at(op.getGate());
-        if (result == op.getUpGrad())
-          return grad + " * " + call(functor("activate"), {gate});
-        string up = at(op.getUp());
-        return grad + " * " + up + " * " + call(functor("slopeOf"), {gate});
-      })
-      .Default([](Operation *) -> string {
-        llvm_unreachable("checked by buildRowProgram");
-      });
+  return text.print(element.getResults()[result.getResultNumber()]);
+}
+
+string ColumnText::accumulate(Operation *op, const string &sum, unsigned half) {
+  ScalarProgram term = cast<RowOpInterface>(op).getTermProgram(program.width);
+  ScalarText text = textOf(term, op, half);
+  unsigned result = term.getResults()[0];
+  const ScalarStep &last = term.getSteps()[result];
+  if (last.kind != ScalarStep::mul)
+    return "sumOf(" + text.print(result) + ", " + sum + ")";
+  string x = text.print(last.a);
+  return "dot(" + x + ", " + text.print(last.b) + ", " + sum + ")";
 }

@@ -25,8 +25,10 @@
 #define LNS_CODEGEN_CUDA_ROWTEXT_H
 
 #include "codegen/RowProgram.h"
+#include "codegen/cuda/ScalarText.h"
 #include "llvm/Support/raw_ostream.h"
 #include <functional>
+#include <map>
 
 namespace lns::cuda {
 
@@ -69,12 +71,16 @@ public:
   void bindMean(mlir::Operation *center, std::string name) {
     byOp[center] = name;
   }
-  /// Prints what can be computed from now on: sums of numbers per row, the
-  /// factors of row_rstd_grad.
+  /// Prints what can be computed from now on: sums of numbers per row, and what
+  /// ops on columns make of such numbers alone.
   void print(int phase, llvm::raw_ostream &os, unsigned indent);
 
   std::string of(mlir::Value value) const { return known.lookup(value); }
   std::string of(mlir::Operation *op) const { return byOp.lookup(op); }
+  /// The variable of a step of an op's program, "" if it has none.
+  std::string of(mlir::Operation *op, unsigned step) const {
+    return factors.lookup({op, step});
+  }
 
 private:
   const RowProgram &program;
@@ -82,6 +88,7 @@ private:
   const RowNames &names;
   llvm::DenseMap<mlir::Value, std::string> known;
   llvm::DenseMap<mlir::Operation *, std::string> byOp;
+  llvm::DenseMap<std::pair<mlir::Operation *, unsigned>, std::string> factors;
 };
 
 /// The place of a column vector, as expressions of the text around it.
@@ -131,6 +138,9 @@ public:
                       unsigned half);
   /// The variable (`Floats<lanes>`) of a value of full rows.
   std::string column(mlir::Value value, unsigned half = 0);
+  /// An expression for `sum` with the columns' terms of a reduction added.
+  std::string accumulate(mlir::Operation *op, const std::string &sum,
+                         unsigned half = 0);
   /// The variable (`Columns<T, lanes>`) of a value of element type T as it is
   /// stored.
   std::string stored(mlir::Value value, unsigned half = 0);
@@ -142,7 +152,9 @@ private:
   void define(const std::string &type, const std::string &name,
               const std::string &expression);
   std::string floats() const;
-  /// What the ops mean, as expressions.
+  /// What the ops mean, as expressions. A term's steps have one reader each.
+  ScalarText textOf(const ScalarProgram &steps, mlir::Operation *op,
+                    unsigned half);
   std::string expressionOf(mlir::OpResult result, unsigned half);
   std::string rotate(RopeOp op, unsigned half);
   /// The columns of a gain or bias.
@@ -156,6 +168,10 @@ private:
   unsigned indent;
   using Key = std::pair<mlir::Value, unsigned>;
   llvm::DenseMap<Key, std::string> known, inMemory, sharedColumns;
+  /// Variables of steps that are read more than once.
+  std::map<std::pair<mlir::Operation *, unsigned>,
+           std::map<unsigned, std::string>>
+      steps;
   llvm::DenseSet<mlir::Operation *> haveTables;
 };
 

@@ -20,11 +20,10 @@ using namespace lns;
 /// One value from the values of the same row and column, or of the row's
 /// numbers; a rotation's two columns lie in one tile.
 static bool isElementwise(Operation *op) {
-  if (auto rope = dyn_cast<RopeOp>(op))
-    return kEpilogueTile % int64_t(rope.getHeadDim()) == 0;
-  return isa<RowScaleOp, ScaleColumnsOp, AddBiasOp, AddOp, ScaleOp, ResidualOp,
-             CastOp, ActivationOp, ActivationGradOp, GatedActivationOp,
-             GatedActivationGradOp, RowRstdGradOp>(op);
+  auto rowOp = cast<RowOpInterface>(op);
+  if (int64_t headDim = rowOp.getRotatedHeadDim())
+    return kEpilogueTile % headDim == 0;
+  return rowOp.isElementwise() && !rowOp.hasOperand(RowOperand::positions);
 }
 
 static bool isYielded(Operation *op) {
@@ -95,8 +94,8 @@ SmallVector<Operation *> Epilogue::getOps(Part part) const {
 
 std::string Epilogue::describeObstacle() const {
   std::string name = ("'" + obstacle->getName().getStringRef() + "'").str();
-  if (auto rope = dyn_cast<RopeOp>(obstacle))
-    return name + " rotates heads of " + std::to_string(rope.getHeadDim()) +
+  if (int64_t headDim = cast<RowOpInterface>(obstacle).getRotatedHeadDim())
+    return name + " rotates heads of " + std::to_string(headDim) +
            " columns, which do not divide a tile's " +
            std::to_string(kEpilogueTile);
   return name + " needs whole rows";

@@ -180,7 +180,7 @@ private:
     // What row ops make of parameters alone.
     llvm::DenseSet<Operation *> ofParameters;
     for (Operation &op : block) {
-      if (!op.hasTrait<lns::OpTrait::RowOp>())
+      if (!isa<RowOpInterface>(op))
         continue;
       if (llvm::all_of(op.getOperands(), [&](Value operand) {
             return getParameterRead(operand) ||

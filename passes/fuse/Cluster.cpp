@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Row ops (trait RowOp) that feed each other and work on the same rows and
+// Row ops (RowOpInterface) that feed each other and work on the same rows and
 // width become one `lns.cluster`, that is one kernel: what passes between them
 // stays in registers and is never written to memory.
 //
@@ -51,7 +51,7 @@ struct RowSpace {
   }
 };
 
-bool isRowOp(Operation *op) { return op->hasTrait<lns::OpTrait::RowOp>(); }
+bool isRowOp(Operation *op) { return isa<RowOpInterface>(op); }
 
 std::optional<RowSpace> getRowSpace(Operation *op) {
   RankedTensorType full = wholeRowsType(op);
@@ -63,9 +63,9 @@ std::optional<RowSpace> getRowSpace(Operation *op) {
 
 } // namespace
 
-/// Each costs one multiplication or addition per element.
 bool lns::isCheapRowOp(Operation *op) {
-  return isa<RowScaleOp, ScaleColumnsOp, ScaleOp, AddBiasOp>(op);
+  auto rowOp = dyn_cast<RowOpInterface>(op);
+  return rowOp && rowOp.isCheap();
 }
 
 bool lns::canShareKernel(OpOperand &use) {
@@ -204,20 +204,21 @@ private:
 
   static Kernel makeKernel(Operation *op) {
     Kernel kernel;
-    if (!isRowOp(op))
+    auto rowOp = dyn_cast<RowOpInterface>(op);
+    if (!rowOp)
       return kernel;
     kernel.space = getRowSpace(op);
-    kernel.isScalars = isa<AddOp, ScaleOp, ResidualOp, CastOp>(op);
-    kernel.sums = isa<RowRstdOp, CenterRowsOp>(op);
-    kernel.orders = isa<RopeOp, ActivationOp, ActivationGradOp,
-                        GatedActivationOp, GatedActivationGradOp>(op);
-    if (auto rope = dyn_cast<RopeOp>(op))
-      kernel.headDim = int64_t(rope.getHeadDim());
+    kernel.isScalars = rowOp.worksOnNumbers();
+    // What has an adjoint is of a forward pass.
+    kernel.sums = rowOp.isReduction() && isa<DifferentiableOpInterface>(op);
+    kernel.orders = rowOp.setsRowOrder();
+    kernel.headDim = rowOp.getRotatedHeadDim();
     return kernel;
   }
 
   static bool followsReader(Operation *op) {
-    return (isCheapRowOp(op) || isa<RowRstdGradOp>(op)) &&
+    auto rowOp = dyn_cast<RowOpInterface>(op);
+    return rowOp && (rowOp.isCheap() || rowOp.hasOperand(RowOperand::number)) &&
            llvm::any_of(op->getUsers(), isRowOp);
   }
 

@@ -72,7 +72,7 @@ struct LargeValues {
     } else if (isa<ColumnDotOp>(op)) {
       for (OpOperand &operand : op->getOpOperands())
         operands.push_back(&operand);
-    } else if (op->hasTrait<lns::OpTrait::RowOp>()) {
+    } else if (isa<RowOpInterface>(op)) {
       // Whole rows come first; numbers per row have another shape.
       auto rows = cast<RankedTensorType>(op->getOperand(0).getType());
       auto isLarge = [&](Value value) {

@@ -41,7 +41,7 @@ struct VerifyFusedPass : lns::impl::VerifyFusedBase<VerifyFusedPass> {
     bool failed = false;
     for (Block &block : function.getBody())
       for (Operation &op : block) {
-        if (!op.hasTrait<lns::OpTrait::RowOp>())
+        if (!isa<RowOpInterface>(op))
           continue;
         op.emitOpError("is a row op outside of a cluster, so that it is no "
                        "part of a kernel; run 'lns-cluster'");

@@ -100,7 +100,7 @@ void moveBehindRotation(Part &part) {
 /// memory anyway.
 bool isKept(Value value) {
   return llvm::any_of(value.getUsers(), [](Operation *user) {
-    return !user->hasTrait<lns::OpTrait::RowOp>();
+    return !isa<RowOpInterface>(user);
   });
 }
 
@@ -170,7 +170,7 @@ std::optional<StringRef> matchPart(Value term, Value r, Part &part) {
     // What a row op computes is computed again for free; only what a product
     // writes has to be kept.
     if (Operation *producer = z.getDefiningOp();
-        producer && producer->hasTrait<lns::OpTrait::RowOp>())
+        producer && isa<RowOpInterface>(producer))
       return "the row dot's operand is not kept";
     part.outputGrad = swap ? part.dot.getB() : part.dot.getA();
     part.output = scale.getResult();

@@ -89,8 +89,8 @@ public:
                               const interpret::TensorRef &targets,
                               unsigned samples, Expectations &expectations);
 
-  /// Whether every gradient is that of the model form's loss: "" or what is
-  /// wrong.
+  /// Whether every gradient that was computed last is that of the model form's
+  /// loss: "" or what is wrong. Nothing is, where a model explodes.
   std::string checkGradients(const interpret::Environment &environment,
                              const interpret::TensorRef &tokens,
                              const interpret::TensorRef &targets,
@@ -105,6 +105,7 @@ public:
 private:
   mlir::MLIRContext &context;
   int64_t vocabularySize = 0;
+  double largest = 0; ///< of all values of the last gradients
   mlir::OwningOpRef<mlir::ModuleOp> model, graph, narrow;
 };
 

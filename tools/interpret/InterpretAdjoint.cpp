@@ -7,16 +7,10 @@
 
 #include "tools/interpret/OpCall.h"
 #include "llvm/ADT/TypeSwitch.h"
-#include <cmath>
 
 using namespace mlir;
 using namespace lns;
 using namespace lns::interpret;
-
-/// The shape of one value per row of `tensor`.
-static ArrayRef<int64_t> rowShape(const Tensor &tensor) {
-  return ArrayRef(tensor.shape).drop_back();
-}
 
 static LogicalResult interpretMatmul(OpCall &call, MatmulOp op) {
   const Tensor &a = *call.get(op.getA()), &b = *call.get(op.getB());
@@ -96,101 +90,6 @@ static LogicalResult interpretWeightGrad(OpCall &call, WeightGradOp op) {
   return success();
 }
 
-static LogicalResult interpretRowRstd(OpCall &call, RowRstdOp op) {
-  const Tensor &x = *call.get(op.getInput());
-  Tensor *r = call.allocate(0, rowShape(x));
-  if (!r)
-    return failure();
-  int64_t width = x.columns();
-  double eps = op.getEps().convertToDouble();
-  for (int64_t row = 0; row < r->size(); ++row) {
-    double sum = 0;
-    for (int64_t k = row * width; k < (row + 1) * width; ++k)
-      sum += x.values[k] * x.values[k];
-    r->values[row] = 1.0 / std::sqrt(sum / static_cast<double>(width) + eps);
-  }
-  return success();
-}
-
-static LogicalResult interpretRowRstdGrad(OpCall &call, RowRstdGradOp op) {
-  const Tensor &x = *call.get(op.getInput());
-  const Tensor &rstd = *call.get(op.getRstd());
-  const Tensor &grad = *call.get(op.getGrad());
-  Tensor *dx = call.allocate(0, x.shape);
-  if (!dx || failed(call.expectShape(op.getRstd(), rowShape(x))) ||
-      failed(call.expectShape(op.getGrad(), rowShape(x))))
-    return failure();
-  int64_t width = x.columns();
-  for (int64_t i = 0; i < x.size(); ++i) {
-    double r = rstd.values[i / width];
-    double dr = grad.values[i / width] / (op.getRelative() ? r : 1.0);
-    dx->values[i] = -x.values[i] * r * r * r / static_cast<double>(width) * dr;
-  }
-  return success();
-}
-
-static LogicalResult interpretRowScale(OpCall &call, RowScaleOp op) {
-  const Tensor &x = *call.get(op.getInput());
-  const Tensor &factors = *call.get(op.getFactors());
-  Tensor *y = call.allocate(0, x.shape);
-  if (!y || failed(call.expectShape(op.getFactors(), rowShape(x))))
-    return failure();
-  for (int64_t i = 0; i < x.size(); ++i)
-    y->values[i] = factors.values[i / x.columns()] * x.values[i];
-  return success();
-}
-
-static LogicalResult interpretRowDot(OpCall &call, RowDotOp op) {
-  const Tensor &a = *call.get(op.getA()), &b = *call.get(op.getB());
-  Tensor *y = call.allocate(0, rowShape(a));
-  if (!y || failed(call.expectShape(op.getB(), a.shape)))
-    return failure();
-  for (int64_t i = 0; i < a.size(); ++i)
-    y->values[i / a.columns()] += a.values[i] * b.values[i];
-  return success();
-}
-
-static LogicalResult interpretScaleColumns(OpCall &call, ScaleColumnsOp op) {
-  const Tensor &x = *call.get(op.getInput());
-  const Tensor *gain = call.get(op.getGain());
-  Tensor *y = call.allocate(0, x.shape);
-  if (!y || (gain && failed(call.expectShape(op.getGain(), x.columns()))))
-    return failure();
-  double scale = op.getScale().convertToDouble();
-  for (int64_t i = 0; i < x.size(); ++i)
-    y->values[i] =
-        scale * (gain ? gain->values[i % x.columns()] : 1.0) * x.values[i];
-  return success();
-}
-
-static LogicalResult interpretAddBias(OpCall &call, AddBiasOp op) {
-  const Tensor &x = *call.get(op.getInput());
-  const Tensor &bias = *call.get(op.getBias());
-  Tensor *y = call.allocate(0, x.shape);
-  if (!y || failed(call.expectShape(op.getBias(), x.columns())))
-    return failure();
-  double scale = op.getScale().convertToDouble();
-  for (int64_t i = 0; i < x.size(); ++i)
-    y->values[i] = x.values[i] + scale * bias.values[i % x.columns()];
-  return success();
-}
-
-static LogicalResult interpretCenterRows(OpCall &call, CenterRowsOp op) {
-  const Tensor &x = *call.get(op.getInput());
-  Tensor *y = call.allocate(0, x.shape);
-  if (!y)
-    return failure();
-  int64_t width = x.columns();
-  for (int64_t row = 0; row < x.rows(); ++row) {
-    double sum = 0;
-    for (int64_t k = row * width; k < (row + 1) * width; ++k)
-      sum += x.values[k];
-    for (int64_t k = row * width; k < (row + 1) * width; ++k)
-      y->values[k] = x.values[k] - sum / static_cast<double>(width);
-  }
-  return success();
-}
-
 static LogicalResult interpretColumnDot(OpCall &call, ColumnDotOp op) {
   const Tensor &a = *call.get(op.getA());
   const Tensor *b = call.get(op.getB());
@@ -205,41 +104,11 @@ static LogicalResult interpretColumnDot(OpCall &call, ColumnDotOp op) {
   return success();
 }
 
-static LogicalResult interpretAdd(OpCall &call, AddOp op) {
-  const Tensor &a = *call.get(op.getA()), &b = *call.get(op.getB());
-  Tensor *y = call.allocate(0, a.shape);
-  if (!y || failed(call.expectShape(op.getB(), a.shape)))
-    return failure();
-  for (int64_t i = 0; i < a.size(); ++i)
-    y->values[i] = a.values[i] + b.values[i];
-  return success();
-}
-
-static LogicalResult interpretScale(OpCall &call, ScaleOp op) {
-  const Tensor &x = *call.get(op.getInput());
-  Tensor *y = call.allocate(0, x.shape);
-  if (!y)
-    return failure();
-  double factor = op.getFactor().convertToDouble();
-  for (int64_t i = 0; i < x.size(); ++i)
-    y->values[i] = factor * x.values[i];
-  return success();
-}
-
 std::optional<LogicalResult> lns::interpret::interpretAdjoint(OpCall &call) {
   using Outcome = std::optional<LogicalResult>;
   return llvm::TypeSwitch<Operation *, Outcome>(call.op)
       .Case([&](MatmulOp op) { return interpretMatmul(call, op); })
       .Case([&](WeightGradOp op) { return interpretWeightGrad(call, op); })
-      .Case([&](RowRstdOp op) { return interpretRowRstd(call, op); })
-      .Case([&](RowRstdGradOp op) { return interpretRowRstdGrad(call, op); })
-      .Case([&](RowScaleOp op) { return interpretRowScale(call, op); })
-      .Case([&](RowDotOp op) { return interpretRowDot(call, op); })
-      .Case([&](ScaleColumnsOp op) { return interpretScaleColumns(call, op); })
-      .Case([&](AddBiasOp op) { return interpretAddBias(call, op); })
-      .Case([&](CenterRowsOp op) { return interpretCenterRows(call, op); })
       .Case([&](ColumnDotOp op) { return interpretColumnDot(call, op); })
-      .Case([&](AddOp op) { return interpretAdd(call, op); })
-      .Case([&](ScaleOp op) { return interpretScale(call, op); })
       .Default([](Operation *) { return std::nullopt; });
 }

@@ -8,7 +8,6 @@
 #include "tools/interpret/OpCall.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include <cmath>
-#include <numbers>
 
 using namespace mlir;
 using namespace lns;
@@ -87,14 +86,17 @@ static LogicalResult interpretNorm(OpCall &call, NormOp op) {
   double scale = op.getScale().convertToDouble();
   if (op.getDepthScale() == DepthScale::inv_sqrt_depth)
     scale = 1.0 / std::sqrt(static_cast<double>(call.layer + 1));
+  std::vector<double> means(x.rows());
+  if (op.getKind() == NormKind::layer) {
+    for (int64_t i = 0; i < x.size(); ++i)
+      means[i / width] += x.values[i];
+    for (double &mean : means)
+      mean /= static_cast<double>(width);
+    call.roundInside(means);
+  }
   for (int64_t row = 0; row < x.rows(); ++row) {
     const double *in = x.values.data() + row * width;
-    double mean = 0, square = 0;
-    if (op.getKind() == NormKind::layer) {
-      for (int64_t k = 0; k < width; ++k)
-        mean += in[k];
-      mean /= static_cast<double>(width);
-    }
+    double mean = means[row], square = 0;
     for (int64_t k = 0; k < width; ++k)
       square += (in[k] - mean) * (in[k] - mean);
     double rstd = 1.0 / std::sqrt(square / static_cast<double>(width) + eps);
@@ -137,95 +139,6 @@ static LogicalResult interpretLinear(OpCall &call, LinearOp op) {
   return success();
 }
 
-static LogicalResult interpretRope(OpCall &call, RopeOp op) {
-  const Tensor &x = *call.get(op.getInput());
-  Tensor *y = call.allocate(0, x.shape);
-  auto headDim = static_cast<int64_t>(op.getHeadDim());
-  int64_t width = x.columns(), half = headDim / 2;
-  if (!y)
-    return failure();
-  if (width % headDim)
-    return op.emitOpError("head_dim ")
-           << headDim << " does not divide the width " << width;
-  SmallVector<double> frequencies = op.getAngularFrequencies();
-  double direction = op.getInverse() ? -1.0 : 1.0;
-  int64_t times = x.shape[1];
-  for (int64_t row = 0; row < x.rows(); ++row)
-    for (int64_t j = 0; j < half; ++j) {
-      double angle =
-          direction * static_cast<double>(row % times) * frequencies[j];
-      double cosine = std::cos(angle), sine = std::sin(angle);
-      for (int64_t head = 0; head < width; head += headDim) {
-        int64_t first = row * width + head + j, second = first + half;
-        double a = x.values[first], b = x.values[second];
-        y->values[first] = a * cosine - b * sine;
-        y->values[second] = b * cosine + a * sine;
-      }
-    }
-  return success();
-}
-
-static double sigmoid(double x) { return 1.0 / (1.0 + std::exp(-x)); }
-
-/// The cubic polynomial inside of gelu_tanh, and its derivative.
-static double geluArgument(double x) {
-  return std::sqrt(2.0 / std::numbers::pi) * (x + 0.044715 * x * x * x);
-}
-static double geluArgumentSlope(double x) {
-  return std::sqrt(2.0 / std::numbers::pi) * (1 + 3 * 0.044715 * x * x);
-}
-
-static double activate(Activation activation, double x) {
-  switch (activation) {
-  case Activation::silu:
-    return x * sigmoid(x);
-  case Activation::gelu_tanh:
-    return x / 2 * (1 + std::tanh(geluArgument(x)));
-  case Activation::relu:
-    return std::max(x, 0.0);
-  }
-  llvm_unreachable("covered switch");
-}
-
-/// The derivative of `activate`.
-static double slope(Activation activation, double x) {
-  switch (activation) {
-  case Activation::silu: {
-    double s = sigmoid(x);
-    return s * (1 + x * (1 - s));
-  }
-  case Activation::gelu_tanh: {
-    double t = std::tanh(geluArgument(x));
-    return (1 + t) / 2 + x / 2 * (1 - t * t) * geluArgumentSlope(x);
-  }
-  case Activation::relu:
-    return x > 0 ? 1 : 0;
-  }
-  llvm_unreachable("covered switch");
-}
-
-static LogicalResult interpretActivation(OpCall &call, ActivationOp op) {
-  const Tensor &x = *call.get(op.getInput());
-  Tensor *y = call.allocate(0, x.shape);
-  if (!y)
-    return failure();
-  for (int64_t i = 0; i < y->size(); ++i)
-    y->values[i] = activate(op.getActivation(), x.values[i]);
-  return success();
-}
-
-static LogicalResult interpretActivationGrad(OpCall &call,
-                                             ActivationGradOp op) {
-  const Tensor &grad = *call.get(op.getGrad());
-  const Tensor &x = *call.get(op.getInput());
-  Tensor *dx = call.allocate(0, grad.shape);
-  if (!dx || failed(call.expectShape(op.getInput(), grad.shape)))
-    return failure();
-  for (int64_t i = 0; i < grad.size(); ++i)
-    dx->values[i] = grad.values[i] * slope(op.getActivation(), x.values[i]);
-  return success();
-}
-
 /// Fails unless a table of positions has a row for every time of `rows`.
 static LogicalResult checkTable(OpCall &call, const Tensor &rows,
                                 const Tensor &table) {
@@ -234,18 +147,6 @@ static LogicalResult checkTable(OpCall &call, const Tensor &rows,
   return call.op->emitOpError("a table of shape ")
          << formatShape(table.shape) << " does not hold positions of "
          << formatShape(rows.shape);
-}
-
-static LogicalResult interpretAddPositions(OpCall &call, AddPositionsOp op) {
-  const Tensor &x = *call.get(op.getInput());
-  const Tensor &table = *call.get(op.getTable());
-  Tensor *y = call.allocate(0, x.shape);
-  if (!y || failed(checkTable(call, x, table)))
-    return failure();
-  int64_t sequence = x.shape[1] * x.columns();
-  for (int64_t i = 0; i < x.size(); ++i)
-    y->values[i] = x.values[i] + table.values[i % sequence];
-  return success();
 }
 
 static LogicalResult interpretAddPositionsGrad(OpCall &call,
@@ -257,51 +158,6 @@ static LogicalResult interpretAddPositionsGrad(OpCall &call,
   int64_t sequence = grad.shape[1] * grad.columns();
   for (int64_t i = 0; i < grad.size(); ++i)
     result->values[i % sequence] += grad.values[i];
-  return success();
-}
-
-static LogicalResult interpretGatedActivation(OpCall &call,
-                                              GatedActivationOp op) {
-  const Tensor &gate = *call.get(op.getGate());
-  const Tensor &up = *call.get(op.getUp());
-  Tensor *y = call.allocate(0, gate.shape);
-  if (!y || failed(call.expectShape(op.getUp(), gate.shape)))
-    return failure();
-  for (int64_t i = 0; i < y->size(); ++i)
-    y->values[i] = activate(op.getActivation(), gate.values[i]) * up.values[i];
-  return success();
-}
-
-static LogicalResult interpretGatedActivationGrad(OpCall &call,
-                                                  GatedActivationGradOp op) {
-  const Tensor &grad = *call.get(op.getGrad());
-  const Tensor &gate = *call.get(op.getGate());
-  const Tensor &up = *call.get(op.getUp());
-  Tensor *gateGrad = call.allocate(0, grad.shape);
-  Tensor *upGrad = call.allocate(1, grad.shape);
-  if (!gateGrad || !upGrad ||
-      failed(call.expectShape(op.getGate(), grad.shape)) ||
-      failed(call.expectShape(op.getUp(), grad.shape)))
-    return failure();
-  for (int64_t i = 0; i < grad.size(); ++i) {
-    double x = gate.values[i];
-    gateGrad->values[i] =
-        grad.values[i] * up.values[i] * slope(op.getActivation(), x);
-    upGrad->values[i] = grad.values[i] * activate(op.getActivation(), x);
-  }
-  return success();
-}
-
-static LogicalResult interpretResidual(OpCall &call, ResidualOp op) {
-  const Tensor &skip = *call.get(op.getSkip());
-  const Tensor &branch = *call.get(op.getBranch());
-  Tensor *y = call.allocate(0, skip.shape);
-  if (!y || failed(call.expectShape(op.getBranch(), skip.shape)))
-    return failure();
-  double skipScale = op.getSkipScale().convertToDouble();
-  double branchScale = op.getBranchScale().convertToDouble();
-  for (int64_t i = 0; i < y->size(); ++i)
-    y->values[i] = skipScale * skip.values[i] + branchScale * branch.values[i];
   return success();
 }
 
@@ -471,11 +327,6 @@ static LogicalResult interpretMeanGrad(OpCall &call, MeanGradOp op) {
   return success();
 }
 
-static LogicalResult interpretCast(OpCall &call, CastOp) {
-  call.results[0] = call.operands[0];
-  return success();
-}
-
 std::optional<LogicalResult> lns::interpret::interpretCompute(OpCall &call) {
   using Outcome = std::optional<LogicalResult>;
   return llvm::TypeSwitch<Operation *, Outcome>(call.op)
@@ -484,22 +335,9 @@ std::optional<LogicalResult> lns::interpret::interpretCompute(OpCall &call) {
           [&](EmbeddingGradOp op) { return interpretEmbeddingGrad(call, op); })
       .Case([&](NormOp op) { return interpretNorm(call, op); })
       .Case([&](LinearOp op) { return interpretLinear(call, op); })
-      .Case([&](RopeOp op) { return interpretRope(call, op); })
-      .Case([&](ActivationOp op) { return interpretActivation(call, op); })
-      .Case([&](ActivationGradOp op) {
-        return interpretActivationGrad(call, op);
-      })
-      .Case([&](AddPositionsOp op) { return interpretAddPositions(call, op); })
       .Case([&](AddPositionsGradOp op) {
         return interpretAddPositionsGrad(call, op);
       })
-      .Case([&](GatedActivationOp op) {
-        return interpretGatedActivation(call, op);
-      })
-      .Case([&](GatedActivationGradOp op) {
-        return interpretGatedActivationGrad(call, op);
-      })
-      .Case([&](ResidualOp op) { return interpretResidual(call, op); })
       .Case([&](CrossEntropyOp op) { return interpretCrossEntropy(call, op); })
       .Case([&](CrossEntropyGradOp op) {
         return interpretCrossEntropyGrad(call, op);
@@ -510,6 +348,5 @@ std::optional<LogicalResult> lns::interpret::interpretCompute(OpCall &call) {
       .Case([&](MeanOp op) { return interpretMean(call, op); })
       .Case([&](TargetCountOp op) { return interpretTargetCount(call, op); })
       .Case([&](MeanGradOp op) { return interpretMeanGrad(call, op); })
-      .Case([&](CastOp op) { return interpretCast(call, op); })
       .Default([](Operation *) { return std::nullopt; });
 }

@@ -56,6 +56,14 @@ Tensor *OpCall::allocateByType(unsigned index) {
   return nullptr;
 }
 
+void OpCall::roundInside(std::vector<double> &values) const {
+  constexpr unsigned kBits = 24;
+  if (rounding == Rounding::Random)
+    roundByChance(values, kBits, seed);
+  else if (rounding == Rounding::Perturbed)
+    perturb(values, kBits, seed);
+}
+
 bool OpCall::roundsFactors() const {
   auto isBf16 = [](Value value) {
     return cast<RankedTensorType>(value.getType()).getElementType().isBF16();
@@ -90,6 +98,9 @@ LogicalResult Interpreter::bind(Value value, TensorRef tensor) {
            << formatShape(tensor->shape);
   if (!isInteger)
     tensor = round(std::move(tensor), type.getElementType());
+  for (double number : tensor->values)
+    largest =
+        std::isnan(number) ? INFINITY : std::max(largest, std::abs(number));
   values[value] = std::move(tensor);
   return success();
 }
@@ -170,7 +181,7 @@ LogicalResult Interpreter::runOp(Operation *op) {
   if (auto repeat = dyn_cast<RepeatOp>(op))
     return runRepeat(repeat);
 
-  OpCall call{op, environment, rounding, layer, {}, {}};
+  OpCall call{op, environment, rounding, layer, {}, {}, ++seed};
   for (Value operand : op->getOperands())
     call.operands.push_back(values.lookup(operand));
   if (auto cluster = dyn_cast<ClusterOp>(op)) {
@@ -180,7 +191,8 @@ LogicalResult Interpreter::runOp(Operation *op) {
   } else {
     call.results.resize(op->getNumResults());
     std::optional<LogicalResult> outcome = interpretCompute(call);
-    for (auto family : {interpretAttention, interpretAdjoint, interpretGraph})
+    for (auto family :
+         {interpretRowOp, interpretAttention, interpretAdjoint, interpretGraph})
       if (!outcome)
         outcome = family(call);
     if (!outcome)

@@ -102,6 +102,10 @@ public:
   llvm::LogicalResult run(ModelOp model, const TensorRef &tokens,
                           TensorRef &logits);
 
+  /// The largest magnitude among all values of the run; infinite if one is not
+  /// a number. Functions that lns.repeat calls are not looked into.
+  double getLargest() const { return largest; }
+
 private:
   llvm::LogicalResult runBlock(mlir::Block &block,
                                llvm::ArrayRef<TensorRef> arguments,
@@ -122,6 +126,7 @@ private:
   uint64_t seed;
   Memory memory;
   llvm::DenseMap<mlir::Value, TensorRef> values;
+  double largest = 0;
   /// 0-based index of the block that runs, and of the next lns.layers' first
   /// block, both counted over the whole model.
   int64_t layer = 0, nextLayer = 0;

@@ -23,6 +23,7 @@ struct OpCall {
   int64_t layer;
   llvm::SmallVector<TensorRef> operands;
   llvm::SmallVector<TensorRef> results;
+  uint64_t seed = 0; ///< of this call's own rounding
 
   /// The tensor of an operand, null for an optional operand that is absent.
   const Tensor *get(mlir::Value operand) const;
@@ -30,6 +31,11 @@ struct OpCall {
   /// Whether this product rounds what it multiplies: one of its operands is
   /// bf16, and the run rounds.
   bool roundsFactors() const;
+
+  /// Rounds what kernels have in f32 on the way to a result, where a run rounds
+  /// by chance: a mean that is taken off, whose error no rounding of the
+  /// difference has.
+  void roundInside(std::vector<double> &values) const;
 
   /// Makes result `index`, of zeros. Null, with an error emitted, when it is
   /// too large or does not have the shape that the result's type says.
@@ -46,6 +52,7 @@ struct OpCall {
 
 /// Each family executes `call` if the op is one of its own, else gives nothing.
 std::optional<llvm::LogicalResult> interpretCompute(OpCall &call);
+std::optional<llvm::LogicalResult> interpretRowOp(OpCall &call);
 std::optional<llvm::LogicalResult> interpretAttention(OpCall &call);
 std::optional<llvm::LogicalResult> interpretAdjoint(OpCall &call);
 std::optional<llvm::LogicalResult> interpretGraph(OpCall &call);

@@ -1,5 +1,4 @@
-//===- floats.cuh - A few columns of a row at once --------------*- CUDA
-//-*-===//
+//===- floats.cuh - A few columns of a row at once ------------*- CUDA -*-===//
 //
 // Part of lnsc, under the Apache License v2.0.
 // SPDX-License-Identifier: Apache-2.0
@@ -192,6 +191,11 @@ __device__ __forceinline__ Floats<N> operator-(const Floats<N> &a, float b) {
   return a - splat<N>(b);
 }
 
+template <int N>
+__device__ __forceinline__ Floats<N> operator-(float a, const Floats<N> &b) {
+  return splat<N>(a) - b;
+}
+
 /// a * b + c, rounded once.
 template <int N>
 __device__ __forceinline__ Floats<N>
@@ -207,6 +211,54 @@ template <int N>
 __device__ __forceinline__ Floats<N> multiplyAdd(float a, const Floats<N> &b,
                                                  const Floats<N> &c) {
   return multiplyAdd(splat<N>(a), b, c);
+}
+
+template <int N>
+__device__ __forceinline__ Floats<N> multiplyAdd(const Floats<N> &a, float b,
+                                                 float c) {
+  return multiplyAdd(a, splat<N>(b), splat<N>(c));
+}
+template <int N>
+__device__ __forceinline__ Floats<N>
+multiplyAdd(const Floats<N> &a, const Floats<N> &b, float c) {
+  return multiplyAdd(a, b, splat<N>(c));
+}
+__device__ __forceinline__ float multiplyAdd(float a, float b, float c) {
+  return fmaf(a, b, c);
+}
+
+/// 1 / (1 + e^-x).
+__device__ __forceinline__ float sigmoid(float x) {
+  return reciprocal(1.0f + expf(-x));
+}
+template <int N>
+__device__ __forceinline__ Floats<N> sigmoid(const Floats<N> &x) {
+  Floats<N> y;
+#pragma unroll
+  for (int i = 0; i < N; ++i)
+    y.at[i] = sigmoid(x.at[i]);
+  return y;
+}
+
+/// The greater one; b where either is not a number.
+template <int N>
+__device__ __forceinline__ Floats<N> maximum(float a, const Floats<N> &b) {
+  Floats<N> y;
+#pragma unroll
+  for (int i = 0; i < N; ++i)
+    y.at[i] = a > b.at[i] ? a : b.at[i];
+  return y;
+}
+
+/// x > 0 ? a : b.
+template <int N>
+__device__ __forceinline__ Floats<N> ifPositive(const Floats<N> &x, float a,
+                                                float b) {
+  Floats<N> y;
+#pragma unroll
+  for (int i = 0; i < N; ++i)
+    y.at[i] = x.at[i] > 0.0f ? a : b;
+  return y;
 }
 
 /// sum + the sum of a * b, in the columns' order.

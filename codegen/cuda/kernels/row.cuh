@@ -1,5 +1,4 @@
-//===- row.cuh - What printed row kernels use -------------------*- CUDA
-//-*-===//
+//===- row.cuh - What printed row kernels use -----------------*- CUDA -*-===//
 //
 // Part of lnsc, under the Apache License v2.0.
 // SPDX-License-Identifier: Apache-2.0
@@ -8,6 +7,5 @@
 
 #pragma once
 
-#include "activations.cuh"
 #include "floats.cuh"
 #include "reduce.cuh"

@@ -10,7 +10,7 @@
 
 // The loss of six sequences in parts of two is the loss of all six, and gradients
 // are those of that loss; so with the model's own form on one side.
-// RUN: lns-opt %S/pipelines.mlir --lns-graph='batch=2 seq=4' --lns-eliminate-norms --lns-micro-batch='steps=3' --lns-train -o %t.tied.mlir
+// RUN: lns-opt %S/../pipelines.mlir --lns-graph='batch=2 seq=4' --lns-eliminate-norms --lns-micro-batch='steps=3' --lns-train -o %t.tied.mlir
 // RUN: lns-interpret %t.tied.mlir --check-gradients
 // RUN: lns-interpret %t.tied.mlir --check-pipeline='builtin.module(lns-fuse)'
 // RUN: lns-interpret %t.mlir --check-pipeline='builtin.module(lns-fuse)'
