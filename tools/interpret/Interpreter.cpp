@@ -9,6 +9,7 @@
 #include "dialect/LnsShapes.h"
 #include "tools/interpret/OpCall.h"
 #include "tools/interpret/PlannedMemory.h"
+#include <cmath>
 
 using namespace mlir;
 using namespace lns;

@@ -30,6 +30,17 @@ func.func @onOperand(%x: tensor<4x8xf32>) -> tensor<4x8xf32> attributes {lns.are
 
 // -----
 
+// What may be computed over an operand is so element on element, or not at all.
+func.func @besideOperand(%a: tensor<8x8xf32>, %b: tensor<8x8xf32>) -> tensor<8x8xf32> attributes {lns.arena_bytes = 512 : i64} {
+  %first = lns.matmul %a, %b {lns.offsets = array<i64: 0>} : (tensor<8x8xf32>, tensor<8x8xf32>) -> tensor<8x8xf32>
+  %over = lns.matmul %a, %b addend(%first) {lns.offsets = array<i64: 0>} : (tensor<8x8xf32>, tensor<8x8xf32>, tensor<8x8xf32>) -> tensor<8x8xf32>
+  // expected-error@+1 {{'lns.matmul' op result 0 shares memory with an operand of the same op}}
+  %beside = lns.matmul %a, %b addend(%over) {lns.offsets = array<i64: 64>} : (tensor<8x8xf32>, tensor<8x8xf32>, tensor<8x8xf32>) -> tensor<8x8xf32>
+  return %beside : tensor<8x8xf32>
+}
+
+// -----
+
 // Two results of one op stand on the same bytes.
 func.func @onResult(%x: tensor<1x4x8xf32>, %targets: tensor<1x4xi32>) -> tensor<1x4xf32> attributes {lns.arena_bytes = 256 : i64} {
   // expected-error@+1 {{'lns.cross_entropy' op result 1 shares memory with another result of the same op}}
