@@ -55,6 +55,47 @@ Form lns::getForm(ModuleOp module) {
   return form;
 }
 
+LogicalResult lns::checkForm(ModuleOp module) {
+  for (Operation &op : *module.getBody()) {
+    if (isa<ParameterOp, ComputeWeightOp>(op))
+      continue;
+    auto function = dyn_cast<func::FuncOp>(op);
+    if (!function)
+      return op.emitError()
+             << "op '" << op.getName()
+             << "' beside functions and parameters, of which forms behind "
+                "model form are made; remove it";
+    if (function.isExternal() || !function.getBody().hasOneBlock())
+      return function.emitError()
+             << "function '" << function.getSymName() << "' has "
+             << function.getBody().getBlocks().size()
+             << " blocks, but must have one";
+  }
+  auto check = [](Operation *op, Type type) -> LogicalResult {
+    auto tensor = dyn_cast<RankedTensorType>(type);
+    if (!tensor || llvm::none_of(tensor.getShape(),
+                                 [](int64_t extent) { return extent == 0; }))
+      return success();
+    return op->emitError() << "op '" << op->getName() << "' has type " << type
+                           << ", but tensors have at least one element";
+  };
+  WalkResult result = module.walk([&](Operation *op) -> WalkResult {
+    for (Type type : op->getResultTypes())
+      if (failed(check(op, type)))
+        return failure();
+    for (Region &region : op->getRegions())
+      for (Block &block : region)
+        for (Type type : block.getArgumentTypes())
+          if (failed(check(op, type)))
+            return failure();
+    if (auto parameter = dyn_cast<ParameterOp>(op))
+      if (failed(check(op, parameter.getStoredType())))
+        return failure();
+    return success();
+  });
+  return failure(result.wasInterrupted());
+}
+
 static std::string getFact(ModuleOp module, StringRef key) {
   auto facts = module->getAttrOfType<DictionaryAttr>(kFacts);
   auto text = facts ? facts.getAs<StringAttr>(key) : StringAttr();

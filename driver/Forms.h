@@ -26,6 +26,11 @@ llvm::StringRef getName(Form form);
 /// form if it has none that show another one.
 Form getForm(mlir::ModuleOp module);
 
+/// Whether a module of graph form or later is made of what such forms are made
+/// of: parameters, and functions of one block on tensors of at least one
+/// element. Emits an error otherwise.
+llvm::LogicalResult checkForm(mlir::ModuleOp module);
+
 /// Makes the identity of a module that has been read that of what it is now.
 /// For graph form and later ones.
 void openForm(mlir::ModuleOp module);

@@ -72,6 +72,8 @@ LogicalResult lns::runPhase(ModuleOp module, const CompileOptions &options,
 LogicalResult lns::enterForm(ModuleOp module, Form form,
                              const CompileOptions &options,
                              TimingScope &timing) {
+  if (failed(checkForm(module)))
+    return failure();
   openForm(module);
   auto verify = [&](OpPassManager &manager) { addVerifier(form, manager); };
   return runPhase(module, options, timing, verify, form);
