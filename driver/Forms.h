@@ -27,8 +27,8 @@ llvm::StringRef getName(Form form);
 Form getForm(mlir::ModuleOp module);
 
 /// Whether a module of graph form or later is made of what such forms are made
-/// of: parameters, and functions of one block on tensors of at least one
-/// element. Emits an error otherwise.
+/// of: parameters, and functions of one block on tensors of 1 to 2^40
+/// elements. Emits an error otherwise.
 llvm::LogicalResult checkForm(mlir::ModuleOp module);
 
 /// Makes the identity of a module that has been read that of what it is now.

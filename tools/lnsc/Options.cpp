@@ -323,8 +323,15 @@ static bool parsePipelines(CompileOptions &compile) {
                       "train:cse, with graph, train, fused or plan\n";
       return false;
     }
-    if (text.consume_front("builtin.module("))
-      text.consume_back(")");
+    // The identity has the text as one line.
+    bool isLine = text.find_first_of("\r\n") == llvm::StringRef::npos;
+    if (!isLine ||
+        (text.consume_front("builtin.module(") && !text.consume_back(")"))) {
+      llvm::errs() << "lnsc: error: --pass-pipeline-after: '" << option
+                   << (isLine ? "' has no ')' at its end\n"
+                              : "' has a line break; write it as one line\n");
+      return false;
+    }
     std::string error;
     llvm::raw_string_ostream os(error);
     mlir::OpPassManager manager(mlir::ModuleOp::getOperationName());
