@@ -153,13 +153,14 @@ void lns::sealForm(ModuleOp module) {
   setFact(module, kDigest, computeDigest(module));
 }
 
-void lns::openForm(ModuleOp module) {
+bool lns::openForm(ModuleOp module) {
   std::string known = getFact(module, kDigest);
   std::string digest = computeDigest(module);
   if (digest == known)
-    return;
+    return false;
   if (getIdentity(module).empty())
     setIdentity(module, "lnsc model 1\ngraph:\n");
   addIdentityFact(module, "changed_in",
                   (getName(getForm(module)) + " form, to " + digest).str());
+  return true;
 }

@@ -32,8 +32,9 @@ Form getForm(mlir::ModuleOp module);
 llvm::LogicalResult checkForm(mlir::ModuleOp module);
 
 /// Makes the identity of a module that has been read that of what it is now.
-/// For graph form and later ones.
-void openForm(mlir::ModuleOp module);
+/// For graph form and later ones. Returns whether it was changed since it was
+/// sealed.
+bool openForm(mlir::ModuleOp module);
 
 /// Makes a module ready to be printed, so that openForm sees what was changed.
 void sealForm(mlir::ModuleOp module);

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "driver/Phases.h"
+#include "dialect/LnsOps.h"
 #include "driver/Forms.h"
 #include "passes/Passes.h"
 #include "passes/Pipelines.h"
@@ -74,7 +75,13 @@ LogicalResult lns::enterForm(ModuleOp module, Form form,
                              TimingScope &timing) {
   if (failed(checkForm(module)))
     return failure();
-  openForm(module);
+  auto weights = module.getOps<ComputeWeightOp>();
+  if (openForm(module) && !weights.empty())
+    return (*weights.begin())
+        .emitError("is kept from step to step, and the module was "
+                   "changed since lnsc printed it: that what refreshes "
+                   "and updates it still agree is not checked; print it "
+                   "with --disable-kept-weights, and change that");
   auto verify = [&](OpPassManager &manager) { addVerifier(form, manager); };
   return runPhase(module, options, timing, verify, form);
 }
