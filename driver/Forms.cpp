@@ -122,8 +122,15 @@ static std::string computeDigest(ModuleOp module) {
   setFact(module, kDigest, "");
   std::string text;
   llvm::raw_string_ostream os(text);
-  // Not its locations, which lnsc prints only when asked to.
-  module->print(os, OpPrintingFlags().printGenericOpForm());
+  // Not its locations, and in one form, whatever the command line says of
+  // printing.
+  module->print(os, OpPrintingFlags()
+                        .enableDebugInfo(false)
+                        .printGenericOpForm()
+                        .useLocalScope(false)
+                        .printValueUsers(false)
+                        .printUniqueSSAIDs(false)
+                        .printNameLocAsPrefix(false));
   return "0x" + llvm::utohexstr(planChecksum(text.data(), text.size()),
                                 /*LowerCase=*/true, /*Width=*/16);
 }
