@@ -134,6 +134,8 @@ protected:
 
   const CompileOptions &options;
   mlir::TimingScope &timing;
+  /// @logits, where the budget has no room for it, and what it needs.
+  std::optional<std::pair<mlir::Location, uint64_t>> leftOut;
 
 private:
   std::pair<int64_t, int64_t> countWork(mlir::ModuleOp module);
@@ -144,9 +146,6 @@ private:
   bool tryBudget(mlir::ModuleOp module, uint64_t reserved);
   llvm::FailureOr<SessionMemory> planMemory(mlir::ModuleOp trained,
                                             uint64_t *logitsArena = nullptr);
-
-  /// @logits, where the budget has no room for it, and what it needs.
-  std::optional<std::pair<mlir::Location, uint64_t>> leftOut;
 };
 
 /// With `llvmIr`, the compiler gives the first level's optimized LLVM IR and

@@ -50,6 +50,7 @@ private:
       if (succeeded(fitBudget(module)))
         return success();
     }
+    leftOut.reset(); // that was of another module
     module.getBodyRegion().takeBody(without.getBodyRegion());
     if (failed(fitBudget(module)))
       return failure();

@@ -149,6 +149,8 @@ void lns::addIdentityFact(ModuleOp module, StringRef key, StringRef value) {
   std::string identity = getFact(module, kIdentity);
   if (identity.empty())
     return;
+  if (!StringRef(identity).ends_with("\n"))
+    identity += "\n";
   // Before the ops.
   size_t place = identity.find("\ngraph:\n");
   identity.insert(place == std::string::npos ? identity.size() : place + 1,

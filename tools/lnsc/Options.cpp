@@ -403,9 +403,10 @@ bool driver::adoptForm(Request &request, Form form, mlir::ModuleOp module) {
   int64_t part = form == Form::Graph ? own : get("micro_batch", own);
   if (!batch.getNumOccurrences())
     compile.batch = own;
-  if (compile.batch % part != 0)
-    return fail("whose batch is " + llvm::Twine(part) + ", but --batch is " +
-                llvm::Twine(batch) + ", which is no multiple of it");
+  if (compile.batch < 1 || compile.batch % part != 0)
+    return fail("whose batch is " + llvm::Twine(part) + ", of which " +
+                llvm::Twine(compile.batch) +
+                " is no multiple; give a --batch that is");
   compile.microBatches = compile.batch / part;
   return true;
 }
