@@ -93,8 +93,9 @@ static void printNumber(OpAsmPrinter &printer, StringRef clause,
   printer << ')';
 }
 
-/// role `init` `(` kind (`,` value)? `)` (`decay` `(` flag `)`)?, what
-/// lns.param and lns.parameter have in common.
+/// role `init` `(` kind (`,` value (`,` depth scale)?)? `)` (`decay` `(` flag
+/// `)`)?, what lns.param and lns.parameter have in common: all but the depth
+/// scale, which instantiation turns into a number.
 template <typename Op>
 static ParseResult parseParameterFacts(OpAsmParser &parser,
                                        OperationState &state) {
@@ -114,6 +115,13 @@ static ParseResult parseParameterFacts(OpAsmParser &parser,
       return failure();
     properties.init_value = parser.getBuilder().getF64FloatAttr(value);
   }
+  if constexpr (std::is_same_v<Op, ParamOp>)
+    if (properties.init_value && succeeded(parser.parseOptionalComma())) {
+      DepthScale depthScale;
+      if (parseWord(parser, "depth scale", symbolizeDepthScale, depthScale))
+        return failure();
+      properties.init_depth_scale = DepthScaleAttr::get(context, depthScale);
+    }
   if (parser.parseRParen())
     return failure();
   if (succeeded(parser.parseOptionalKeyword("decay")) &&
@@ -129,6 +137,9 @@ static void printParameterFacts(OpAsmPrinter &printer, Op op) {
   if (std::optional<APFloat> value = op.getInitValue()) {
     printer << ", ";
     printer.printFloat(*value);
+    if constexpr (std::is_same_v<Op, ParamOp>)
+      if (op.getInitDepthScale() != DepthScale::none)
+        printer << ", " << stringifyEnum(op.getInitDepthScale());
   }
   printer << ')';
   if (BoolAttr decay = op.getDecayAttr())
@@ -196,6 +207,7 @@ void ParamOp::print(OpAsmPrinter &printer) {
   printer.printOptionalAttrDict((*this)->getAttrs(),
                                 {getNameAttrName(), getRoleAttrName(),
                                  getInitAttrName(), getInitValueAttrName(),
+                                 getInitDepthScaleAttrName(),
                                  getDecayAttrName()});
   printer << " : " << getType();
 }

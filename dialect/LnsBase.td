@@ -63,7 +63,7 @@ def LNS_NormKind : LNS_Enum<"NormKind", "kind of normalization", [
 ]>;
 def LNS_NormKindAttr : LNS_EnumAttr<LNS_NormKind, "norm_kind">;
 
-def LNS_DepthScale : LNS_Enum<"DepthScale", "how a norm's output is scaled with depth", [
+def LNS_DepthScale : LNS_Enum<"DepthScale", "how a norm's output, or an initial value, is scaled with depth", [
   I32EnumAttrCase<"none", 0>,          // 1
   I32EnumAttrCase<"inv_sqrt_depth", 1> // 1/sqrt(l), l the 1-based block index
 ]>;
@@ -80,8 +80,9 @@ def LNS_RoleAttr : LNS_EnumAttr<LNS_Role, "role">;
 def LNS_InitKind : LNS_Enum<"InitKind", "how a parameter is initialized", [
   I32EnumAttrCase<"zeros", 0>,
   I32EnumAttrCase<"ones", 1>,
-  I32EnumAttrCase<"normal", 2>,  // mean 0, standard deviation `init_value`
-  I32EnumAttrCase<"constant", 3> // `init_value`
+  I32EnumAttrCase<"normal", 2>,   // mean 0, standard deviation `init_value`
+  I32EnumAttrCase<"constant", 3>, // `init_value`
+  I32EnumAttrCase<"truncated_normal", 4> // normal, drawn again beyond 3 standard deviations
 ]>;
 def LNS_InitKindAttr : LNS_EnumAttr<LNS_InitKind, "init">;
 

@@ -74,19 +74,28 @@ def LNS_ParamOp : LNS_Op<"param", [Pure, ParentOneOf<["ModelOp", "LayersOp"]>]> 
     `decay` says whether weight decay applies; when absent, matrices and
     embeddings decay, gains and biases do not.
 
+    `truncated_normal` draws again what lies beyond 3 standard deviations, and
+    is not scaled up for it: what is left has 0.9866 of `init_value`. A third
+    word, `inv_sqrt_depth`, divides the value by sqrt(l) in block l, which counts
+    as in `lns.norm`: output projections that start smaller in deeper blocks.
+
     - (C1) The type is static and has at least one element.
-    - (C2) `init_value` is given for, and only for, `normal` and `constant`; a
-         standard deviation is not negative; both are finite.
+    - (C2) `init_value` is given for, and only for, `normal`, `truncated_normal`
+         and `constant`; a standard deviation is not negative; all are finite.
     - (C3) The name is not empty, and contains `{layer}` exactly when the op is
+         inside `lns.layers`.
+    - (C4) A depth scale other than `none` needs an `init_value`, and is only
          inside `lns.layers`.
 
     ```mlir
+    %o = lns.param "layers.{layer}.o_proj.weight" matrix init(normal, 0.02, inv_sqrt_depth) : tensor<64x64xf32>
     %w = lns.param "lm_head.weight" matrix init(normal, 0.02) : tensor<256x128xf32>
     %g = lns.param "model.norm.weight" gain init(ones) : tensor<128xf32>
     ```
   }];
   let arguments = (ins StrAttr:$name, LNS_RoleAttr:$role, LNS_InitKindAttr:$init,
                        OptionalAttr<F64Attr>:$init_value,
+                       DefaultValuedAttr<LNS_DepthScaleAttr, "::lns::DepthScale::none">:$init_depth_scale,
                        OptionalAttr<BoolAttr>:$decay);
   let results = (outs LNS_WideTensor:$value);
   let hasCustomAssemblyFormat = 1;

@@ -34,7 +34,9 @@ static LogicalResult verifyParameterFacts(Op op, RankedTensorType type) {
            << type << ", whose size in bytes does not fit 64 bits";
   // (C2)
   InitKind init = op.getInit();
-  bool takesValue = init == InitKind::normal || init == InitKind::constant;
+  bool isNormal =
+      init == InitKind::normal || init == InitKind::truncated_normal;
+  bool takesValue = isNormal || init == InitKind::constant;
   std::optional<APFloat> value = op.getInitValue();
   if (takesValue && !value)
     return op.emitOpError("init '")
@@ -48,7 +50,7 @@ static LogicalResult verifyParameterFacts(Op op, RankedTensorType type) {
     return success();
   if (failed(verifyFinite(op, "init value", *value)))
     return failure();
-  if (init == InitKind::normal && value->isNegative())
+  if (isNormal && value->isNegative())
     return op.emitOpError("standard deviation must not be negative, got ")
            << value->convertToDouble();
   return success();
@@ -69,6 +71,19 @@ LogicalResult ParamOp::verify() {
   if (!insideLayers && perLayer)
     return emitOpError("name '") << getName() << "' contains '" << kLayer
                                  << "', but the op is outside lns.layers";
+  // (C4)
+  if (getInitDepthScale() == DepthScale::none)
+    return success();
+  if (!getInitValue())
+    return emitOpError("init '")
+           << stringifyEnum(getInit()) << "' has no value that '"
+           << stringifyEnum(getInitDepthScale())
+           << "' could scale; write init(constant, 1.0, "
+           << stringifyEnum(getInitDepthScale()) << ")";
+  if (!insideLayers)
+    return emitOpError("has an initial value scaled by '")
+           << stringifyEnum(getInitDepthScale())
+           << "', but the op is outside lns.layers, where there is no depth";
   return success();
 }
 
@@ -129,6 +144,7 @@ static bool agree(ParamOp a, ParamOp b) {
   return a.getType() == b.getType() && a.getRole() == b.getRole() &&
          a.getInitAttr() == b.getInitAttr() &&
          a.getInitValueAttr() == b.getInitValueAttr() &&
+         a.getInitDepthScale() == b.getInitDepthScale() &&
          a.getDecayAttr() == b.getDecayAttr();
 }
 

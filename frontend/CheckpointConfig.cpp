@@ -50,27 +50,32 @@ void write(llvm::json::OStream &stream, const llvm::json::Value &value) {
 
 } // namespace
 
-std::string lns::getArchitecture(bool isMistral, bool isLns) {
-  return std::string(isLns ? "Lns" : "") + (isMistral ? "Mistral" : "Llama") +
+std::string lns::getArchitecture(bool isMistral, bool isOurs) {
+  return std::string(isOurs ? "Lns" : "") + (isMistral ? "Mistral" : "Llama") +
          "ForCausalLM";
 }
 
 std::string lns::getCheckpointConfig(const llvm::json::Object &object,
                                      StringRef text, const LlamaConfig &llama,
-                                     NormScheme scheme) {
-  bool isLns = scheme == NormScheme::Lns;
-  if (isLns == llama.isLns &&
+                                     const NormChoice &norm) {
+  if (norm == llama.own.value_or(NormChoice()) &&
       object.getInteger("vocab_size") == llama.vocabulary)
     return text.str();
+  NormChoice lnsAlone;
+  lnsAlone.scheme = NormScheme::Lns;
+  bool isOurs = norm != NormChoice();
   llvm::json::Object result = object;
-  std::string prefix = isLns ? kLnsPrefix.str() : "";
+  std::string prefix = isOurs ? kLnsPrefix.str() : "";
   StringRef activation = object.getString("hidden_act").value_or("silu");
   activation.consume_front(kLnsPrefix);
   result["hidden_act"] = prefix + activation.str();
   result["model_type"] = prefix + (llama.isMistral ? "mistral" : "llama");
   result["architectures"] =
-      llvm::json::Array{getArchitecture(llama.isMistral, isLns)};
+      llvm::json::Array{getArchitecture(llama.isMistral, isOurs)};
   result["vocab_size"] = llama.vocabulary;
+  result.erase("lnsc");
+  if (isOurs && norm != lnsAlone)
+    result["lnsc"] = llvm::json::Object{{"norm", formatNormChoice(norm)}};
   std::string written;
   llvm::raw_string_ostream os(written);
   llvm::json::OStream stream(os, /*IndentSize=*/2);

@@ -24,17 +24,19 @@
 
 namespace lns {
 
-/// What model_type and hidden_act begin with in a config of ours.
+/// What model_type and hidden_act begin with in a config of ours, which Hugging
+/// Face so takes for no model that it knows: of any scheme but plain Pre-LN.
+/// The object `lnsc` then has the scheme as `norm`; without it, that is LNS.
 inline constexpr llvm::StringLiteral kLnsPrefix = "lns_";
 
 /// "LlamaForCausalLM", or "LnsMistralForCausalLM".
-std::string getArchitecture(bool isMistral, bool isLns);
+std::string getArchitecture(bool isMistral, bool isOurs);
 
 /// The config.json of a model that was read from `text`, which says `object`,
-/// as `llama` with this scheme: `text` itself where it says so already.
+/// as `llama` with these norms: `text` itself where it says so already.
 std::string getCheckpointConfig(const llvm::json::Object &object,
                                 llvm::StringRef text, const LlamaConfig &llama,
-                                NormScheme scheme);
+                                const NormChoice &norm);
 
 } // namespace lns
 

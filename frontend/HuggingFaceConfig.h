@@ -8,6 +8,8 @@
 #ifndef LNS_FRONTEND_HUGGINGFACECONFIG_H
 #define LNS_FRONTEND_HUGGINGFACECONFIG_H
 
+#include "frontend/NormSchemes.h"
+
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/OwningOpRef.h"
 #include "llvm/ADT/StringRef.h"
@@ -16,17 +18,12 @@
 
 namespace lns {
 
-/// What the norms of a block are multiplied by.
-enum class NormScheme {
-  Lns, ///< 1/sqrt(l), l the 1-based block index (arXiv 2502.05795)
-  Pre  ///< nothing
-};
-
 /// What a config.json leaves open, and what overrides it.
 struct HuggingFaceOptions {
-  /// Without one, what the file says: LNS in one of ours (CheckpointConfig.h),
-  /// else Pre-LN, as Hugging Face computes it, which a remark says.
-  std::optional<NormScheme> norm;
+  /// Without one, what the file says: its scheme in one of ours
+  /// (CheckpointConfig.h), else Pre-LN, as Hugging Face computes it, which a
+  /// remark says.
+  std::optional<NormChoice> norm;
   std::optional<int64_t> vocabulary; ///< in place of vocab_size
   int64_t sequence = 0; ///< tokens; 0: not known, so that nothing is too long
   bool allowUnknownKeys = false; ///< a warning for each, and no error

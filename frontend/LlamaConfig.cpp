@@ -62,7 +62,7 @@ private:
         root.missing("model_type") << "; add it, 'llama' or 'mistral'";
       return false;
     }
-    result.isLns = type->consume_front(kLnsPrefix);
+    isOurs = type->consume_front(kLnsPrefix);
     if (*type != "llama" && *type != "mistral") {
       root.mismatch("model_type")
           << "only \"llama\" and \"mistral\" are supported; write the model "
@@ -70,18 +70,35 @@ private:
       return false;
     }
     result.isMistral = *type == "mistral";
+    if (isOurs && !readScheme())
+      return false;
     std::optional<SmallVector<StringRef>> names =
         root.getStrings("architectures");
     if (!names)
       return !config.hasFailed();
     // Another head than a causal language model's has another loss.
-    std::string wanted = getArchitecture(result.isMistral, result.isLns);
+    std::string wanted = getArchitecture(result.isMistral, isOurs);
     if (names->size() == 1 && names->front().equals_insensitive(wanted))
       return true;
     root.mismatch("architectures")
         << "must be [\"" << wanted << "\"] for model_type "
         << root.quote("model_type");
     return false;
+  }
+
+  /// Files of the first version name no scheme: there was one.
+  bool readScheme() {
+    result.own.emplace().scheme = NormScheme::Lns;
+    JsonSection section = root.getSection("lnsc");
+    std::optional<StringRef> text = section.getString("norm");
+    section.rejectUnknownKeys();
+    if (!text)
+      return !config.hasFailed();
+    std::string error;
+    result.own = parseNormChoice(*text, error);
+    if (!result.own)
+      section.mismatch("norm") << "names no scheme: " << error;
+    return result.own.has_value();
   }
 
   void readSizes() {
@@ -172,7 +189,7 @@ private:
     std::optional<StringRef> name = root.getString("hidden_act");
     if (!name)
       return;
-    if (result.isLns)
+    if (isOurs)
       name->consume_front(kLnsPrefix);
     auto known =
         llvm::StringSwitch<std::optional<Activation>>(*name)
@@ -303,6 +320,7 @@ private:
   JsonSection &root;
   JsonConfig &config;
   const HuggingFaceOptions &options;
+  bool isOurs = false;
   LlamaConfig result;
 };
 

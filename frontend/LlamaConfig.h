@@ -11,6 +11,7 @@
 #include "dialect/LnsEnums.h"
 #include "frontend/HuggingFaceConfig.h"
 #include "frontend/JsonConfig.h"
+#include "frontend/NormSchemes.h"
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/Support/LogicalResult.h"
 #include <cstdint>
@@ -31,9 +32,8 @@ struct RopeConfig {
 /// A LLaMA, checked: all sizes are positive and fit each other.
 struct LlamaConfig {
   bool isMistral = false;
-  /// Whether the file is one of ours, of a model with LayerNorm Scaling
-  /// (CheckpointConfig.h).
-  bool isLns = false;
+  /// In a file of ours (CheckpointConfig.h): what its norms are.
+  std::optional<NormChoice> own;
   int64_t hidden = 0, intermediate = 0, layers = 0, vocabulary = 0;
   int64_t heads = 0, kvHeads = 0, headDim = 0;
   double normEps = 1e-6, initStd = 0.02;

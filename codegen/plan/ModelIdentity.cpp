@@ -7,6 +7,7 @@
 
 #include "codegen/plan/ModelIdentity.h"
 #include "dialect/LnsShapes.h"
+#include "passes/analysis/NormPlacement.h"
 
 #include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/SetVector.h"
@@ -354,24 +355,18 @@ private:
   ModelOp model;
   const llvm::SetVector<Operation *> &live;
   llvm::MapVector<StringRef, SmallVector<std::string>> values;
-  bool hasDepthScale = false;
-  unsigned blockNorms = 0, postNorms = 0, linears = 0, biases = 0;
+  SmallVector<NormOp> norms;
+  unsigned innerNorms = 0, linears = 0, biases = 0;
 };
 
 void Facts::addNorm(NormOp norm) {
-  hasDepthScale |= norm.getDepthScale() == DepthScale::inv_sqrt_depth;
+  norms.push_back(norm);
   add("norm_kind", stringifyEnum(norm.getKind()));
   add("eps", formatNumber(norm.getEps().convertToDouble()));
   if (double scale = norm.getScale().convertToDouble(); scale != 1)
     add("norm_scale", formatNumber(scale));
-  if (!isa<LayersOp>(norm->getParentOp()))
-    return;
-  ++blockNorms;
-  // Behind a residual, where the stream itself goes through it.
-  postNorms += llvm::any_of(norm->getUses(), [](OpOperand &use) {
-    return isa<YieldOp>(use.getOwner()) ||
-           (isa<ResidualOp>(use.getOwner()) && use.getOperandNumber() == 0);
-  });
+  if (getNormPlace(norm) == NormPlace::Inner)
+    ++innerNorms;
 }
 
 void Facts::addAttention(AttentionOp attention) {
@@ -416,10 +411,10 @@ void Facts::addHead() {
 
 std::vector<std::string> Facts::collect() {
   // The order of the lines.
-  for (StringRef key :
-       {"norm", "norm_kind", "eps", "norm_scale", "layers", "heads", "kv_heads",
-        "head_dim", "attention", "attention_scale", "positions", "rope",
-        "rope_dim", "activation", "residual_scale", "biases", "tied_head"})
+  for (StringRef key : {"norm", "inner_norms", "norm_kind", "eps", "norm_scale",
+                        "layers", "heads", "kv_heads", "head_dim", "attention",
+                        "attention_scale", "positions", "rope", "rope_dim",
+                        "activation", "residual_scale", "biases", "tied_head"})
     values[key];
   int64_t depth = 0;
   for (Operation *op : live) {
@@ -448,12 +443,9 @@ std::vector<std::string> Facts::collect() {
       biases += linear.getBias() != nullptr;
     }
   }
-  bool hasNorm = !values["norm_kind"].empty();
-  add("norm", hasDepthScale             ? "lns"
-              : !hasNorm                ? "none"
-              : postNorms == 0          ? "pre"
-              : postNorms == blockNorms ? "post"
-                                        : "mixed");
+  add("norm", getNormPlacement(norms));
+  if (innerNorms != 0)
+    add("inner_norms", llvm::Twine(innerNorms));
   add("layers", llvm::Twine(depth));
   if (values["positions"].empty())
     add("positions", "none");

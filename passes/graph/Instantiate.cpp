@@ -6,14 +6,16 @@
 //===----------------------------------------------------------------------===//
 //
 // Writes every block out, gives batch and time their sizes, makes parameters
-// symbols and each norm's depth scale a number: 1/sqrt(l), l the 1-based index
-// of the block in the whole model (arXiv 2502.05795).
+// symbols and each depth scale, of a norm or an initial value, a number:
+// 1/sqrt(l), l the 1-based index of the block in the whole model (arXiv
+// 2502.05795).
 //
 //===----------------------------------------------------------------------===//
 
 #include "dialect/LnsDialect.h"
 #include "dialect/LnsOps.h"
 #include "passes/Passes.h"
+#include "passes/analysis/NormPlacement.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Builders.h"
@@ -46,6 +48,11 @@ std::string replaceLayer(StringRef name, int64_t layer) {
   SmallVector<StringRef> pieces;
   name.split(pieces, kLayerMark);
   return llvm::join(pieces, llvm::itostr(layer));
+}
+
+/// 1/sqrt(l) of the 0-based block `layer`.
+double getInvSqrtDepth(int64_t layer) {
+  return 1.0 / std::sqrt(static_cast<double>(layer + 1));
 }
 
 /// What an op is called in profiles: from the parameter it uses, without the
@@ -230,10 +237,14 @@ private:
              << "is called '" << symbol
              << "', as is a function or another symbol of the module; rename "
                 "the parameter";
+    FloatAttr initValue = param.getInitValueAttr();
+    if (param.getInitDepthScale() == DepthScale::inv_sqrt_depth)
+      initValue = builder.getF64FloatAttr(initValue.getValueAsDouble() *
+                                          getInvSqrtDepth(*layer));
     it->second = ParameterOp::create(
         builder, NameLoc::get(builder.getStringAttr(symbol), param.getLoc()),
-        symbol, param.getRole(), param.getInit(), param.getInitValueAttr(),
-        decay, param.getValue().getType(), /*storage=*/TypeAttr());
+        symbol, param.getRole(), param.getInit(), initValue, decay,
+        param.getValue().getType(), /*storage=*/TypeAttr());
     return success();
   }
 
@@ -269,10 +280,8 @@ private:
         result.setType(getStaticType(result.getType()));
       if (auto norm = dyn_cast<NormOp>(copy);
           norm && norm.getDepthScale() == DepthScale::inv_sqrt_depth) {
-        isLns = true;
         norm.setDepthScale(DepthScale::none);
-        norm.setScaleAttr(builder.getF64FloatAttr(
-            1.0 / std::sqrt(static_cast<double>(*layer + 1))));
+        norm.setScaleAttr(builder.getF64FloatAttr(getInvSqrtDepth(*layer)));
       }
     }
   }
@@ -297,6 +306,8 @@ private:
   }
 
   void recordFacts() {
+    SmallVector<NormOp> norms;
+    model.walk([&](NormOp norm) { norms.push_back(norm); });
     SmallVector<NamedAttribute> facts = {
         builder.getNamedAttr("name", builder.getStringAttr(model.getSymName())),
         builder.getNamedAttr("batch", builder.getI64IntegerAttr(batch)),
@@ -305,7 +316,7 @@ private:
                              builder.getI64IntegerAttr(vocabulary)),
         builder.getNamedAttr("layers", builder.getI64IntegerAttr(layerCount)),
         builder.getNamedAttr("norm_scheme",
-                             builder.getStringAttr(isLns ? "lns" : "pre"))};
+                             builder.getStringAttr(getNormPlacement(norms)))};
     if (model.getConfigAttr())
       facts.push_back(builder.getNamedAttr("config", model.getConfigAttr()));
     module->setAttr("lns.model", builder.getDictionaryAttr(facts));
@@ -316,7 +327,6 @@ private:
   ModuleOp module;
   OpBuilder builder;
   int64_t vocabulary = 0, layerCount = 0;
-  bool isLns = false;
   llvm::StringSet<> taken; // symbols that are not parameters
   llvm::StringMap<ParameterOp> parameters;
   llvm::DenseMap<Operation *, int64_t> firstLayer;

@@ -11,8 +11,26 @@
 #include "runtime/base/philox.h"
 
 #include <algorithm>
+#include <cmath>
 
 using namespace lns;
+
+/// Four standard normal values within 3 of zero. Each that lies beyond is drawn
+/// again, from the next counter by its last word.
+static std::array<double, 4> truncatedNormals(PhiloxCounter counter,
+                                              PhiloxKey key) {
+  constexpr double kLimit = 3;
+  std::array<double, 4> result = philoxNormals(counter, key);
+  auto isOutside = [](double value) { return !(std::abs(value) <= kLimit); };
+  while (std::any_of(result.begin(), result.end(), isOutside)) {
+    ++counter[3];
+    std::array<double, 4> others = philoxNormals(counter, key);
+    for (size_t i = 0; i < result.size(); ++i)
+      if (isOutside(result[i]))
+        result[i] = others[i];
+  }
+  return result;
+}
 
 void lns::initializeParameter(const plan::Parameter &parameter, uint32_t index,
                               uint64_t seed, const StoredTensor &tensor,
@@ -30,14 +48,18 @@ void lns::initializeParameter(const plan::Parameter &parameter, uint32_t index,
     tensor.fill(float(value));
     return;
   case plan::InitKind::normal:
+  case plan::InitKind::truncated_normal:
     break;
   }
+  bool isTruncated = parameter.init() == plan::InitKind::truncated_normal;
   PhiloxKey key = philoxKey(seed);
   uint64_t elements = tensor.size();
   uint64_t blocks = elements / 4 + (elements % 4 != 0);
   pool.run(int64_t(blocks), kGrain, [&](int64_t begin, int64_t end, unsigned) {
     for (int64_t block = begin; block < end; ++block) {
-      auto normals = philoxNormals(philoxCounter(uint64_t(block), index), key);
+      PhiloxCounter counter = philoxCounter(uint64_t(block), index);
+      auto normals = isTruncated ? truncatedNormals(counter, key)
+                                 : philoxNormals(counter, key);
       uint64_t first = uint64_t(block) * 4;
       uint64_t count = std::min<uint64_t>(4, elements - first);
       for (uint64_t i = 0; i < count; ++i)

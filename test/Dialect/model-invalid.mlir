@@ -204,6 +204,55 @@ lns.model @c2(%tokens: tensor<?x?xi32>) {
 
 // -----
 
+// lns.param (C2): a cut normal is one.
+lns.model @c2(%tokens: tensor<?x?xi32>) {
+  // expected-error @below {{standard deviation must not be negative, got -1.000000e+00}}
+  %a = lns.param "a" matrix init(truncated_normal, -1.0) : tensor<8x8xf32>
+  %y = "test.logits"() : () -> tensor<?x?x8xf32>
+  lns.output %y : tensor<?x?x8xf32>
+}
+
+// -----
+
+// lns.param (C4): nothing to scale.
+lns.model @c4(%tokens: tensor<?x?xi32>) {
+  %x = "test.logits"() : () -> tensor<?x?x8xf32>
+  %y = lns.layers(%h = %x) depth(2) : tensor<?x?x8xf32> {
+    // expected-error @below {{init 'ones' has no value that 'inv_sqrt_depth' could scale; write init(constant, 1.0, inv_sqrt_depth)}}
+    %a = "lns.param"() <{name = "a.{layer}", role = #lns<role gain>, init = #lns<init ones>, init_depth_scale = #lns<depth_scale inv_sqrt_depth>}> : () -> tensor<8xf32>
+    lns.yield %h : tensor<?x?x8xf32>
+  }
+  lns.output %y : tensor<?x?x8xf32>
+}
+
+// -----
+
+// lns.param (C4): no depth.
+lns.model @c4(%tokens: tensor<?x?xi32>) {
+  // expected-error @below {{has an initial value scaled by 'inv_sqrt_depth', but the op is outside lns.layers, where there is no depth}}
+  %a = lns.param "a" matrix init(normal, 1.0, inv_sqrt_depth) : tensor<8x8xf32>
+  %y = "test.logits"() : () -> tensor<?x?x8xf32>
+  lns.output %y : tensor<?x?x8xf32>
+}
+
+// -----
+
+// Two declarations of one parameter that start otherwise.
+lns.model @c3(%tokens: tensor<?x?xi32>) {
+  %e = lns.param "e" embedding init(normal, 0.02) : tensor<8x8xf32>
+  %x = lns.embedding %e, %tokens : (tensor<8x8xf32>, tensor<?x?xi32>) -> tensor<?x?x8xf32>
+  %y = lns.layers(%h = %x) depth(2) : tensor<?x?x8xf32> {
+    // expected-note @below {{first declared here}}
+    %a = lns.param "a.{layer}" gain init(constant, 1.0, inv_sqrt_depth) : tensor<8xf32>
+    // expected-error @below {{declares 'a.0' again, with another type, role, init or decay}}
+    %b = lns.param "a.{layer}" gain init(constant, 1.0) : tensor<8xf32>
+    lns.yield %h : tensor<?x?x8xf32>
+  }
+  lns.output %y : tensor<?x?x8xf32>
+}
+
+// -----
+
 // lns.param (C3): no name.
 lns.model @c3(%tokens: tensor<?x?xi32>) {
   // expected-error @below {{name is empty}}

@@ -16,6 +16,8 @@ lns.model @small(%tokens: tensor<?x?xi32>) attributes {config = "{}"} {
     %g = lns.param "blocks.{layer}.gain" gain init(ones) decay(true) : tensor<8xf32>
     // CHECK: lns.param "blocks.{layer}.bias" bias init(constant, -5.000000e-01) decay(false) {test.note} : tensor<8xf32>
     %b = lns.param "blocks.{layer}.bias" bias init(constant, -0.5) decay(false) {test.note} : tensor<8xf32>
+    // CHECK: lns.param "blocks.{layer}.w" matrix init(truncated_normal, 2.000000e-02, inv_sqrt_depth) : tensor<8x8xf32>
+    %w = lns.param "blocks.{layer}.w" matrix init(truncated_normal, 0.02, inv_sqrt_depth) : tensor<8x8xf32>
     // CHECK: %[[N:.*]] = lns.norm rms %[[H]], %[[G]] depth_scale(inv_sqrt_depth) : tensor<?x?x8xf32>, tensor<8xf32>
     %n = lns.norm rms %h, %g depth_scale(inv_sqrt_depth) : tensor<?x?x8xf32>, tensor<8xf32>
     // CHECK: %[[R:.*]] = lns.residual %[[H]], %[[N]] : tensor<?x?x8xf32>

@@ -26,6 +26,10 @@ namespace cl = llvm::cl;
 static cl::OptionCategory lnscCategory("lnsc options");
 static constexpr uint64_t kMaxBudget = uint64_t(1) << 60;
 
+static cl::opt<bool> listNorms("list-norms",
+                               cl::desc("print the norm schemes and exit"),
+                               cl::cat(lnscCategory));
+
 void driver::parseCommandLine(int argc, char **argv) {
   cl::HideUnrelatedOptions(lnscCategory);
   cl::ParseCommandLineOptions(
@@ -33,10 +37,14 @@ void driver::parseCommandLine(int argc, char **argv) {
       "lnsc: compiles a normalized transformer into a training plan\n\n"
       "MLIR's own options work, too, such as --mlir-timing and "
       "--mlir-print-ir-after-all.\n");
+  if (listNorms) {
+    printNormSchemes(llvm::outs());
+    exit(0);
+  }
 }
 
 cl::opt<std::string>
-    driver::inputPath(cl::Positional, cl::Required,
+    driver::inputPath(cl::Positional, cl::init(""),
                       cl::desc("MODEL (MLIR, or a Hugging Face "
                                "config.json; - for standard input)"),
                       cl::cat(lnscCategory));
@@ -82,15 +90,13 @@ static cl::opt<std::string> memoryBudget(
              "computed again in the backward pass"),
     cl::value_desc("BYTES, or with K, M, G (of 1024), KB, MB, GB (of 1000)"),
     cl::cat(lnscCategory));
-cl::opt<NormScheme> driver::normScheme(
+cl::opt<std::string> driver::norm(
     "norm",
-    cl::desc("norm scheme of a model that comes from a config.json (default: "
-             "what Hugging Face computes with it, Pre-LN, or LNS for a config "
-             "of an LNS checkpoint)"),
-    cl::values(clEnumValN(NormScheme::Lns, "lns",
-                          "LayerNorm Scaling, 1/sqrt(depth)"),
-               clEnumValN(NormScheme::Pre, "pre", "plain Pre-LN")),
-    cl::init(NormScheme::Pre), cl::cat(lnscCategory));
+    cl::desc("norm scheme of a model that comes from a config.json, and its "
+             "options (--list-norms): lns, pre, sandwich, ... (default: what "
+             "Hugging Face computes with it, Pre-LN, or the scheme of the "
+             "checkpoint whose config it is)"),
+    cl::value_desc("SCHEME[,OPTION=VALUE]..."), cl::cat(lnscCategory));
 cl::opt<int64_t> driver::vocabulary(
     "vocab-size",
     cl::desc("vocabulary of a model that comes from a config.json, in place of "
@@ -431,6 +437,11 @@ bool driver::readRequest(Request &request) {
     llvm::errs() << "lnsc: error: --vocab-size: " << vocabulary
                  << ", at least 1 and at most " << INT32_MAX
                  << " are possible\n";
+    return false;
+  }
+  if (inputPath.empty()) {
+    llvm::errs() << "lnsc: error: no input; give a model (.mlir) or a "
+                    "config.json, or - for standard input\n";
     return false;
   }
   CompileOptions &compile = request.compile;

@@ -30,8 +30,7 @@ enum class Phase {
 };
 enum class DType { Default, F32, Bf16 };
 
-extern llvm::cl::opt<std::string> inputPath, outputPath;
-extern llvm::cl::opt<NormScheme> normScheme;
+extern llvm::cl::opt<std::string> inputPath, outputPath, norm;
 extern llvm::cl::opt<int64_t> vocabulary; ///< 0: what the config says
 extern llvm::cl::opt<bool> allowUnknownKeys;
 extern llvm::cl::list<std::string> cudaArchs;

@@ -44,7 +44,7 @@ static std::unique_ptr<llvm::MemoryBuffer> openInput() {
 }
 
 /// What places in messages are called.
-static llvm::StringRef getName() {
+static llvm::StringRef getInputName() {
   return inputPath == "-" ? llvm::StringRef("<stdin>")
                           : llvm::StringRef(inputPath);
 }
@@ -52,24 +52,30 @@ static llvm::StringRef getName() {
 static OwningOpRef<ModuleOp> readConfig(llvm::StringRef text, int64_t sequence,
                                         MLIRContext &context) {
   HuggingFaceOptions options;
-  if (normScheme.getNumOccurrences())
-    options.norm = normScheme;
+  if (norm.getNumOccurrences()) {
+    std::string error;
+    options.norm = parseNormChoice(norm, error);
+    if (!options.norm) {
+      llvm::errs() << "lnsc: error: --norm: " << error << "\n";
+      return nullptr;
+    }
+  }
   if (vocabulary.getNumOccurrences())
     options.vocabulary = vocabulary;
   options.sequence = sequence;
   options.allowUnknownKeys = allowUnknownKeys;
-  return importHuggingFaceConfig(text, getName(), options, &context);
+  return importHuggingFaceConfig(text, getInputName(), options, &context);
 }
 
 /// Options that a model has no use for, because it says these things itself.
 static bool checkOptions() {
   for (const llvm::cl::Option *option :
-       {static_cast<llvm::cl::Option *>(&normScheme),
+       {static_cast<llvm::cl::Option *>(&norm),
         static_cast<llvm::cl::Option *>(&vocabulary),
         static_cast<llvm::cl::Option *>(&allowUnknownKeys)})
     if (option->getNumOccurrences()) {
       fail("--" + option->ArgStr + " is about a config.json, but '" +
-           getName() + "' is a model; write it into the model");
+           getInputName() + "' is a model; write it into the model");
       return false;
     }
   return true;
@@ -99,17 +105,17 @@ readModule(std::unique_ptr<llvm::MemoryBuffer> file, SourceKind kind,
   registerDialects(registry);
   if (kind == SourceKind::Bytecode) {
     FailureOr<std::string> text =
-        convertBytecode(file->getBuffer(), getName(), registry, &context);
+        convertBytecode(file->getBuffer(), getInputName(), registry, &context);
     if (failed(text))
       return nullptr;
-    file = llvm::MemoryBuffer::getMemBufferCopy(*text, getName());
+    file = llvm::MemoryBuffer::getMemBufferCopy(*text, getInputName());
   } else {
     llvm::StringRef text = dropByteOrderMark(file->getBuffer());
-    if (failed(checkNesting(text, getName(), &context)) ||
-        failed(tryParse(text, getName(), registry, &context)))
+    if (failed(checkNesting(text, getInputName(), &context)) ||
+        failed(tryParse(text, getInputName(), registry, &context)))
       return nullptr;
     if (text.size() != file->getBufferSize())
-      file = llvm::MemoryBuffer::getMemBufferCopy(text, getName());
+      file = llvm::MemoryBuffer::getMemBufferCopy(text, getInputName());
   }
   sourceMgr.AddNewSourceBuffer(std::move(file), llvm::SMLoc());
   ParserConfig config(&context);
@@ -129,7 +135,7 @@ OwningOpRef<ModuleOp> driver::readModel(MLIRContext &context,
   std::optional<SourceKind> kind =
       getSourceKind(file->getBuffer(), inputPath, problem);
   if (!kind)
-    return fail("'" + getName() + "' " + problem);
+    return fail("'" + getInputName() + "' " + problem);
   if (*kind == SourceKind::Config)
     return readConfig(dropByteOrderMark(file->getBuffer()), sequence, context);
   return readModule(std::move(file), *kind, context, sourceMgr);

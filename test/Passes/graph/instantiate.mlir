@@ -90,12 +90,12 @@ lns.model @stacks(%tokens: tensor<?x?xi32>) {
 
 // -----
 
-// Without a symbolic depth scale the scheme is "pre"; the config that the model
-// came from is kept.
-// CHECK-LABEL: module attributes {lns.model = {batch = 2 : i64, config = "{}", layers = 1 : i64, name = "pre", norm_scheme = "pre"
+// Without a symbolic depth scale the scheme is where norms stand, here on the
+// stream itself; the config that the model came from is kept.
+// CHECK-LABEL: module attributes {lns.model = {batch = 2 : i64, config = "{}", layers = 1 : i64, name = "plain", norm_scheme = "post"
 // CHECK: func.func @eval
 // CHECK: lns.norm rms %{{.*}}, %{{[a-z0-9]+}} : tensor<2x4x4xf32>
-lns.model @pre(%tokens: tensor<?x?xi32>) attributes {config = "{}"} {
+lns.model @plain(%tokens: tensor<?x?xi32>) attributes {config = "{}"} {
   %e = lns.param "e" embedding init(normal, 1.0) : tensor<4x4xf32>
   %x = lns.embedding %e, %tokens : (tensor<4x4xf32>, tensor<?x?xi32>) -> tensor<?x?x4xf32>
   %y = lns.layers(%h = %x) depth(1) : tensor<?x?x4xf32> {

@@ -50,7 +50,7 @@ OwningOpRef<ModuleOp> Conformance::readModel() {
     return parseSourceFile<ModuleOp>((LNS_TEST_MODELS "/" + model).str(),
                                      &context);
   HuggingFaceOptions options;
-  options.norm = GetParam().norm;
+  options.norm.emplace().scheme = GetParam().norm;
   return importHuggingFaceConfig(model, "test.json", options, &context);
 }
 

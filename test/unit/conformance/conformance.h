@@ -47,7 +47,7 @@ namespace lns {
 
 struct Case {
   const char *name;
-  NormScheme norm;
+  NormScheme norm;   ///< with its default options
   const char *model; ///< a config.json's text, or a file of test/Models
   int64_t batch, sequence;
   const char *level; ///< of the CPU's code, or "cuda"
@@ -73,6 +73,12 @@ inline constexpr const char *kTied =
 inline constexpr const char *kOddHeads =
     R"({"model_type": "llama", "vocab_size": 50,
   "hidden_size": 52, "intermediate_size": 17, "num_hidden_layers": 2,
+  "num_attention_heads": 2, "tie_word_embeddings": false})";
+
+// One block of four is Post-LN where a quarter is.
+inline constexpr const char *kDeep =
+    R"({"model_type": "llama", "vocab_size": 50,
+  "hidden_size": 24, "intermediate_size": 40, "num_hidden_layers": 4,
   "num_attention_heads": 2, "tie_word_embeddings": false})";
 
 // Biases everywhere, and a gate that is zero half of the time.

@@ -76,6 +76,22 @@ TEST(Philox, InitializersFillEveryElement) {
   EXPECT_EQ(normal, fill(InitKind::normal, 50003, 7, 42, 3));
   EXPECT_NE(normal, fill(InitKind::normal, 50003, 8, 42, 1));
   EXPECT_NE(normal, fill(InitKind::normal, 50003, 7, 43, 1));
+  // What lies beyond 3 standard deviations is drawn again, the rest is as it
+  // was.
+  auto cut = fill(InitKind::truncated_normal, 50003, 7, 42, 1);
+  EXPECT_EQ(cut, fill(InitKind::truncated_normal, 50003, 7, 42, 3));
+  unsigned drawnAgain = 0;
+  double squares = 0;
+  for (size_t i = 0; i < cut.size(); ++i) {
+    EXPECT_LE(std::abs(cut[i]), 0.06f);
+    squares += double(cut[i]) * cut[i];
+    if (std::abs(normal[i]) <= 0.06f)
+      EXPECT_EQ(cut[i], normal[i]);
+    else
+      ++drawnAgain;
+  }
+  EXPECT_NEAR(drawnAgain, 0.0027 * 50003, 60);
+  EXPECT_NEAR(std::sqrt(squares / 50003) / 0.02, 0.9866, 0.01);
   auto first = philoxNormals(philoxCounter(12500, 7), philoxKey(42));
   EXPECT_EQ(normal[50002], float(first[2] * 0.02));
 }

@@ -168,8 +168,15 @@ std::string identityOfConfig(std::string_view config) {
     type.erase(0, 4);
   if (type != "llama" && type != "mistral")
     return "";
-  std::string text =
-      fmt::format("{}\nnorm: {}\n", versionLine, isLns ? "lns" : "pre");
+  std::string text = fmt::format("{}\n", versionLine);
+  // Without a name, a config of ours is of the first scheme that there was. Of
+  // other schemes the name does not say where norms stand, and is not compared.
+  std::string norm = isLns ? "lns" : "pre";
+  if (nlohmann::json own = getObject(json, "lnsc"); own.contains("norm"))
+    norm = own["norm"].is_string() ? own["norm"].get<std::string>() : "";
+  norm.resize(std::min(norm.find(','), norm.size()));
+  if (norm == "lns" || norm == "pre")
+    text += fmt::format("norm: {}\n", norm);
   auto number = [&](const nlohmann::json &object, const char *key) {
     auto it = object.find(key);
     return it != object.end() && it->is_number()

@@ -1,0 +1,177 @@
+//===- BlockSpec.cpp - What a norm scheme makes of a block ------*- C++ -*-===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#include "frontend/BlockSpec.h"
+
+#include <cmath>
+
+using namespace lns;
+
+namespace {
+
+// Hugging Face's names of a block's norms; docs/schemes.md says why one of them
+// has three meanings.
+constexpr llvm::StringLiteral kInput = "input_layernorm";
+constexpr llvm::StringLiteral kPostAttention = "post_attention_layernorm";
+constexpr llvm::StringLiteral kPreFeedForward = "pre_feedforward_layernorm";
+constexpr llvm::StringLiteral kPostFeedForward = "post_feedforward_layernorm";
+
+BlockSpec makePre() {
+  BlockSpec block;
+  block.attention.before = kInput;
+  block.feedForward.before = kPostAttention;
+  return block;
+}
+
+BlockSpec makePost() {
+  BlockSpec block;
+  block.attention.stream = kPostAttention;
+  block.feedForward.stream = kPostFeedForward;
+  return block;
+}
+
+BlockSpec makeReordered() {
+  BlockSpec block;
+  block.attention.behind = kPostAttention;
+  block.feedForward.behind = kPostFeedForward;
+  return block;
+}
+
+BlockSpec makeSandwich() {
+  BlockSpec block = makeReordered();
+  block.attention.before = kInput;
+  block.feedForward.before = kPreFeedForward;
+  return block;
+}
+
+BlockSpec makeBlock(const NormChoice &choice, int64_t layers) {
+  auto depth = static_cast<double>(layers);
+  BlockSpec block;
+  switch (choice.scheme) {
+  case NormScheme::Lns:
+    block = makePre();
+    block.depthScale = DepthScale::inv_sqrt_depth;
+    return block;
+  case NormScheme::LnsFoldedInit:
+    block = makePre();
+    block.gainInit = DepthScale::inv_sqrt_depth;
+    return block;
+  case NormScheme::Post:
+    return makePost();
+  case NormScheme::DeepNorm:
+    block = makePost();
+    block.skip = std::pow(2 * depth, 0.25);
+    return block;
+  case NormScheme::Sandwich:
+  case NormScheme::Peri:
+    return makeSandwich();
+  case NormScheme::Reordered:
+    return makeReordered();
+  case NormScheme::Keel:
+    block.attention.before = kInput;
+    block.attention.stream = kPostAttention;
+    block.feedForward.before = kPreFeedForward;
+    block.feedForward.stream = kPostFeedForward;
+    block.skip = choice.skip.value_or(2 * depth);
+    return block;
+  case NormScheme::SubLn:
+    block = makePre();
+    block.attention.inner = "self_attn.attn_sub_norm";
+    block.feedForward.inner = "mlp.ffn_sub_norm";
+    return block;
+  case NormScheme::ResidualMultiplier:
+    block = makePre();
+    block.branch = choice.branch.value_or(1 / std::sqrt(depth));
+    return block;
+  case NormScheme::Pre:
+  case NormScheme::Mix: // its later blocks
+  case NormScheme::ScaledInit:
+  case NormScheme::DepthScaledInit:
+  case NormScheme::Mitchell:
+    break;
+  }
+  return makePre();
+}
+
+bool hasFinalNorm(NormScheme scheme) {
+  return scheme != NormScheme::Post && scheme != NormScheme::DeepNorm &&
+         scheme != NormScheme::Keel;
+}
+
+InitRule getInitRule(const NormChoice &choice) {
+  switch (choice.scheme) {
+  case NormScheme::ScaledInit:
+    return InitRule::Scaled;
+  case NormScheme::DepthScaledInit:
+    return InitRule::DepthScaled;
+  case NormScheme::Mitchell:
+    return InitRule::Mitchell;
+  default:
+    return choice.init;
+  }
+}
+
+} // namespace
+
+ModelSpec lns::getModelSpec(const NormChoice &choice, int64_t layers) {
+  ModelSpec model;
+  model.embeddingNorm =
+      choice.scheme == NormScheme::Peri && choice.embeddingNorm;
+  model.finalNorm = choice.finalNorm.value_or(hasFinalNorm(choice.scheme));
+  int64_t post = 0;
+  if (choice.scheme == NormScheme::Mix)
+    post = static_cast<int64_t>(
+        std::floor(choice.fraction * static_cast<double>(layers)));
+  if (post > 0)
+    model.runs.push_back({post, makePost()});
+  if (post < layers)
+    model.runs.push_back({layers - post, makeBlock(choice, layers)});
+  for (BlockRun &run : model.runs)
+    run.block.qkNorm = choice.qkNormFull;
+  return model;
+}
+
+NormalInit lns::getMatrixInit(const NormChoice &choice, MatrixKind matrix,
+                              int64_t layers, int64_t out, int64_t in,
+                              double std) {
+  auto depth = static_cast<double>(layers);
+  bool isOutput =
+      matrix == MatrixKind::AttentionOutput || matrix == MatrixKind::Down;
+  if (matrix != MatrixKind::Embedding &&
+      choice.scheme == NormScheme::DeepNorm) {
+    double xavier = std::sqrt(2.0 / static_cast<double>(out + in));
+    return {matrix == MatrixKind::QueryKey
+                ? xavier
+                : xavier * std::pow(8 * depth, -0.25)};
+  }
+  if (matrix != MatrixKind::Embedding && matrix != MatrixKind::QueryKey &&
+      choice.scheme == NormScheme::SubLn)
+    return {std * std::sqrt(std::log(2 * depth))};
+
+  switch (getInitRule(choice)) {
+  case InitRule::Plain:
+    return {std};
+  case InitRule::Scaled:
+    return {isOutput ? std / std::sqrt(2 * depth) : std};
+  case InitRule::DepthScaled:
+  case InitRule::DepthScaledUp:
+    if (isOutput || (matrix == MatrixKind::Up &&
+                     getInitRule(choice) == InitRule::DepthScaledUp))
+      return {std / std::sqrt(2.0), InitKind::normal,
+              DepthScale::inv_sqrt_depth};
+    return {std};
+  case InitRule::Mitchell:
+    // The attention's output counts by the model's width.
+    int64_t width = matrix == MatrixKind::AttentionOutput ? out : in;
+    double byWidth = 1 / std::sqrt(static_cast<double>(width));
+    if (!isOutput)
+      return {byWidth, InitKind::truncated_normal};
+    return {byWidth / std::sqrt(2.0), InitKind::truncated_normal,
+            DepthScale::inv_sqrt_depth};
+  }
+  llvm_unreachable("unknown init rule");
+}

@@ -1,0 +1,83 @@
+//===- BlockSpec.h - What a norm scheme makes of a block --------*- C++ -*-===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+//
+// With N a norm and F attention or feed-forward, a sublayer of any scheme is
+//
+//     stream(skip * x + branch * behind(F(before(x))))
+//
+// with each of the three norms there or not. The equations are those of
+// docs/schemes.md.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LNS_FRONTEND_BLOCKSPEC_H
+#define LNS_FRONTEND_BLOCKSPEC_H
+
+#include "dialect/LnsEnums.h"
+#include "frontend/NormSchemes.h"
+
+#include "llvm/ADT/SmallVector.h"
+#include <cstdint>
+
+namespace lns {
+
+/// Where norms stand, each by its parameter's name without `.weight`; an empty
+/// name is a norm that is not there.
+struct SublayerSpec {
+  llvm::StringRef before, behind, stream;
+  llvm::StringRef inner; ///< of what the output projection reads
+};
+
+struct BlockSpec {
+  SublayerSpec attention, feedForward;
+  double skip = 1, branch = 1;
+  DepthScale depthScale = DepthScale::none; ///< of the norms before sublayers
+  bool qkNorm = false;                      ///< of the whole query and key
+  /// What gains start from: one, or that scaled with depth.
+  DepthScale gainInit = DepthScale::none;
+};
+
+/// `depth` equal blocks.
+struct BlockRun {
+  int64_t depth;
+  BlockSpec block;
+};
+
+struct ModelSpec {
+  bool embeddingNorm = false, finalNorm = true;
+  llvm::SmallVector<BlockRun, 2> runs;
+};
+
+/// Of a model of `layers` blocks.
+ModelSpec getModelSpec(const NormChoice &choice, int64_t layers);
+
+/// Which of a model's matrices one is, as far as initialization asks.
+enum class MatrixKind {
+  Embedding, ///< and a head
+  QueryKey,
+  Value,
+  AttentionOutput,
+  Gate,
+  Up,
+  Down
+};
+
+/// Normal, with mean 0; the standard deviation in block l is `std` times the
+/// depth scale.
+struct NormalInit {
+  double std;
+  InitKind kind = InitKind::normal;
+  DepthScale depthScale = DepthScale::none;
+};
+
+/// How a matrix [out, in] starts. `std` is the config's initializer_range.
+NormalInit getMatrixInit(const NormChoice &choice, MatrixKind matrix,
+                         int64_t layers, int64_t out, int64_t in, double std);
+
+} // namespace lns
+
+#endif // LNS_FRONTEND_BLOCKSPEC_H

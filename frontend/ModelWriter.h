@@ -1,0 +1,30 @@
+//===- ModelWriter.h - A LLaMA with any norm scheme, as a model -*- C++ -*-===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LNS_FRONTEND_MODELWRITER_H
+#define LNS_FRONTEND_MODELWRITER_H
+
+#include "frontend/JsonConfig.h"
+#include "frontend/LlamaConfig.h"
+#include "frontend/NormSchemes.h"
+
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/OwningOpRef.h"
+
+namespace lns {
+
+/// Writes `llama` down as an lns.model called `name`, in the order in which a
+/// person would. Ops stand at the key of `config` that they come from; `json`
+/// is what the model keeps as its own config.
+mlir::OwningOpRef<mlir::ModuleOp>
+writeModel(const LlamaConfig &llama, const JsonConfig &config,
+           const NormChoice &norm, llvm::StringRef name, llvm::StringRef json,
+           mlir::MLIRContext *context);
+
+} // namespace lns
+
+#endif // LNS_FRONTEND_MODELWRITER_H

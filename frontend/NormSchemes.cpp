@@ -1,0 +1,314 @@
+//===- NormSchemes.cpp - The norm schemes that have a name ------*- C++ -*-===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#include "frontend/NormSchemes.h"
+
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/SmallVector.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/raw_ostream.h"
+#include <charconv>
+#include <cmath>
+
+using namespace lns;
+using llvm::StringRef;
+
+namespace {
+
+struct SchemeEntry {
+  NormScheme scheme;
+  llvm::StringLiteral name, formula, source;
+};
+
+constexpr SchemeEntry kSchemes[] = {
+    {NormScheme::Pre, "pre", "x + F(N x)", "arXiv 2002.04745"},
+    {NormScheme::Lns, "lns", "x + F(N x / sqrt l)",
+     "LayerNorm Scaling, arXiv 2502.05795"},
+    {NormScheme::LnsFoldedInit, "lns-folded-init",
+     "pre, gains start at 1/sqrt l", "not lns: a gain learns faster"},
+    {NormScheme::Post, "post", "N(x + F x), no final norm", "arXiv 1706.03762"},
+    {NormScheme::DeepNorm, "deepnorm", "N((2L)^(1/4) x + F x), Xavier init",
+     "arXiv 2203.00555"},
+    {NormScheme::Mix, "mix", "first blocks post, the others pre",
+     "Mix-LN, arXiv 2412.13795"},
+    {NormScheme::Sandwich, "sandwich", "x + N(F(N x))",
+     "arXiv 2105.13290, Gemma 2"},
+    {NormScheme::Peri, "peri", "sandwich, and a norm of the embedding",
+     "Peri-LN, arXiv 2502.02732"},
+    {NormScheme::Reordered, "reordered", "x + N(F x)", "OLMo 2"},
+    {NormScheme::Keel, "keel", "N(2L x + F(N x)), no final norm", "KEEL"},
+    {NormScheme::SubLn, "sub-ln", "pre, and a norm before each output matrix",
+     "arXiv 2210.06423"},
+    {NormScheme::ScaledInit, "scaled-init", "pre, outputs start at std/sqrt 2L",
+     "GPT-2"},
+    {NormScheme::DepthScaledInit, "depth-scaled-init",
+     "pre, outputs start at std/sqrt 2l", "arXiv 1908.11365"},
+    {NormScheme::Mitchell, "mitchell", "pre, starts by widths and 1/sqrt 2l",
+     "OLMo"},
+    {NormScheme::ResidualMultiplier, "residual-multiplier", "x + c F(N x)",
+     "Granite, MiniCPM"},
+};
+
+constexpr bool standInOrder() {
+  for (size_t i = 0; i < std::size(kSchemes); ++i)
+    if (static_cast<size_t>(kSchemes[i].scheme) != i)
+      return false;
+  return true;
+}
+static_assert(standInOrder(), "getEntry looks schemes up by their number");
+
+const SchemeEntry &getEntry(NormScheme scheme) {
+  return kSchemes[static_cast<size_t>(scheme)];
+}
+
+constexpr std::pair<InitRule, llvm::StringLiteral> kInitRules[] = {
+    {InitRule::Plain, "plain"},
+    {InitRule::Scaled, "scaled"},
+    {InitRule::DepthScaled, "depth-scaled"},
+    {InitRule::DepthScaledUp, "depth-scaled-up"},
+    {InitRule::Mitchell, "mitchell"}};
+
+/// An option: how its value is read and written.
+struct Option {
+  llvm::StringLiteral name, values, meaning;
+  /// Schemes that have it; none: all.
+  llvm::ArrayRef<NormScheme> schemes;
+  bool (*read)(StringRef value, NormChoice &choice);
+  /// Empty where the value is the default one.
+  std::string (*write)(const NormChoice &choice);
+};
+
+std::string formatNumber(double value) {
+  char text[32];
+  auto [end, code] = std::to_chars(text, std::end(text), value);
+  return std::string(text, end);
+}
+
+bool readNumber(StringRef text, double least, double most, double &value) {
+  auto [end, code] = std::from_chars(text.begin(), text.end(), value);
+  return code == std::errc() && end == text.end() && std::isfinite(value) &&
+         value >= least && value <= most;
+}
+
+/// A flag without a value is on.
+bool readFlag(StringRef text, bool &value) {
+  value = text.empty() || text == "on";
+  return value || text == "off";
+}
+
+constexpr NormScheme kMix[] = {NormScheme::Mix};
+constexpr NormScheme kKeel[] = {NormScheme::Keel};
+constexpr NormScheme kPeri[] = {NormScheme::Peri};
+constexpr NormScheme kMultiplier[] = {NormScheme::ResidualMultiplier};
+constexpr NormScheme kPlainInit[] = {
+    NormScheme::Pre,       NormScheme::Lns,  NormScheme::Post,
+    NormScheme::Mix,       NormScheme::Peri, NormScheme::Sandwich,
+    NormScheme::Reordered, NormScheme::Keel, NormScheme::ResidualMultiplier};
+
+/// Multipliers beyond this are mistakes, and would overflow f32.
+constexpr double kMaxMultiplier = 1e6;
+
+const Option kOptions[] = {
+    {"init", "plain|scaled|depth-scaled|depth-scaled-up|mitchell",
+     "how matrices start", kPlainInit,
+     [](StringRef value, NormChoice &choice) {
+       for (const auto &[rule, name] : kInitRules)
+         if (value == name) {
+           choice.init = rule;
+           return true;
+         }
+       return false;
+     },
+     [](const NormChoice &choice) {
+       return choice.init == InitRule::Plain
+                  ? std::string()
+                  : kInitRules[static_cast<size_t>(choice.init)].second.str();
+     }},
+    {"fraction", "0..1", "share of blocks that are post; 0.25", kMix,
+     [](StringRef value, NormChoice &choice) {
+       return readNumber(value, 0, 1, choice.fraction);
+     },
+     [](const NormChoice &choice) {
+       return choice.fraction == NormChoice().fraction
+                  ? std::string()
+                  : formatNumber(choice.fraction);
+     }},
+    {"skip", "NUMBER", "what the skip is multiplied by; 2L", kKeel,
+     [](StringRef value, NormChoice &choice) {
+       return readNumber(value, 1 / kMaxMultiplier, kMaxMultiplier,
+                         choice.skip.emplace());
+     },
+     [](const NormChoice &choice) {
+       return choice.skip ? formatNumber(*choice.skip) : std::string();
+     }},
+    {"branch", "NUMBER", "what branches are multiplied by; 1/sqrt L",
+     kMultiplier,
+     [](StringRef value, NormChoice &choice) {
+       return readNumber(value, 1 / kMaxMultiplier, kMaxMultiplier,
+                         choice.branch.emplace());
+     },
+     [](const NormChoice &choice) {
+       return choice.branch ? formatNumber(*choice.branch) : std::string();
+     }},
+    {"final-norm",
+     "on|off",
+     "norm before the head; what the scheme has",
+     {},
+     [](StringRef value, NormChoice &choice) {
+       return readFlag(value, choice.finalNorm.emplace());
+     },
+     [](const NormChoice &choice) {
+       return !choice.finalNorm   ? std::string()
+              : *choice.finalNorm ? std::string("on")
+                                  : std::string("off");
+     }},
+    {"embed-norm", "on|off", "norm of the embedding; on", kPeri,
+     [](StringRef value, NormChoice &choice) {
+       return readFlag(value, choice.embeddingNorm);
+     },
+     [](const NormChoice &choice) {
+       return choice.embeddingNorm ? std::string() : std::string("off");
+     }},
+    {"qk-norm-full",
+     "on|off",
+     "norms of the whole query and key; off",
+     {},
+     [](StringRef value, NormChoice &choice) {
+       return readFlag(value, choice.qkNormFull);
+     },
+     [](const NormChoice &choice) {
+       return choice.qkNormFull ? std::string("on") : std::string();
+     }}};
+
+bool hasOption(const Option &option, NormScheme scheme) {
+  return option.schemes.empty() || llvm::is_contained(option.schemes, scheme);
+}
+
+/// "; did you mean 'sandwich'?", if a name is near enough.
+template <typename Range, typename GetName>
+std::string suggest(StringRef text, const Range &range, GetName getName) {
+  StringRef nearest;
+  unsigned best = std::max<size_t>(2, text.size() / 3) + 1;
+  for (const auto &entry : range) {
+    StringRef name = getName(entry);
+    unsigned distance = text.edit_distance(name, true, best);
+    if (distance < best) {
+      best = distance;
+      nearest = name;
+    }
+  }
+  return nearest.empty() ? "" : ("; did you mean '" + nearest + "'?").str();
+}
+
+std::string joinSchemes() {
+  llvm::SmallVector<StringRef> names;
+  for (const SchemeEntry &entry : kSchemes)
+    names.push_back(entry.name);
+  return llvm::join(names, ", ");
+}
+
+std::string joinOptions(NormScheme scheme) {
+  llvm::SmallVector<StringRef> names;
+  for (const Option &option : kOptions)
+    if (hasOption(option, scheme))
+      names.push_back(option.name);
+  return llvm::join(names, ", ");
+}
+
+/// Reads one "KEY=VALUE".
+bool parseOption(StringRef text, NormChoice &choice, std::string &error) {
+  auto [key, value] = text.split('=');
+  StringRef scheme = lns::getName(choice.scheme);
+  const Option *option = llvm::find_if(
+      kOptions, [&](const Option &option) { return option.name == key; });
+  if (option == std::end(kOptions)) {
+    if (llvm::any_of(kSchemes, [&](const SchemeEntry &entry) {
+          return entry.name == key;
+        }))
+      error = llvm::formatv("'{0}' and '{1}' are two schemes, and a model has "
+                            "one; give one of them",
+                            scheme, key);
+    else
+      error = llvm::formatv(
+          "'{0}' is no option of '{1}', which has: {2}{3}", key, scheme,
+          joinOptions(choice.scheme),
+          suggest(key, kOptions, [](const Option &o) { return o.name; }));
+    return false;
+  }
+  if (!hasOption(*option, choice.scheme)) {
+    llvm::SmallVector<StringRef> names;
+    for (NormScheme other : option->schemes)
+      names.push_back(lns::getName(other));
+    error = llvm::formatv("'{0}' is an option of {1}, not of '{2}', which has: "
+                          "{3}",
+                          key, llvm::join(names, ", "), scheme,
+                          joinOptions(choice.scheme));
+    return false;
+  }
+  if (!option->read(value, choice)) {
+    error = llvm::formatv("'{0}' of '{1}' is '{2}', but must be {3}", key,
+                          scheme, value, option->values);
+    return false;
+  }
+  return true;
+}
+
+} // namespace
+
+StringRef lns::getName(NormScheme scheme) { return getEntry(scheme).name; }
+
+std::optional<NormChoice> lns::parseNormChoice(StringRef text,
+                                               std::string &error) {
+  llvm::SmallVector<StringRef> parts;
+  text.split(parts, ',');
+  const SchemeEntry *entry = llvm::find_if(
+      kSchemes, [&](const SchemeEntry &e) { return e.name == parts.front(); });
+  if (entry == std::end(kSchemes)) {
+    error = llvm::formatv("'{0}' is no norm scheme{1}; there are: {2}",
+                          parts.front(),
+                          suggest(parts.front(), kSchemes,
+                                  [](const SchemeEntry &e) { return e.name; }),
+                          joinSchemes());
+    return std::nullopt;
+  }
+  NormChoice choice;
+  choice.scheme = entry->scheme;
+  for (StringRef part : llvm::drop_begin(parts))
+    if (!parseOption(part, choice, error))
+      return std::nullopt;
+  return choice;
+}
+
+std::string lns::formatNormChoice(const NormChoice &choice) {
+  std::string text = getName(choice.scheme).str();
+  for (const Option &option : kOptions)
+    if (std::string value = option.write(choice); !value.empty())
+      text += llvm::formatv(",{0}={1}", option.name, value);
+  return text;
+}
+
+void lns::printNormSchemes(llvm::raw_ostream &os) {
+  os << "norm schemes, --norm=SCHEME[,OPTION=VALUE]...; N is a norm, F "
+        "attention or feed-forward, l the block of L:\n";
+  for (const SchemeEntry &entry : kSchemes)
+    os << llvm::formatv("  {0,-20} {1,-42} {2}\n", entry.name, entry.formula,
+                        entry.source);
+  os << "\noptions:\n";
+  for (const Option &option : kOptions) {
+    os << llvm::formatv("  {0,-20} {1}: {2}", option.name, option.meaning,
+                        option.values);
+    if (!option.schemes.empty()) {
+      os << " (";
+      llvm::interleaveComma(option.schemes, os, [&](NormScheme scheme) {
+        os << lns::getName(scheme);
+      });
+      os << ")";
+    }
+    os << "\n";
+  }
+}

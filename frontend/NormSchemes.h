@@ -1,0 +1,95 @@
+//===- NormSchemes.h - The norm schemes that have a name --------*- C++ -*-===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+//
+// A scheme says where a block's norms stand, what its skips and branches are
+// multiplied by, and how its matrices start. docs/schemes.md has the equations
+// and where they come from; BlockSpec.h is what they mean for one block.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LNS_FRONTEND_NORMSCHEMES_H
+#define LNS_FRONTEND_NORMSCHEMES_H
+
+#include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/StringRef.h"
+#include <optional>
+#include <string>
+
+namespace llvm {
+class raw_ostream;
+} // namespace llvm
+
+namespace lns {
+
+/// In the order of the list that people see.
+enum class NormScheme {
+  Pre,
+  Lns,
+  LnsFoldedInit,
+  Post,
+  DeepNorm,
+  Mix,
+  Sandwich,
+  Peri,
+  Reordered,
+  Keel,
+  SubLn,
+  ScaledInit,
+  DepthScaledInit,
+  Mitchell,
+  ResidualMultiplier
+};
+
+/// How matrices start, where a scheme does not say so itself. `std` is the
+/// config's initializer_range, L the number of blocks, l the block.
+enum class InitRule {
+  Plain,         ///< std
+  Scaled,        ///< output projections std / sqrt(2 L)
+  DepthScaled,   ///< output projections std / sqrt(2 l)
+  DepthScaledUp, ///< and the up projection too
+  Mitchell       ///< by widths, and 1 / sqrt(2 l) at output projections
+};
+
+/// A scheme and its options. `--norm=SCHEME[,KEY=VALUE]...` as text.
+struct NormChoice {
+  NormScheme scheme = NormScheme::Pre;
+  InitRule init = InitRule::Plain;
+  /// mix: the share of blocks, from the first, that are Post-LN.
+  double fraction = 0.25;
+  /// keel: what the skip is multiplied by; by default 2 L.
+  std::optional<double> skip;
+  /// residual-multiplier: what branches are multiplied by; by default
+  /// 1 / sqrt(L).
+  std::optional<double> branch;
+  /// Norm of the last block's output, before the head; by default, what the
+  /// scheme has.
+  std::optional<bool> finalNorm;
+  /// peri: norm of the embedding.
+  bool embeddingNorm = true;
+  /// Norms of the whole query and key, before RoPE (OLMo 2).
+  bool qkNormFull = false;
+
+  bool operator==(const NormChoice &) const = default;
+};
+
+/// Reads "mix,fraction=0.5". On failure `error` says what is wrong, which
+/// schemes or options there are, and the nearest name.
+std::optional<NormChoice> parseNormChoice(llvm::StringRef text,
+                                          std::string &error);
+
+/// The shortest text that parseNormChoice reads as `choice`.
+std::string formatNormChoice(const NormChoice &choice);
+
+/// "sandwich".
+llvm::StringRef getName(NormScheme scheme);
+
+/// One line for every scheme, and the options.
+void printNormSchemes(llvm::raw_ostream &os);
+
+} // namespace lns
+
+#endif // LNS_FRONTEND_NORMSCHEMES_H

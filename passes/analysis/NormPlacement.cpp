@@ -1,0 +1,46 @@
+//===- NormPlacement.cpp - Where the norms of a block stand ---------------===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#include "passes/analysis/NormPlacement.h"
+
+using namespace mlir;
+using namespace lns;
+
+NormPlace lns::getNormPlace(NormOp norm) {
+  if (!isa<LayersOp>(norm->getParentOp()))
+    return NormPlace::Outside;
+  for (OpOperand &use : norm->getUses()) {
+    if (isa<YieldOp>(use.getOwner()))
+      return NormPlace::Stream;
+    if (isa<ResidualOp>(use.getOwner()))
+      return use.getOperandNumber() == 0 ? NormPlace::Stream
+                                         : NormPlace::Behind;
+  }
+  // The stream is what the block carries, and what is added to it.
+  Operation *source = norm.getInput().getDefiningOp();
+  return !source || isa<ResidualOp, NormOp>(source) ? NormPlace::Before
+                                                    : NormPlace::Inner;
+}
+
+StringRef lns::getNormPlacement(ArrayRef<NormOp> norms) {
+  if (norms.empty())
+    return "none";
+  unsigned counts[5] = {};
+  for (NormOp norm : norms) {
+    if (norm.getDepthScale() == DepthScale::inv_sqrt_depth)
+      return "lns";
+    ++counts[static_cast<unsigned>(getNormPlace(norm))];
+  }
+  bool before = counts[static_cast<unsigned>(NormPlace::Before)] != 0;
+  bool behind = counts[static_cast<unsigned>(NormPlace::Behind)] != 0;
+  bool stream = counts[static_cast<unsigned>(NormPlace::Stream)] != 0;
+  if (stream)
+    return before || behind ? "mixed" : "post";
+  if (behind)
+    return before ? "sandwich" : "reordered";
+  return "pre";
+}

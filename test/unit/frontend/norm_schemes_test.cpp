@@ -1,0 +1,127 @@
+//===- norm_schemes_test.cpp - Names, options and starts of schemes -------===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#include "frontend/BlockSpec.h"
+#include "frontend/NormSchemes.h"
+
+#include "llvm/Support/raw_ostream.h"
+#include <cmath>
+#include <gtest/gtest.h>
+
+using namespace lns;
+
+static NormChoice choose(const char *text) {
+  std::string error;
+  std::optional<NormChoice> choice = parseNormChoice(text, error);
+  EXPECT_TRUE(choice) << error;
+  return choice.value_or(NormChoice());
+}
+
+static std::string getError(const char *text) {
+  std::string error;
+  EXPECT_FALSE(parseNormChoice(text, error)) << text;
+  return error;
+}
+
+// What is written is read as the same, and is as short as can be.
+TEST(NormSchemes, TextIsReadBack) {
+  for (const char *text :
+       {"pre", "lns", "lns,init=scaled", "mix,fraction=0.5",
+        "deepnorm,final-norm=on", "peri,embed-norm=off", "keel,skip=3",
+        "residual-multiplier,branch=0.22", "reordered,qk-norm-full=on",
+        "sandwich,init=depth-scaled-up,final-norm=off"})
+    EXPECT_EQ(formatNormChoice(choose(text)), text);
+  EXPECT_EQ(formatNormChoice(choose("mix,fraction=0.25")), "mix");
+  EXPECT_EQ(formatNormChoice(choose("reordered,qk-norm-full")),
+            "reordered,qk-norm-full=on");
+}
+
+TEST(NormSchemes, Errors) {
+  EXPECT_NE(
+      getError("sandwhich")
+          .find("'sandwhich' is no norm scheme; did you mean 'sandwich'?; "
+                "there are: pre, lns, "),
+      std::string::npos);
+  EXPECT_NE(getError("").find("'' is no norm scheme; there are: pre, lns, "),
+            std::string::npos);
+  EXPECT_EQ(getError("lns,sandwich"),
+            "'lns' and 'sandwich' are two schemes, and a model has one; give "
+            "one of them");
+  EXPECT_EQ(getError("mix,fractio=1"),
+            "'fractio' is no option of 'mix', which has: init, fraction, "
+            "final-norm, qk-norm-full; did you mean 'fraction'?");
+  EXPECT_EQ(getError("lns,skip=2"),
+            "'skip' is an option of keel, not of 'lns', which has: init, "
+            "final-norm, qk-norm-full");
+  EXPECT_EQ(getError("mix,fraction=1.5"),
+            "'fraction' of 'mix' is '1.5', but must be 0..1");
+  for (const char *text :
+       {"keel,skip=0", "keel,skip=nan", "keel,skip=-2", "keel,skip=1e9",
+        "keel,skip=2x", "keel,skip", "post,final-norm=yes", "pre,init=xavier"})
+    EXPECT_NE(getError(text).find("but must be"), std::string::npos) << text;
+}
+
+TEST(NormSchemes, Listing) {
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  printNormSchemes(os);
+  for (const char *name : {"lns ", "residual-multiplier ", "qk-norm-full "})
+    EXPECT_NE(text.find(name), std::string::npos) << name;
+}
+
+TEST(ModelSpec, MixIsByWholeBlocks) {
+  auto depths = [](const char *text, int64_t layers) {
+    std::vector<int64_t> result;
+    for (const BlockRun &run : getModelSpec(choose(text), layers).runs)
+      result.push_back(run.depth);
+    return result;
+  };
+  EXPECT_EQ(depths("mix", 12), (std::vector<int64_t>{3, 9}));
+  EXPECT_EQ(depths("mix", 3), std::vector<int64_t>{3});
+  EXPECT_EQ(depths("mix,fraction=1", 5), std::vector<int64_t>{5});
+  ModelSpec all = getModelSpec(choose("mix,fraction=1"), 5);
+  EXPECT_FALSE(all.runs[0].block.attention.stream.empty());
+  EXPECT_TRUE(all.finalNorm);
+  EXPECT_FALSE(getModelSpec(choose("mix,fraction=0"), 5)
+                   .runs[0]
+                   .block.attention.before.empty());
+}
+
+// The numbers are those of the papers and codes that docs/schemes.md names, for
+// a model of 8 blocks, 64 wide, 160 in the feed-forward.
+TEST(MatrixInit, StandardDeviations) {
+  auto init = [](const char *text, MatrixKind kind) {
+    bool isDown = kind == MatrixKind::Down;
+    return getMatrixInit(choose(text), kind, 8, isDown ? 64 : 160,
+                         isDown ? 160 : 64, 0.02);
+  };
+  EXPECT_EQ(init("pre", MatrixKind::Down).std, 0.02);
+  EXPECT_EQ(init("scaled-init", MatrixKind::Down).std, 0.02 / 4);
+  EXPECT_EQ(init("scaled-init", MatrixKind::Up).std, 0.02);
+  NormalInit down = init("depth-scaled-init", MatrixKind::Down);
+  EXPECT_DOUBLE_EQ(down.std, 0.02 / std::sqrt(2));
+  EXPECT_EQ(down.depthScale, DepthScale::inv_sqrt_depth);
+  EXPECT_EQ(init("depth-scaled-init", MatrixKind::Up).depthScale,
+            DepthScale::none);
+  EXPECT_EQ(init("lns,init=depth-scaled-up", MatrixKind::Up).depthScale,
+            DepthScale::inv_sqrt_depth);
+  EXPECT_DOUBLE_EQ(init("deepnorm", MatrixKind::Up).std,
+                   std::sqrt(2.0 / 224) / std::pow(64, 0.25));
+  EXPECT_DOUBLE_EQ(init("deepnorm", MatrixKind::QueryKey).std,
+                   std::sqrt(2.0 / 224));
+  EXPECT_EQ(init("deepnorm", MatrixKind::Embedding).std, 0.02);
+  EXPECT_DOUBLE_EQ(init("sub-ln", MatrixKind::Value).std,
+                   0.02 * std::sqrt(std::log(16)));
+  EXPECT_EQ(init("sub-ln", MatrixKind::QueryKey).std, 0.02);
+  EXPECT_EQ(init("mitchell", MatrixKind::Up).std, 1 / 8.0);
+  EXPECT_EQ(init("mitchell", MatrixKind::Up).kind, InitKind::truncated_normal);
+  EXPECT_DOUBLE_EQ(init("mitchell", MatrixKind::Down).std,
+                   1 / std::sqrt(2 * 160.0));
+  EXPECT_EQ(init("mitchell", MatrixKind::Down).depthScale,
+            DepthScale::inv_sqrt_depth);
+  EXPECT_EQ(init("mitchell", MatrixKind::Embedding).std, 1 / 8.0);
+}

@@ -1,0 +1,270 @@
+//===- scheme_formula_test.cpp - Schemes against their equations ----------===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+//
+// Every norm scheme, as the frontend writes it and the interpreter computes it,
+// against the equations of docs/schemes.md, which stand here a second time: one
+// line for each sublayer, on plain vectors of doubles.
+//
+//===----------------------------------------------------------------------===//
+
+#include "dialect/LnsOps.h"
+#include "frontend/HuggingFaceConfig.h"
+#include "tools/interpret/Interpreter.h"
+#include "tools/interpret/RandomInputs.h"
+
+#include "mlir/IR/MLIRContext.h"
+#include <cmath>
+#include <functional>
+#include <gtest/gtest.h>
+
+using namespace lns;
+
+namespace {
+
+constexpr int kWidth = 12, kHeads = 3, kKvHeads = 1, kHeadDim = 6, kInner = 10,
+              kVocabulary = 11, kLayers = 4, kTime = 5;
+constexpr double kEps = 1e-5;
+constexpr const char *kConfig = R"({"model_type": "llama", "vocab_size": 11,
+  "hidden_size": 12, "intermediate_size": 10, "num_hidden_layers": 4,
+  "num_attention_heads": 3, "num_key_value_heads": 1, "head_dim": 6,
+  "rms_norm_eps": 1e-5, "tie_word_embeddings": false})";
+
+using Row = std::vector<double>;
+using Rows = std::vector<Row>; ///< one for each token
+
+Rows operator+(Rows a, const Rows &b) {
+  for (size_t t = 0; t < a.size(); ++t)
+    for (size_t i = 0; i < a[t].size(); ++i)
+      a[t][i] += b[t][i];
+  return a;
+}
+Rows operator*(double factor, Rows a) {
+  for (Row &row : a)
+    for (double &x : row)
+      x *= factor;
+  return a;
+}
+
+class Formula {
+public:
+  Formula(const interpret::Environment &parameters, std::string scheme)
+      : parameters(parameters), scheme(std::move(scheme)) {}
+
+  Rows logits(const std::vector<int64_t> &tokens) {
+    Rows x;
+    for (int64_t token : tokens) {
+      const double *row =
+          get("model.embed_tokens.weight").data() + token * kWidth;
+      x.emplace_back(row, row + kWidth);
+    }
+    if (scheme == "peri")
+      x = norm("model.embed_norm", x);
+    for (layer = 0; layer < kLayers; ++layer)
+      x = block(x);
+    if (scheme != "post" && scheme != "deepnorm" && scheme.rfind("keel", 0))
+      x = norm("model.norm", x);
+    return linear("lm_head", x);
+  }
+
+private:
+  Rows block(Rows x) {
+    const double L = kLayers, l = layer + 1;
+    auto A = [&](const Rows &y) { return attention(y); };
+    auto M = [&](const Rows &y) { return feedForward(y); };
+    auto N1 = [&](const Rows &y) { return n("input_layernorm", y); };
+    auto N2 = [&](const Rows &y) { return n("post_attention_layernorm", y); };
+    auto N3 = [&](const Rows &y) { return n("pre_feedforward_layernorm", y); };
+    auto N4 = [&](const Rows &y) { return n("post_feedforward_layernorm", y); };
+
+    if (scheme == "lns") {
+      x = x + A(1 / std::sqrt(l) * N1(x));
+      return x + M(1 / std::sqrt(l) * N2(x));
+    }
+    if (scheme == "post" || (scheme == "mix,fraction=0.5" && l <= 2)) {
+      x = N2(x + A(x));
+      return N4(x + M(x));
+    }
+    if (scheme == "deepnorm") {
+      double a = std::pow(2 * L, 0.25);
+      x = N2(a * x + A(x));
+      return N4(a * x + M(x));
+    }
+    if (scheme == "sandwich" || scheme == "peri") {
+      x = x + N2(A(N1(x)));
+      return x + N4(M(N3(x)));
+    }
+    if (scheme == "reordered" || scheme == "reordered,qk-norm-full=on") {
+      x = x + N2(A(x));
+      return x + N4(M(x));
+    }
+    if (scheme == "keel" || scheme == "keel,skip=3") {
+      double a = scheme == "keel" ? 2 * L : 3;
+      x = N2(a * x + A(N1(x)));
+      return N4(a * x + M(N3(x)));
+    }
+    double c = scheme == "residual-multiplier"              ? 1 / std::sqrt(L)
+               : scheme == "residual-multiplier,branch=0.2" ? 0.2
+                                                            : 1;
+    x = x + c * A(N1(x));
+    return x + c * M(N2(x));
+  }
+
+  Rows attention(const Rows &x) {
+    Rows q = linear(name("self_attn.q_proj"), x);
+    Rows k = linear(name("self_attn.k_proj"), x);
+    Rows v = linear(name("self_attn.v_proj"), x);
+    if (scheme.find("qk-norm-full") != std::string::npos) {
+      q = n("self_attn.q_norm", q);
+      k = n("self_attn.k_norm", k);
+    }
+    Rows heads;
+    for (int t = 0; t < kTime; ++t) {
+      heads.emplace_back();
+      for (int h = 0; h < kHeads; ++h) {
+        Row query = rotated(q[t], h, t);
+        Row weights, mixed(kHeadDim);
+        double sum = 0;
+        for (int s = 0; s <= t; ++s) {
+          Row key = rotated(k[s], h / (kHeads / kKvHeads), s);
+          double score = 0;
+          for (int i = 0; i < kHeadDim; ++i)
+            score += query[i] * key[i];
+          weights.push_back(std::exp(score / std::sqrt(double(kHeadDim))));
+          sum += weights.back();
+        }
+        for (int s = 0; s <= t; ++s)
+          for (int i = 0; i < kHeadDim; ++i)
+            mixed[i] +=
+                weights[s] / sum * v[s][h / (kHeads / kKvHeads) * kHeadDim + i];
+        heads[t].insert(heads[t].end(), mixed.begin(), mixed.end());
+      }
+    }
+    if (scheme == "sub-ln")
+      heads = n("self_attn.attn_sub_norm", heads);
+    return linear(name("self_attn.o_proj"), heads);
+  }
+
+  static Row rotated(const Row &row, int head, int time) {
+    Row result(kHeadDim);
+    for (int i = 0; i < kHeadDim / 2; ++i) {
+      double angle = time * std::pow(1e4, -2.0 * i / kHeadDim);
+      double a = row[head * kHeadDim + i];
+      double b = row[head * kHeadDim + kHeadDim / 2 + i];
+      result[i] = a * std::cos(angle) - b * std::sin(angle);
+      result[kHeadDim / 2 + i] = b * std::cos(angle) + a * std::sin(angle);
+    }
+    return result;
+  }
+
+  Rows feedForward(const Rows &x) {
+    Rows gate = linear(name("mlp.gate_proj"), x);
+    Rows inner = linear(name("mlp.up_proj"), x);
+    for (int t = 0; t < kTime; ++t)
+      for (int i = 0; i < kInner; ++i)
+        inner[t][i] *= gate[t][i] / (1 + std::exp(-gate[t][i]));
+    if (scheme == "sub-ln")
+      inner = n("mlp.ffn_sub_norm", inner);
+    return linear(name("mlp.down_proj"), inner);
+  }
+
+  /// One of the block's norms.
+  Rows n(const char *which, const Rows &x) { return norm(name(which), x); }
+
+  Rows norm(const std::string &which, Rows x) {
+    const std::vector<double> &gain = get(which + ".weight");
+    for (Row &row : x) {
+      double squares = 0;
+      for (double value : row)
+        squares += value * value;
+      double r = 1 / std::sqrt(squares / double(row.size()) + kEps);
+      for (size_t i = 0; i < row.size(); ++i)
+        row[i] *= gain[i] * r;
+    }
+    return x;
+  }
+
+  Rows linear(const std::string &which, const Rows &x) {
+    const std::vector<double> &weight = get(which + ".weight");
+    Rows y;
+    for (const Row &row : x) {
+      y.emplace_back(weight.size() / row.size());
+      for (size_t o = 0; o < y.back().size(); ++o)
+        for (size_t i = 0; i < row.size(); ++i)
+          y.back()[o] += weight[o * row.size() + i] * row[i];
+    }
+    return y;
+  }
+
+  std::string name(const char *which) const {
+    return "model.layers." + std::to_string(layer) + "." + which;
+  }
+  /// Notes that it was read.
+  const std::vector<double> &get(const std::string &which) {
+    read.insert(which);
+    auto it = parameters.find(which);
+    EXPECT_NE(it, parameters.end()) << which;
+    return it->second.value->values;
+  }
+
+  const interpret::Environment &parameters;
+  std::string scheme;
+  int layer = 0;
+
+public:
+  std::set<std::string> read;
+};
+
+class SchemeFormula : public testing::TestWithParam<const char *> {};
+
+TEST_P(SchemeFormula, Logits) {
+  mlir::MLIRContext context;
+  std::string error;
+  HuggingFaceOptions options;
+  options.norm = parseNormChoice(GetParam(), error);
+  ASSERT_TRUE(options.norm) << error;
+  auto module =
+      importHuggingFaceConfig(kConfig, "test.json", options, &context);
+  ASSERT_TRUE(module);
+
+  interpret::Environment parameters;
+  ASSERT_TRUE(succeeded(interpret::declareParameters(*module, parameters)));
+  uint64_t stream = 0;
+  for (auto &[name, state] : parameters) {
+    auto value = std::make_shared<interpret::Tensor>(
+        *interpret::makeNormal(state.value->shape, /*seed=*/1, stream++));
+    for (double &x : value->values)
+      x = state.role == Role::gain ? 1 + 0.3 * x : 0.5 * x;
+    state.value = value;
+  }
+  auto tokens = interpret::makeRandomTokens({1, kTime}, kVocabulary, 7, 0);
+  interpret::TensorRef logits;
+  auto model = *module->getOps<ModelOp>().begin();
+  ASSERT_TRUE(
+      succeeded(interpret::Interpreter(parameters).run(model, tokens, logits)));
+
+  Formula formula(parameters, GetParam());
+  Rows expected = formula.logits(
+      std::vector<int64_t>(tokens->tokens.begin(), tokens->tokens.end()));
+  for (int t = 0; t < kTime; ++t)
+    for (int i = 0; i < kVocabulary; ++i)
+      EXPECT_NEAR(logits->values[t * kVocabulary + i], expected[t][i],
+                  1e-12 * (1 + std::abs(expected[t][i])))
+          << t << " " << i;
+  // No parameter beyond those of the equation.
+  for (auto &[name, state] : parameters)
+    EXPECT_TRUE(formula.read.count(name)) << name;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Schemes, SchemeFormula,
+    testing::Values("pre", "lns", "lns-folded-init", "post", "deepnorm",
+                    "mix,fraction=0.5", "sandwich", "peri", "reordered",
+                    "reordered,qk-norm-full=on", "keel", "keel,skip=3",
+                    "sub-ln", "scaled-init", "depth-scaled-init", "mitchell",
+                    "residual-multiplier", "residual-multiplier,branch=0.2"));
+
+} // namespace
