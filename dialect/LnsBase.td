@@ -41,6 +41,9 @@ def Lns_Dialect : Dialect {
     large (gains, biases, one number per row, losses, parameters' gradients) has
     its *wide* type: f32 for bf16, else the element type itself. Kernels compute
     in the wide type and round to bf16, to nearest even, where they store.
+
+    A key that an op does not know is an error, among its attributes and in the
+    `<{...}>` of its generic form.
   }];
   let useDefaultAttributePrinterParser = 1;
   let hasConstantMaterializer = 1;

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "dialect/LnsDialect.h"
+#include "dialect/KnownProperties.h"
 #include "dialect/LnsMemory.h"
 #include "dialect/LnsOps.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -21,15 +22,19 @@ using namespace mlir;
 #define GET_ATTRDEF_CLASSES
 #include "dialect/LnsAttrs.cpp.inc"
 
+template <typename... Ops> static void registerOps(lns::LnsDialect &dialect) {
+  (RegisteredOperationName::insert<lns::KnowsItsProperties<Ops>>(dialect), ...);
+}
+
 void lns::LnsDialect::initialize() {
   addAttributes<
 #define GET_ATTRDEF_LIST
 #include "dialect/LnsAttrs.cpp.inc"
       >();
-  addOperations<
+  registerOps<
 #define GET_OP_LIST
 #include "dialect/LnsOps.cpp.inc"
-      >();
+      >(*this);
 }
 
 /// Folders speak of a constant by its one value, an f64 whatever the tensor's

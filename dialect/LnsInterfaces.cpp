@@ -12,17 +12,18 @@ using namespace mlir;
 
 #include "dialect/LnsInterfaces.cpp.inc"
 
-/// The name of an attribute of the op that is most like `wanted`, empty if none
-/// is: two wrong letters, or one in three.
-static StringRef findNearest(Operation *op, StringRef wanted) {
+/// The one of `names` that is most like `wanted`, empty if none is: two wrong
+/// letters, or one in three.
+template <typename Names>
+static StringRef findNearest(const Names &names, StringRef wanted) {
   StringRef nearest;
   unsigned least = std::max<unsigned>(2, wanted.size() / 3) + 1;
-  for (StringAttr name : op->getName().getAttributeNames()) {
-    unsigned distance = wanted.edit_distance(
-        name.getValue(), /*AllowReplacements=*/true, /*MaxEditDistance=*/least);
-    if (distance < least && !name.getValue().ends_with("SegmentSizes")) {
+  for (StringRef name : names) {
+    unsigned distance = wanted.edit_distance(name, /*AllowReplacements=*/true,
+                                             /*MaxEditDistance=*/least);
+    if (distance < least && !name.ends_with("SegmentSizes")) {
       least = distance;
-      nearest = name.getValue();
+      nearest = name;
     }
   }
   return nearest;
@@ -35,10 +36,38 @@ LogicalResult lns::verifyKnownAttributes(Operation *op) {
       continue;
     InFlightDiagnostic diagnostic = op->emitOpError()
                                     << "has no attribute '" << name << "'";
-    if (StringRef nearest = findNearest(op, name); !nearest.empty())
+    if (StringRef nearest =
+            findNearest(op->getName().getAttributeNames(), name);
+        !nearest.empty())
       diagnostic << "; did you mean '" << nearest << "'?";
     else
       diagnostic << "; remove it, or give it the prefix of a dialect";
+    return diagnostic;
+  }
+  return success();
+}
+
+LogicalResult
+lns::verifyKnownProperties(StringRef op, ArrayRef<StringRef> names,
+                           Attribute properties,
+                           llvm::function_ref<InFlightDiagnostic()> emitError) {
+  auto dictionary = dyn_cast_if_present<DictionaryAttr>(properties);
+  if (!dictionary)
+    return success(); // refused with a message of MLIR's own
+  for (NamedAttribute property : dictionary) {
+    StringRef name = property.getName();
+    // MLIR reads sizes of segments by their old names, too.
+    StringRef known = name == "operand_segment_sizes"  ? "operandSegmentSizes"
+                      : name == "result_segment_sizes" ? "resultSegmentSizes"
+                                                       : name;
+    if (llvm::is_contained(names, known))
+      continue;
+    InFlightDiagnostic diagnostic =
+        emitError() << "'" << op << "' has no property '" << name << "'";
+    if (StringRef nearest = findNearest(names, name); !nearest.empty())
+      diagnostic << "; did you mean '" << nearest << "'?";
+    else
+      diagnostic << "; remove it";
     return diagnostic;
   }
   return success();

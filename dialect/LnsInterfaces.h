@@ -25,6 +25,13 @@ int64_t bytesTouchedOnce(mlir::Operation *op);
 /// a dialect ("x.name").
 llvm::LogicalResult verifyKnownAttributes(mlir::Operation *op);
 
+/// Fails where `properties`, as the generic form has them in `<{...}>`, has a
+/// key that an op of this name, whose attributes are `names`, does not know.
+llvm::LogicalResult
+verifyKnownProperties(llvm::StringRef op, llvm::ArrayRef<llvm::StringRef> names,
+                      mlir::Attribute properties,
+                      llvm::function_ref<mlir::InFlightDiagnostic()> emitError);
+
 /// The values of an op's float properties.
 llvm::SmallVector<double, 2>
 getFloatProperties(mlir::Operation *op,
