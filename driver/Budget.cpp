@@ -80,7 +80,7 @@ FailureOr<SessionMemory> TargetCompiler::planMemory(ModuleOp trained,
   if (failed(addPassesAfter(Form::Planned, options, manager)))
     return failure();
   Plan plan;
-  if (failed(manager.run(*copy)) || failed(draft(*copy, plan)))
+  if (failed(runPasses(manager, *copy)) || failed(draft(*copy, plan)))
     return failure();
   auto logits = copy->lookupSymbol<func::FuncOp>("logits");
   if (logitsArena && logits)

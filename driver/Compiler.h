@@ -76,6 +76,12 @@ llvm::LogicalResult enterForm(mlir::ModuleOp module, Form form,
                               const CompileOptions &options,
                               mlir::TimingScope &timing);
 
+/// What a plan will say that it computes, from a module of this form, behind
+/// which no pass of the options is left to run: with those that later forms
+/// have behind them. (Model form has none.)
+std::string getPlanIdentity(mlir::ModuleOp module, Form form,
+                            const CompileOptions &options);
+
 /// Model form to graph form.
 llvm::LogicalResult buildGraph(mlir::ModuleOp module,
                                const CompileOptions &options,

@@ -145,17 +145,20 @@ std::string lns::getIdentity(ModuleOp module) {
   return getFact(module, kIdentity);
 }
 
-void lns::addIdentityFact(ModuleOp module, StringRef key, StringRef value) {
-  std::string identity = getFact(module, kIdentity);
+std::string lns::addFact(std::string identity, StringRef key, StringRef value) {
   if (identity.empty())
-    return;
+    return identity;
   if (!StringRef(identity).ends_with("\n"))
     identity += "\n";
   // Before the ops.
   size_t place = identity.find("\ngraph:\n");
   identity.insert(place == std::string::npos ? identity.size() : place + 1,
                   (key + ": " + value + "\n").str());
-  setIdentity(module, identity);
+  return identity;
+}
+
+void lns::addIdentityFact(ModuleOp module, StringRef key, StringRef value) {
+  setIdentity(module, addFact(getFact(module, kIdentity), key, value));
 }
 
 void lns::sealForm(ModuleOp module) {

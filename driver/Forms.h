@@ -42,7 +42,11 @@ void sealForm(mlir::ModuleOp module);
 /// Sets what the plan will say that it computes.
 void setIdentity(mlir::ModuleOp module, llvm::StringRef identity);
 
-/// Adds a line "key: value" to it, as far as there is one.
+/// An identity with another line "key: value"; an empty one stays empty.
+std::string addFact(std::string identity, llvm::StringRef key,
+                    llvm::StringRef value);
+
+/// Does this to the identity of the module.
 void addIdentityFact(mlir::ModuleOp module, llvm::StringRef key,
                      llvm::StringRef value);
 

@@ -12,20 +12,44 @@
 #include "passes/Pipelines.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Pass/PassInstrumentation.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Pass/PassRegistry.h"
 
 using namespace mlir;
 using namespace lns;
 
-static void addVerifier(Form form, OpPassManager &manager) {
-  if (form == Form::Graph)
-    manager.addPass(createVerifyGraph());
-  else if (form == Form::Train)
-    manager.addPass(createVerifyTrain());
-  else if (form == Form::Fused)
+/// "passes_after_graph: my-pass" among the facts of an identity.
+static std::string namePassesAfter(std::string identity, Form form,
+                                   const CompileOptions &options) {
+  for (const auto &[place, text] : options.passesAfter)
+    if (place == form)
+      identity = addFact(std::move(identity),
+                         ("passes_after_" + getName(form)).str(), text);
+  return identity;
+}
+
+std::string lns::getPlanIdentity(ModuleOp module, Form form,
+                                 const CompileOptions &options) {
+  std::string identity = getIdentity(module);
+  for (Form later : {Form::Graph, Form::Train, Form::Fused, Form::Planned})
+    if (later > form)
+      identity = namePassesAfter(std::move(identity), later, options);
+  return identity;
+}
+
+/// A form is all that the forms before it are. `logits`: whether it must have
+/// @logits, which is left out where a memory budget has no room for it.
+static void addVerifiers(Form form, bool logits, OpPassManager &manager) {
+  manager.addPass(createVerifyGraph());
+  if (form >= Form::Train) {
+    VerifyTrainOptions options;
+    options.logits = logits;
+    manager.addPass(createVerifyTrain(options));
+  }
+  if (form == Form::Fused)
     manager.addNestedPass<func::FuncOp>(createVerifyFused());
-  else
+  if (form == Form::Planned)
     manager.addNestedPass<func::FuncOp>(createVerifyPlan());
 }
 
@@ -40,16 +64,64 @@ LogicalResult lns::addPassesAfter(Form form, const CompileOptions &options,
     added = true;
   }
   if (added)
-    addVerifier(form, manager);
+    addVerifiers(form, /*logits=*/form == Form::Train, manager);
   return success();
 }
 
-/// "passes_after_graph: my-pass" among the facts of the identity.
-static void namePassesAfter(ModuleOp module, Form form,
-                            const CompileOptions &options) {
-  for (const auto &[place, text] : options.passesAfter)
-    if (place == form)
-      addIdentityFact(module, ("passes_after_" + getName(form)).str(), text);
+namespace {
+/// Keeps the name of the pass that failed first.
+struct FailedPass : PassInstrumentation {
+  explicit FailedPass(std::string &name) : name(name) {}
+  void runAfterPassFailed(Pass *pass, Operation *) override {
+    if (name.empty())
+      name =
+          (pass->getArgument().empty() ? pass->getName() : pass->getArgument())
+              .str();
+  }
+  std::string &name;
+};
+} // namespace
+
+LogicalResult lns::runPasses(PassManager &manager, ModuleOp module,
+                             std::optional<Form> behind) {
+  std::string name;
+  manager.addInstrumentation(std::make_unique<FailedPass>(name));
+  bool hasError = false;
+  {
+    ScopedDiagnosticHandler handler(
+        module.getContext(), [&](Diagnostic &diagnostic) {
+          hasError |= diagnostic.getSeverity() == DiagnosticSeverity::Error;
+          return failure(); // others are to have it, too
+        });
+    if (succeeded(manager.run(module)))
+      return success();
+  }
+  if (hasError)
+    return failure();
+  InFlightDiagnostic diagnostic = module.emitError()
+                                  << "pass '" << name << "' failed";
+  if (behind)
+    diagnostic << " behind " << getName(*behind) << " form";
+  return diagnostic << " and did not say why";
+}
+
+static LogicalResult runPassesAfter(ModuleOp module, Form form,
+                                    const CompileOptions &options,
+                                    TimingScope &timing) {
+  if (llvm::none_of(options.passesAfter,
+                    [&](const auto &after) { return after.first == form; }))
+    return success();
+  PassManager manager(module.getContext());
+  if (options.configure && failed(options.configure(manager)))
+    return failure();
+  manager.enableTiming(timing);
+  // Out of their reach.
+  std::string identity = getIdentity(module);
+  if (failed(addPassesAfter(form, options, manager)) ||
+      failed(runPasses(manager, module, form)) || failed(checkForm(module)))
+    return failure();
+  setIdentity(module, namePassesAfter(identity, form, options));
+  return success();
 }
 
 LogicalResult lns::runPhase(ModuleOp module, const CompileOptions &options,
@@ -61,13 +133,9 @@ LogicalResult lns::runPhase(ModuleOp module, const CompileOptions &options,
     return failure();
   manager.enableTiming(timing);
   build(manager);
-  if (end && failed(addPassesAfter(*end, options, manager)))
+  if (failed(runPasses(manager, module)))
     return failure();
-  if (failed(manager.run(module)))
-    return failure();
-  if (end)
-    namePassesAfter(module, *end, options);
-  return success();
+  return end ? runPassesAfter(module, *end, options, timing) : success();
 }
 
 LogicalResult lns::enterForm(ModuleOp module, Form form,
@@ -82,7 +150,9 @@ LogicalResult lns::enterForm(ModuleOp module, Form form,
                    "changed since lnsc printed it: that what refreshes "
                    "and updates it still agree is not checked; print it "
                    "with --disable-kept-weights, and change that");
-  auto verify = [&](OpPassManager &manager) { addVerifier(form, manager); };
+  auto verify = [&](OpPassManager &manager) {
+    addVerifiers(form, /*logits=*/false, manager);
+  };
   return runPhase(module, options, timing, verify, form);
 }
 
@@ -93,10 +163,11 @@ LogicalResult lns::buildGraph(ModuleOp module, const CompileOptions &options,
     buildGraphPipeline(manager, options.batch / options.microBatches,
                        options.sequence);
   };
-  if (failed(runPhase(module, options, timing, build)))
+  if (failed(runPhase(module, options, timing, build)) ||
+      failed(checkForm(module)))
     return failure();
   setIdentity(module, identity);
-  return runPhase(module, options, timing, [](OpPassManager &) {}, Form::Graph);
+  return runPassesAfter(module, Form::Graph, options, timing);
 }
 
 LogicalResult lns::buildTraining(ModuleOp module, const CompileOptions &options,

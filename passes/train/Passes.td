@@ -171,9 +171,16 @@ def VerifyTrain : Pass<"lns-verify-train", "::mlir::ModuleOp"> {
   let summary = "Check that training form is complete";
   let description = [{
     Ends the training phase: the five entry points are there, no `lns.norm` and
-    no linear with a bias is left, and every parameter's gradient is stored once
-    in `@grads` and `@train_step`.
+    no linear with a bias is left, every parameter's gradient is stored once in
+    `@grads` and `@train_step`, in `@micro_grads` if that reads the parameter, and
+    every parameter is updated once in `@apply` and `@train_step`.
+
+    Fused and planned form must be this, too.
   }];
+  let options = [
+    Option<"logits", "logits", "bool", /*default=*/"true",
+           "Demand @logits, which a memory budget may leave out">
+  ];
 }
 
 #endif // LNS_PASSES_TRAIN_PASSES_TD

@@ -12,6 +12,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Pass/Pass.h"
 #include "llvm/ADT/StringMap.h"
+#include "llvm/ADT/StringSet.h"
 
 namespace lns {
 #define GEN_PASS_DEF_VERIFYTRAIN
@@ -24,11 +25,14 @@ using namespace lns;
 namespace {
 
 struct VerifyTrainPass : lns::impl::VerifyTrainBase<VerifyTrainPass> {
+  using VerifyTrainBase::VerifyTrainBase;
+
   void runOnOperation() override {
     ModuleOp module = getOperation();
-    bool failed = false;
+    failed = false;
     for (StringRef entry : {"logits", "eval", "grads", "apply", "train_step"})
-      if (!module.lookupSymbol<func::FuncOp>(entry)) {
+      if (!module.lookupSymbol<func::FuncOp>(entry) &&
+          (logits || entry != "logits")) {
         module.emitError() << "training form lacks the function '" << entry
                            << "'";
         failed = true;
@@ -45,27 +49,73 @@ struct VerifyTrainPass : lns::impl::VerifyTrainBase<VerifyTrainPass> {
                          "run 'lns-split-bias'");
       failed = true;
     });
-    for (StringRef entry : {"grads", "train_step"}) {
-      auto function = module.lookupSymbol<func::FuncOp>(entry);
-      if (!function)
-        continue;
-      llvm::StringMap<unsigned> stored;
-      function.walk([&](SetOp set) {
-        if (set.getStorage() == Storage::gradient)
-          ++stored[set.getSymbol()];
-      });
-      for (auto parameter : module.getOps<ParameterOp>())
-        if (unsigned count = stored.lookup(parameter.getSymName());
-            count != 1) {
-          parameter.emitOpError()
-              << "has its gradient stored " << count << " times in '" << entry
-              << "', but must have it stored once";
-          failed = true;
-        }
-    }
+    for (StringRef entry : {"grads", "micro_grads", "apply", "train_step"})
+      if (auto function = module.lookupSymbol<func::FuncOp>(entry))
+        checkParameters(function);
     if (failed)
       signalPassFailure();
   }
+
+private:
+  /// Parameters that the function reads, be it through a compute weight.
+  llvm::StringSet<> findRead(func::FuncOp function) {
+    llvm::StringSet<> read;
+    function.walk([&](GetOp get) {
+      if (get.getStorage() == Storage::parameter)
+        read.insert(get.getSymbol());
+      if (get.getStorage() != Storage::compute)
+        return;
+      auto weight =
+          getOperation().lookupSymbol<ComputeWeightOp>(get.getSymbol());
+      read.insert(weight.getWeight());
+      if (weight.getGain())
+        read.insert(*weight.getGain());
+    });
+    return read;
+  }
+
+  /// That each has its gradient stored, and is updated, where it must be.
+  void checkParameters(func::FuncOp function) {
+    StringRef name = function.getSymName();
+    bool isPart = name == "micro_grads";
+    bool updates = name == "apply" || name == "train_step";
+    llvm::StringMap<unsigned> stored, updated;
+    function.walk([&](SetOp set) {
+      if (set.getStorage() == Storage::gradient)
+        ++stored[set.getSymbol()];
+    });
+    function.walk([&](AdamWOp update) { ++updated[update.getSymbol()]; });
+    size_t parameters = llvm::range_size(getOperation().getOps<ParameterOp>());
+    function.walk([&](ClipFactorOp clip) {
+      if (clip.getGradients().size() == parameters)
+        return;
+      clip.emitOpError() << "takes the norm of " << clip.getGradients().size()
+                         << " gradients in '" << name << "', but there are "
+                         << parameters << " parameters; give it all gradients";
+      failed = true;
+    });
+    // Of what it does not read, a part has no gradient to add.
+    llvm::StringSet<> read = isPart ? findRead(function) : llvm::StringSet<>();
+    for (auto parameter : getOperation().getOps<ParameterOp>()) {
+      StringRef symbol = parameter.getSymName();
+      unsigned count = stored.lookup(symbol);
+      bool isStoring = name != "apply" && (!isPart || read.contains(symbol));
+      if (isStoring && count != 1) {
+        parameter.emitOpError()
+            << "has its gradient stored " << count << " times in '" << name
+            << "', but must have it stored once";
+        failed = true;
+      }
+      if (unsigned count = updated.lookup(symbol); updates && count != 1) {
+        parameter.emitOpError()
+            << "is updated " << count << " times in '" << name
+            << "', but must be updated once, by lns.adamw";
+        failed = true;
+      }
+    }
+  }
+
+  bool failed = false;
 };
 
 } // namespace

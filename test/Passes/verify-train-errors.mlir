@@ -12,9 +12,11 @@ module {
 // -----
 
 // A norm and a bias that are left, a gradient that is never stored, and one that is stored
-// twice.
-// expected-error@+2 {{has its gradient stored 0 times in 'grads', but must have it stored once}}
-// expected-error@+1 {{has its gradient stored 2 times in 'train_step', but must have it stored once}}
+// twice; a parameter that is not updated, and that is updated twice.
+// expected-error@+4 {{has its gradient stored 0 times in 'grads', but must have it stored once}}
+// expected-error@+3 {{has its gradient stored 2 times in 'train_step', but must have it stored once}}
+// expected-error@+2 {{is updated 0 times in 'apply', but must be updated once, by lns.adamw}}
+// expected-error@+1 {{is updated 2 times in 'train_step', but must be updated once, by lns.adamw}}
 lns.parameter @w matrix init(normal, 1.0) decay(true) : tensor<3xf32>
 func.func @logits(%x: tensor<2x3xf32>, %v: tensor<3x3xf32>) -> tensor<2x3xf32> {
   // expected-error@+1 {{is left, but training form has no norms; run 'lns-decompose-norms'}}
@@ -34,8 +36,48 @@ func.func @grads(%x: tensor<3xf32>) {
 func.func @apply() {
   return
 }
-func.func @train_step(%x: tensor<3xf32>) {
+func.func @train_step(%x: tensor<3xf32>, %factor: tensor<f32>, %optimizer: tensor<8xf32>) {
   lns.set %x, gradient @w : tensor<3xf32>
   lns.set %x, gradient @w : tensor<3xf32>
+  lns.adamw @w, %x, %factor, %optimizer decay(true) : tensor<3xf32>, tensor<f32>, tensor<8xf32>
+  lns.adamw @w, %x, %factor, %optimizer decay(true) : tensor<3xf32>, tensor<f32>, tensor<8xf32>
+  return
+}
+
+// -----
+
+// A part of a step stores the gradients of what it reads; the norm is one of all
+// gradients.
+// expected-error@+1 {{has its gradient stored 0 times in 'micro_grads', but must have it stored once}}
+lns.parameter @read matrix init(normal, 1.0) decay(true) : tensor<3xf32>
+lns.parameter @unread matrix init(normal, 1.0) decay(true) : tensor<3xf32>
+func.func @logits() {
+  return
+}
+func.func @eval() {
+  return
+}
+func.func @micro_grads() -> tensor<3xf32> {
+  %w = lns.get parameter @read : tensor<3xf32>
+  return %w : tensor<3xf32>
+}
+func.func @grads(%x: tensor<3xf32>) {
+  lns.set %x, gradient @read : tensor<3xf32>
+  lns.set %x, gradient @unread : tensor<3xf32>
+  return
+}
+func.func @apply(%optimizer: tensor<8xf32>) {
+  %g = lns.get gradient @read : tensor<3xf32>
+  // expected-error@+1 {{takes the norm of 1 gradients in 'apply', but there are 2 parameters; give it all gradients}}
+  %norm, %factor, %partials = lns.clip_factor %optimizer, %g : (tensor<8xf32>, tensor<3xf32>) -> (tensor<f32>, tensor<f32>, tensor<1xf64>)
+  lns.adamw @read, %g, %factor, %optimizer decay(true) : tensor<3xf32>, tensor<f32>, tensor<8xf32>
+  lns.adamw @unread, %g, %factor, %optimizer decay(true) : tensor<3xf32>, tensor<f32>, tensor<8xf32>
+  return
+}
+func.func @train_step(%x: tensor<3xf32>, %factor: tensor<f32>, %optimizer: tensor<8xf32>) {
+  lns.set %x, gradient @read : tensor<3xf32>
+  lns.set %x, gradient @unread : tensor<3xf32>
+  lns.adamw @read, %x, %factor, %optimizer decay(true) : tensor<3xf32>, tensor<f32>, tensor<8xf32>
+  lns.adamw @unread, %x, %factor, %optimizer decay(true) : tensor<3xf32>, tensor<f32>, tensor<8xf32>
   return
 }

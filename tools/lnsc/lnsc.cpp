@@ -108,7 +108,9 @@ int compileModel() {
       failed(enterForm(*module, form, request.compile, timing)))
     return 1;
   if (emit == Phase::Identity)
-    return printTo([&](llvm::raw_ostream &os) { os << getIdentity(*module); });
+    return printTo([&](llvm::raw_ostream &os) {
+      os << getPlanIdentity(*module, form, request.compile);
+    });
   OwningOpRef<ModuleOp> model;
   if (request.compile.budget && form == Form::Model)
     model = module->clone();
