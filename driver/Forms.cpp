@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "driver/Forms.h"
+#include "codegen/plan/CheckModule.h"
 #include "codegen/plan/ModelIdentity.h"
 #include "dialect/LnsMemory.h"
 #include "dialect/LnsOps.h"
@@ -99,7 +100,7 @@ LogicalResult lns::checkForm(ModuleOp module) {
         return failure();
     return success();
   });
-  return failure(result.wasInterrupted());
+  return result.wasInterrupted() ? failure() : checkModule(module);
 }
 
 static std::string getFact(ModuleOp module, StringRef key) {

@@ -28,7 +28,8 @@ Form getForm(mlir::ModuleOp module);
 
 /// Whether a module of graph form or later is made of what such forms are made
 /// of: parameters, and functions of one block on tensors of 1 to 2^40
-/// elements. Emits an error otherwise.
+/// elements; and whether a plan can hold it (codegen/plan/CheckModule.h). Emits
+/// an error otherwise.
 llvm::LogicalResult checkForm(mlir::ModuleOp module);
 
 /// Makes the identity of a module that has been read that of what it is now.

@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "codegen/KernelLimits.h"
 #include "codegen/cpu/CpuKernels.h"
 #include "codegen/cpu/KernelSet.h"
 #include "dialect/LnsDialect.h"
@@ -75,10 +76,8 @@ LogicalResult KernelLowering::lower(Operation *op,
   if (failed(result))
     return failure();
   for (const KernelLaunch &launch : ArrayRef(launches).drop_front(first))
-    for (float value : launch.floats)
-      if (!std::isfinite(value))
-        return op->emitOpError(
-            "has a scale that is not finite in f32, the kernels' type");
+    if (failed(checkLaunch(op, launch, /*isCuda=*/false)))
+      return failure();
   return success();
 }
 

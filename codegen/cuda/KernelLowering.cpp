@@ -5,11 +5,11 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "codegen/KernelLimits.h"
 #include "codegen/cuda/KernelSet.h"
 #include "dialect/LnsDialect.h"
 
 #include "llvm/ADT/TypeSwitch.h"
-#include <cmath>
 
 using namespace mlir;
 using namespace lns;
@@ -28,21 +28,6 @@ bool cuda::KernelLowering::hasKernel(Operation *op) const {
              AddPositionsGradOp, CrossEntropyOp, CrossEntropyGradOp,
              CrossEntropyWithGradOp, TargetCountOp, MeanOp, MeanGradOp,
              lns::ConstantOp, ClipFactorOp, AdamWOp>(op);
-}
-
-/// A grid's extents are limited: 2^31 - 1, 65535, 65535.
-static LogicalResult checkLaunch(Operation *op, const KernelLaunch &launch) {
-  for (float value : launch.floats)
-    if (!std::isfinite(value))
-      return op->emitOpError(
-          "has a scale that is not finite in f32, the kernels' type");
-  constexpr uint32_t kLimits[3] = {0x7fffffff, 65535, 65535};
-  for (auto [extent, limit] : llvm::zip(launch.grid, kLimits))
-    if (extent == 0 || extent > limit)
-      return op->emitOpError()
-             << "needs " << extent << " blocks along an axis of at most "
-             << limit << "; use a smaller batch";
-  return success();
 }
 
 LogicalResult
@@ -97,7 +82,7 @@ cuda::KernelLowering::lower(Operation *op,
   if (failed(result))
     return failure();
   for (const KernelLaunch &launch : ArrayRef(launches).drop_front(first))
-    if (failed(checkLaunch(op, launch)))
+    if (failed(checkLaunch(op, launch, /*isCuda=*/true)))
       return failure();
   return success();
 }
@@ -106,11 +91,21 @@ LogicalResult
 cuda::KernelLowering::lowerWithLibrary(Operation *op,
                                        SmallVectorImpl<KernelStep> &steps) {
   impl->scratchUsed = 0;
+  size_t first = steps.size();
+  LogicalResult result = success();
+  auto cluster = dyn_cast<ClusterOp>(op);
   if (isa<LinearOp, MatmulOp, WeightGradOp>(op))
-    return lowerProductWithLibrary(op, *impl, steps);
-  if (auto cluster = dyn_cast<ClusterOp>(op);
-      cluster && !cluster.getProducts().empty())
-    return lowerFusedProductsWithLibrary(cluster, *impl, steps);
+    result = lowerProductWithLibrary(op, *impl, steps);
+  else if (cluster && !cluster.getProducts().empty())
+    result = lowerFusedProductsWithLibrary(cluster, *impl, steps);
+  if (failed(result))
+    return failure();
+  for (const KernelStep &step : ArrayRef(steps).drop_front(first)) {
+    const auto *launch = std::get_if<KernelLaunch>(&step);
+    if (failed(launch ? checkLaunch(op, *launch, /*isCuda=*/true)
+                      : checkCudaProduct(op, std::get<KernelProduct>(step))))
+      return failure();
+  }
   return success();
 }
 

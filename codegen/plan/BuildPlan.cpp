@@ -11,6 +11,8 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "codegen/KernelLimits.h"
+#include "codegen/plan/CheckModule.h"
 #include "codegen/plan/Plan.h"
 #include "dialect/LnsDialect.h"
 #include "dialect/LnsInterfaces.h"
@@ -68,6 +70,8 @@ public:
       : module(module), target(target), plan(plan), program(program) {}
 
   uint64_t computeBytes = 0; ///< of compute weights
+  /// The first op that each kernel computes.
+  llvm::DenseMap<unsigned, Operation *> users;
 
   LogicalResult run() {
     // Both programs of a plan are of one model: the second one finds the same
@@ -87,38 +91,25 @@ public:
   }
 
 private:
+  bool isCuda() const {
+    return plan.cuda && &program == static_cast<PlanProgram *>(&*plan.cuda);
+  }
+
   static bool hasRepeat(func::FuncOp function) {
     return !function.getBody().empty() &&
            !function.getBody().front().getOps<RepeatOp>().empty();
   }
 
   LogicalResult readFacts() {
+    FailureOr<ModelSizes> read = readSizes(module);
+    if (failed(read))
+      return failure();
+    sizes = *read;
+    plan.batch = sizes.batch;
+    plan.sequence = sizes.sequence;
+    plan.vocabulary = sizes.vocabulary;
+    plan.microBatch = sizes.microBatch;
     auto facts = module->getAttrOfType<DictionaryAttr>("lns.model");
-    if (!facts)
-      return module.emitError(
-          "module has no 'lns.model' attribute, so it is no graph form; run "
-          "'lns-instantiate' first");
-    auto number = [&](StringRef key, unsigned &target) -> LogicalResult {
-      auto attr = facts.getAs<IntegerAttr>(key);
-      if (!attr || attr.getInt() <= 0 || attr.getInt() > INT32_MAX)
-        return module.emitError()
-               << "'lns.model' attribute needs a positive 32-bit integer '"
-               << key << "'";
-      target = attr.getInt();
-      return success();
-    };
-    if (failed(number("batch", plan.batch)) ||
-        failed(number("sequence", plan.sequence)) ||
-        failed(number("vocabulary", plan.vocabulary)))
-      return failure();
-    // A model whose step has no parts says nothing of them.
-    if (facts.get("micro_batch") &&
-        failed(number("micro_batch", plan.microBatch)))
-      return failure();
-    if (plan.microBatch != 0 && plan.batch % plan.microBatch != 0)
-      return module.emitError()
-             << "'lns.model' attribute has batch " << plan.batch
-             << ", which is no multiple of micro_batch " << plan.microBatch;
     // A model without blocks has none to count.
     if (auto layers = facts.getAs<IntegerAttr>("layers"))
       plan.layers = layers.getInt();
@@ -219,15 +210,12 @@ private:
   LogicalResult buildEntryPoint(func::FuncOp function) {
     PlanEntryPoint entry;
     entry.name = function.getSymName().str();
-    bool isRefresh = entry.name == "refresh" && !computeBuffers.empty();
-    if (!isRefresh &&
-        !llvm::is_contained({"logits", "eval", "grads", "apply", "train_step",
-                             "micro_eval", "micro_grads"},
-                            llvm::StringRef(entry.name)))
+    const EntryPointRule *rule = findEntryPoint(entry.name);
+    if (!rule || (entry.name == "refresh" && computeBuffers.empty()))
       return function.emitError()
-             << "function '" << entry.name
-             << "' is no entry point of a plan (logits, eval, grads, apply, "
-                "train_step, micro_eval, micro_grads); remove it";
+             << "function '" << entry.name << "' is no entry point of a plan"
+             << (rule ? ", which keeps no compute weights" : "")
+             << "; remove it";
     auto integer = [&](StringRef key) -> uint64_t {
       auto attr = function->getAttrOfType<IntegerAttr>(key);
       return attr ? attr.getInt() : 0;
@@ -253,7 +241,8 @@ private:
 
     Block &block = function.getBody().front();
     places.clear();
-    if (failed(bindInputs(function, entry)) || failed(placeValues(block)))
+    if (failed(bindInputs(function, *rule, entry)) ||
+        failed(placeValues(block)))
       return failure();
     for (Operation &op : block.without_terminator()) {
       size_t first = entry.commands.size();
@@ -262,7 +251,7 @@ private:
       if (first != entry.commands.size())
         addCosts(&op, entry.commands[first]);
     }
-    if (failed(bindOutputs(function, entry)))
+    if (failed(bindOutputs(function, *rule, entry)))
       return failure();
     program.entryPoints.push_back(std::move(entry));
     return success();
@@ -283,57 +272,85 @@ private:
     }
   }
 
-  LogicalResult bindInputs(func::FuncOp function, PlanEntryPoint &entry) {
+  PlanBuffer getInput(BindingKind kind, const EntryPointRule &rule) const {
     // Logits are of one part, so that they need no more room than a step.
-    bool isPart = plan.microBatch != 0 &&
-                  (entry.name == "logits" ||
-                   llvm::StringRef(entry.name).starts_with("micro_"));
+    bool isPart = rule.isOfPart && plan.microBatch != 0;
+    switch (kind) {
+    case BindingKind::Tokens:
+      return isPart ? microTokens : tokens;
+    case BindingKind::Targets:
+      return isPart ? microTargets : targets;
+    case BindingKind::TargetCount:
+      return targetCount;
+    case BindingKind::Optimizer:
+      return optimizer;
+    default:
+      llvm_unreachable("no input");
+    }
+  }
+
+  static PlanBinding makeBinding(BindingKind kind, RankedTensorType type,
+                                 PlanBuffer buffer) {
+    PlanBinding binding;
+    binding.name = getName(kind);
+    binding.isInteger = type.getElementType().isInteger(32);
+    binding.shape.assign(type.getShape().begin(), type.getShape().end());
+    binding.buffer = buffer;
+    return binding;
+  }
+
+  LogicalResult bindInputs(func::FuncOp function, const EntryPointRule &rule,
+                           PlanEntryPoint &entry) {
     for (BlockArgument argument : function.getArguments()) {
-      auto type = dyn_cast<RankedTensorType>(argument.getType());
-      PlanBinding binding;
-      if (isPart && type && type.getRank() == 0 &&
-          type.getElementType().isInteger(32)) {
-        binding.name = "target_count";
-        binding.isInteger = true;
-        binding.buffer = targetCount;
-      } else if (type && type.getElementType().isInteger(32)) {
-        bool first = entry.inputs.empty();
-        binding.name = first ? "tokens" : "targets";
-        binding.isInteger = true;
-        binding.buffer = isPart ? (first ? microTokens : microTargets)
-                                : (first ? tokens : targets);
-      } else if (type && type.getElementType().isF32()) {
-        binding.name = "optimizer";
-        binding.buffer = optimizer;
-      }
-      if (binding.name.empty() || getTensorBytes(type) != binding.buffer.size)
+      unsigned i = argument.getArgNumber();
+      if (i >= rule.inputs.size())
         return function.emitError()
-               << "argument " << argument.getArgNumber() << " of entry point '"
-               << entry.name << "' has type " << argument.getType()
-               << ", but a plan takes tokens and targets as tensor<"
-               << (isPart ? plan.microBatch : plan.batch) << "x"
-               << plan.sequence << "xi32> and optimizer values as tensor<8xf32>"
-               << (isPart ? ", and a part its count as tensor<i32>" : "");
-      binding.shape.assign(type.getShape().begin(), type.getShape().end());
-      places[argument] = binding.buffer;
-      entry.inputs.push_back(std::move(binding));
+               << "entry point '" << rule.name << "' takes "
+               << function.getNumArguments() << " arguments, expected "
+               << rule.inputs.size();
+      BindingKind kind = rule.inputs[i];
+      RankedTensorType type =
+          getBindingType(kind, rule, sizes, function.getContext());
+      if (argument.getType() != type)
+        return function.emitError()
+               << "argument " << i << " of entry point '" << rule.name
+               << "' has type " << argument.getType() << ", but a plan takes "
+               << getName(kind) << " as " << type;
+      places[argument] = getInput(kind, rule);
+      entry.inputs.push_back(makeBinding(kind, type, places[argument]));
     }
     return success();
   }
 
-  LogicalResult bindOutputs(func::FuncOp function, PlanEntryPoint &entry) {
+  LogicalResult bindOutputs(func::FuncOp function, const EntryPointRule &rule,
+                            PlanEntryPoint &entry) {
     Operation *terminator = function.getBody().front().getTerminator();
-    for (Value value : terminator->getOperands()) {
-      auto type = cast<RankedTensorType>(value.getType());
-      PlanBinding binding;
-      if (type.getRank() > 0)
-        binding.name = "logits";
-      else
-        binding.name = entry.outputs.empty() && entry.name != "apply"
-                           ? "loss"
-                           : "gradient_norm";
-      binding.shape.assign(type.getShape().begin(), type.getShape().end());
-      binding.buffer = places.lookup(value);
+    for (auto [i, value] : llvm::enumerate(terminator->getOperands())) {
+      if (i >= rule.outputs.size())
+        return function.emitError()
+               << "entry point '" << rule.name << "' gives "
+               << terminator->getNumOperands() << " results, expected "
+               << rule.outputs.size();
+      BindingKind kind = rule.outputs[i];
+      RankedTensorType type =
+          getBindingType(kind, rule, sizes, function.getContext());
+      if (value.getType() != type)
+        return function.emitError()
+               << "result " << i << " of entry point '" << rule.name
+               << "' has type " << value.getType() << ", but a plan gives "
+               << getName(kind) << " as " << type;
+      PlanBinding binding = makeBinding(kind, type, places.lookup(value));
+      if (binding.buffer.segment != PlanSegment::Arena)
+        return terminator->emitError()
+               << "entry point '" << rule.name << "' gives as " << getName(kind)
+               << " what stands in memory of its inputs or of parameters; "
+                  "give a value that it computes";
+      for (const PlanBinding &other : entry.outputs)
+        if (other.buffer.offset == binding.buffer.offset)
+          return terminator->emitError()
+                 << "entry point '" << rule.name << "' gives one value as "
+                 << other.name << " and as " << binding.name
+                 << "; each must be a value of its own";
       entry.outputs.push_back(std::move(binding));
     }
     return success();
@@ -401,10 +418,8 @@ private:
     if (!target.hasKernel(op)) {
       if (auto linear = dyn_cast<LinearOp>(op))
         return buildLinear(linear, name, entry);
-      if (auto matmul = dyn_cast<MatmulOp>(op)) {
-        buildMatmul(matmul, name, entry);
-        return success();
-      }
+      if (auto matmul = dyn_cast<MatmulOp>(op))
+        return buildMatmul(matmul, name, entry);
       if (isa<WeightGradOp>(op))
         return op->emitOpError()
                << "has no " << target.getTargetName()
@@ -461,6 +476,7 @@ private:
   LogicalResult addLaunch(Operation *op, const KernelLaunch &launch,
                           const std::string &name,
                           std::vector<PlanCommand> &commands) {
+    users.try_emplace(launch.kernel, op);
     PlanLaunch command;
     command.kernel = launch.kernel;
     command.floats.assign(launch.floats.begin(), launch.floats.end());
@@ -529,6 +545,15 @@ private:
         op.getCount() > UINT32_MAX)
       return op.emitOpError(
           "calls what a plan cannot repeat; make it with 'lns-micro-batch'");
+    // For CUDA the host adds losses up, where it then looks for the step's.
+    Operation *terminator = op->getBlock()->getTerminator();
+    if (isCuda() &&
+        (!llvm::hasSingleElement(op->getBlock()->getOps<RepeatOp>()) ||
+         terminator->getNumOperands() == 0 ||
+         terminator->getOperand(0) != op.getResult(0)))
+      return op.emitOpError("is not the only one of its function, or its "
+                            "result is not the loss that the function returns "
+                            "first; CUDA plans have no other");
     PlanRepeat repeat;
     repeat.entry = op.getCallee().str();
     repeat.count = op.getCount();
@@ -593,11 +618,11 @@ private:
     if (op.getGain())
       matmul.gain = places.lookup(op.getGain());
     entry.commands.push_back({name, matmul});
-    return success();
+    return checkAlpha(op, matmul.alpha);
   }
 
-  void buildMatmul(MatmulOp op, const std::string &name,
-                   PlanEntryPoint &entry) {
+  LogicalResult buildMatmul(MatmulOp op, const std::string &name,
+                            PlanEntryPoint &entry) {
     PlanMatmul matmul;
     auto [aRows, aColumns] = getMatrixView(op.getA());
     auto [bRows, bColumns] = getMatrixView(op.getB());
@@ -618,6 +643,7 @@ private:
     if (op.getAddend())
       matmul.beta = 1;
     entry.commands.push_back({name, matmul});
+    return checkAlpha(op, matmul.alpha);
   }
 
   void placeConstants() {
@@ -635,6 +661,7 @@ private:
   KernelTarget &target;
   Plan &plan;
   PlanProgram &program;
+  ModelSizes sizes;
   llvm::StringMap<unsigned> parameterIndex;
   llvm::StringMap<PlanBuffer> computeBuffers;
   llvm::DenseMap<Value, PlanBuffer> places;
@@ -688,9 +715,14 @@ LogicalResult lns::buildPlan(ModuleOp module, cpu::KernelLowering &kernels,
   for (auto weight : module.getOps<ComputeWeightOp>())
     return weight.emitOpError("is kept for CUDA alone; compile without "
                               "'lns-keep-weights'");
-  if (failed(PlanBuilder(module, kernels, plan, plan).run()))
+  PlanBuilder builder(module, kernels, plan, plan);
+  if (failed(builder.run()))
     return failure();
   plan.kernels.assign(kernels.getKernels().begin(), kernels.getKernels().end());
+  for (auto [i, kernel] : llvm::enumerate(plan.kernels))
+    if (Operation *user = builder.users.lookup(i);
+        user && failed(checkCpuScratch(user, kernel.scratchBytes)))
+      return failure();
   return success();
 }
 

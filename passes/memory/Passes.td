@@ -86,7 +86,8 @@ def VerifyPlan : Pass<"lns-verify-plan", "::mlir::func::FuncOp"> {
     Ends the memory phase. Replays the block and watches who owns which bytes
     of the arena: offsets are multiples of 64 inside the arena, an op reads only
     what is still there, and a result stands on no operand of its op but the one
-    that InPlaceOpInterface allows, if the op reads it once.
+    that InPlaceOpInterface allows, if the op reads it once. What is kept for the
+    backward pass is a part of the arena.
 
     So with the homes of what is stored: what `lns.get` gave without a copy is read
     before anything may write there, and a value that is computed where `lns.set`

@@ -51,6 +51,15 @@ struct VerifyPlanPass : lns::impl::VerifyPlanBase<VerifyPlanPass> {
                            << "'; run 'lns-plan-memory'";
       return signalPassFailure();
     }
+    auto kept = function->getAttrOfType<IntegerAttr>(kActivationBytesAttr);
+    if (kept && kept.getInt() > arena.getInt()) {
+      function.emitError() << "has '" << kActivationBytesAttr << "' of "
+                           << kept.getInt() << " in an arena of "
+                           << arena.getInt()
+                           << " bytes, of which they are a part; run "
+                              "'lns-plan-memory'";
+      return signalPassFailure();
+    }
     owners.clear();
     placed.clear();
     alive.clear();

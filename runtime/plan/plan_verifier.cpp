@@ -13,6 +13,7 @@
 #include "runtime/plan/plan_verifier.h"
 
 #include "runtime/plan/kernel_abi.h"
+#include "runtime/plan/plan_limits.h"
 #include "runtime/plan/plan_verifier_impl.h"
 
 #include <algorithm>
@@ -20,14 +21,6 @@
 #include <cstring>
 
 using namespace lns;
-
-/// Private memory of one kernel on one thread; more is surely damage.
-static constexpr uint64_t kMaxScratchBytes = uint64_t(1) << 30;
-static constexpr unsigned kMaxRank = 8;
-/// Of buffers, of floats and of integers. Many launches may share one list of
-/// them, so that without a limit a file could ask for more work than it has
-/// bytes.
-static constexpr uint32_t kMaxKernelArguments = 4096;
 
 Error PlanVerifier::checkName(const char *what, std::string_view name) const {
   if (name.size() <= kMaxNameBytes)
@@ -207,9 +200,9 @@ Error PlanVerifier::checkKernels() {
                  " buffers, ", kernel->floats(), " floats and ", kernel->ints(),
                  " ints, at most ", kMaxKernelArguments,
                  " of each are possible");
-    if (kernel->scratch_bytes() > kMaxScratchBytes)
+    if (kernel->scratch_bytes() > kMaxCpuScratchBytes)
       return bad("kernel '", symbol, "' wants ", kernel->scratch_bytes(),
-                 " bytes of scratch, at most ", kMaxScratchBytes,
+                 " bytes of scratch, at most ", kMaxCpuScratchBytes,
                  " are possible");
     symbols.push_back(symbol);
   }

@@ -5,10 +5,10 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "runtime/plan/plan_limits.h"
 #include "runtime/plan/plan_verifier_impl.h"
 
 #include <algorithm>
-#include <climits>
 
 using namespace lns;
 
@@ -16,9 +16,6 @@ using namespace lns;
 static constexpr uint32_t kMaxThreads = 1024;
 static constexpr uint32_t kWarp = 32;
 static constexpr uint32_t kMaxSharedBytes = 227 << 10;
-static constexpr uint32_t kMaxGridX = INT_MAX;
-static constexpr uint32_t kMaxGridYZ = 65535;
-static constexpr uint64_t kMaxParameterBytes = 4096;
 
 /// A kernel's workspace that is more than this is surely damage.
 static constexpr uint64_t kMaxScratchBytes = uint64_t(1) << 40;
@@ -133,12 +130,11 @@ Error PlanVerifier::checkCudaKernels() {
       return bad("kernel '", symbol, "' has ", kernel->shared_bytes(),
                  " bytes of shared memory, at most ", kMaxSharedBytes,
                  " are possible");
-    uint64_t bytes = 8 * uint64_t(kernel->buffers()) +
-                     (uint64_t(kernel->floats()) + 1) / 2 * 8 +
-                     8 * uint64_t(kernel->ints());
-    if (bytes > kMaxParameterBytes)
+    uint64_t bytes = getCudaArgumentBytes(kernel->buffers(), kernel->floats(),
+                                          kernel->ints());
+    if (bytes > kMaxCudaArgumentBytes)
       return bad("kernel '", symbol, "' takes ", bytes,
-                 " bytes of parameters, at most ", kMaxParameterBytes,
+                 " bytes of parameters, at most ", kMaxCudaArgumentBytes,
                  " are possible");
     symbols.push_back(symbol);
   }
@@ -168,12 +164,7 @@ Error PlanVerifier::checkGrid(const plan::Launch &launch, std::string_view name,
   if (launch.items() != 0)
     return bad("'", name, "' in '", entry, "' has ", launch.items(),
                " work items, which only the CPU has");
-  auto outside = [](uint32_t extent, uint32_t limit) {
-    return extent == 0 || extent > limit;
-  };
-  if (outside(launch.grid_x(), kMaxGridX) ||
-      outside(launch.grid_y(), kMaxGridYZ) ||
-      outside(launch.grid_z(), kMaxGridYZ))
+  if (!isCudaGrid(launch.grid_x(), launch.grid_y(), launch.grid_z()))
     return bad("'", name, "' in '", entry, "' has a grid of ", launch.grid_x(),
                " x ", launch.grid_y(), " x ", launch.grid_z(),
                " blocks, expected at least 1 and at most ", kMaxGridX, " x ",
@@ -193,9 +184,9 @@ Error PlanVerifier::checkCudaMatmul(const plan::Matmul &matmul,
                " and ", int(matmul.dtype_b()),
                ", products for cuda want two of one type");
   for (uint64_t extent : {matmul.m(), matmul.n(), matmul.k()})
-    if (extent > uint64_t(INT_MAX))
+    if (extent > kMaxCudaProductExtent)
       return bad("'", name, "' in '", entry, "' has an extent of ", extent,
-                 ", products for cuda have at most ", INT_MAX);
+                 ", products for cuda have at most ", kMaxCudaProductExtent);
   return nullptr;
 }
 

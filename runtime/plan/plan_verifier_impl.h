@@ -16,6 +16,7 @@
 
 #include "runtime/base/checked_math.h"
 #include "runtime/base/error.h"
+#include "runtime/plan/entry_points.h"
 #include "runtime/plan/plan_format.h"
 #include "runtime/plan/plan_generated.h"
 
@@ -26,18 +27,6 @@
 #include <vector>
 
 namespace lns {
-
-struct BindingRule {
-  const char *name;
-  plan::DType type;
-  uint64_t elements;
-};
-
-struct EntryRule {
-  const char *name;
-  std::vector<BindingRule> inputs;
-  std::vector<BindingRule> outputs;
-};
 
 /// Entry points, and the memory that they may use. `cuda` is null for the CPU.
 struct ProgramToVerify {
@@ -71,8 +60,6 @@ private:
                      "; the plan is damaged: compile the model again");
   }
 
-  /// Names are compared with each other, and one of any length may stand for
-  /// all: a file of some megabytes could keep the verifier busy for hours.
   Error checkName(const char *what, std::string_view name) const;
 
   // The table.
@@ -84,12 +71,12 @@ private:
   // A program.
   Error checkEntryPoints(const Program &program);
   Error checkEntryPoint(const Program &program, const plan::EntryPoint &entry,
-                        const EntryRule &rule);
+                        const EntryPointRule &rule);
   Error checkBindings(
       const Program &program,
       const flatbuffers::Vector<flatbuffers::Offset<plan::Binding>> &bindings,
-      const std::vector<BindingRule> &rules, const char *direction,
-      std::string_view entry);
+      std::span<const BindingKind> expected, const char *direction,
+      const EntryPointRule &rule);
   Error checkBuffer(const Program &program, const plan::BufferRef &buffer,
                     std::string_view user, std::string_view entry);
   Error checkTarget(const Program &program, const plan::BufferRef &buffer,
@@ -124,8 +111,6 @@ private:
   uint64_t tableEnd;
   std::string_view place;
 };
-
-inline constexpr size_t kMaxNameBytes = 1024;
 
 /// A name that is there twice, or "".
 inline std::string_view findTwin(std::vector<std::string_view> names) {

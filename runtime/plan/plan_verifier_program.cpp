@@ -281,53 +281,77 @@ Error PlanVerifier::checkCommand(const Program &program,
   }
 }
 
+/// Element type and number of elements of what an entry point takes or gives.
+static std::pair<plan::DType, uint64_t>
+describe(BindingKind kind, bool isOfPart, const plan::Plan &table) {
+  uint64_t batch = isOfPart && table.micro_batch() != 0 ? table.micro_batch()
+                                                        : table.batch();
+  uint64_t rows = batch * table.sequence();
+  switch (kind) {
+  case BindingKind::Tokens:
+  case BindingKind::Targets:
+    return {plan::DType::i32, rows};
+  case BindingKind::TargetCount:
+    return {plan::DType::i32, 1};
+  case BindingKind::Optimizer:
+    return {plan::DType::f32, LNS_OPT_SLOTS};
+  case BindingKind::Loss:
+  case BindingKind::GradientNorm:
+    return {plan::DType::f32, 1};
+  case BindingKind::Logits:
+    return {plan::DType::f32, rows * table.vocabulary()};
+  }
+  return {};
+}
+
 Error PlanVerifier::checkBindings(
     const Program &program,
     const flatbuffers::Vector<flatbuffers::Offset<plan::Binding>> &bindings,
-    const std::vector<BindingRule> &rules, const char *direction,
-    std::string_view entry) {
-  if (bindings.size() != rules.size())
+    std::span<const BindingKind> expected, const char *direction,
+    const EntryPointRule &rule) {
+  std::string_view entry = rule.name;
+  if (bindings.size() != expected.size())
     return bad("'", entry, "' has ", bindings.size(), " ", direction,
-               "s, expected ", rules.size());
-  for (const BindingRule &rule : rules) {
+               "s, expected ", expected.size());
+  for (BindingKind kind : expected) {
+    std::string_view name = getName(kind);
+    auto [type, wanted] = describe(kind, rule.isOfPart, table);
     const plan::Binding *found = nullptr;
     for (const plan::Binding *binding : bindings)
-      if (binding->name()->string_view() == rule.name)
+      if (binding->name()->string_view() == name)
         found = binding;
     if (!found)
-      return bad("'", entry, "' has no ", direction, " '", rule.name, "'");
-    if (found->dtype() != rule.type)
-      return bad(direction, " '", rule.name, "' of '", entry,
-                 "' has element type ", int(found->dtype()), ", expected ",
-                 plan::EnumNameDType(rule.type));
+      return bad("'", entry, "' has no ", direction, " '", name, "'");
+    if (found->dtype() != type)
+      return bad(direction, " '", name, "' of '", entry, "' has element type ",
+                 int(found->dtype()), ", expected ", plan::EnumNameDType(type));
     if (!isAligned(found->shape()))
-      return bad("the shape of ", direction, " '", rule.name, "' of '", entry,
+      return bad("the shape of ", direction, " '", name, "' of '", entry,
                  "' is misaligned");
     uint64_t elements = 1;
     if (found->shape())
       for (int64_t extent : *found->shape())
         if (extent < 1 ||
             __builtin_mul_overflow(elements, uint64_t(extent), &elements))
-          return bad(direction, " '", rule.name, "' of '", entry,
+          return bad(direction, " '", name, "' of '", entry,
                      "' has an impossible shape");
-    if (elements != rule.elements)
-      return bad(direction, " '", rule.name, "' of '", entry, "' has ",
-                 elements, " elements, expected ", rule.elements);
+    if (elements != wanted)
+      return bad(direction, " '", name, "' of '", entry, "' has ", elements,
+                 " elements, expected ", wanted);
     // Both element types of bindings have four bytes.
     const plan::BufferRef &buffer = *found->buffer();
     if (buffer.size() != elements * sizeof(float))
-      return bad(direction, " '", rule.name, "' of '", entry, "' has ",
+      return bad(direction, " '", name, "' of '", entry, "' has ",
                  buffer.size(), " bytes, ", elements, " elements need ",
                  elements * sizeof(float));
     if (buffer.segment() != Segment::io && buffer.segment() != Segment::arena)
-      return bad(direction, " '", rule.name, "' of '", entry,
-                 "' is in segment ", int(buffer.segment()),
-                 ", expected io or arena");
-    if (Error error = checkBuffer(program, buffer, rule.name, entry))
+      return bad(direction, " '", name, "' of '", entry, "' is in segment ",
+                 int(buffer.segment()), ", expected io or arena");
+    if (Error error = checkBuffer(program, buffer, name, entry))
       return error;
     for (const plan::Binding *other : bindings)
       if (other != found && overlap(buffer, *other->buffer()))
-        return bad(direction, " '", rule.name, "' of '", entry,
+        return bad(direction, " '", name, "' of '", entry,
                    "' overlaps another ", direction);
   }
   return nullptr;
@@ -335,8 +359,8 @@ Error PlanVerifier::checkBindings(
 
 Error PlanVerifier::checkEntryPoint(const Program &program,
                                     const plan::EntryPoint &entry,
-                                    const EntryRule &rule) {
-  std::string_view name = entry.name()->string_view();
+                                    const EntryPointRule &rule) {
+  std::string_view name = rule.name;
   if (entry.arena_bytes() > program.arena)
     return bad("'", name, "' uses an arena of ", entry.arena_bytes(),
                " bytes, the plan has ", program.arena);
@@ -344,10 +368,10 @@ Error PlanVerifier::checkEntryPoint(const Program &program,
     return bad("'", name, "' keeps ", entry.activation_bytes(),
                " bytes of activations in an arena of ", entry.arena_bytes());
   if (Error error =
-          checkBindings(program, *entry.inputs(), rule.inputs, "input", name))
+          checkBindings(program, *entry.inputs(), rule.inputs, "input", rule))
     return error;
   if (Error error = checkBindings(program, *entry.outputs(), rule.outputs,
-                                  "output", name))
+                                  "output", rule))
     return error;
   for (const plan::Command *command : *entry.commands())
     if (Error error = checkCommand(program, *command, name))
@@ -356,30 +380,6 @@ Error PlanVerifier::checkEntryPoint(const Program &program,
 }
 
 Error PlanVerifier::checkEntryPoints(const Program &program) {
-  using plan::DType;
-  uint64_t rows = uint64_t(table.batch()) * table.sequence();
-  BindingRule tokens{"tokens", DType::i32, rows};
-  BindingRule targets{"targets", DType::i32, rows};
-  BindingRule optimizer{"optimizer", DType::f32, LNS_OPT_SLOTS};
-  BindingRule loss{"loss", DType::f32, 1};
-  BindingRule norm{"gradient_norm", DType::f32, 1};
-  uint64_t partRows = table.micro_batch() == 0
-                          ? rows
-                          : uint64_t(table.micro_batch()) * table.sequence();
-  BindingRule partTokens{"tokens", DType::i32, partRows};
-  BindingRule partTargets{"targets", DType::i32, partRows};
-  BindingRule targetCount{"target_count", DType::i32, 1};
-  BindingRule logits{"logits", DType::f32, partRows * table.vocabulary()};
-  const EntryRule rules[] = {
-      {"train_step", {tokens, targets, optimizer}, {loss, norm}},
-      {"grads", {tokens, targets}, {loss}},
-      {"apply", {optimizer}, {norm}},
-      {"eval", {tokens, targets}, {loss}},
-      {"logits", {partTokens}, {logits}},
-      {"micro_grads", {partTokens, partTargets, targetCount}, {loss}},
-      {"micro_eval", {partTokens, partTargets, targetCount}, {loss}},
-      {"refresh", {}, {}},
-  };
   for (const plan::EntryPoint *entry : program.entries) {
     std::string_view name = entry->name()->string_view();
     for (const plan::EntryPoint *other : program.entries) {
@@ -388,10 +388,8 @@ Error PlanVerifier::checkEntryPoints(const Program &program) {
       if (other->name()->string_view() == name)
         return bad("two entry points are named '", name, "'");
     }
-    const EntryRule *rule =
-        std::find_if(std::begin(rules), std::end(rules),
-                     [&](const EntryRule &rule) { return name == rule.name; });
-    if (rule == std::end(rules) || (name == "refresh" && !program.cuda))
+    const EntryPointRule *rule = findEntryPoint(name);
+    if (!rule || (name == "refresh" && !program.cuda))
       return bad("unknown entry point '", name, "'");
     if (Error error = checkEntryPoint(program, *entry, *rule))
       return error;

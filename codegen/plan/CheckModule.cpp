@@ -1,0 +1,189 @@
+//===- CheckModule.cpp - What of a module a plan can hold -------*- C++ -*-===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#include "codegen/plan/CheckModule.h"
+#include "dialect/LnsOps.h"
+#include "runtime/plan/kernel_abi.h"
+#include "runtime/plan/plan_limits.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "llvm/ADT/STLExtras.h"
+#include <cmath>
+
+using namespace mlir;
+using namespace lns;
+
+FailureOr<ModelSizes> lns::readSizes(ModuleOp module) {
+  auto facts = module->getAttrOfType<DictionaryAttr>("lns.model");
+  if (!facts)
+    return module.emitError(
+        "module has no 'lns.model' attribute, so it is no graph form; run "
+        "'lns-instantiate' first");
+  auto number = [&](StringRef key, unsigned &target) -> LogicalResult {
+    auto attr = facts.getAs<IntegerAttr>(key);
+    if (!attr || attr.getInt() <= 0 || attr.getInt() > INT32_MAX)
+      return module.emitError()
+             << "'lns.model' attribute needs a positive 32-bit integer '" << key
+             << "'";
+    target = attr.getInt();
+    return success();
+  };
+  ModelSizes sizes;
+  // A model whose step has no parts says nothing of them.
+  if (failed(number("batch", sizes.batch)) ||
+      failed(number("sequence", sizes.sequence)) ||
+      failed(number("vocabulary", sizes.vocabulary)) ||
+      (facts.get("micro_batch") &&
+       failed(number("micro_batch", sizes.microBatch))))
+    return failure();
+  if (sizes.microBatch != 0 && sizes.batch % sizes.microBatch != 0)
+    return module.emitError()
+           << "'lns.model' attribute has batch " << sizes.batch
+           << ", which is no multiple of micro_batch " << sizes.microBatch;
+  return sizes;
+}
+
+RankedTensorType lns::getBindingType(BindingKind kind,
+                                     const EntryPointRule &rule,
+                                     const ModelSizes &sizes,
+                                     MLIRContext *context) {
+  int64_t batch =
+      rule.isOfPart && sizes.microBatch != 0 ? sizes.microBatch : sizes.batch;
+  int64_t sequence = sizes.sequence, vocabulary = sizes.vocabulary;
+  Type f32 = Float32Type::get(context), i32 = IntegerType::get(context, 32);
+  switch (kind) {
+  case BindingKind::Tokens:
+  case BindingKind::Targets:
+    return RankedTensorType::get({batch, sequence}, i32);
+  case BindingKind::TargetCount:
+    return RankedTensorType::get({}, i32);
+  case BindingKind::Optimizer:
+    return RankedTensorType::get({LNS_OPT_SLOTS}, f32);
+  case BindingKind::Loss:
+  case BindingKind::GradientNorm:
+    return RankedTensorType::get({}, f32);
+  case BindingKind::Logits:
+    return RankedTensorType::get({batch, sequence, vocabulary}, f32);
+  }
+  llvm_unreachable("covered switch");
+}
+
+static LogicalResult checkParameter(ParameterOp parameter) {
+  StringRef name = parameter.getSymName();
+  if (name.empty())
+    return parameter.emitOpError("has no name, by which checkpoints know it; "
+                                 "give it one");
+  if (name.size() > kMaxNameBytes)
+    return parameter.emitOpError()
+           << "has a name of " << name.size() << " bytes, but a plan holds "
+           << kMaxNameBytes << " at most; give it a shorter one";
+  int64_t rank = cast<RankedTensorType>(parameter.getType()).getRank();
+  if (rank > int64_t(kMaxRank))
+    return parameter.emitOpError()
+           << "has type " << parameter.getType() << " of rank " << rank
+           << ", but a plan holds parameters of rank " << kMaxRank
+           << " at most; take dimensions together";
+  double value = parameter.getInitValue()
+                     ? parameter.getInitValue()->convertToDouble()
+                     : 0;
+  if (!std::isfinite(static_cast<float>(value)))
+    return parameter.emitOpError()
+           << "has an init value of " << value
+           << ", which is not finite in f32, the type of a plan's parameters";
+  return success();
+}
+
+/// f64 is where f32 could be.
+static bool agrees(Type type, RankedTensorType expected) {
+  return type == expected ||
+         (expected.getElementType().isF32() &&
+          type == RankedTensorType::get(expected.getShape(),
+                                        Float64Type::get(type.getContext())));
+}
+
+static LogicalResult checkSignature(func::FuncOp function,
+                                    const ModelSizes &sizes) {
+  StringRef name = function.getSymName();
+  const EntryPointRule *rule = findEntryPoint(name);
+  if (!rule) {
+    InFlightDiagnostic diagnostic =
+        function.emitError()
+        << "function '" << name << "' is no entry point of a plan, which are";
+    for (const EntryPointRule &known : kEntryPoints)
+      diagnostic << (&known == kEntryPoints ? " " : ", ") << known.name;
+    return diagnostic << "; remove it";
+  }
+  auto check = [&](std::span<const BindingKind> kinds, TypeRange types,
+                   StringRef verb) -> LogicalResult {
+    auto expected = llvm::map_to_vector(kinds, [&](BindingKind kind) {
+      return getBindingType(kind, *rule, sizes, function.getContext());
+    });
+    if (types.size() == expected.size() &&
+        llvm::all_of(llvm::zip(types, expected), [](auto pair) {
+          return agrees(std::get<0>(pair), std::get<1>(pair));
+        }))
+      return success();
+    InFlightDiagnostic diagnostic = function.emitError()
+                                    << "entry point '" << name << "' " << verb
+                                    << " (" << types << "), expected (";
+    for (auto [i, kind] : llvm::enumerate(kinds))
+      diagnostic << (i ? ", " : "") << getName(kind) << ": " << expected[i];
+    return diagnostic << "), as the sizes in 'lns.model' say";
+  };
+  return success(
+      succeeded(check(rule->inputs, function.getArgumentTypes(), "takes")) &&
+      succeeded(check(rule->outputs, function.getResultTypes(), "gives")));
+}
+
+/// A session takes tokens and targets below the vocabulary, and no kernel looks
+/// again.
+static LogicalResult checkVocabulary(Operation *op, int64_t vocabulary) {
+  auto check = [&](StringRef what, Type type,
+                   unsigned dimension) -> LogicalResult {
+    auto tensor = cast<RankedTensorType>(type);
+    int64_t extent = tensor.getShape()[dimension];
+    if (ShapedType::isDynamic(extent) || extent >= vocabulary)
+      return success();
+    return op->emitOpError()
+           << "has " << what << " of type " << type << ", " << extent
+           << (dimension == 0 ? " rows" : " columns") << " for a vocabulary of "
+           << vocabulary
+           << " tokens; give it one for each, or change 'vocabulary' in "
+              "'lns.model'";
+  };
+  auto checkLogits = [&](Value logits) {
+    Type type = logits.getType();
+    return check("logits", type, cast<RankedTensorType>(type).getRank() - 1);
+  };
+  if (auto embedding = dyn_cast<EmbeddingOp>(op))
+    return check("a table", embedding.getTable().getType(), 0);
+  if (auto gradient = dyn_cast<EmbeddingGradOp>(op))
+    return check("a table's gradient", gradient.getResult().getType(), 0);
+  if (auto entropy = dyn_cast<CrossEntropyOp>(op))
+    return checkLogits(entropy.getLogits());
+  if (auto gradient = dyn_cast<CrossEntropyGradOp>(op))
+    return checkLogits(gradient.getLogits());
+  if (auto both = dyn_cast<CrossEntropyWithGradOp>(op))
+    return checkLogits(both.getLogits());
+  return success();
+}
+
+LogicalResult lns::checkModule(ModuleOp module) {
+  FailureOr<ModelSizes> sizes = readSizes(module);
+  if (failed(sizes))
+    return failure();
+  for (auto parameter : module.getOps<ParameterOp>())
+    if (failed(checkParameter(parameter)))
+      return failure();
+  for (auto function : module.getOps<func::FuncOp>())
+    if (failed(checkSignature(function, *sizes)))
+      return failure();
+  WalkResult result = module.walk([&](Operation *op) {
+    return WalkResult(checkVocabulary(op, sizes->vocabulary));
+  });
+  return failure(result.wasInterrupted());
+}

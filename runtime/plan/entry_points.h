@@ -1,0 +1,92 @@
+//===- entry_points.h - What entry points take and give ----------- C++ -*-===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+//
+// Stated once: the compiler asks it of functions, the runtime of files.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LNS_RUNTIME_PLAN_ENTRY_POINTS_H
+#define LNS_RUNTIME_PLAN_ENTRY_POINTS_H
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+namespace lns {
+
+enum class BindingKind : uint8_t {
+  Tokens,       ///< i32 [batch, sequence]
+  Targets,      ///< i32 [batch, sequence]
+  TargetCount,  ///< i32, of the whole step
+  Optimizer,    ///< f32 [LNS_OPT_SLOTS]
+  Loss,         ///< f32
+  GradientNorm, ///< f32
+  Logits        ///< f32 [batch, sequence, vocabulary]
+};
+
+constexpr std::string_view getName(BindingKind kind) {
+  switch (kind) {
+  case BindingKind::Tokens:
+    return "tokens";
+  case BindingKind::Targets:
+    return "targets";
+  case BindingKind::TargetCount:
+    return "target_count";
+  case BindingKind::Optimizer:
+    return "optimizer";
+  case BindingKind::Loss:
+    return "loss";
+  case BindingKind::GradientNorm:
+    return "gradient_norm";
+  case BindingKind::Logits:
+    return "logits";
+  }
+  return "";
+}
+
+struct EntryPointRule {
+  std::string_view name;
+  bool isOfPart; ///< its batch is that of one part of a step
+  std::span<const BindingKind> inputs, outputs;
+};
+
+namespace entry_points {
+using enum BindingKind;
+inline constexpr BindingKind kTokens[] = {Tokens};
+inline constexpr BindingKind kBatch[] = {Tokens, Targets};
+inline constexpr BindingKind kPart[] = {Tokens, Targets, TargetCount};
+inline constexpr BindingKind kStep[] = {Tokens, Targets, Optimizer};
+inline constexpr BindingKind kOptimizer[] = {Optimizer};
+inline constexpr BindingKind kLoss[] = {Loss};
+inline constexpr BindingKind kNorm[] = {GradientNorm};
+inline constexpr BindingKind kLossAndNorm[] = {Loss, GradientNorm};
+inline constexpr BindingKind kLogits[] = {Logits};
+} // namespace entry_points
+
+/// All that a plan may have; "refresh" only for CUDA.
+inline constexpr EntryPointRule kEntryPoints[] = {
+    {"logits", true, entry_points::kTokens, entry_points::kLogits},
+    {"eval", false, entry_points::kBatch, entry_points::kLoss},
+    {"grads", false, entry_points::kBatch, entry_points::kLoss},
+    {"apply", false, entry_points::kOptimizer, entry_points::kNorm},
+    {"train_step", false, entry_points::kStep, entry_points::kLossAndNorm},
+    {"micro_eval", true, entry_points::kPart, entry_points::kLoss},
+    {"micro_grads", true, entry_points::kPart, entry_points::kLoss},
+    {"refresh", false, {}, {}},
+};
+
+/// Null for a name that is none.
+constexpr const EntryPointRule *findEntryPoint(std::string_view name) {
+  for (const EntryPointRule &rule : kEntryPoints)
+    if (rule.name == name)
+      return &rule;
+  return nullptr;
+}
+
+} // namespace lns
+
+#endif // LNS_RUNTIME_PLAN_ENTRY_POINTS_H
