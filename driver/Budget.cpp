@@ -37,14 +37,6 @@ std::pair<int64_t, int64_t> TargetCompiler::countWork(ModuleOp module) {
   return {ops, flops * options.microBatches};
 }
 
-void TargetCompiler::compare(ModuleOp before, uint64_t arenaBefore,
-                             ModuleOp after, uint64_t arenaAfter) {
-  auto [opsBefore, flopsBefore] = countWork(before);
-  auto [opsAfter, flopsAfter] = countWork(after);
-  recomputed = {opsAfter - opsBefore, flopsAfter - flopsBefore, flopsBefore,
-                arenaBefore - std::min(arenaBefore, arenaAfter)};
-}
-
 LogicalResult TargetCompiler::recompute(ModuleOp module, uint64_t reserved,
                                         bool tightest) {
   RecomputeOptions recompute;
@@ -88,14 +80,33 @@ FailureOr<SessionMemory> TargetCompiler::planMemory(ModuleOp trained,
   return getMemory(plan);
 }
 
+/// Whether the budget is met by a module in which ops are computed again that
+/// were not `before`; if so, notes what that costs. Gives its memory.
+FailureOr<bool> TargetCompiler::isMet(ModuleOp module, ModuleOp before,
+                                      uint64_t arenaBefore,
+                                      SessionMemory &memory) {
+  FailureOr<SessionMemory> planned = planMemory(module);
+  if (failed(planned))
+    return failure();
+  memory = *planned;
+  if (memory.total() > *options.budget)
+    return false;
+  auto [opsBefore, flopsBefore] = countWork(before);
+  auto [opsAfter, flopsAfter] = countWork(module);
+  recomputed = {opsAfter - opsBefore, flopsAfter - flopsBefore, flopsBefore,
+                arenaBefore - std::min(arenaBefore, memory.arena())};
+  return true;
+}
+
 LogicalResult TargetCompiler::fitBudget(ModuleOp module) {
   if (!options.budget)
     return success();
   uint64_t logitsArena = 0;
-  FailureOr<SessionMemory> memory = planMemory(module, &logitsArena);
-  if (failed(memory))
+  FailureOr<SessionMemory> whole = planMemory(module, &logitsArena);
+  if (failed(whole))
     return failure();
-  uint64_t reserved = memory->total() - memory->arena();
+  SessionMemory memory = *whole;
+  uint64_t reserved = memory.total() - memory.arena();
   if (logitsArena != 0 && reserved + logitsArena > *options.budget) {
     // A budget is about training, which has no logits in f32.
     auto logits = module.lookupSymbol<func::FuncOp>("logits");
@@ -103,35 +114,27 @@ LogicalResult TargetCompiler::fitBudget(ModuleOp module) {
     logits.erase();
     return fitBudget(module);
   }
-  uint64_t arena = memory->arena();
+  uint64_t arena = memory.arena();
   OwningOpRef<ModuleOp> before = module.clone();
   // What is reserved only grows, until it fits or nothing does.
   while (tryBudget(module, reserved)) {
-    memory = planMemory(module);
-    if (failed(memory))
-      return failure();
-    if (memory->total() <= *options.budget) {
-      compare(*before, arena, module, memory->arena());
-      return success();
-    }
-    reserved = memory->total() - memory->arena();
+    FailureOr<bool> met = isMet(module, *before, arena, memory);
+    if (failed(met) || *met)
+      return met;
+    reserved = memory.total() - memory.arena();
     restore(module, *before);
   }
   // What is reserved where all is computed again that can be is exact.
   restore(module, *before);
   if (failed(recompute(module, 0, /*tightest=*/true)))
     return failure();
-  memory = planMemory(module);
-  if (failed(memory))
-    return failure();
-  if (memory->total() <= *options.budget) {
-    compare(*before, arena, module, memory->arena());
-    return success();
-  }
+  FailureOr<bool> met = isMet(module, *before, arena, memory);
+  if (failed(met) || *met)
+    return met;
   restore(module, *before);
   overBudget = true;
   // Says what the smallest budget is.
-  return recompute(module, memory->total() - memory->arena());
+  return recompute(module, memory.total() - memory.arena());
 }
 
 std::optional<int64_t> lns::findMicroBatch(

@@ -145,8 +145,8 @@ protected:
 
 private:
   std::pair<int64_t, int64_t> countWork(mlir::ModuleOp module);
-  void compare(mlir::ModuleOp before, uint64_t arenaBefore,
-               mlir::ModuleOp after, uint64_t arenaAfter);
+  llvm::FailureOr<bool> isMet(mlir::ModuleOp module, mlir::ModuleOp before,
+                              uint64_t arenaBefore, SessionMemory &memory);
   llvm::LogicalResult recompute(mlir::ModuleOp module, uint64_t reserved,
                                 bool tightest = false);
   bool tryBudget(mlir::ModuleOp module, uint64_t reserved);
