@@ -6,10 +6,13 @@
 //===----------------------------------------------------------------------===//
 
 #include "frontend/GuardedParse.h"
+#include "frontend/SourceKind.h"
 
 #include "mlir/Bytecode/BytecodeReader.h"
+#include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/MLIRContext.h"
+#include "mlir/IR/OwningOpRef.h"
 #include "mlir/Parser/Parser.h"
 #include "llvm/ADT/STLFunctionalExtras.h"
 #include "llvm/Support/SourceMgr.h"
@@ -142,10 +145,10 @@ std::string parseAndPrint(llvm::StringRef bytes, llvm::StringRef path,
   return text;
 }
 
-} // namespace
-
-LogicalResult lns::checkNesting(llvm::StringRef text, llvm::StringRef path,
-                                MLIRContext *context) {
+/// Fails, with an error at the place, where brackets outside of strings and
+/// comments nest deeper than kMaxTextNesting.
+LogicalResult checkNesting(llvm::StringRef text, llvm::StringRef path,
+                           MLIRContext *context) {
   unsigned depth = 0, line = 1;
   size_t lineStart = 0;
   for (size_t i = 0; i < text.size(); ++i) {
@@ -175,10 +178,10 @@ LogicalResult lns::checkNesting(llvm::StringRef text, llvm::StringRef path,
   return success();
 }
 
-FailureOr<std::string> lns::convertBytecode(llvm::StringRef bytes,
-                                            llvm::StringRef path,
-                                            const DialectRegistry &registry,
-                                            MLIRContext *context) {
+FailureOr<std::string> convertBytecode(llvm::StringRef bytes,
+                                       llvm::StringRef path,
+                                       const DialectRegistry &registry,
+                                       MLIRContext *context) {
   FailureOr<std::string> answer = runInChild(
       [&] { return parseAndPrint(bytes, path, registry); }, path, context);
   if (failed(answer))
@@ -189,28 +192,51 @@ FailureOr<std::string> lns::convertBytecode(llvm::StringRef bytes,
          << "the bytecode cannot be read: " << answer->substr(1);
 }
 
+/// Whether a child survives the text. It is printed only because that may
+/// recurse, too.
+LogicalResult tryParse(llvm::StringRef text, llvm::StringRef path,
+                       const DialectRegistry &registry, llvm::StringRef marker,
+                       MLIRContext *context) {
+  SmallVector<llvm::StringRef> parts = {text};
+  if (!marker.empty()) {
+    parts.clear();
+    text.split(parts, marker);
+  }
+  auto tryParts = [&] {
+    for (llvm::StringRef part : parts)
+      parseAndPrint(part, path, registry);
+    return std::string(1, kModule);
+  };
+  return runInChild(tryParts, path, context);
+}
+
+} // namespace
+
 std::unique_ptr<llvm::MemoryBuffer>
 lns::guardSource(std::unique_ptr<llvm::MemoryBuffer> file,
-                 const DialectRegistry &registry) {
+                 const DialectRegistry &registry, MLIRContext *context,
+                 llvm::StringRef marker) {
+  std::string path = file->getBufferIdentifier().str();
+  if (isBytecode(file->getMemBufferRef())) {
+    FailureOr<std::string> text =
+        convertBytecode(file->getBuffer(), path, registry, context);
+    return succeeded(text) ? llvm::MemoryBuffer::getMemBufferCopy(*text, path)
+                           : nullptr;
+  }
+  llvm::StringRef text = dropByteOrderMark(file->getBuffer());
+  if (failed(checkNesting(text, path, context)) ||
+      failed(tryParse(text, path, registry, marker, context)))
+    return nullptr;
+  return text.size() == file->getBufferSize()
+             ? std::move(file)
+             : llvm::MemoryBuffer::getMemBufferCopy(text, path);
+}
+
+std::unique_ptr<llvm::MemoryBuffer>
+lns::guardSource(std::unique_ptr<llvm::MemoryBuffer> file,
+                 const DialectRegistry &registry, llvm::StringRef marker) {
   MLIRContext context(MLIRContext::Threading::DISABLED);
   llvm::SourceMgr noSources;
   SourceMgrDiagnosticHandler handler(noSources, &context);
-  std::string path = file->getBufferIdentifier().str();
-  if (!isBytecode(file->getMemBufferRef()))
-    return succeeded(checkNesting(file->getBuffer(), path, &context))
-               ? std::move(file)
-               : nullptr;
-  FailureOr<std::string> text =
-      convertBytecode(file->getBuffer(), path, registry, &context);
-  return succeeded(text) ? llvm::MemoryBuffer::getMemBufferCopy(*text, path)
-                         : nullptr;
-}
-
-LogicalResult lns::tryParse(llvm::StringRef text, llvm::StringRef path,
-                            const DialectRegistry &registry,
-                            MLIRContext *context) {
-  // The module is printed only because that may recurse, too.
-  return runInChild(
-      [&] { return parseAndPrint(text, path, registry).substr(0, 1); }, path,
-      context);
+  return guardSource(std::move(file), registry, &context, marker);
 }

@@ -14,16 +14,13 @@
 #ifndef LNS_FRONTEND_GUARDEDPARSE_H
 #define LNS_FRONTEND_GUARDEDPARSE_H
 
-#include "mlir/IR/BuiltinOps.h"
-#include "mlir/IR/OwningOpRef.h"
 #include "llvm/ADT/StringRef.h"
-#include "llvm/Support/LogicalResult.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include <memory>
-#include <string>
 
 namespace mlir {
 class DialectRegistry;
+class MLIRContext;
 } // namespace mlir
 
 namespace lns {
@@ -31,33 +28,21 @@ namespace lns {
 /// Brackets that are open at one time in the text of a model.
 inline constexpr unsigned kMaxTextNesting = 256;
 
-/// Fails, with an error at the place, where brackets outside of strings and
-/// comments nest deeper than kMaxTextNesting.
-llvm::LogicalResult checkNesting(llvm::StringRef text, llvm::StringRef path,
-                                 mlir::MLIRContext *context);
-
-/// Reads bytecode in a child process and gives the module as text, with its
-/// locations. Fails, with one error at `path`, where it cannot be read, be it
-/// that the child does not survive it.
-llvm::FailureOr<std::string>
-convertBytecode(llvm::StringRef bytes, llvm::StringRef path,
-                const mlir::DialectRegistry &registry,
-                mlir::MLIRContext *context);
-
-/// The file as text that a parser survives as far as nesting goes: bytecode is
-/// converted, text is checked and kept. For tools that read nothing but MLIR,
-/// and have no context yet; errors go to standard error, and the result is
-/// null.
+/// The file as text that MLIR's parser survives: bytecode is read in a child
+/// process and becomes text with its locations; text, without a byte order
+/// mark, must not nest deeper than kMaxTextNesting, and a child tries to parse,
+/// verify and print it, with errors or without. With a `marker`, lines of which
+/// divide the text, each part is tried for itself. Null, with one error at the
+/// file's name, where a child ends in any other way than by itself.
 std::unique_ptr<llvm::MemoryBuffer>
 guardSource(std::unique_ptr<llvm::MemoryBuffer> file,
-            const mlir::DialectRegistry &registry);
+            const mlir::DialectRegistry &registry, mlir::MLIRContext *context,
+            llvm::StringRef marker = "");
 
-/// Whether a child process that parses, verifies and prints the text survives
-/// it, with or without errors. Fails, with one error at `path`, where it does
-/// not.
-llvm::LogicalResult tryParse(llvm::StringRef text, llvm::StringRef path,
-                             const mlir::DialectRegistry &registry,
-                             mlir::MLIRContext *context);
+/// For programs that have no context yet; errors go to standard error.
+std::unique_ptr<llvm::MemoryBuffer>
+guardSource(std::unique_ptr<llvm::MemoryBuffer> file,
+            const mlir::DialectRegistry &registry, llvm::StringRef marker = "");
 
 } // namespace lns
 

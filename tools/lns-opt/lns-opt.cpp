@@ -27,7 +27,9 @@ static llvm::LogicalResult run(llvm::StringRef input, llvm::StringRef output,
       mlir::openInputFile(input, &message);
   if (!file)
     return fail(message);
-  file = lns::guardSource(std::move(file), registry);
+  mlir::MlirOptMainConfig config =
+      mlir::MlirOptMainConfig::createFromCLOptions();
+  file = lns::guardSource(std::move(file), registry, config.inputSplitMarker());
   if (!file)
     return llvm::failure();
   std::unique_ptr<llvm::ToolOutputFile> result =
@@ -35,8 +37,7 @@ static llvm::LogicalResult run(llvm::StringRef input, llvm::StringRef output,
   if (!result)
     return fail(message);
   if (llvm::failed(
-          mlir::MlirOptMain(result->os(), std::move(file), registry,
-                            mlir::MlirOptMainConfig::createFromCLOptions())))
+          mlir::MlirOptMain(result->os(), std::move(file), registry, config)))
     return llvm::failure();
   result->keep();
   return llvm::success();

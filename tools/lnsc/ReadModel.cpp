@@ -97,26 +97,15 @@ static bool checkModule(ModuleOp module) {
 }
 
 static OwningOpRef<ModuleOp>
-readModule(std::unique_ptr<llvm::MemoryBuffer> file, SourceKind kind,
-           MLIRContext &context, llvm::SourceMgr &sourceMgr) {
+readModule(std::unique_ptr<llvm::MemoryBuffer> file, MLIRContext &context,
+           llvm::SourceMgr &sourceMgr) {
   if (!checkOptions())
     return nullptr;
   DialectRegistry registry;
   registerDialects(registry);
-  if (kind == SourceKind::Bytecode) {
-    FailureOr<std::string> text =
-        convertBytecode(file->getBuffer(), getInputName(), registry, &context);
-    if (failed(text))
-      return nullptr;
-    file = llvm::MemoryBuffer::getMemBufferCopy(*text, getInputName());
-  } else {
-    llvm::StringRef text = dropByteOrderMark(file->getBuffer());
-    if (failed(checkNesting(text, getInputName(), &context)) ||
-        failed(tryParse(text, getInputName(), registry, &context)))
-      return nullptr;
-    if (text.size() != file->getBufferSize())
-      file = llvm::MemoryBuffer::getMemBufferCopy(text, getInputName());
-  }
+  file = guardSource(std::move(file), registry, &context);
+  if (!file)
+    return nullptr;
   sourceMgr.AddNewSourceBuffer(std::move(file), llvm::SMLoc());
   ParserConfig config(&context);
   OwningOpRef<ModuleOp> module = parseSourceFile<ModuleOp>(sourceMgr, config);
@@ -138,5 +127,5 @@ OwningOpRef<ModuleOp> driver::readModel(MLIRContext &context,
     return fail("'" + getInputName() + "' " + problem);
   if (*kind == SourceKind::Config)
     return readConfig(dropByteOrderMark(file->getBuffer()), sequence, context);
-  return readModule(std::move(file), *kind, context, sourceMgr);
+  return readModule(std::move(file), context, sourceMgr);
 }
