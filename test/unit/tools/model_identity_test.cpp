@@ -35,9 +35,13 @@ static std::string note(const std::string &plan, const std::string &checkpoint,
 TEST(ModelIdentity, TakesTheSameModelWithoutAWord) {
   std::string text = makeIdentity("norm: lns\n", "%0 = norm(tokens)\n");
   EXPECT_EQ(note(text, text), "");
-  // A file that does not say is taken as it always was.
-  EXPECT_EQ(note(text, ""), "");
-  EXPECT_EQ(note("", ""), "");
+}
+
+TEST(ModelIdentity, SaysWhenACheckpointDoesNotSay) {
+  std::string text = makeIdentity("norm: lns\n", "%0 = norm(tokens)\n");
+  for (const std::string &plan : {text, std::string()})
+    EXPECT_EQ(note(plan, ""), "run/step-1: does not say what model it is of; "
+                              "taken by names and shapes");
 }
 
 TEST(ModelIdentity, NamesEveryFactThatDiffers) {

@@ -110,7 +110,11 @@ static std::vector<std::string> compare(const Identity &plan,
 Expected<std::string> checkIdentity(std::string_view plan,
                                     std::string_view checkpoint,
                                     const std::string &place, bool force) {
-  if (checkpoint.empty() || plan == checkpoint)
+  if (checkpoint.empty())
+    return fmt::format("{}: does not say what model it is of; taken by names "
+                       "and shapes",
+                       place);
+  if (plan == checkpoint)
     return std::string();
   if (plan.empty())
     return fmt::format(

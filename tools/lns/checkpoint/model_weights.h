@@ -20,7 +20,7 @@ namespace lns::tool {
 /// the model with the plan's `identity`, or `force` was given. What they are of
 /// is said by the metadata of the tensors' file or, in a folder, by
 /// trainer_state.json or a config.json beside it; a file that does not say is
-/// taken as it is.
+/// taken as it is, with a note.
 Status loadModelWeights(const std::string &path, std::string_view identity,
                         bool force, TensorStore &store,
                         std::vector<std::string> &notes);
