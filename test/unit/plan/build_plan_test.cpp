@@ -173,12 +173,32 @@ TEST_F(BuildPlan, PartsFillABatch) {
 }
 
 TEST_F(BuildPlan, OnlyPartsAreRepeated) {
-  std::string parts = kParts;
-  for (size_t at; (at = parts.find("micro_eval")) != std::string::npos;)
-    parts.replace(at, 10, "logits");
-  expectError(kPartFacts, kWeight + parts,
+  expectError(kPartFacts, R"(
+  func.func @eval(%t: tensor<6x2xi32>) attributes {lns.arena_bytes = 0 : i64} {
+    lns.repeat @logits(%t) count(3) : (tensor<6x2xi32>) -> ()
+    return
+  }
+  func.func @logits(%t: tensor<2x2xi32>) attributes {lns.arena_bytes = 0 : i64} {
+    return
+  })",
               "calls what a plan cannot repeat; make it with "
               "'lns-micro-batch'");
+}
+
+// The host adds up losses for CUDA, once, and gives the sum.
+TEST_F(BuildPlan, CudaRepeatsGiveTheLoss) {
+  std::string twice = kParts;
+  twice.insert(twice.find("    %l = lns.repeat"),
+               "    %k = lns.repeat @micro_eval(%t, %y, %n) count(3) "
+               "{lns.offsets = array<i64: 0>} : (tensor<6x2xi32>, "
+               "tensor<6x2xi32>, tensor<i32>) -> tensor<f32>\n");
+  ASSERT_TRUE(build(kPartFacts, kWeight + twice)) << errors;
+  lns::cuda::KernelLowering kernels(&context);
+  EXPECT_FALSE(succeeded(lns::buildCudaPlan(*module, kernels, plan)));
+  EXPECT_NE(errors.find("is not the only one of its function, or its result is "
+                        "not the loss that the function returns first"),
+            std::string::npos)
+      << errors;
 }
 
 // An addend that stands elsewhere is copied to where rows are added.
@@ -225,6 +245,54 @@ TEST_F(BuildPlan, ArgumentsAreTokens) {
   expectError(kFacts, function(kPlanned, "", "%t: tensor<1x3xi32>"),
               "argument 0 of entry point 'logits' has type 'tensor<1x3xi32>', "
               "but a plan takes tokens as 'tensor<1x2xi32>'");
+}
+
+TEST_F(BuildPlan, EntryPointsTakeAndGiveWhatIsBound) {
+  expectError(
+      kFacts,
+      function(kPlanned, "", "%t: tensor<1x2xi32>, %u: tensor<1x2xi32>"),
+      "entry point 'logits' takes 2 arguments, expected 1");
+  const std::string scalar =
+      "lns.parameter @s gain init(ones) decay(false) : tensor<f32>\n"
+      "func.func @eval(%t: tensor<1x2xi32>, %y: tensor<1x2xi32>) -> ";
+  const std::string planned = " attributes {lns.arena_bytes = 128 : i64} {\n";
+  expectError(kFacts,
+              scalar + "tensor<f32>" + planned +
+                  "%s = lns.get parameter @s : tensor<f32>\n"
+                  "return %s : tensor<f32> }",
+              "entry point 'eval' gives as loss what stands in memory of its "
+              "inputs or of parameters; give a value that it computes");
+  const std::string constant =
+      "%c = lns.constant 1.0 {lns.offsets = array<i64: 0>} : tensor<f32>\n";
+  expectError(kFacts,
+              scalar + "(tensor<f32>, tensor<f32>)" + planned + constant +
+                  "return %c, %c : tensor<f32>, tensor<f32> }",
+              "entry point 'eval' gives 2 results, expected 1");
+  expectError(kFacts,
+              scalar + "tensor<1x2xi32>" + planned +
+                  "return %t : tensor<1x2xi32> }",
+              "result 0 of entry point 'eval' has type 'tensor<1x2xi32>', but "
+              "a plan gives loss as 'tensor<f32>'");
+}
+
+// Numbers of products are f32; what is 1e30 in f64 still is one.
+TEST_F(BuildPlan, AlphasAreFinite) {
+  auto product = [](const std::string &op) {
+    return kWeight +
+           function(kPlanned, "%w = lns.get parameter @w : "
+                              "tensor<4x4xf32>\n%y = " +
+                                  op +
+                                  ", lns.offsets = array<i64: 64>} : "
+                                  "(tensor<4x4xf32>, tensor<4x4xf32>) "
+                                  "-> tensor<4x4xf32>");
+  };
+  for (const std::string op : {"lns.linear", "lns.matmul"}) {
+    EXPECT_TRUE(build(kFacts, product(op + " %w, %w {alpha = 1.0e30")));
+    errors.clear();
+    expectError(kFacts, product(op + " %w, %w {alpha = 1.0e300"),
+                "has an alpha of 1.000000e+300, which is not finite in f32, "
+                "the kernels' type");
+  }
 }
 
 // Only CUDA's pipeline puts products into kernels of row ops.
