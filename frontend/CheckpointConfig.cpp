@@ -50,29 +50,29 @@ void write(llvm::json::OStream &stream, const llvm::json::Value &value) {
 
 } // namespace
 
-std::string lns::getArchitecture(bool isMistral, bool isOurs) {
-  return std::string(isOurs ? "Lns" : "") + (isMistral ? "Mistral" : "Llama") +
-         "ForCausalLM";
+std::string lns::getArchitecture(const Family &family, bool isOurs) {
+  return (isOurs ? "Lns" : "") + family.architecture.str();
 }
 
 std::string lns::getCheckpointConfig(const llvm::json::Object &object,
-                                     StringRef text, const LlamaConfig &llama,
+                                     StringRef text,
+                                     const DecoderConfig &decoder,
                                      const NormChoice &norm) {
-  if (norm == llama.own.value_or(NormChoice()) &&
-      object.getInteger("vocab_size") == llama.vocabulary)
+  if (norm == decoder.own.value_or(decoder.family->norm) &&
+      object.getInteger("vocab_size") == decoder.vocabulary)
     return text.str();
   NormChoice lnsAlone;
   lnsAlone.scheme = NormScheme::Lns;
-  bool isOurs = norm != NormChoice();
+  bool isOurs = norm != decoder.family->norm;
   llvm::json::Object result = object;
   std::string prefix = isOurs ? kLnsPrefix.str() : "";
   StringRef activation = object.getString("hidden_act").value_or("silu");
   activation.consume_front(kLnsPrefix);
   result["hidden_act"] = prefix + activation.str();
-  result["model_type"] = prefix + (llama.isMistral ? "mistral" : "llama");
+  result["model_type"] = prefix + decoder.family->modelType.str();
   result["architectures"] =
-      llvm::json::Array{getArchitecture(llama.isMistral, isOurs)};
-  result["vocab_size"] = llama.vocabulary;
+      llvm::json::Array{getArchitecture(*decoder.family, isOurs)};
+  result["vocab_size"] = decoder.vocabulary;
   result.erase("lnsc");
   if (isOurs && norm != lnsAlone)
     result["lnsc"] = llvm::json::Object{{"norm", formatNormChoice(norm)}};

@@ -17,25 +17,26 @@
 #ifndef LNS_FRONTEND_CHECKPOINTCONFIG_H
 #define LNS_FRONTEND_CHECKPOINTCONFIG_H
 
+#include "frontend/DecoderConfig.h"
 #include "frontend/HuggingFaceConfig.h"
-#include "frontend/LlamaConfig.h"
 #include "llvm/Support/JSON.h"
 #include <string>
 
 namespace lns {
 
 /// What model_type and hidden_act begin with in a config of ours, which Hugging
-/// Face so takes for no model that it knows: of any scheme but plain Pre-LN.
+/// Face so takes for no model that it knows: of any scheme but the family's.
 /// The object `lnsc` then has the scheme as `norm`; without it, that is LNS.
 inline constexpr llvm::StringLiteral kLnsPrefix = "lns_";
 
 /// "LlamaForCausalLM", or "LnsMistralForCausalLM".
-std::string getArchitecture(bool isMistral, bool isOurs);
+std::string getArchitecture(const Family &family, bool isOurs);
 
 /// The config.json of a model that was read from `text`, which says `object`,
-/// as `llama` with these norms: `text` itself where it says so already.
+/// as `decoder` with these norms: `text` itself where it says so already.
 std::string getCheckpointConfig(const llvm::json::Object &object,
-                                llvm::StringRef text, const LlamaConfig &llama,
+                                llvm::StringRef text,
+                                const DecoderConfig &decoder,
                                 const NormChoice &norm);
 
 } // namespace lns

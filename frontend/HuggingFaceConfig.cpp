@@ -9,8 +9,8 @@
 #include "dialect/LnsDialect.h"
 #include "dialect/LnsOps.h"
 #include "frontend/CheckpointConfig.h"
+#include "frontend/DecoderConfig.h"
 #include "frontend/JsonConfig.h"
-#include "frontend/LlamaConfig.h"
 #include "frontend/ModelWriter.h"
 
 #include "mlir/IR/Verifier.h"
@@ -43,22 +43,38 @@ lns::importHuggingFaceConfig(StringRef json, StringRef path,
   if (failed(config.parse(json)))
     return nullptr;
   JsonSection root = config.getRoot();
-  FailureOr<LlamaConfig> llama = readLlamaConfig(root, config, options);
-  if (failed(llama))
+  FailureOr<DecoderConfig> decoder = readDecoderConfig(root, config, options);
+  if (failed(decoder))
     return nullptr;
-  NormChoice norm = options.norm.value_or(llama->own.value_or(NormChoice()));
-  if (!options.norm && !llama->own)
+  const NormChoice &family = decoder->family->norm;
+  NormChoice norm = options.norm.value_or(decoder->own.value_or(family));
+  bool isPreNorm = family.scheme == NormScheme::Pre;
+  if (!options.norm && !decoder->own)
     emitRemark(config.locate("model_type"))
-        << "norms are Pre-LN, as Hugging Face computes them; --norm=lns asks "
-           "for LayerNorm Scaling, --norm=pre for no remark";
+        << "norms are "
+        << (isPreNorm ? std::string("Pre-LN")
+                      : "'" + formatNormChoice(family) + "'")
+        << ", as Hugging Face computes them; "
+        << (isPreNorm ? "--norm=lns asks for LayerNorm Scaling, " : "")
+        << "--norm=" << formatNormChoice(family) << " for no remark";
+  if (!isPreNorm && (norm.scheme == NormScheme::Lns ||
+                     norm.scheme == NormScheme::LnsFoldedInit)) {
+    config.error("model_type")
+        << "--norm is '" << formatNormChoice(norm) << "', which scales norms "
+        << "before sublayers, but norms of \"" << decoder->family->modelType
+        << "\" are '" << formatNormChoice(family)
+        << "'; leave --norm out, or take a family with norms before them, "
+           "such as \"llama\"";
+    return nullptr;
+  }
   if (norm.scheme == NormScheme::Lns && norm.init != InitRule::Plain)
     emitWarning(config.locate("model_type"))
         << "LayerNorm Scaling with smaller initial output projections: "
            "the paper's models start from plain ones, and with smaller ones "
            "learn worse (arXiv 2502.05795); leave init= out of --norm";
   OwningOpRef<ModuleOp> module = writeModel(
-      *llama, config, norm, getModelName(path),
-      getCheckpointConfig(config.getObject(), json, *llama, norm), context);
+      *decoder, config, norm, getModelName(path),
+      getCheckpointConfig(config.getObject(), json, *decoder, norm), context);
   // Nothing that passed the checks above should fail here; if it does, the
   // error stands at the key.
   if (failed(verify(*module)))

@@ -30,11 +30,10 @@ struct HuggingFaceOptions {
 };
 
 /// Makes a module with one `lns.model`, as a person would write it, of the text
-/// `json` of a Hugging Face config.json. Model types: "llama", and "mistral"
-/// without its sliding window, which is the same network. All tensors are f32.
-/// The model is called after the file (or its folder, if the file is called
-/// config.json), and keeps in its `config` the config.json that its checkpoints
-/// carry.
+/// `json` of a Hugging Face config.json of one of the families (Families.h).
+/// All tensors are f32. The model is called after the file (or its folder, if
+/// the file is called config.json), and keeps in its `config` the config.json
+/// that its checkpoints carry.
 ///
 /// `path` names the file in locations and errors: ops stand at the key that
 /// they come from. Gives null after emitting one error for everything that is

@@ -317,6 +317,23 @@ JsonSection::getStrings(llvm::StringRef key) {
   return std::nullopt;
 }
 
+std::optional<SmallVector<int64_t>>
+JsonSection::getIntegers(llvm::StringRef key, int64_t min, int64_t max) {
+  const llvm::json::Value *value = read(key);
+  if (!value)
+    return std::nullopt;
+  SmallVector<int64_t> integers;
+  if (const llvm::json::Array *array = value->getAsArray())
+    for (const llvm::json::Value &element : *array)
+      if (std::optional<int64_t> integer = element.getAsInteger();
+          integer && *integer >= min && *integer <= max)
+        integers.push_back(*integer);
+  if (value->getAsArray() && integers.size() == value->getAsArray()->size())
+    return integers;
+  mismatch(key) << "must be a list of integers from " << min << " to " << max;
+  return std::nullopt;
+}
+
 bool JsonSection::isSet(llvm::StringRef key) {
   const llvm::json::Value *value = read(key);
   if (!value)

@@ -102,6 +102,9 @@ public:
   /// The strings of a list; nullopt without one.
   std::optional<llvm::SmallVector<llvm::StringRef>>
   getStrings(llvm::StringRef key);
+  /// The integers of a list, each from `min` to `max`; nullopt without one.
+  std::optional<llvm::SmallVector<int64_t>>
+  getIntegers(llvm::StringRef key, int64_t min, int64_t max);
   JsonSection getSection(llvm::StringRef key);
   /// Whether `key` is there and neither null, false nor an empty object or
   /// list.

@@ -18,10 +18,10 @@ namespace {
 
 class ModelWriter {
 public:
-  ModelWriter(const LlamaConfig &llama, const JsonConfig &config,
+  ModelWriter(const DecoderConfig &decoder, const JsonConfig &config,
               const NormChoice &choice, MLIRContext *context)
-      : llama(llama), config(config), choice(choice),
-        spec(getModelSpec(choice, llama.layers)), builder(context) {}
+      : decoder(decoder), config(config), choice(choice),
+        spec(getModelSpec(choice, decoder.layers)), builder(context) {}
 
   OwningOpRef<ModuleOp> write(StringRef name, StringRef json) {
     OwningOpRef<ModuleOp> module = ModuleOp::create(at("model_type"));
@@ -33,42 +33,64 @@ public:
         body.addArgument(open({}, builder.getI32Type()), at("model_type"));
     builder.setInsertionPointToStart(&body);
 
-    Value table =
-        param("model.embed_tokens.weight", Role::embedding,
-              {llama.vocabulary, llama.hidden}, "vocab_size",
-              getInit(MatrixKind::Embedding, llama.vocabulary, llama.hidden));
+    Value table = param(
+        "model.embed_tokens.weight", Role::embedding,
+        {decoder.vocabulary, decoder.hidden}, "vocab_size",
+        getInit(MatrixKind::Embedding, decoder.vocabulary, decoder.hidden));
     Value hidden = EmbeddingOp::create(builder, at("vocab_size"),
-                                       open({llama.hidden}), table, tokens);
+                                       open({decoder.hidden}), table, tokens);
+    if (decoder.embeddingScale != 1)
+      hidden = ScaleOp::create(builder, at("embedding_multiplier"),
+                               hidden.getType(), hidden,
+                               builder.getF64FloatAttr(decoder.embeddingScale));
     if (spec.embeddingNorm)
-      hidden = norm(hidden, gain("model.embed_norm", llama.hidden));
-    for (const BlockRun &run : spec.runs)
-      hidden = writeLayers(run, hidden);
+      hidden = norm(hidden, gain("model.embed_norm", decoder.hidden));
+    int64_t first = 0;
+    for (const BlockRun &run : spec.runs) {
+      for (int64_t begin = first, end; begin < first + run.depth; begin = end) {
+        end = getEqualEnd(begin, first + run.depth);
+        rotates = decoder.rotates.empty() || decoder.rotates[begin];
+        hidden = writeLayers(run.block, end - begin, hidden);
+      }
+      first += run.depth;
+    }
 
     // No scheme scales the final norm.
     Value finalGain =
-        spec.finalNorm ? gain("model.norm", llama.hidden) : Value();
-    Value head = llama.tiedHead
+        spec.finalNorm ? gain("model.norm", decoder.hidden) : Value();
+    Value head = decoder.tiedHead
                      ? table
                      : matrix("lm_head.weight", MatrixKind::Embedding,
-                              llama.vocabulary, llama.hidden, "vocab_size");
+                              decoder.vocabulary, decoder.hidden, "vocab_size");
     if (finalGain)
       hidden = norm(hidden, finalGain);
     Value logits = LinearOp::create(builder, at("vocab_size"),
-                                    open({llama.vocabulary}), hidden, head);
+                                    open({decoder.vocabulary}), hidden, head,
+                                    /*bias=*/Value(), decoder.logitScale);
     OutputOp::create(builder, at("model_type"), logits);
     return module;
   }
 
 private:
-  Value writeLayers(const BlockRun &run, Value input) {
+  /// Where layers that rotate as layer `begin` does, or do not, end.
+  int64_t getEqualEnd(int64_t begin, int64_t end) const {
+    if (decoder.rotates.empty())
+      return end;
+    int64_t next = begin + 1;
+    while (next < end && decoder.rotates[next] == decoder.rotates[begin])
+      ++next;
+    return next;
+  }
+
+  Value writeLayers(const BlockSpec &spec, int64_t depth, Value input) {
     auto layers =
         LayersOp::create(builder, at("num_hidden_layers"), input.getType(),
-                         input, static_cast<uint64_t>(run.depth));
+                         input, static_cast<uint64_t>(depth));
     Block &body = layers.getBody().emplaceBlock();
     Value hidden = body.addArgument(input.getType(), layers.getLoc());
     OpBuilder::InsertionGuard guard(builder);
     builder.setInsertionPointToStart(&body);
-    block = &run.block;
+    block = &spec;
     hidden = writeAttention(hidden);
     hidden = writeFeedForward(hidden);
     YieldOp::create(builder, layers.getLoc(), hidden);
@@ -77,52 +99,60 @@ private:
 
   Value writeAttention(Value skip) {
     const SublayerSpec &sublayer = block->attention;
-    int64_t width = llama.heads * llama.headDim;
-    int64_t kvWidth = llama.kvHeads * llama.headDim;
+    int64_t width = decoder.heads * decoder.headDim;
+    int64_t kvWidth = decoder.kvHeads * decoder.headDim;
     StringRef kvKey = config.contains("num_key_value_heads")
                           ? "num_key_value_heads"
                           : "num_attention_heads";
-    StringRef bias = llama.attentionBias ? "attention_bias" : "";
-    Value before = blockGain(sublayer.before, llama.hidden);
+    StringRef bias = decoder.queryBias ? "attention_bias" : "";
+    Value before = blockGain(sublayer.before, decoder.hidden);
     Projection q = projection("self_attn.q_proj", MatrixKind::QueryKey, width,
-                              llama.hidden, "num_attention_heads", bias);
+                              decoder.hidden, "num_attention_heads", bias);
     Projection k = projection("self_attn.k_proj", MatrixKind::QueryKey, kvWidth,
-                              llama.hidden, kvKey, bias);
+                              decoder.hidden, kvKey, bias);
     Projection v = projection("self_attn.v_proj", MatrixKind::Value, kvWidth,
-                              llama.hidden, kvKey, bias);
+                              decoder.hidden, kvKey, bias);
     Projection o = projection("self_attn.o_proj", MatrixKind::AttentionOutput,
-                              llama.hidden, width, "num_attention_heads", bias);
+                              decoder.hidden, width, "num_attention_heads",
+                              decoder.outputBias ? "attention_bias" : "");
     Value x = before ? norm(skip, before, block->depthScale) : skip;
     Value query = apply(q, x), key = apply(k, x), value = apply(v, x);
-    if (block->qkNorm) {
+    if (block->qkNorm || decoder.family->qkNorm == QkNorm::Full) {
       query = norm(query, blockGain("self_attn.q_norm", width));
       key = norm(key, blockGain("self_attn.k_norm", kvWidth));
     }
-    query = rope(query);
-    key = rope(key);
+    if (rotates) {
+      query = rope(query);
+      key = rope(key);
+    }
     auto attention = AttentionOp::create(
         builder, q.location, query.getType(), /*lse=*/Type(), query, key, value,
-        static_cast<uint64_t>(llama.heads),
-        static_cast<uint64_t>(llama.kvHeads), /*causal=*/true,
-        /*softmax_scale=*/FloatAttr());
+        static_cast<uint64_t>(decoder.heads),
+        static_cast<uint64_t>(decoder.kvHeads), /*causal=*/true,
+        decoder.attentionScale
+            ? builder.getF64FloatAttr(*decoder.attentionScale)
+            : FloatAttr());
     return finish(sublayer, skip, attention.getResult(), width, o);
   }
 
   Value writeFeedForward(Value skip) {
     const SublayerSpec &sublayer = block->feedForward;
-    StringRef key = "intermediate_size", bias = llama.mlpBias ? "mlp_bias" : "";
-    Value before = blockGain(sublayer.before, llama.hidden);
-    Projection gate = projection("mlp.gate_proj", MatrixKind::Gate,
-                                 llama.intermediate, llama.hidden, key, bias);
+    StringRef key = "intermediate_size",
+              bias = decoder.mlpBias ? "mlp_bias" : "";
+    Value before = blockGain(sublayer.before, decoder.hidden);
+    Projection gate =
+        projection("mlp.gate_proj", MatrixKind::Gate, decoder.intermediate,
+                   decoder.hidden, key, bias);
     Projection up = projection("mlp.up_proj", MatrixKind::Up,
-                               llama.intermediate, llama.hidden, key, bias);
-    Projection down = projection("mlp.down_proj", MatrixKind::Down,
-                                 llama.hidden, llama.intermediate, key, bias);
+                               decoder.intermediate, decoder.hidden, key, bias);
+    Projection down =
+        projection("mlp.down_proj", MatrixKind::Down, decoder.hidden,
+                   decoder.intermediate, key, bias);
     Value x = before ? norm(skip, before, block->depthScale) : skip;
     Value gated = apply(gate, x), inner = apply(up, x);
     inner = GatedActivationOp::create(builder, at(key), inner.getType(), gated,
-                                      inner, llama.activation);
-    return finish(sublayer, skip, inner, llama.intermediate, down);
+                                      inner, decoder.activation);
+    return finish(sublayer, skip, inner, decoder.intermediate, down);
   }
 
   struct Projection {
@@ -137,13 +167,13 @@ private:
     if (Value gain = blockGain(sublayer.inner, width))
       inner = norm(inner, gain);
     Value branch = apply(output, inner);
-    if (Value gain = blockGain(sublayer.behind, llama.hidden))
+    if (Value gain = blockGain(sublayer.behind, decoder.hidden))
       branch = norm(branch, gain);
-    Value hidden =
-        ResidualOp::create(builder, at("num_hidden_layers"), skip.getType(),
-                           skip, branch, builder.getF64FloatAttr(block->skip),
-                           builder.getF64FloatAttr(block->branch));
-    if (Value gain = blockGain(sublayer.stream, llama.hidden))
+    Value hidden = ResidualOp::create(
+        builder, at("num_hidden_layers"), skip.getType(), skip, branch,
+        builder.getF64FloatAttr(block->skip),
+        builder.getF64FloatAttr(block->branch * decoder.residualScale));
+    if (Value gain = blockGain(sublayer.stream, decoder.hidden))
       hidden = norm(hidden, gain);
     return hidden;
   }
@@ -171,18 +201,18 @@ private:
     StringRef key =
         config.contains("rms_norm_eps") ? "rms_norm_eps" : "hidden_size";
     auto op = NormOp::create(builder, at(key), input, gain, /*bias=*/Value(),
-                             NormKind::rms, llama.normEps, /*scale=*/1.0);
+                             NormKind::rms, decoder.normEps, /*scale=*/1.0);
     op.setDepthScale(depthScale);
     return op;
   }
 
   Value rope(Value input) {
     DenseF64ArrayAttr frequencies;
-    if (llama.rope.frequencies)
-      frequencies = builder.getDenseF64ArrayAttr(*llama.rope.frequencies);
-    return RopeOp::create(builder, at(llama.rope.key), input.getType(), input,
-                          builder.getI64IntegerAttr(llama.headDim),
-                          builder.getF64FloatAttr(llama.rope.base),
+    if (decoder.rope.frequencies)
+      frequencies = builder.getDenseF64ArrayAttr(*decoder.rope.frequencies);
+    return RopeOp::create(builder, at(decoder.rope.key), input.getType(), input,
+                          builder.getI64IntegerAttr(decoder.headDim),
+                          builder.getF64FloatAttr(decoder.rope.base),
                           frequencies);
   }
 
@@ -219,7 +249,7 @@ private:
 
   Init getInit(MatrixKind kind, int64_t out, int64_t in) const {
     NormalInit init =
-        getMatrixInit(choice, kind, llama.layers, out, in, llama.initStd);
+        getMatrixInit(choice, kind, decoder.layers, out, in, decoder.initStd);
     return {init.kind, init.std, init.depthScale};
   }
 
@@ -242,19 +272,20 @@ private:
 
   Location at(StringRef key) const { return config.locate(key); }
 
-  const LlamaConfig &llama;
+  const DecoderConfig &decoder;
   const JsonConfig &config;
   const NormChoice &choice;
   ModelSpec spec;
   const BlockSpec *block = nullptr; ///< that is being written
+  bool rotates = true;              ///< it, with RoPE
   OpBuilder builder;
 };
 
 } // namespace
 
-OwningOpRef<ModuleOp> lns::writeModel(const LlamaConfig &llama,
+OwningOpRef<ModuleOp> lns::writeModel(const DecoderConfig &decoder,
                                       const JsonConfig &config,
                                       const NormChoice &norm, StringRef name,
                                       StringRef json, MLIRContext *context) {
-  return ModelWriter(llama, config, norm, context).write(name, json);
+  return ModelWriter(decoder, config, norm, context).write(name, json);
 }

@@ -8,8 +8,8 @@
 #ifndef LNS_FRONTEND_MODELWRITER_H
 #define LNS_FRONTEND_MODELWRITER_H
 
+#include "frontend/DecoderConfig.h"
 #include "frontend/JsonConfig.h"
-#include "frontend/LlamaConfig.h"
 #include "frontend/NormSchemes.h"
 
 #include "mlir/IR/BuiltinOps.h"
@@ -17,11 +17,11 @@
 
 namespace lns {
 
-/// Writes `llama` down as an lns.model called `name`, in the order in which a
+/// Writes `decoder` down as an lns.model called `name`, in the order in which a
 /// person would. Ops stand at the key of `config` that they come from; `json`
 /// is what the model keeps as its own config.
 mlir::OwningOpRef<mlir::ModuleOp>
-writeModel(const LlamaConfig &llama, const JsonConfig &config,
+writeModel(const DecoderConfig &decoder, const JsonConfig &config,
            const NormChoice &norm, llvm::StringRef name, llvm::StringRef json,
            mlir::MLIRContext *context);
 

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "frontend/NormSchemes.h"
+#include "frontend/NearestName.h"
 
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/SmallVector.h"
@@ -189,22 +190,6 @@ bool hasOption(const Option &option, NormScheme scheme) {
   return option.schemes.empty() || llvm::is_contained(option.schemes, scheme);
 }
 
-/// "; did you mean 'sandwich'?", if a name is near enough.
-template <typename Range, typename GetName>
-std::string suggest(StringRef text, const Range &range, GetName getName) {
-  StringRef nearest;
-  unsigned best = std::max<size_t>(2, text.size() / 3) + 1;
-  for (const auto &entry : range) {
-    StringRef name = getName(entry);
-    unsigned distance = text.edit_distance(name, true, best);
-    if (distance < best) {
-      best = distance;
-      nearest = name;
-    }
-  }
-  return nearest.empty() ? "" : ("; did you mean '" + nearest + "'?").str();
-}
-
 std::string joinSchemes() {
   llvm::SmallVector<StringRef> names;
   for (const SchemeEntry &entry : kSchemes)
@@ -237,7 +222,7 @@ bool parseOption(StringRef text, NormChoice &choice, std::string &error) {
       error = llvm::formatv(
           "'{0}' is no option of '{1}', which has: {2}{3}", key, scheme,
           joinOptions(choice.scheme),
-          suggest(key, kOptions, [](const Option &o) { return o.name; }));
+          suggestName(key, kOptions, [](const Option &o) { return o.name; }));
     return false;
   }
   if (!hasOption(*option, choice.scheme)) {
@@ -269,11 +254,11 @@ std::optional<NormChoice> lns::parseNormChoice(StringRef text,
   const SchemeEntry *entry = llvm::find_if(
       kSchemes, [&](const SchemeEntry &e) { return e.name == parts.front(); });
   if (entry == std::end(kSchemes)) {
-    error = llvm::formatv("'{0}' is no norm scheme{1}; there are: {2}",
-                          parts.front(),
-                          suggest(parts.front(), kSchemes,
-                                  [](const SchemeEntry &e) { return e.name; }),
-                          joinSchemes());
+    error = llvm::formatv(
+        "'{0}' is no norm scheme{1}; there are: {2}", parts.front(),
+        suggestName(parts.front(), kSchemes,
+                    [](const SchemeEntry &e) { return e.name; }),
+        joinSchemes());
     return std::nullopt;
   }
   NormChoice choice;

@@ -61,13 +61,13 @@ struct NormChoice {
   /// mix: the share of blocks, from the first, that are Post-LN.
   double fraction = 0.25;
   /// keel: what the skip is multiplied by; by default 2 L.
-  std::optional<double> skip;
+  std::optional<double> skip = std::nullopt;
   /// residual-multiplier: what branches are multiplied by; by default
   /// 1 / sqrt(L).
-  std::optional<double> branch;
+  std::optional<double> branch = std::nullopt;
   /// Norm of the last block's output, before the head; by default, what the
   /// scheme has.
-  std::optional<bool> finalNorm;
+  std::optional<bool> finalNorm = std::nullopt;
   /// peri: norm of the embedding.
   bool embeddingNorm = true;
   /// Norms of the whole query and key, before RoPE (OLMo 2).

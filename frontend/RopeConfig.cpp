@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "frontend/LlamaConfig.h"
+#include "frontend/DecoderConfig.h"
 
 #include <cmath>
 #include <numbers>
@@ -82,8 +82,10 @@ void scaleAsLlama3(JsonSection &section, SmallVectorImpl<double> &frequencies) {
 
 } // namespace
 
-RopeConfig lns::readRopeConfig(JsonSection &root, int64_t headDim) {
+RopeConfig lns::readRopeConfig(JsonSection &root, int64_t headDim,
+                               double base) {
   RopeConfig rope;
+  rope.base = base;
   JsonSection parameters = root.getSection("rope_parameters");
   JsonSection scaling = root.getSection("rope_scaling");
   if (parameters && scaling)

@@ -33,6 +33,7 @@ reshaped to [B, T]. Hugging Face's own shift inside a row is not used.
 
 import argparse
 import array
+import importlib
 import json
 import math
 import os
@@ -46,6 +47,16 @@ import torch.nn.functional as F
 import transformers
 from transformers.models.llama import modeling_llama
 
+FAMILIES = ("llama", "qwen2", "olmo2", "granite", "smollm3")
+# Keys of config.json that only one family has.
+OWN_KEYS = {
+    "qwen2": {"layer_types", "max_window_layers", "sliding_window",
+              "use_sliding_window"},
+    "granite": {"attention_multiplier", "embedding_multiplier",
+                "logits_scaling", "residual_multiplier"},
+    "smollm3": {"layer_types", "no_rope_layer_interval", "no_rope_layers",
+                "sliding_window", "use_sliding_window"},
+}
 BATCH, SEQ = 2, 12
 SHARD_TOKENS = 61  # two batches and a bit: only the first one is expected
 MAGIC, VERSION = 20240520, 1  # llm.c's shard header
@@ -67,6 +78,34 @@ GPT2 = dict(
     vocab_size=61, n_positions=16, n_embd=36, n_layer=2, n_head=3, n_inner=50,
     layer_norm_epsilon=1e-5, activation_function="gelu_new",
 )
+# Families: what each computes otherwise than a LLaMA, at sizes where it shows.
+# Biases at query, key and value alone.
+QWEN2 = dict(
+    model_type="qwen2", vocab_size=61, hidden_size=40, intermediate_size=52,
+    num_hidden_layers=2, num_attention_heads=5, num_key_value_heads=1,
+    rms_norm_eps=1e-5, rope_theta=1e6, tie_word_embeddings=True,
+)
+# Norms behind the sublayers, and of the whole query and key.
+OLMO2 = dict(
+    model_type="olmo2", vocab_size=61, hidden_size=40, intermediate_size=52,
+    num_hidden_layers=3, num_attention_heads=4, num_key_value_heads=2,
+    rms_norm_eps=1e-4, rope_theta=5e5, tie_word_embeddings=False,
+)
+# Multipliers on embedding, scores, branches and logits.
+GRANITE = dict(
+    model_type="granite", vocab_size=61, hidden_size=40, intermediate_size=52,
+    num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
+    rms_norm_eps=1e-5, rope_theta=1e4, tie_word_embeddings=True,
+    attention_bias=True, mlp_bias=True, embedding_multiplier=6.0,
+    attention_multiplier=0.2, residual_multiplier=0.22, logits_scaling=4.0,
+)
+# No RoPE in every third layer; the last two have it and have it not.
+SMOLLM3 = dict(
+    model_type="smollm3", vocab_size=61, hidden_size=40, intermediate_size=52,
+    num_hidden_layers=5, num_attention_heads=4, num_key_value_heads=2,
+    rms_norm_eps=1e-6, rope_theta=2e6, tie_word_embeddings=True,
+    no_rope_layers=[1, 1, 0, 1, 0],
+)
 # case -> (model, norm placement, spelling of RoPE in config.json, seed); the
 # two norms of a model share parameters and tokens.
 CASES = {
@@ -75,15 +114,22 @@ CASES = {
     "tied-pre": (TIED, "pre", "flat", 2),
     "tied-lns": (TIED, "lns", "nested", 2),
     "gpt2": (GPT2, "pre", None, 3),
+    "qwen2": (QWEN2, "pre", "flat", 4),
+    "qwen2-lns": (QWEN2, "lns", "nested", 4),
+    "olmo2": (OLMO2, "pre", "nested", 5),
+    "granite": (GRANITE, "pre", "nested", 6),
+    "smollm3": (SMOLLM3, "pre", "nested", 7),
 }
 
 
 def use_float64():
-    """Lets modeling_llama compute in float64 where it asks for float32."""
+    """Lets the models' code compute in float64 where it asks for float32."""
     view = types.ModuleType("torch_float64")
     view.__dict__.update(torch.__dict__)
     view.float32 = view.float = torch.float64
-    modeling_llama.torch = view
+    for family in FAMILIES:
+        importlib.import_module(
+            f"transformers.models.{family}.modeling_{family}").torch = view
 
 
 def make_config(sizes):
@@ -93,8 +139,9 @@ def make_config(sizes):
             attn_implementation="eager", bos_token_id=None, eos_token_id=None,
             **sizes)
     theta = sizes.pop("rope_theta")
-    return transformers.LlamaConfig(
-        max_position_embeddings=64, attn_implementation="eager",
+    return transformers.AutoConfig.for_model(
+        sizes.pop("model_type", "llama"), max_position_embeddings=64,
+        attn_implementation="eager", pad_token_id=None,
         rope_parameters={"rope_theta": theta, "rope_type": "default"}, **sizes)
 
 
@@ -109,9 +156,8 @@ def draw(shape, rng, mean, std):
 def make_model(config, seed, norm):
     """A float64 model with parameters that float32 can hold."""
     is_gpt2 = config.model_type == "gpt2"
-    kind = (transformers.GPT2LMHeadModel if is_gpt2
-            else transformers.LlamaForCausalLM)
-    model = kind(config).double().eval()
+    model = transformers.AutoModelForCausalLM.from_config(config)
+    model = model.double().eval()
     rng = random.Random(seed)
     with torch.no_grad():
         for name, p in sorted(model.named_parameters()):
@@ -233,10 +279,10 @@ def write_shard(path, tokens):
         f.write(struct.pack(f"<{len(tokens)}H", *tokens))
 
 
-def write_config(path, config, spelling):
+def write_config(path, config, spelling, architecture):
     """config.json as transformers saves it; `flat` is the spelling that it
     used before version 5: rope_theta and rope_scaling on the top level."""
-    config.architectures = ["LlamaForCausalLM"]
+    config.architectures = [architecture]
     config.dtype = "float32"
     data = json.loads(config.to_json_string(use_diff=False))
     keep = {
@@ -247,7 +293,7 @@ def write_config(path, config, spelling):
         "num_key_value_heads", "pad_token_id", "pretraining_tp",
         "rms_norm_eps", "rope_parameters", "tie_word_embeddings",
         "transformers_version", "use_cache", "vocab_size",
-    }
+    } | OWN_KEYS.get(config.model_type, set())
     data = {key: value for key, value in data.items() if key in keep}
     if spelling == "flat":
         data["rope_theta"] = data.pop("rope_parameters")["rope_theta"]
@@ -274,7 +320,8 @@ def write_case(case, root):
     folder = os.path.join(root, case)
     os.makedirs(folder, exist_ok=True)
     if spelling:
-        write_config(os.path.join(folder, "config.json"), config, spelling)
+        write_config(os.path.join(folder, "config.json"), config, spelling,
+                     type(model).__name__)
     write_safetensors(os.path.join(folder, "model.safetensors"),
                       export(dict(model.named_parameters())))
     write_shard(os.path.join(folder, "tokens.bin"), tokens)

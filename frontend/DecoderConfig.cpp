@@ -1,14 +1,15 @@
-//===- LlamaConfig.cpp - What a LLaMA's config.json says --------*- C++ -*-===//
+//===- DecoderConfig.cpp - What a config.json says --------------*- C++ -*-===//
 //
 // Part of lnsc, under the Apache License v2.0.
 // SPDX-License-Identifier: Apache-2.0
 //
 //===----------------------------------------------------------------------===//
 
-#include "frontend/LlamaConfig.h"
+#include "frontend/DecoderConfig.h"
 #include "dialect/LnsOps.h"
 #include "frontend/CheckpointConfig.h"
 #include "frontend/HarmlessKeys.h"
+#include "frontend/NearestName.h"
 
 #include "llvm/ADT/StringSwitch.h"
 #include "llvm/Support/MathExtras.h"
@@ -24,25 +25,31 @@ constexpr int64_t kMaxSize = std::numeric_limits<int32_t>::max(); // of a side
 /// that fits 31 bits would cost gigabytes.
 constexpr int64_t kMaxHeadDim = int64_t(1) << 16;
 
-class LlamaReader {
+class DecoderReader {
 public:
-  LlamaReader(JsonSection &root, JsonConfig &config,
-              const HuggingFaceOptions &options)
+  DecoderReader(JsonSection &root, JsonConfig &config,
+                const HuggingFaceOptions &options)
       : root(root), config(config), options(options) {}
 
-  FailureOr<LlamaConfig> read() {
+  FailureOr<DecoderConfig> read() {
     // Errors about keys of a network that is not ours would only confuse.
     if (!readModelType())
       return failure();
+    for (const RequiredKey &required : result.family->required)
+      if (!rootNames(required.key))
+        root.missing(required.key) << "; add it" << required.reason;
     readSizes();
     readHeads();
+    if (result.family->readOwn)
+      result.family->readOwn(root, result);
     readNumbers();
     readFlags();
     readActivation();
     rejectVariants();
     checkSequence();
     if (result.headDim)
-      result.rope = readRopeConfig(root, result.headDim);
+      result.rope = readRopeConfig(root, result.headDim,
+                                   result.family->defaults.ropeBase);
     else
       root.ignore({"rope_parameters", "rope_scaling", "rope_theta"});
     root.ignore(getHarmlessKeys());
@@ -55,21 +62,34 @@ public:
   }
 
 private:
+  static std::string joinFamilies() {
+    std::string text;
+    llvm::raw_string_ostream os(text);
+    llvm::interleaveComma(getFamilies(), os, [&](const Family *family) {
+      os << '"' << family->modelType << '"';
+    });
+    return text;
+  }
+
   bool readModelType() {
     std::optional<StringRef> type = root.getString("model_type");
     if (!type) {
       if (!root.has("model_type"))
-        root.missing("model_type") << "; add it, 'llama' or 'mistral'";
+        root.missing("model_type") << "; add it: " << joinFamilies();
       return false;
     }
     isOurs = type->consume_front(kLnsPrefix);
-    if (*type != "llama" && *type != "mistral") {
+    result.family = findFamily(*type);
+    if (!result.family) {
       root.mismatch("model_type")
-          << "only \"llama\" and \"mistral\" are supported; write the model "
-             "as .mlir (docs/dialect.md)";
+          << "only " << joinFamilies() << " are supported"
+          << suggestName(*type, getFamilies(),
+                         [](const Family *family) -> StringRef {
+                           return family->modelType;
+                         })
+          << "; write the model as .mlir (docs/dialect.md)";
       return false;
     }
-    result.isMistral = *type == "mistral";
     if (isOurs && !readScheme())
       return false;
     std::optional<SmallVector<StringRef>> names =
@@ -77,7 +97,7 @@ private:
     if (!names)
       return !config.hasFailed();
     // Another head than a causal language model's has another loss.
-    std::string wanted = getArchitecture(result.isMistral, isOurs);
+    std::string wanted = getArchitecture(*result.family, isOurs);
     if (names->size() == 1 && names->front().equals_insensitive(wanted))
       return true;
     root.mismatch("architectures")
@@ -116,14 +136,21 @@ private:
 
   void readHeads() {
     int64_t heads = result.heads;
-    if (result.isMistral && !rootNames("num_key_value_heads"))
-      root.missing("num_key_value_heads")
-          << "; add it, because Mistral's default is 8 and a LLaMA's "
-             "num_attention_heads";
-    result.kvHeads = root.getInteger("num_key_value_heads", 1).value_or(heads);
-    if (heads && heads % result.kvHeads)
-      root.mismatch("num_key_value_heads")
-          << "must divide num_attention_heads, which is " << heads;
+    const FamilyDefaults &defaults = result.family->defaults;
+    int64_t absent = rootNames("num_key_value_heads")
+                         ? heads
+                         : defaults.kvHeads.value_or(heads);
+    result.kvHeads = root.getInteger("num_key_value_heads", 1).value_or(absent);
+    if (heads && heads % result.kvHeads) {
+      if (root.has("num_key_value_heads"))
+        root.mismatch("num_key_value_heads")
+            << "must divide num_attention_heads, which is " << heads;
+      else
+        root.missing("num_key_value_heads")
+            << ", and its default for " << quoteType() << ", " << result.kvHeads
+            << ", does not divide num_attention_heads, "
+            << "which is " << heads << "; add it";
+    }
 
     if (root.has("head_dim")) {
       result.headDim = root.getInteger("head_dim", 1, kMaxHeadDim).value_or(0);
@@ -135,6 +162,10 @@ private:
       return;
     }
     root.ignore({"head_dim"});
+    if (defaults.headDim && !rootNames("head_dim")) {
+      result.headDim = *defaults.headDim;
+      return;
+    }
     if (!heads || !result.hidden)
       return;
     if (result.hidden % heads) {
@@ -161,7 +192,8 @@ private:
   }
 
   void readNumbers() {
-    result.normEps = root.getNumber("rms_norm_eps").value_or(1e-6);
+    result.normEps = root.getNumber("rms_norm_eps")
+                         .value_or(result.family->defaults.normEps);
     if (result.normEps <= 0)
       root.mismatch("rms_norm_eps") << "must be greater than 0";
     result.initStd = root.getNumber("initializer_range").value_or(0.02);
@@ -171,17 +203,34 @@ private:
   }
 
   void readFlags() {
-    result.tiedHead = root.getBool("tie_word_embeddings").value_or(false);
-    result.attentionBias = readBiasFlag("attention_bias");
-    result.mlpBias = readBiasFlag("mlp_bias");
+    result.tiedHead = root.getBool("tie_word_embeddings")
+                          .value_or(result.family->defaults.tiedHead);
+    BiasRule rule = result.family->biases;
+    bool readsAttention =
+        rule == BiasRule::ByKeys || rule == BiasRule::ByAttentionKey;
+    bool attention = readBiasFlag("attention_bias", readsAttention,
+                                  rule == BiasRule::QueryKeyValue);
+    result.queryBias = attention || rule == BiasRule::QueryKeyValue;
+    result.outputBias = attention && rule != BiasRule::QueryKeyValue;
+    result.mlpBias = readBiasFlag("mlp_bias", rule == BiasRule::ByKeys, false);
   }
 
-  bool readBiasFlag(StringRef key) {
-    bool flag = root.getBool(key).value_or(false);
-    if (flag && result.isMistral)
-      root.mismatch(key) << "a Mistral has no biases and does not read the "
-                            "key; set it to false, or model_type to \"llama\"";
-    return flag;
+  /// A flag that the family's code does not read may only say what it does
+  /// anyway, `fixed`.
+  bool readBiasFlag(StringRef key, bool isRead, bool fixed) {
+    std::optional<bool> flag = root.getBool(key);
+    if (!isRead && flag && *flag != fixed)
+      root.mismatch(key) << "a model of type " << quoteType()
+                         << (fixed ? " always has these biases"
+                                   : " has no such biases")
+                         << " and does not read the key; set it to "
+                         << (fixed ? "true" : "false")
+                         << ", or model_type to \"llama\"";
+    return flag.value_or(false);
+  }
+
+  std::string quoteType() const {
+    return ("\"" + result.family->modelType + "\"").str();
   }
 
   /// By Hugging Face's names. Its "gelu" is the GELU of the error function.
@@ -220,13 +269,11 @@ private:
     if (rotary && *rotary != 1)
       root.mismatch("partial_rotary_factor")
           << "only RoPE over whole heads is supported; it must be 1";
-    if (result.isMistral && !rootNames("sliding_window"))
-      root.missing("sliding_window")
-          << "; add it as null, because Mistral's default is a window of 4096";
-    // Mistral's code does not read the flag: its window is used regardless.
-    bool flag = root.getBool("use_sliding_window").value_or(true);
+    WindowRule rule = result.family->window;
+    bool flag =
+        root.getBool("use_sliding_window").value_or(rule != WindowRule::ByFlag);
     root.ignore({"sliding_window"});
-    if ((flag || result.isMistral) && root.has("sliding_window"))
+    if ((flag || rule == WindowRule::Always) && root.has("sliding_window"))
       root.mismatch("sliding_window")
           << "only attention to all earlier tokens is supported; set it to "
              "null if no sequence is longer than the window";
@@ -298,8 +345,10 @@ private:
     int64_t columns =
         add(multiply(2, add(width, kvWidth)), multiply(3, result.intermediate));
     int64_t block = multiply(add(columns, 2), result.hidden);
-    if (result.attentionBias)
-      block = add(block, add(add(width, multiply(2, kvWidth)), result.hidden));
+    if (result.queryBias)
+      block = add(block, add(width, multiply(2, kvWidth)));
+    if (result.outputBias)
+      block = add(block, result.hidden);
     if (result.mlpBias)
       block = add(block, add(multiply(2, result.intermediate), result.hidden));
     int64_t tables = multiply(result.vocabulary, result.tiedHead ? 1 : 2);
@@ -321,13 +370,13 @@ private:
   JsonConfig &config;
   const HuggingFaceOptions &options;
   bool isOurs = false;
-  LlamaConfig result;
+  DecoderConfig result;
 };
 
 } // namespace
 
-FailureOr<LlamaConfig> lns::readLlamaConfig(JsonSection &root,
-                                            JsonConfig &config,
-                                            const HuggingFaceOptions &options) {
-  return LlamaReader(root, config, options).read();
+FailureOr<DecoderConfig>
+lns::readDecoderConfig(JsonSection &root, JsonConfig &config,
+                       const HuggingFaceOptions &options) {
+  return DecoderReader(root, config, options).read();
 }

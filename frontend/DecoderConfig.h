@@ -1,17 +1,17 @@
-//===- LlamaConfig.h - What a LLaMA's config.json says ----------*- C++ -*-===//
+//===- DecoderConfig.h - What a config.json says ----------------*- C++ -*-===//
 //
 // Part of lnsc, under the Apache License v2.0.
 // SPDX-License-Identifier: Apache-2.0
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef LNS_FRONTEND_LLAMACONFIG_H
-#define LNS_FRONTEND_LLAMACONFIG_H
+#ifndef LNS_FRONTEND_DECODERCONFIG_H
+#define LNS_FRONTEND_DECODERCONFIG_H
 
 #include "dialect/LnsEnums.h"
+#include "frontend/Families.h"
 #include "frontend/HuggingFaceConfig.h"
 #include "frontend/JsonConfig.h"
-#include "frontend/NormSchemes.h"
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/Support/LogicalResult.h"
 #include <cstdint>
@@ -29,30 +29,35 @@ struct RopeConfig {
   std::string key; ///< where the file speaks of it
 };
 
-/// A LLaMA, checked: all sizes are positive and fit each other.
-struct LlamaConfig {
-  bool isMistral = false;
+/// A decoder of one of the families, checked: all sizes are positive and fit
+/// each other.
+struct DecoderConfig {
+  const Family *family = nullptr;
   /// In a file of ours (CheckpointConfig.h): what its norms are.
   std::optional<NormChoice> own;
   int64_t hidden = 0, intermediate = 0, layers = 0, vocabulary = 0;
   int64_t heads = 0, kvHeads = 0, headDim = 0;
   double normEps = 1e-6, initStd = 0.02;
   bool tiedHead = false;
-  bool attentionBias = false, mlpBias = false;
+  bool queryBias = false, outputBias = false, mlpBias = false; ///< q: k, v too
   Activation activation = Activation::silu;
   RopeConfig rope;
+  llvm::SmallVector<bool> rotates; ///< by layer, whether it has RoPE; none: all
+  double embeddingScale = 1, residualScale = 1, logitScale = 1;
+  std::optional<double> attentionScale; ///< none: 1/sqrt(headDim)
 };
 
 /// Reads `root`, the whole config.json, of which `options` override parts.
 /// Emits errors and warnings, and fails as said at importHuggingFaceConfig.
-llvm::FailureOr<LlamaConfig> readLlamaConfig(JsonSection &root,
-                                             JsonConfig &config,
-                                             const HuggingFaceOptions &options);
+llvm::FailureOr<DecoderConfig>
+readDecoderConfig(JsonSection &root, JsonConfig &config,
+                  const HuggingFaceOptions &options);
 
 /// Reads `rope_parameters` (one object with everything), or `rope_theta` and
 /// `rope_scaling` (older files), for heads of `headDim` columns. Emits errors.
-RopeConfig readRopeConfig(JsonSection &root, int64_t headDim);
+/// `base` is what the family takes where the file says nothing.
+RopeConfig readRopeConfig(JsonSection &root, int64_t headDim, double base);
 
 } // namespace lns
 
-#endif // LNS_FRONTEND_LLAMACONFIG_H
+#endif // LNS_FRONTEND_DECODERCONFIG_H
