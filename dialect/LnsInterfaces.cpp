@@ -7,26 +7,20 @@
 
 #include "dialect/LnsInterfaces.h"
 #include "dialect/LnsShapes.h"
+#include "dialect/NearestName.h"
 
 using namespace mlir;
 
 #include "dialect/LnsInterfaces.cpp.inc"
 
-/// The one of `names` that is most like `wanted`, empty if none is: two wrong
-/// letters, or one in three.
+/// "; did you mean 'x'?", or `otherwise`. Nobody means sizes of segments.
 template <typename Names>
-static StringRef findNearest(const Names &names, StringRef wanted) {
-  StringRef nearest;
-  unsigned least = std::max<unsigned>(2, wanted.size() / 3) + 1;
-  for (StringRef name : names) {
-    unsigned distance = wanted.edit_distance(name, /*AllowReplacements=*/true,
-                                             /*MaxEditDistance=*/least);
-    if (distance < least && !name.ends_with("SegmentSizes")) {
-      least = distance;
-      nearest = name;
-    }
-  }
-  return nearest;
+static std::string suggestKey(StringRef wanted, const Names &names,
+                              StringRef otherwise) {
+  std::string text = lns::suggestName(wanted, names, [](StringRef name) {
+    return name.ends_with("SegmentSizes") ? StringRef() : name;
+  });
+  return text.empty() ? otherwise.str() : text;
 }
 
 LogicalResult lns::verifyKnownAttributes(Operation *op) {
@@ -34,15 +28,10 @@ LogicalResult lns::verifyKnownAttributes(Operation *op) {
     StringRef name = attribute.getName();
     if (name.contains('.'))
       continue;
-    InFlightDiagnostic diagnostic = op->emitOpError()
-                                    << "has no attribute '" << name << "'";
-    if (StringRef nearest =
-            findNearest(op->getName().getAttributeNames(), name);
-        !nearest.empty())
-      diagnostic << "; did you mean '" << nearest << "'?";
-    else
-      diagnostic << "; remove it, or give it the prefix of a dialect";
-    return diagnostic;
+    return op->emitOpError()
+           << "has no attribute '" << name << "'"
+           << suggestKey(name, op->getName().getAttributeNames(),
+                         "; remove it, or give it the prefix of a dialect");
   }
   return success();
 }
@@ -62,13 +51,8 @@ lns::verifyKnownProperties(StringRef op, ArrayRef<StringRef> names,
                                                        : name;
     if (llvm::is_contained(names, known))
       continue;
-    InFlightDiagnostic diagnostic =
-        emitError() << "'" << op << "' has no property '" << name << "'";
-    if (StringRef nearest = findNearest(names, name); !nearest.empty())
-      diagnostic << "; did you mean '" << nearest << "'?";
-    else
-      diagnostic << "; remove it";
-    return diagnostic;
+    return emitError() << "'" << op << "' has no property '" << name << "'"
+                       << suggestKey(name, names, "; remove it");
   }
   return success();
 }

@@ -9,7 +9,7 @@
 #include "dialect/LnsOps.h"
 #include "frontend/CheckpointConfig.h"
 #include "frontend/HarmlessKeys.h"
-#include "frontend/NearestName.h"
+#include "dialect/NearestName.h"
 
 #include "llvm/ADT/StringSwitch.h"
 #include "llvm/Support/MathExtras.h"

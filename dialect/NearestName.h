@@ -5,8 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef LNS_FRONTEND_NEARESTNAME_H
-#define LNS_FRONTEND_NEARESTNAME_H
+#ifndef LNS_DIALECT_NEARESTNAME_H
+#define LNS_DIALECT_NEARESTNAME_H
 
 #include "llvm/ADT/StringRef.h"
 
@@ -16,7 +16,8 @@
 namespace lns {
 
 /// "; did you mean 'NAME'?", of the entry of `range` whose name (by `getName`)
-/// is nearest to `text`; empty if none is near.
+/// is most like `text`: two wrong letters, or one in three. Empty if none is;
+/// an entry without a name is none.
 template <typename Range, typename GetName>
 std::string suggestName(llvm::StringRef text, const Range &range,
                         GetName getName) {
@@ -25,7 +26,7 @@ std::string suggestName(llvm::StringRef text, const Range &range,
   for (const auto &entry : range) {
     llvm::StringRef name = getName(entry);
     unsigned distance = text.edit_distance(name, true, best);
-    if (distance < best) {
+    if (distance < best && !name.empty()) {
       best = distance;
       nearest = name;
     }
@@ -35,4 +36,4 @@ std::string suggestName(llvm::StringRef text, const Range &range,
 
 } // namespace lns
 
-#endif // LNS_FRONTEND_NEARESTNAME_H
+#endif // LNS_DIALECT_NEARESTNAME_H
