@@ -13,10 +13,16 @@ include "dialect/LnsModelOps.td"
 
 defvar LNS_Diff = DeclareOpInterfaceMethods<LNS_DifferentiableOpInterface>;
 defvar LNS_DiffPrepare = DeclareOpInterfaceMethods<LNS_DifferentiableOpInterface, ["prepareForward"]>;
-defvar LNS_Cost = DeclareOpInterfaceMethods<LNS_CostOpInterface>;
+defvar LNS_Cost = DeclareOpInterfaceMethods<LNS_CostOpInterface, ["getFlops"]>;
 
 class LNS_ComputeOp<string mnemonic, list<Trait> traits = []>
     : LNS_Op<mnemonic, !listconcat([Pure, LNS_Cost], traits)>;
+
+// Computes rows: `methods` are those of LNS_RowOpInterface that it has. What it
+// costs follows from its programs.
+class LNS_RowOp<string mnemonic, list<string> methods, list<Trait> traits = []>
+    : LNS_Op<mnemonic, !listconcat([Pure, LNS_CostOpInterface,
+        DeclareOpInterfaceMethods<LNS_RowOpInterface, methods>], traits)>;
 
 def LNS_EmbeddingOp : LNS_ComputeOp<"embedding", [LNS_Diff]> {
   let summary = "looks up one row of a table per token";
@@ -105,9 +111,8 @@ def LNS_LinearOp : LNS_ComputeOp<"linear", [LNS_Diff, AttrSizedOperandSegments]>
     "::mlir::Value":$weight, CArg<"::mlir::Value", "{}">:$bias, CArg<"double", "1.0">:$alpha)>];
 }
 
-def LNS_RopeOp : LNS_ComputeOp<"rope", [LNS_Diff,
-    DeclareOpInterfaceMethods<LNS_RowOpInterface, ["getRotatedHeadDim"]>,
-    AllTypesMatch<["input", "result"]>]> {
+def LNS_RopeOp : LNS_RowOp<"rope",
+    ["getRotatedHeadDim"], [LNS_Diff, AllTypesMatch<["input", "result"]>]> {
   let summary = "rotary position embedding, Hugging Face's half-split layout";
   let description = [{
     In every head of `head_dim` columns and at time t, pair (j, j + head_dim/2)
@@ -171,10 +176,8 @@ def LNS_AttentionOp : LNS_ComputeOp<"attention", [LNS_DiffPrepare]> {
   }];
 }
 
-def LNS_ActivationOp : LNS_ComputeOp<"activation", [
-    LNS_Diff,
-    DeclareOpInterfaceMethods<LNS_RowOpInterface, ["buildElement"]>,
-    AllTypesMatch<["input", "result"]>]> {
+def LNS_ActivationOp : LNS_RowOp<"activation",
+    ["buildElement"], [LNS_Diff, AllTypesMatch<["input", "result"]>]> {
   let summary = "y = act(x)";
   let description = [{
         silu:      x * sigmoid(x)
@@ -194,10 +197,8 @@ def LNS_ActivationOp : LNS_ComputeOp<"activation", [
   let assemblyFormat = "$activation $input attr-dict `:` type($result)";
 }
 
-def LNS_AddPositionsOp : LNS_ComputeOp<"add_positions", [
-    LNS_Diff,
-    DeclareOpInterfaceMethods<LNS_RowOpInterface, ["buildElement", "getRowOperand"]>,
-    AllTypesMatch<["input", "result"]>]> {
+def LNS_AddPositionsOp : LNS_RowOp<"add_positions",
+    ["buildElement", "getRowOperand"], [LNS_Diff, AllTypesMatch<["input", "result"]>]> {
   let summary = "adds a learned vector to every position in time";
   let description = [{
         y[b, t, :] = x[b, t, :] + table[t, :]
@@ -218,10 +219,8 @@ def LNS_AddPositionsOp : LNS_ComputeOp<"add_positions", [
   let hasVerifier = 1;
 }
 
-def LNS_GatedActivationOp : LNS_ComputeOp<"gated_activation", [
-    LNS_Diff,
-    DeclareOpInterfaceMethods<LNS_RowOpInterface, ["buildElement"]>,
-    AllTypesMatch<["gate", "up", "result"]>]> {
+def LNS_GatedActivationOp : LNS_RowOp<"gated_activation",
+    ["buildElement"], [LNS_Diff, AllTypesMatch<["gate", "up", "result"]>]> {
   let summary = "y = act(gate) * up";
   let description = [{
     SwiGLU (silu), GeGLU (gelu_tanh) and ReGLU (relu), Shazeer, arXiv 2002.05202;
@@ -236,10 +235,9 @@ def LNS_GatedActivationOp : LNS_ComputeOp<"gated_activation", [
   let assemblyFormat = "$activation $gate `,` $up attr-dict `:` type($result)";
 }
 
-def LNS_ResidualOp : LNS_ComputeOp<"residual", [
-    LNS_Diff,
-    DeclareOpInterfaceMethods<LNS_RowOpInterface, ["buildElement", "getArgumentNames", "worksOnNumbers"]>,
-    AllTypesMatch<["skip", "branch", "result"]>]> {
+def LNS_ResidualOp : LNS_RowOp<"residual",
+    ["buildElement", "getArgumentNames", "worksOnNumbers"],
+    [LNS_Diff, AllTypesMatch<["skip", "branch", "result"]>]> {
   let summary = "y = skip_scale * skip + branch_scale * branch";
   let description = [{
     - (C1) both scales are finite.
@@ -328,8 +326,7 @@ def LNS_TargetCountOp : LNS_ComputeOp<"target_count", []> {
   let assemblyFormat = "$targets attr-dict `:` type($targets)";
 }
 
-def LNS_CastOp : LNS_ComputeOp<"cast", [LNS_Diff,
-    DeclareOpInterfaceMethods<LNS_RowOpInterface, ["buildElement", "worksOnNumbers"]>]> {
+def LNS_CastOp : LNS_RowOp<"cast", ["buildElement", "worksOnNumbers"], [LNS_Diff]> {
   let summary = "the same numbers in another element type";
   let description = [{
     Rounds to nearest even where the result's type is narrower. Folds: a cast to

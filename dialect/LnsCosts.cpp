@@ -79,8 +79,22 @@ int64_t WeightGradOp::getFlops() {
     flops = saturatingAdd(flops, perElement(1, getGainAddend()));
   return flops;
 }
-// A rotation of a pair: four products, two sums.
-int64_t RopeOp::getFlops() { return perElement(3, getInput()); }
+
+int64_t lns::getRowOpFlops(Operation *op) {
+  auto rowOp = cast<RowOpInterface>(op);
+  // A rotation of a pair: four products, two sums.
+  if (rowOp.getRotatedHeadDim() != 0)
+    return perElement(3, op->getOperand(0));
+  SmallVector<double, 2> arguments = rowOp.getArgumentValues();
+  auto isUniform = [&](unsigned operand) { return rowOp.isUniform(operand); };
+  int64_t flops = rowOp.getElementProgram(1).getFlops(isUniform, arguments) +
+                  rowOp.getTermProgram(1).getFlops(isUniform, arguments);
+  // The terms' sum.
+  if (rowOp.isReduction())
+    ++flops;
+  return perElement(flops, op->getOperand(0));
+}
+
 // Two products with the keys and the values.
 int64_t AttentionOp::getFlops() {
   return saturatingMul(4, attentionWork(*this));
@@ -89,59 +103,7 @@ int64_t AttentionOp::getFlops() {
 int64_t AttentionGradOp::getFlops() {
   return saturatingMul(10, attentionWork(*this));
 }
-/// Of act(x). silu: exp, 1 +, /, product. gelu_tanh: x^3, 3 for the sum, tanh,
-/// 1 +, two products. relu: the maximum.
-static int64_t activationFlops(Activation activation) {
-  switch (activation) {
-  case Activation::silu:
-    return 4;
-  case Activation::gelu_tanh:
-    return 9;
-  case Activation::relu:
-    return 1;
-  }
-  llvm_unreachable("covered switch");
-}
-/// Of act'(x), with the function's value at hand. silu: s + x s (1 - s), that
-/// is four. gelu_tanh: as silu, times the polynomial's derivative. relu: a
-/// comparison.
-static int64_t slopeFlops(Activation activation) {
-  switch (activation) {
-  case Activation::silu:
-    return 4;
-  case Activation::gelu_tanh:
-    return 8;
-  case Activation::relu:
-    return 1;
-  }
-  llvm_unreachable("covered switch");
-}
-int64_t ActivationOp::getFlops() {
-  return perElement(activationFlops(getActivation()), getResult());
-}
-int64_t ActivationGradOp::getFlops() {
-  return perElement(activationFlops(getActivation()) +
-                        slopeFlops(getActivation()) + 1,
-                    getResult());
-}
-int64_t GatedActivationOp::getFlops() {
-  return perElement(activationFlops(getActivation()) + 1, getResult());
-}
-int64_t GatedActivationGradOp::getFlops() {
-  return perElement(activationFlops(getActivation()) +
-                        slopeFlops(getActivation()) + 3,
-                    getGrad());
-}
-int64_t AddPositionsOp::getFlops() { return perElement(1, getResult()); }
 int64_t AddPositionsGradOp::getFlops() { return perElement(1, getGrad()); }
-// The scale of a bias is taken once per column.
-int64_t AddBiasOp::getFlops() { return perElement(1, getResult()); }
-int64_t CenterRowsOp::getFlops() { return perElement(2, getResult()); }
-int64_t ResidualOp::getFlops() {
-  int64_t scales = (getSkipScale().convertToDouble() != 1.0) +
-                   (getBranchScale().convertToDouble() != 1.0);
-  return perElement(1 + scales, getResult());
-}
 // Maximum, difference, exp, sum.
 int64_t CrossEntropyOp::getFlops() { return perElement(4, getLogits()); }
 int64_t CrossEntropyGradOp::getFlops() { return perElement(3, getLogits()); }
@@ -151,20 +113,8 @@ int64_t CrossEntropyWithGradOp::getFlops() {
 int64_t MeanOp::getFlops() { return perElement(1, getInput()); }
 int64_t MeanGradOp::getFlops() { return 1; }
 int64_t TargetCountOp::getFlops() { return perElement(1, getTargets()); }
-int64_t RowRstdOp::getFlops() { return perElement(2, getInput()); }
-int64_t RowRstdGradOp::getFlops() { return perElement(1, getInput()); }
-int64_t RowScaleOp::getFlops() { return perElement(1, getInput()); }
-int64_t RowDotOp::getFlops() { return perElement(2, getA()); }
-int64_t ScaleColumnsOp::getFlops() {
-  return perElement((getGain() ? 1 : 0) +
-                        (getScale().convertToDouble() != 1.0 ? 1 : 0),
-                    getInput());
-}
 int64_t ColumnDotOp::getFlops() { return perElement(getB() ? 2 : 1, getA()); }
 int64_t ConstantOp::getFlops() { return 0; }
-int64_t CastOp::getFlops() { return 0; }
-int64_t AddOp::getFlops() { return perElement(1, getResult()); }
-int64_t ScaleOp::getFlops() { return perElement(1, getResult()); }
 int64_t ClipFactorOp::getFlops() {
   int64_t flops = 0;
   for (Value gradient : getGradients())

@@ -226,8 +226,8 @@ def LNS_WeightGradOp : LNS_ComputeOp<"weight_grad", [AttrSizedOperandSegments,
 // A LayerNorm is the same of centered rows, plus its bias.
 //===----------------------------------------------------------------------===//
 
-def LNS_RowRstdOp : LNS_ComputeOp<"row_rstd", [LNS_Diff,
-    DeclareOpInterfaceMethods<LNS_RowOpInterface, ["buildTerm", "buildTotal", "getArgumentNames"]>]> {
+def LNS_RowRstdOp : LNS_RowOp<"row_rstd",
+    ["buildTerm", "buildTotal", "getArgumentNames"], [LNS_Diff]> {
   let summary = "r = 1 / sqrt(mean(x^2) + eps) for every row";
   let description = [{
     - (C1) result is the input's shape without its last dimension, in the input's
@@ -244,8 +244,7 @@ def LNS_RowRstdOp : LNS_ComputeOp<"row_rstd", [LNS_Diff,
   let hasVerifier = 1;
 }
 
-def LNS_RowRstdGradOp : LNS_ComputeOp<"row_rstd_grad", [
-    DeclareOpInterfaceMethods<LNS_RowOpInterface, ["buildElement", "getRowOperand"]>]> {
+def LNS_RowRstdGradOp : LNS_RowOp<"row_rstd_grad", ["buildElement", "getRowOperand"]> {
   let summary = "dx = -x * r^3 / K * dr, K the row's width";
   let description = [{
     The adjoint of `lns.row_rstd`, from its input, its result r and the gradient
@@ -271,9 +270,8 @@ def LNS_RowRstdGradOp : LNS_ComputeOp<"row_rstd_grad", [
   let hasVerifier = 1;
 }
 
-def LNS_RowScaleOp : LNS_ComputeOp<"row_scale", [LNS_Diff,
-    DeclareOpInterfaceMethods<LNS_RowOpInterface, ["buildElement", "getRowOperand", "isCheap"]>,
-    AllTypesMatch<["input", "result"]>]> {
+def LNS_RowScaleOp : LNS_RowOp<"row_scale",
+    ["buildElement", "getRowOperand", "isCheap"], [LNS_Diff, AllTypesMatch<["input", "result"]>]> {
   let summary = "multiplies every row by its own scalar";
   let description = [{
     y[b, t, k] = factors[b, t] * x[b, t, k].
@@ -290,8 +288,7 @@ def LNS_RowScaleOp : LNS_ComputeOp<"row_scale", [LNS_Diff,
   let hasVerifier = 1;
 }
 
-def LNS_RowDotOp : LNS_ComputeOp<"row_dot", [
-    DeclareOpInterfaceMethods<LNS_RowOpInterface, ["buildTerm"]>]> {
+def LNS_RowDotOp : LNS_RowOp<"row_dot", ["buildTerm"]> {
   let summary = "sum over columns of a * b, for every row";
   let description = [{
     The adjoint of `lns.row_scale` for its factors.
@@ -309,9 +306,9 @@ def LNS_RowDotOp : LNS_ComputeOp<"row_dot", [
   let hasVerifier = 1;
 }
 
-def LNS_ScaleColumnsOp : LNS_ComputeOp<"scale_columns", [LNS_Diff,
-    DeclareOpInterfaceMethods<LNS_RowOpInterface, ["buildElement", "getRowOperand", "getArgumentNames", "isCheap"]>,
-    AllTypesMatch<["input", "result"]>]> {
+def LNS_ScaleColumnsOp : LNS_RowOp<"scale_columns",
+    ["buildElement", "getRowOperand", "getArgumentNames", "isCheap"],
+    [LNS_Diff, AllTypesMatch<["input", "result"]>]> {
   let summary = "y = scale * gain[k] * x[.., k]";
   let description = [{
     On a weight [out, in] this is the folded weight W' = s * W diag(g); on an
@@ -331,9 +328,9 @@ def LNS_ScaleColumnsOp : LNS_ComputeOp<"scale_columns", [LNS_Diff,
   let hasVerifier = 1;
 }
 
-def LNS_AddBiasOp : LNS_ComputeOp<"add_bias", [LNS_Diff,
-    DeclareOpInterfaceMethods<LNS_RowOpInterface, ["buildElement", "getRowOperand", "getArgumentNames", "isCheap"]>,
-    AllTypesMatch<["input", "result"]>]> {
+def LNS_AddBiasOp : LNS_RowOp<"add_bias",
+    ["buildElement", "getRowOperand", "getArgumentNames", "isCheap"],
+    [LNS_Diff, AllTypesMatch<["input", "result"]>]> {
   let summary = "y = x[.., k] + scale * bias[k]";
   let description = [{
     The bias of a linear or of a LayerNorm, added to every row. Its adjoint is
@@ -352,9 +349,8 @@ def LNS_AddBiasOp : LNS_ComputeOp<"add_bias", [LNS_Diff,
   let hasVerifier = 1;
 }
 
-def LNS_CenterRowsOp : LNS_ComputeOp<"center_rows", [LNS_Diff,
-    DeclareOpInterfaceMethods<LNS_RowOpInterface, ["buildTerm", "buildTotal", "buildElement"]>,
-    AllTypesMatch<["input", "result"]>]> {
+def LNS_CenterRowsOp : LNS_RowOp<"center_rows",
+    ["buildTerm", "buildTotal", "buildElement"], [LNS_Diff, AllTypesMatch<["input", "result"]>]> {
   let summary = "y = x - mean(x) for every row";
   let description = [{
     The mean is over the row's columns. Linear and symmetric, so that it is its
@@ -419,9 +415,9 @@ def LNS_ConstantOp : LNS_ComputeOp<"constant", [ConstantLike]> {
   let hasFolder = 1;
 }
 
-def LNS_AddOp : LNS_ComputeOp<"add", [LNS_Diff,
-    DeclareOpInterfaceMethods<LNS_RowOpInterface, ["buildElement", "worksOnNumbers"]>,
-    Commutative, AllTypesMatch<["a", "b", "result"]>]> {
+def LNS_AddOp : LNS_RowOp<"add",
+    ["buildElement", "worksOnNumbers"],
+    [LNS_Diff, Commutative, AllTypesMatch<["a", "b", "result"]>]> {
   let summary = "a + b; sums gradients of a value with several readers";
   let description = [{
     Made by `lns-differentiate`. All tensors have one type.
@@ -435,9 +431,9 @@ def LNS_AddOp : LNS_ComputeOp<"add", [LNS_Diff,
   let assemblyFormat = "$a `,` $b attr-dict `:` type($result)";
 }
 
-def LNS_ScaleOp : LNS_ComputeOp<"scale", [LNS_Diff,
-    DeclareOpInterfaceMethods<LNS_RowOpInterface, ["buildElement", "getArgumentNames", "isCheap", "worksOnNumbers"]>,
-    AllTypesMatch<["input", "result"]>]> {
+def LNS_ScaleOp : LNS_RowOp<"scale",
+    ["buildElement", "getArgumentNames", "isCheap", "worksOnNumbers"],
+    [LNS_Diff, AllTypesMatch<["input", "result"]>]> {
   let summary = "factor * x";
   let description = [{
     Folds: a factor of 1, scales of scales, scaled constants.
@@ -503,9 +499,8 @@ def LNS_AddPositionsGradOp : LNS_ComputeOp<"add_positions_grad", []> {
   let hasVerifier = 1;
 }
 
-def LNS_ActivationGradOp : LNS_ComputeOp<"activation_grad", [
-    DeclareOpInterfaceMethods<LNS_RowOpInterface, ["buildElement"]>,
-    AllTypesMatch<["grad", "input", "result"]>]> {
+def LNS_ActivationGradOp : LNS_RowOp<"activation_grad",
+    ["buildElement"], [AllTypesMatch<["grad", "input", "result"]>]> {
   let summary = "dx = dy * act'(x)";
   let description = [{
     The adjoint of `lns.activation`, from its input.
@@ -555,9 +550,8 @@ def LNS_AttentionGradOp : LNS_ComputeOp<"attention_grad", []> {
   }];
 }
 
-def LNS_GatedActivationGradOp : LNS_ComputeOp<"gated_activation_grad", [
-    DeclareOpInterfaceMethods<LNS_RowOpInterface, ["buildElement"]>,
-    AllTypesMatch<["grad", "gate", "up", "gate_grad", "up_grad"]>]> {
+def LNS_GatedActivationGradOp : LNS_RowOp<"gated_activation_grad",
+    ["buildElement"], [AllTypesMatch<["grad", "gate", "up", "gate_grad", "up_grad"]>]> {
   let summary = "gradients of a gated activation";
   let description = [{
     dgate = dy * up * act'(gate), dup = dy * act(gate).
@@ -697,7 +691,7 @@ def LNS_ClipFactorOp : LNS_ComputeOp<"clip_factor", [AttrSizedOperandSegments]> 
 }
 
 def LNS_AdamWOp : LNS_Op<"adamw", [DeclareOpInterfaceMethods<SymbolUserOpInterface>,
-    DeclareOpInterfaceMethods<LNS_CostOpInterface, ["getBytes"]>,
+    DeclareOpInterfaceMethods<LNS_CostOpInterface, ["getFlops", "getBytes"]>,
     DeclareOpInterfaceMethods<MemoryEffectsOpInterface>]> {
   let summary = "AdamW: updates a parameter and its moments";
   let description = [{

@@ -21,6 +21,10 @@ namespace lns {
 /// use. Saturates instead of overflowing; a dynamic tensor counts as nothing.
 int64_t bytesTouchedOnce(mlir::Operation *op);
 
+/// What the programs of a row op compute: see ScalarProgram::getFlops.
+/// Saturates; an op with a dynamic shape counts as nothing.
+int64_t getRowOpFlops(mlir::Operation *op);
+
 /// Fails where the op has an attribute that it does not know and that is not of
 /// a dialect ("x.name").
 llvm::LogicalResult verifyKnownAttributes(mlir::Operation *op);

@@ -46,8 +46,9 @@ def LNS_CostOpInterface : OpInterface<"CostOpInterface"> {
   let methods = [
     InterfaceMethod<[{
       Floating-point operations; a multiply-add counts as two. Causal attention
-      counts the lower triangle only.
-    }], "int64_t", "getFlops", (ins)>,
+      counts the lower triangle only. By default those of a row op's programs.
+    }], "int64_t", "getFlops", (ins), "",
+      [{ return ::lns::getRowOpFlops($_op.getOperation()); }]>,
     InterfaceMethod<[{
       Bytes read and written when every operand and result is touched once.
     }], "int64_t", "getBytes", (ins), "",
@@ -146,6 +147,12 @@ def LNS_RowOpInterface : OpInterface<"RowOpInterface"> {
         if ($_op.getRowOperand(i) == kind)
           return true;
       return false;
+    }
+    /// Whether operand `operand` is the same for all columns of a row, as the
+    /// total behind the operands is.
+    bool isUniform(unsigned operand) {
+      return operand == $_op->getNumOperands() ||
+             $_op.getRowOperand(operand) == ::lns::RowOperand::number;
     }
     /// Whether kernels go through a row in another order, or in other strides,
     /// than they do without this op: by heads, or slowly.

@@ -48,6 +48,43 @@ bool ScalarProgram::isTranscendental() const {
   });
 }
 
+llvm::SmallVector<bool> ScalarProgram::findUniform(
+    llvm::function_ref<bool(unsigned operand)> isUniform) const {
+  llvm::SmallVector<bool> uniform;
+  for (const ScalarStep &step : steps) {
+    bool same = step.kind != ScalarStep::operand || isUniform(step.a);
+    for (unsigned i = 0; i < step.arity(); ++i)
+      same = same && uniform[step.read(i)];
+    uniform.push_back(same);
+  }
+  return uniform;
+}
+
+int64_t
+ScalarProgram::getFlops(llvm::function_ref<bool(unsigned operand)> isUniform,
+                        llvm::ArrayRef<double> arguments) const {
+  auto isOne = [&](unsigned step) {
+    return (steps[step].kind == ScalarStep::constant &&
+            steps[step].value == 1) ||
+           (steps[step].kind == ScalarStep::argument &&
+            arguments[steps[step].a] == 1);
+  };
+  int64_t flops = 0;
+  for (auto [step, same] : llvm::zip_equal(steps, findUniform(isUniform))) {
+    if (same || step.isLeaf())
+      continue;
+    bool multiplies =
+        step.kind == ScalarStep::mul || step.kind == ScalarStep::fma;
+    if (step.kind == ScalarStep::sigmoid)
+      flops += 3;
+    else if (!multiplies || step.kind == ScalarStep::fma)
+      ++flops;
+    if (multiplies && !isOne(step.a) && !isOne(step.b))
+      ++flops;
+  }
+  return flops;
+}
+
 void ScalarProgram::evaluate(llvm::ArrayRef<double> operands,
                              llvm::ArrayRef<double> arguments,
                              llvm::SmallVectorImpl<double> &values) const {

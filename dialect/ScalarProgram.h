@@ -16,6 +16,7 @@
 #define LNS_DIALECT_SCALARPROGRAM_H
 
 #include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/STLFunctionalExtras.h"
 #include "llvm/ADT/SmallVector.h"
 #include <cstdint>
 
@@ -98,6 +99,17 @@ public:
   bool empty() const { return results.empty(); }
   /// Whether it has an elementary function, which takes longer than all else.
   bool isTranscendental() const;
+
+  /// Which steps are the same for all columns of a row: those that read no
+  /// operand but ones that are.
+  llvm::SmallVector<bool>
+  findUniform(llvm::function_ref<bool(unsigned operand)> isUniform) const;
+
+  /// Floating-point operations for each element: a multiply-add is two, a
+  /// sigmoid three, other steps are one. What is the same for all columns is
+  /// none, nor is a factor that is one.
+  int64_t getFlops(llvm::function_ref<bool(unsigned operand)> isUniform,
+                   llvm::ArrayRef<double> arguments) const;
 
   /// Every step's value, from what the operands and arguments are. `values` is
   /// the caller's, so that a loop over elements allocates nothing.

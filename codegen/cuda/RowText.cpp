@@ -98,16 +98,14 @@ void RowScalarText::print(int phase, llvm::raw_ostream &os, unsigned indent) {
       continue;
     }
     // What an op computes of the row's numbers alone, once for all columns.
-    auto isNumber = [&](unsigned i) {
-      return rowOp.getRowOperand(i) == RowOperand::number;
-    };
+    auto isUniform = [&](unsigned i) { return rowOp.isUniform(i); };
     int from = -1;
     for (OpOperand &operand : op->getOpOperands())
-      if (isNumber(operand.getOperandNumber()))
+      if (isUniform(operand.getOperandNumber()))
         from = std::max(from, phases.of(operand.get()));
     if (from != phase)
       continue;
-    std::vector<bool> uniform = findUniform(element, isNumber);
+    SmallVector<bool> uniform = element.findUniform(isUniform);
     for (auto [i, step] : llvm::enumerate(element.getSteps()))
       for (unsigned j = 0; j < step.arity() && !uniform[i]; ++j) {
         unsigned read = step.read(j);

@@ -25,19 +25,6 @@ string cuda::printFloat(double value) {
   return text + "f";
 }
 
-std::vector<bool>
-cuda::findUniform(const ScalarProgram &program,
-                  llvm::function_ref<bool(unsigned operand)> isNumber) {
-  std::vector<bool> uniform;
-  for (const ScalarStep &step : program.getSteps()) {
-    bool same = step.kind != ScalarStep::operand || isNumber(step.a);
-    for (unsigned i = 0; i < step.arity(); ++i)
-      same = same && uniform[step.read(i)];
-    uniform.push_back(same);
-  }
-  return uniform;
-}
-
 ScalarText::ScalarText(const ScalarProgram &program)
     : program(program), readers(program.getSteps().size()) {
   for (const ScalarStep &step : program.getSteps())

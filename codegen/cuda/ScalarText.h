@@ -55,12 +55,6 @@ private:
 /// "0.5f": the nearest float.
 std::string printFloat(double value);
 
-/// Which steps are the same for all columns of a row: those that read no
-/// operand but numbers of the row.
-std::vector<bool>
-findUniform(const ScalarProgram &program,
-            llvm::function_ref<bool(unsigned operand)> isNumber);
-
 } // namespace lns::cuda
 
 #endif // LNS_CODEGEN_CUDA_SCALARTEXT_H
