@@ -154,6 +154,19 @@ def LNS_RowOpInterface : OpInterface<"RowOpInterface"> {
       return operand == $_op->getNumOperands() ||
              $_op.getRowOperand(operand) == ::lns::RowOperand::number;
     }
+    /// Whether each column of the results reads that column of the operand.
+    bool readsColumns(unsigned operand) {
+      ::lns::RowOperand kind = $_op.getRowOperand(operand);
+      return kind == ::lns::RowOperand::row ||
+             kind == ::lns::RowOperand::columns;
+    }
+    /// Whether a column is zero in all results where it is in the operands,
+    /// whatever numbers and arguments are.
+    bool keepsZeroColumns() {
+      return isElementwise() && !hasOperand(::lns::RowOperand::positions) &&
+             getElementProgram(1).keepsZero(
+                 [&](unsigned operand) { return readsColumns(operand); });
+    }
     /// Whether kernels go through a row in another order, or in other strides,
     /// than they do without this op: by heads, or slowly.
     bool setsRowOrder() {

@@ -9,6 +9,7 @@
 
 #include "llvm/ADT/STLExtras.h"
 #include <cmath>
+#include <optional>
 
 using namespace lns;
 
@@ -85,51 +86,79 @@ ScalarProgram::getFlops(llvm::function_ref<bool(unsigned operand)> isUniform,
   return flops;
 }
 
+/// What a step that reads others makes of their values.
+static double apply(ScalarStep::Kind kind, double a, double b, double c) {
+  switch (kind) {
+  case ScalarStep::operand:
+  case ScalarStep::argument:
+  case ScalarStep::constant:
+    break;
+  case ScalarStep::add:
+    return a + b;
+  case ScalarStep::sub:
+    return a - b;
+  case ScalarStep::mul:
+    return a * b;
+  case ScalarStep::div:
+    return a / b;
+  case ScalarStep::max:
+    return a > b ? a : b;
+  case ScalarStep::fma:
+    return a * b + c;
+  case ScalarStep::sqrt:
+    return std::sqrt(a);
+  case ScalarStep::sigmoid:
+    return 1 / (1 + std::exp(-a));
+  case ScalarStep::positive:
+    return a > 0 ? b : c;
+  }
+  llvm_unreachable("a leaf is its own value");
+}
+
+bool ScalarProgram::keepsZero(
+    llvm::function_ref<bool(unsigned operand)> isZero) const {
+  // Of each step, its value if that is always the same.
+  llvm::SmallVector<std::optional<double>> values;
+  for (const ScalarStep &step : steps) {
+    std::optional<double> &value = values.emplace_back();
+    if (step.isLeaf()) {
+      if (step.kind == ScalarStep::constant)
+        value = step.value;
+      else if (step.kind == ScalarStep::operand && isZero(step.a))
+        value = 0;
+      continue;
+    }
+    auto read = [&](unsigned i) { return values[step.read(i)]; };
+    bool multiplies =
+        step.kind == ScalarStep::mul || step.kind == ScalarStep::fma;
+    bool isZeroProduct = multiplies && (read(0) == 0.0 || read(1) == 0.0);
+    if (isZeroProduct)
+      value = step.kind == ScalarStep::mul ? 0.0 : read(2);
+    else if (step.kind == ScalarStep::positive && read(0))
+      value = read(*read(0) > 0 ? 1 : 2);
+    else if (read(0) && (step.arity() < 2 || read(1)) &&
+             (step.arity() < 3 || read(2)))
+      value = apply(step.kind, *read(0), step.arity() > 1 ? *read(1) : 0,
+                    step.arity() > 2 ? *read(2) : 0);
+  }
+  return llvm::all_of(results,
+                      [&](unsigned result) { return values[result] == 0.0; });
+}
+
 void ScalarProgram::evaluate(llvm::ArrayRef<double> operands,
                              llvm::ArrayRef<double> arguments,
                              llvm::SmallVectorImpl<double> &values) const {
   values.resize_for_overwrite(steps.size());
   for (auto [step, value] : llvm::zip_equal(steps, values)) {
-    double a = step.arity() > 0 ? values[step.a] : 0;
-    double b = step.arity() > 1 ? values[step.b] : 0;
-    double c = step.arity() > 2 ? values[step.c] : 0;
-    switch (step.kind) {
-    case ScalarStep::operand:
+    if (step.kind == ScalarStep::operand)
       value = operands[step.a];
-      break;
-    case ScalarStep::argument:
+    else if (step.kind == ScalarStep::argument)
       value = arguments[step.a];
-      break;
-    case ScalarStep::constant:
+    else if (step.kind == ScalarStep::constant)
       value = step.value;
-      break;
-    case ScalarStep::add:
-      value = a + b;
-      break;
-    case ScalarStep::sub:
-      value = a - b;
-      break;
-    case ScalarStep::mul:
-      value = a * b;
-      break;
-    case ScalarStep::div:
-      value = a / b;
-      break;
-    case ScalarStep::max:
-      value = a > b ? a : b;
-      break;
-    case ScalarStep::fma:
-      value = a * b + c;
-      break;
-    case ScalarStep::sqrt:
-      value = std::sqrt(a);
-      break;
-    case ScalarStep::sigmoid:
-      value = 1 / (1 + std::exp(-a));
-      break;
-    case ScalarStep::positive:
-      value = a > 0 ? b : c;
-      break;
-    }
+    else
+      value = apply(step.kind, values[step.a],
+                    step.arity() > 1 ? values[step.b] : 0,
+                    step.arity() > 2 ? values[step.c] : 0);
   }
 }

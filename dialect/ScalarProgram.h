@@ -42,7 +42,7 @@ struct ScalarStep {
     max, ///< the greater one; `b` where either is not a number
     fma, ///< a * b + c, rounded once where the target can
     sqrt,
-    sigmoid,  ///< 1 / (1 + e^-a)
+    sigmoid, ///< 1 / (1 + e^-a)
     positive, ///< a > 0 ? b : c
   };
   Kind kind = constant;
@@ -110,6 +110,10 @@ public:
   /// none, nor is a factor that is one.
   int64_t getFlops(llvm::function_ref<bool(unsigned operand)> isUniform,
                    llvm::ArrayRef<double> arguments) const;
+
+  /// Whether all results are 0 where those operands are that `isZero`, whatever
+  /// finite numbers the others and the arguments are.
+  bool keepsZero(llvm::function_ref<bool(unsigned operand)> isZero) const;
 
   /// Every step's value, from what the operands and arguments are. `values` is
   /// the caller's, so that a loop over elements allocates nothing.

@@ -7,8 +7,9 @@
 //
 // The epilogue has a cell, eight columns of a row, and is written like the body
 // of a row kernel's loop. Where the row ends within the cell, what is loaded
-// behind the end is zero, as the sums there are, and no row op makes anything
-// else of zeros: sums over rows need not look at the end.
+// behind the end is zero, as the sums there are, and what is added up over rows
+// comes from ops that make nothing else of zeros: sums need not look at the
+// end.
 //
 //===----------------------------------------------------------------------===//
 
@@ -32,7 +33,13 @@ bool cuda::canFollowProducts(const RowProgram &program, int64_t tileWidth) {
        tileWidth % program.headDim != 0 || program.width % kCellColumns != 0))
     return false;
   RowPhases phases(program);
+  bool mindsEnd = program.width % kCellColumns != 0 &&
+                  llvm::any_of(program.ops, RowPhases::isReduction);
   for (Operation *op : program.ops) {
+    auto rowOp = cast<RowOpInterface>(op);
+    if (mindsEnd && rowOp.isElementwise() &&
+        !program.isRowScalar(op->getResult(0)) && !rowOp.keepsZeroColumns())
+      return false;
     if (RowPhases::isReduction(op)) {
       if (!isRowSum(op))
         return false;

@@ -51,17 +51,6 @@ using namespace lns;
 /// Wider than any kernel's tile; keeps sizes from overflowing.
 static constexpr int64_t kMaxMultiple = 4096;
 
-/// No default: a new activation must be thought about.
-static bool mapsZeroToZero(Activation activation) {
-  switch (activation) {
-  case Activation::silu:
-  case Activation::gelu_tanh:
-  case Activation::relu:
-    return true;
-  }
-  return false;
-}
-
 namespace {
 
 /// Dimensions that must have one extent: the last one of a value, or any one of
@@ -88,17 +77,11 @@ public:
         .Case<SetOp, AdamWOp>(
             [&](auto set) { refuseParameter(set, set.getSymbolAttr()); })
         .Case([&](LinearOp linear) { readLinear(linear); })
-        .Case<AddOp, AddBiasOp, CastOp, ResidualOp, ScaleOp>(
-            [&](Operation *same) { keepColumns(same, same->getOperands()); })
-        .Case([&](RowScaleOp scale) {
-          keepColumns(scale, scale.getInput());
-          refuseReading(scale, scale.getFactors());
-        })
-        .Case<ActivationOp, GatedActivationOp>([&](auto act) {
-          if (mapsZeroToZero(act.getActivation()))
-            keepColumns(act, act->getOperands());
+        .Case([&](RowOpInterface rowOp) {
+          if (rowOp.keepsZeroColumns())
+            readRowOp(rowOp);
           else
-            refuseOp(act);
+            refuseOp(rowOp);
         })
         .Default([&](Operation *other) { refuseOp(other); });
   }
@@ -244,14 +227,21 @@ private:
                "'" + op->getName().getStringRef() + "' makes a value so wide");
   }
 
-  /// `op` maps zero columns of these operands to zero columns of its result.
-  void keepColumns(Operation *op, ValueRange operands) {
-    if (cast<RankedTensorType>(op->getResult(0).getType()).getRank() == 0)
+  /// `op` maps zero columns to zero columns.
+  void readRowOp(RowOpInterface op) {
+    Value first = op->getResult(0);
+    if (cast<RankedTensorType>(first.getType()).getRank() == 0)
       return;
-    for (Value operand : operands) {
-      unite(getNode(operand), getNode(op->getResult(0)));
-      refuseLeading(op, operand);
+    for (OpOperand &operand : op->getOpOperands()) {
+      if (!op.readsColumns(operand.getOperandNumber())) {
+        refuseReading(op, operand.get());
+        continue;
+      }
+      unite(getNode(operand.get()), getNode(first));
+      refuseLeading(op, operand.get());
     }
+    for (Value result : op->getResults().drop_front())
+      unite(getNode(result), getNode(first));
   }
 
   void readLinear(LinearOp linear) {

@@ -97,12 +97,13 @@ def Pad : Pass<"lns-pad", "::mlir::ModuleOp"> {
     %z = lns.linear %m, %down : (tensor<2x8x176xf32>, tensor<64x176xf32>) -> tensor<2x8x64xf32>
     ```
 
-    Does not fire where another op than a linear, an activation, add, add_bias,
-    cast, residual, row_scale or scale makes or reads such a value: a norm, for
-    one, divides by the width, and rope and attention take their heads from it
-    (heads of 48 or 80 cost as much for each element as heads of 64: see "What
-    head sizes cost" in docs/performance.md). Nor where such an op reads a parameter of that width, as an embedding does,
-    nor where a linear's weight is no parameter. All values that must have the
+    Does not fire where another op makes or reads such a value than a linear or
+    an elementwise row op whose programs make zeros of zero rows and columns: a
+    norm, for one, divides by the width, and rope and attention take their heads
+    from it (heads of 48 or 80 cost as much for each element as heads of 64: see
+    "What head sizes cost" in docs/performance.md). Nor where such an op reads a
+    parameter of that width, as an embedding does, nor where a linear's weight is
+    no parameter. All values that must have the
     same width are padded, or none. Remarks in category `lns-pad` say why.
 
     Error: a `multiple` that is not at least 1 and at most 4096.

@@ -83,7 +83,8 @@ func.func @chain(%x: tensor<2x4xf32>, %r: tensor<2xf32>) -> tensor<2x4xf32> {
   %c = lns.get parameter @c : tensor<4x9xf32>
   // expected-remark@+1 {{width padded with zeros", to=8, width=5}}
   %u = lns.linear %x, %a bias(%bias) : (tensor<2x4xf32>, tensor<5x4xf32>, tensor<5xf32>) -> tensor<2x5xf32>
-  %v = lns.activation gelu_tanh %u : tensor<2x5xf32>
+  %e = lns.activation gelu_tanh %u : tensor<2x5xf32>
+  %v = lns.scale_columns %e, %bias : tensor<2x5xf32>, tensor<5xf32>
   %w = lns.add_bias %v, %bias : tensor<2x5xf32>, tensor<5xf32>
   %s = lns.scale %w factor(2.0) : tensor<2x5xf32>
   %t = lns.residual %v, %s : tensor<2x5xf32>
@@ -327,4 +328,20 @@ func.func @compute(%x: tensor<2x4xf32>) -> (tensor<2x4xf32>, tensor<5x4xbf16>) {
   %y = lns.linear %u, %b : (tensor<2x5xf32>, tensor<4x5xf32>) -> tensor<2x4xf32>
   %c = lns.get compute @c : tensor<5x4xbf16>
   return %y, %c : tensor<2x4xf32>, tensor<5x4xbf16>
+}
+
+// -----
+
+// Which row of a table is added depends on the time.
+// CHECK-NOT: storage
+lns.parameter @a matrix init(normal, 0.5) decay(true) : tensor<5x4xf32>
+lns.parameter @b matrix init(normal, 0.5) decay(true) : tensor<4x5xf32>
+func.func @positions(%x: tensor<1x2x4xf32>, %t: tensor<2x5xf32>) -> tensor<1x2x4xf32> {
+  %a = lns.get parameter @a : tensor<5x4xf32>
+  %b = lns.get parameter @b : tensor<4x5xf32>
+  // expected-remark@+1 {{width not padded: 'lns.add_positions' reads a value so wide", width=5}}
+  %u = lns.linear %x, %a : (tensor<1x2x4xf32>, tensor<5x4xf32>) -> tensor<1x2x5xf32>
+  %p = lns.add_positions %u, %t : tensor<1x2x5xf32>, tensor<2x5xf32>
+  %y = lns.linear %p, %b : (tensor<1x2x5xf32>, tensor<4x5xf32>) -> tensor<1x2x4xf32>
+  return %y : tensor<1x2x4xf32>
 }
