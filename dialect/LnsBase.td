@@ -92,7 +92,9 @@ def LNS_InitKindAttr : LNS_EnumAttr<LNS_InitKind, "init">;
 def LNS_Activation : LNS_Enum<"Activation", "activation of a feed-forward block", [
   I32EnumAttrCase<"silu", 0>,      // x * sigmoid(x)
   I32EnumAttrCase<"gelu_tanh", 1>, // x/2 * (1 + tanh(sqrt(2/pi) * (x + 0.044715 x^3)))
-  I32EnumAttrCase<"relu", 2>       // max(x, 0)
+  I32EnumAttrCase<"relu", 2>,      // max(x, 0)
+  I32EnumAttrCase<"tanh", 3>,
+  I32EnumAttrCase<"gelu", 4>       // x/2 * (1 + erf(x / sqrt(2)))
 ]>;
 def LNS_ActivationAttr : LNS_EnumAttr<LNS_Activation, "activation">;
 

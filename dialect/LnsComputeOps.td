@@ -183,10 +183,13 @@ def LNS_ActivationOp : LNS_RowOp<"activation",
         silu:      x * sigmoid(x)
         gelu_tanh: x/2 * (1 + tanh(sqrt(2/pi) * (x + 0.044715 x^3)))
         relu:      max(x, 0)
+        tanh:      tanh(x)
+        gelu:      x/2 * (1 + erf(x / sqrt(2)))
 
-    `gelu_tanh` is GPT-2's GELU (Hendrycks and Gimpel, arXiv 1606.08415),
-    `gelu_new` at Hugging Face and `approximate="tanh"` in PyTorch; the GELU of
-    the error function is another one. relu's derivative at 0 is 0.
+    `gelu` is the GELU of Hendrycks and Gimpel (arXiv 1606.08415), and Hugging
+    Face's. `gelu_tanh`, an approximation of it, is GPT-2's: `gelu_new` and
+    `gelu_pytorch_tanh` at Hugging Face, `approximate="tanh"` in PyTorch. relu's
+    derivative at 0 is 0.
 
     ```mlir
     %m = lns.activation gelu_tanh %x : tensor<?x?x256xf32>
@@ -223,8 +226,8 @@ def LNS_GatedActivationOp : LNS_RowOp<"gated_activation",
     ["buildElement"], [LNS_Diff, AllTypesMatch<["gate", "up", "result"]>]> {
   let summary = "y = act(gate) * up";
   let description = [{
-    SwiGLU (silu), GeGLU (gelu_tanh) and ReGLU (relu), Shazeer, arXiv 2002.05202;
-    `lns.activation` has the formulas. All tensors have one type.
+    SwiGLU (silu), GeGLU (gelu, gelu_tanh) and ReGLU (relu), Shazeer, arXiv
+    2002.05202; `lns.activation` has the formulas. All tensors have one type.
 
     ```mlir
     %m = lns.gated_activation silu %gate, %up : tensor<?x?x176xf32>

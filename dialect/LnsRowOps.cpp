@@ -11,6 +11,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "dialect/LnsOps.h"
+#include <cmath>
 
 using namespace mlir;
 using namespace lns;
@@ -144,43 +145,78 @@ void CenterRowsOp::buildElement(ScalarProgram &p) {
 //===----------------------------------------------------------------------===//
 
 namespace {
-/// act(x) and its derivative. All but relu are x * sigmoid(v), with v = x
-/// (silu) or, as (1 + tanh(u)) / 2 = sigmoid(2u), v = 2 sqrt(2/pi) (x +
-/// 0.044715 x^3) (gelu_tanh). With s = sigmoid(v): d (x s) = s (1 + x (1 - s)
-/// v').
-struct Activated {
-  static constexpr double kLinear = 1.5957691216057308; // 2 sqrt(2/pi)
-  static constexpr double kCubic = 0.044715 * kLinear;
-
+/// act(x) and its derivative. Most are x * gate(x), and then
+///   silu:      gate = sigmoid(x)
+///   gelu_tanh: gate = sigmoid(v), v = 2 sqrt(2/pi) (x + 0.044715 x^3), as
+///              (1 + tanh(u)) / 2 = sigmoid(2u)
+///   gelu:      gate = (1 + erf(x / sqrt(2))) / 2
+/// with d (x s) = s (1 + x (1 - s) v') for s = sigmoid(v).
+class Activated {
+public:
   Activated(ScalarProgram &p, Activation activation, Scalar x)
-      : p(p), activation(activation), x(x), gate(x) {
-    if (activation == Activation::relu)
+      : p(p), activation(activation), x(x), inner(x) {
+    switch (activation) {
+    case Activation::relu:
       return;
-    Scalar v = x;
-    if (activation == Activation::gelu_tanh)
-      v = p.mul(x, p.fma(p.mul(x, x), p.constant(kCubic), p.constant(kLinear)));
-    gate = p.sigmoid(v);
+    case Activation::tanh:
+      inner = p.tanh(x);
+      return;
+    case Activation::gelu:
+      inner = p.fma(p.erf(p.mul(x, p.constant(M_SQRT1_2))), p.constant(0.5),
+                    p.constant(0.5));
+      return;
+    case Activation::silu:
+      inner = p.sigmoid(x);
+      return;
+    case Activation::gelu_tanh:
+      inner = p.sigmoid(p.mul(x, quadratic(kLinear, kCubic)));
+      return;
+    }
   }
 
   Scalar value() {
-    // Not a number stays so.
-    return activation == Activation::relu ? p.max(p.constant(0), x)
-                                          : p.mul(x, gate);
+    if (activation == Activation::relu)
+      return p.max(p.constant(0), x); // not a number stays so
+    return activation == Activation::tanh ? inner : p.mul(x, inner);
   }
+
   Scalar slope() {
     Scalar one = p.constant(1);
-    if (activation == Activation::relu)
+    switch (activation) {
+    case Activation::relu:
       return p.positive(x, one, p.constant(0));
-    Scalar rise = x;
-    if (activation == Activation::gelu_tanh)
-      rise = p.mul(
-          x, p.fma(p.mul(x, x), p.constant(3 * kCubic), p.constant(kLinear)));
-    return p.mul(gate, p.fma(rise, p.sub(one, gate), one));
+    case Activation::tanh:
+      return p.sub(one, p.mul(inner, inner));
+    case Activation::gelu: {
+      // The gate's own slope is the normal distribution's density.
+      constexpr double kDensity = 0.3989422804014327; // 1 / sqrt(2 pi)
+      Scalar density = p.mul(p.exp(p.mul(p.mul(x, x), p.constant(-0.5))),
+                             p.constant(kDensity));
+      return p.fma(x, density, inner);
+    }
+    case Activation::silu:
+      return p.mul(inner, p.fma(x, p.sub(one, inner), one));
+    case Activation::gelu_tanh: {
+      Scalar rise = p.mul(x, quadratic(kLinear, 3 * kCubic));
+      return p.mul(inner, p.fma(rise, p.sub(one, inner), one));
+    }
+    }
+    llvm_unreachable("all activations are above");
+  }
+
+private:
+  static constexpr double kLinear = 1.5957691216057308; // 2 sqrt(2/pi)
+  static constexpr double kCubic = 0.044715 * kLinear;
+
+  /// constant + factor x^2
+  Scalar quadratic(double constant, double factor) {
+    return p.fma(p.mul(x, x), p.constant(factor), p.constant(constant));
   }
 
   ScalarProgram &p;
   Activation activation;
-  Scalar x, gate;
+  Scalar x;
+  Scalar inner; ///< the gate, or the value
 };
 } // namespace
 

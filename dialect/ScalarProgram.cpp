@@ -21,6 +21,9 @@ unsigned ScalarStep::arity() const {
     return 0;
   case sqrt:
   case sigmoid:
+  case exp:
+  case tanh:
+  case erf:
     return 1;
   case add:
   case sub:
@@ -45,7 +48,8 @@ ScalarProgram::Scalar ScalarProgram::append(ScalarStep step) {
 
 bool ScalarProgram::isTranscendental() const {
   return llvm::any_of(steps, [](const ScalarStep &step) {
-    return step.kind == ScalarStep::sigmoid;
+    return step.kind == ScalarStep::sigmoid || step.kind == ScalarStep::exp ||
+           step.kind == ScalarStep::tanh || step.kind == ScalarStep::erf;
   });
 }
 
@@ -109,6 +113,12 @@ static double apply(ScalarStep::Kind kind, double a, double b, double c) {
     return std::sqrt(a);
   case ScalarStep::sigmoid:
     return 1 / (1 + std::exp(-a));
+  case ScalarStep::exp:
+    return std::exp(a);
+  case ScalarStep::tanh:
+    return std::tanh(a);
+  case ScalarStep::erf:
+    return std::erf(a);
   case ScalarStep::positive:
     return a > 0 ? b : c;
   }

@@ -43,6 +43,9 @@ struct ScalarStep {
     fma, ///< a * b + c, rounded once where the target can
     sqrt,
     sigmoid, ///< 1 / (1 + e^-a)
+    exp,
+    tanh,
+    erf,
     positive, ///< a > 0 ? b : c
   };
   Kind kind = constant;
@@ -86,6 +89,9 @@ public:
   }
   Scalar sqrt(Scalar a) { return append({ScalarStep::sqrt, a.step}); }
   Scalar sigmoid(Scalar a) { return append({ScalarStep::sigmoid, a.step}); }
+  Scalar exp(Scalar a) { return append({ScalarStep::exp, a.step}); }
+  Scalar tanh(Scalar a) { return append({ScalarStep::tanh, a.step}); }
+  Scalar erf(Scalar a) { return append({ScalarStep::erf, a.step}); }
   Scalar positive(Scalar a, Scalar then, Scalar otherwise) {
     return append({ScalarStep::positive, a.step, then.step, otherwise.step});
   }

@@ -233,7 +233,7 @@ private:
     return ("\"" + result.family->modelType + "\"").str();
   }
 
-  /// By Hugging Face's names. Its "gelu" is the GELU of the error function.
+  /// By Hugging Face's names.
   void readActivation() {
     std::optional<StringRef> name = root.getString("hidden_act");
     if (!name)
@@ -244,13 +244,15 @@ private:
         llvm::StringSwitch<std::optional<Activation>>(*name)
             .Cases({"silu", "swish"}, Activation::silu)
             .Cases({"gelu_pytorch_tanh", "gelu_new"}, Activation::gelu_tanh)
+            .Case("gelu", Activation::gelu)
             .Case("relu", Activation::relu)
             .Default(std::nullopt);
     if (known)
       result.activation = *known;
     else
       root.mismatch("hidden_act")
-          << "only \"silu\", \"gelu_pytorch_tanh\" and \"relu\" are supported";
+          << "only \"silu\", \"gelu\", \"gelu_pytorch_tanh\" and \"relu\" are "
+             "supported";
   }
 
   /// Keys that change what is computed unless they have one certain value.

@@ -198,6 +198,49 @@ Value CodeBuilder::sigmoid(Value x) {
   return div(one, add(one, exp(neg(x))));
 }
 
+Value CodeBuilder::polynomial(Value x, ArrayRef<double> coefficients) {
+  Value sum = literal(coefficients.front(), x.getType());
+  for (double coefficient : coefficients.drop_front())
+    sum = fma(sum, x, literal(coefficient, x.getType()));
+  return sum;
+}
+
+Value CodeBuilder::tanh(Value x) {
+  auto c = [&](double value) { return literal(value, x.getType()); };
+  // Of |x|: rounding is not the same for e^2x and e^-2x.
+  Value magnitude = math::AbsFOp::create(*this, loc, x);
+  Value power = exp(add(magnitude, magnitude));
+  Value large = sub(c(1.0), div(c(2.0), add(power, c(1.0))));
+  large = math::CopySignOp::create(*this, loc, large, x);
+  // The minimax polynomial of Cephes for |x| <= 0.625.
+  Value square = mul(x, x);
+  Value p = polynomial(square,
+                       {-5.70498872745e-3, 2.06390887954e-2, -5.37397155531e-2,
+                        1.33314422036e-1, -3.33332819422e-1});
+  Value small = fma(p, mul(square, x), x);
+  return select(greater(c(0.390625), square), small, large);
+}
+
+Value CodeBuilder::erf(Value x) {
+  auto c = [&](double value) { return literal(value, x.getType()); };
+  // Above 0.9277, 1 - erf(x) = e^(x q(x)), with a minimax polynomial for
+  // ln(erfc(x)) / x up to 4, where erf is 1 to the last bit. Below, another for
+  // erf(x) / x - 1. Errors: 3e-9 and 2e-8, before rounding.
+  Value magnitude = math::AbsFOp::create(*this, loc, x);
+  Value bounded = select(greater(magnitude, c(4.0)), c(4.0), magnitude);
+  Value q =
+      polynomial(bounded, {2.137253195e-4, -3.212809605e-3, 2.288306102e-2,
+                           -1.052510370e-1, -6.357265516e-1, -1.128511914});
+  Value large = sub(c(1.0), exp(mul(q, bounded)));
+  large = math::CopySignOp::create(*this, loc, large, x);
+  Value square = mul(x, x);
+  Value p =
+      polynomial(square, {-5.964254819e-4, 4.988004457e-3, -2.676312454e-2,
+                          1.128172112e-1, -3.761248476e-1, 1.283791482e-1});
+  Value small = fma(p, x, x);
+  return select(greater(c(0.86062729), square), small, large);
+}
+
 static Type withElement(Type type, Type element) {
   if (auto vector = dyn_cast<VectorType>(type))
     return VectorType::get(vector.getShape(), element);

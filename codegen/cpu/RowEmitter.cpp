@@ -282,6 +282,12 @@ private:
       return b.sqrt(get(step.a));
     case ScalarStep::sigmoid:
       return b.sigmoid(get(step.a));
+    case ScalarStep::exp:
+      return b.exp(get(step.a));
+    case ScalarStep::tanh:
+      return b.tanh(get(step.a));
+    case ScalarStep::erf:
+      return b.erf(get(step.a));
     case ScalarStep::positive:
       return b.select(b.greater(get(step.a), zero()), get(step.b), get(step.c));
     }

@@ -220,6 +220,7 @@ static void lowerTogether(FusedMember member, const ProductTile &tile,
     spec.hint += "_" + getSymbolHint(program);
   spec.source = getSource(member);
   spec.includes = {member.isSum() ? "matmul_sum.cuh" : "matmul_cluster.cuh"};
+  addIncludes(program, spec.includes);
   spec.threads = tile.threads();
   spec.sharedBytes = tile.sharedBytes(product.isBf16());
   spec.isNorm = computesNorm(program);

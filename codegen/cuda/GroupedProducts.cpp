@@ -16,6 +16,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "codegen/cuda/FusedProducts.h"
+#include "codegen/cuda/RowText.h"
 
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/MathExtras.h"
@@ -121,6 +122,7 @@ std::string GroupLaunch::addMember(const FusedMember &member, unsigned number,
                  program.products.front()->getName().stripDialect().str();
   if (!program.ops.empty())
     spec.source += ", " + getSourceText(program);
+  addIncludes(program, spec.includes);
   spec.isNorm |= computesNorm(program);
   spec.buffers.push_back({elementOf(product.b), b});
   launch.value(product.b);

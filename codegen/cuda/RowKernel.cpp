@@ -32,6 +32,7 @@ KernelLaunch cuda::launchRowKernel(const RowProgram &program,
   spec.hint = getSymbolHint(program);
   spec.source = getSourceText(program);
   spec.includes = {"row.cuh"};
+  addIncludes(program, spec.includes);
   LaunchBuilder launch;
   // The planner gives results places of their own.
   for (auto [inner, outer] : llvm::zip(program.inputs, program.outerInputs)) {

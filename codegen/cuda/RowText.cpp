@@ -21,6 +21,25 @@ StringRef cuda::getElementName(Value tensor) {
   return name;
 }
 
+void cuda::addIncludes(const RowProgram &program,
+                       SmallVectorImpl<string> &includes) {
+  bool needed = llvm::any_of(program.ops, [&](Operation *op) {
+    auto rowOp = cast<RowOpInterface>(op);
+    bool isOnNumbers =
+        program.isRowScalar(op->getResult(0)) && !rowOp.isRowSum();
+    auto needs = [&](const ScalarProgram &steps) {
+      return needsFunctions(steps, steps.findUniform([&](unsigned i) {
+        return isOnNumbers || rowOp.isUniform(i);
+      }));
+    };
+    return needs(rowOp.getElementProgram(program.width)) ||
+           needs(rowOp.getTermProgram(program.width)) ||
+           needsFunctions(rowOp.getTotalProgram(program.width));
+  });
+  if (needed && !llvm::is_contained(includes, "functions.cuh"))
+    includes.push_back("functions.cuh");
+}
+
 //===----------------------------------------------------------------------===//
 // Names
 //===----------------------------------------------------------------------===//
@@ -99,7 +118,7 @@ void RowScalarText::print(int phase, llvm::raw_ostream &os, unsigned indent) {
     }
     // What an op computes of the row's numbers alone, once for all columns.
     auto isUniform = [&](unsigned i) { return rowOp.isUniform(i); };
-    int from = -1;
+    int from = 0;
     for (OpOperand &operand : op->getOpOperands())
       if (isUniform(operand.getOperandNumber()))
         from = std::max(from, phases.of(operand.get()));
@@ -244,7 +263,10 @@ string ColumnText::rotate(RopeOp op, unsigned half) {
 
 ScalarText ColumnText::textOf(const ScalarProgram &steps, Operation *op,
                               unsigned half) {
-  ScalarText text(steps);
+  auto rowOp = cast<RowOpInterface>(op);
+  ScalarText text(steps, place.lanes, steps.findUniform([&](unsigned i) {
+    return rowOp.isUniform(i);
+  }));
   text.operand = [this, op, half](unsigned i) -> string {
     if (i == op->getNumOperands())
       return scalars.of(op); // the row's total
@@ -283,10 +305,10 @@ string ColumnText::expressionOf(OpResult result, unsigned half) {
                   (half == 0             ? ""
                    : place.shift.empty() ? "_high"
                                          : "_partner");
-    define(floats(), name, expression);
+    define(text.isVector(step) ? floats() : "float", name, expression);
     return variables[step] = name;
   };
-  return text.print(element.getResults()[result.getResultNumber()]);
+  return text.printVector(element.getResults()[result.getResultNumber()]);
 }
 
 string ColumnText::accumulate(Operation *op, const string &sum, unsigned half) {
@@ -295,7 +317,7 @@ string ColumnText::accumulate(Operation *op, const string &sum, unsigned half) {
   unsigned result = term.getResults()[0];
   const ScalarStep &last = term.getSteps()[result];
   if (last.kind != ScalarStep::mul)
-    return "sumOf(" + text.print(result) + ", " + sum + ")";
-  string x = text.print(last.a);
-  return "dot(" + x + ", " + text.print(last.b) + ", " + sum + ")";
+    return "sumOf(" + text.printVector(result) + ", " + sum + ")";
+  string x = text.printVector(last.a);
+  return "dot(" + x + ", " + text.printVector(last.b) + ", " + sum + ")";
 }

@@ -175,6 +175,10 @@ private:
   llvm::DenseSet<mlir::Operation *> haveTables;
 };
 
+/// Adds the headers that the text of the program's ops wants beside "row.cuh".
+void addIncludes(const RowProgram &program,
+                 llvm::SmallVectorImpl<std::string> &includes);
+
 /// The element type of a tensor where `lns` is in scope: "float", "bf16",
 /// "int".
 llvm::StringRef getElementName(mlir::Value tensor);

@@ -89,7 +89,7 @@ func.func @cluster_types(%x: tensor<2x8xf32>) {
 func.func @activation(%x: tensor<2x8xf32>) {
   // expected-error @below {{expected ::lns::Activation to be one of: silu}}
   // expected-error @below {{failed to parse LNS_ActivationAttr parameter 'value'}}
-  %y = lns.gated_activation gelu %x, %x : tensor<2x8xf32>
+  %y = lns.gated_activation gelu_fast %x, %x : tensor<2x8xf32>
 }
 
 // -----
@@ -139,7 +139,7 @@ lns.model @empty(%tokens: tensor<?x?xi32>) {
 // -----
 
 func.func @activation(%x: tensor<2x8xf32>) {
-  // expected-error @below {{expected ::lns::Activation to be one of: silu, gelu_tanh, relu}}
+  // expected-error @below {{expected ::lns::Activation to be one of: silu, gelu_tanh, relu, tanh, gelu}}
   // expected-error @below {{failed to parse LNS_ActivationAttr parameter 'value'}}
-  %y = lns.activation gelu %x : tensor<2x8xf32>
+  %y = lns.activation gelu_fast %x : tensor<2x8xf32>
 }

@@ -416,6 +416,31 @@ func.func @activation_relu(%x: tensor<2x3x4xf64>) -> tensor<2x3x4xf64> {
 
 // -----
 
+// CHECK: activation_tanh{{.*}}argument 0 agrees
+func.func @activation_tanh(%x: tensor<2x3x4xf64>) -> tensor<2x3x4xf64> {
+  %y = lns.activation tanh %x : tensor<2x3x4xf64>
+  return %y : tensor<2x3x4xf64>
+}
+
+// -----
+
+// CHECK: activation_gelu:{{.*}}argument 0 agrees
+func.func @activation_gelu(%x: tensor<2x3x4xf64>) -> tensor<2x3x4xf64> {
+  %y = lns.activation gelu %x : tensor<2x3x4xf64>
+  return %y : tensor<2x3x4xf64>
+}
+
+// -----
+
+// CHECK: gated_activation_gelu:{{.*}}argument 0 agrees
+// CHECK: gated_activation_gelu:{{.*}}argument 1 agrees
+func.func @gated_activation_gelu(%g: tensor<2x3x4xf64>, %u: tensor<2x3x4xf64>) -> tensor<2x3x4xf64> {
+  %y = lns.gated_activation gelu %g, %u : tensor<2x3x4xf64>
+  return %y : tensor<2x3x4xf64>
+}
+
+// -----
+
 // CHECK: gated_activation_gelu_tanh{{.*}}argument 0 agrees
 // CHECK: gated_activation_gelu_tanh{{.*}}argument 1 agrees
 func.func @gated_activation_gelu_tanh(%g: tensor<2x3x4xf64>, %u: tensor<2x3x4xf64>) -> tensor<2x3x4xf64> {

@@ -47,6 +47,7 @@ float sqrtf(float);
 float expf(float);
 float logf(float);
 float tanhf(float);
+float erff(float);
 float fabsf(float);
 double sqrt(double);
 double fmax(double, double);

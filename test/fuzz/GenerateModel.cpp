@@ -360,7 +360,7 @@ private:
   }
 
   std::string anyActivation() {
-    return random.pick({"silu", "gelu_tanh", "relu"});
+    return random.pick({"silu", "gelu_tanh", "relu", "tanh", "gelu"});
   }
 
   Value activation(const Value &x) {

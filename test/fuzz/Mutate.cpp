@@ -272,6 +272,8 @@ ArrayRef<std::string> lns::fuzz::modelDictionary() {
       "skip_scale",
       "branch_scale",
       "gelu_tanh",
+      "gelu",
+      "tanh",
       "silu",
       "relu",
       "config",

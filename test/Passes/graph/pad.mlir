@@ -84,7 +84,9 @@ func.func @chain(%x: tensor<2x4xf32>, %r: tensor<2xf32>) -> tensor<2x4xf32> {
   // expected-remark@+1 {{width padded with zeros", to=8, width=5}}
   %u = lns.linear %x, %a bias(%bias) : (tensor<2x4xf32>, tensor<5x4xf32>, tensor<5xf32>) -> tensor<2x5xf32>
   %e = lns.activation gelu_tanh %u : tensor<2x5xf32>
-  %v = lns.scale_columns %e, %bias : tensor<2x5xf32>, tensor<5xf32>
+  %f = lns.activation tanh %e : tensor<2x5xf32>
+  %h = lns.scale_columns %f, %bias : tensor<2x5xf32>, tensor<5xf32>
+  %v = lns.activation gelu %h : tensor<2x5xf32>
   %w = lns.add_bias %v, %bias : tensor<2x5xf32>, tensor<5xf32>
   %s = lns.scale %w factor(2.0) : tensor<2x5xf32>
   %t = lns.residual %v, %s : tensor<2x5xf32>

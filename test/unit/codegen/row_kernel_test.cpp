@@ -7,6 +7,8 @@
 
 #include "kernel_test.h"
 
+#include <cmath>
+
 using namespace lns::test;
 
 namespace {
@@ -54,6 +56,69 @@ TEST_F(RowKernel, RoundsToNearestEven) {
                      : to[i] != number.bitcastToAPInt().getZExtValue();
     }
     EXPECT_EQ(wrong, 0u);
+  }
+}
+
+// Every number by itself, on every level: tanh and erf (by gelu) in relation to
+// their values, from where they are as small as their arguments to where they
+// are flat, on both sides of where formulas change.
+TEST_F(RowKernel, FunctionsAreExactInEveryElement) {
+  constexpr size_t kCount = 8192;
+  parse("%x: tensor<64x256xf32>",
+        "%0 = lns.activation tanh %x : tensor<64x256xf32>\n"
+        "%1 = lns.activation gelu %x : tensor<64x256xf32>");
+  makeInputs();
+  std::vector<float> arguments = {INFINITY, -INFINITY, NAN, 0.0f, -0.0f};
+  for (size_t i = 0; i < kCount - 3; ++i) {
+    // 1e-30 to 30, half of them above 0.01.
+    double u = double(i) / kCount;
+    arguments.push_back(
+        float(u < 0.5 ? std::pow(10, -30 + 56 * u) : std::pow(30, 4 * u - 3)));
+    arguments.push_back(-arguments.back());
+  }
+  arguments.resize(2 * kCount);
+  std::vector<std::string> levels;
+  for (const char *level : {"x86-64-v2", "x86-64-v3", "x86-64-v4", "native"})
+    if (hostHas(level))
+      levels.push_back(level);
+  compile(levels);
+  for (auto [level, loaded] : llvm::zip(levels, codes)) {
+    SCOPED_TRACE(level);
+    code = loaded.get();
+    RunResult buffers = makeBuffers();
+    auto find = [&](const lns::KernelLaunch &launch, unsigned buffer) {
+      return reinterpret_cast<float *>(
+          buffers[nameOf(launch.buffers[buffer].value)]->data());
+    };
+    llvm::copy(arguments, find(launches[0], 0));
+    for (const lns::KernelLaunch &each : launches)
+      launch(each, Split::Whole, buffers);
+    const float *tanh = find(launches[0], 1), *gelu = find(launches[1], 1);
+    EXPECT_EQ(tanh[0], 1);
+    EXPECT_EQ(tanh[1], -1);
+    EXPECT_TRUE(std::isnan(tanh[2]) && std::isnan(gelu[2]));
+    EXPECT_EQ(gelu[0], INFINITY);
+    double worst = 0, worstOfGelu = 0, worstBelow = 0;
+    for (size_t i = 3; i < arguments.size(); ++i) {
+      double x = arguments[i];
+      if (x == 0) {
+        EXPECT_EQ(tanh[i], 0);
+        EXPECT_EQ(gelu[i], 0);
+        continue;
+      }
+      worst = std::max(worst, std::abs(tanh[i] / std::tanh(x) - 1));
+      double exact = x * std::erfc(-x * M_SQRT1_2) / 2;
+      if (x > 0)
+        worstOfGelu = std::max(worstOfGelu, std::abs(gelu[i] / exact - 1));
+      else // 1 + erf(x) is a difference there
+        worstBelow = std::max(worstBelow, std::abs((gelu[i] - exact) / x));
+    }
+    EXPECT_LE(worst, 3e-7);
+    EXPECT_LE(worstOfGelu, 3e-7);
+    EXPECT_LE(worstBelow, 2e-7);
+    for (size_t i = 5; i < arguments.size(); i += 2)
+      if (i + 1 < arguments.size())
+        EXPECT_EQ(tanh[i], -tanh[i + 1]) << arguments[i];
   }
 }
 

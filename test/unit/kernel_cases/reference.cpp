@@ -190,11 +190,20 @@ private:
       return x > 0 ? x : 0;
     if (activation == Activation::silu)
       return x * sigmoid(x);
+    if (activation == Activation::tanh)
+      return std::tanh(x);
+    if (activation == Activation::gelu)
+      return x * std::erfc(-x * M_SQRT1_2) / 2;
     return x * (1 + std::tanh(geluInner(x))) / 2;
   }
   static double slope(Activation activation, double x) {
     if (activation == Activation::relu)
       return x > 0;
+    if (activation == Activation::tanh)
+      return 1 / (std::cosh(x) * std::cosh(x));
+    if (activation == Activation::gelu)
+      return std::erfc(-x * M_SQRT1_2) / 2 +
+             x * std::exp(-x * x / 2) / std::sqrt(2 * M_PI);
     double s = sigmoid(x);
     if (activation == Activation::silu)
       return s + x * s * (1 - s);

@@ -65,7 +65,7 @@ TEST_P(RowKernelWidths, AddPositions) {
 // rounding.
 TEST_P(RowKernelWidths, Activations) {
   deviation = 4;
-  for (std::string name : {"silu", "gelu_tanh", "relu"})
+  for (std::string name : {"silu", "gelu_tanh", "relu", "tanh", "gelu"})
     check("%y: " + x() + ", %a: " + x() + ", %b: " + x(),
           "%0 = lns.activation " + name + " %a : " + x() +
               "\n%1 = lns.activation_grad " + name + " %y, %a : " + x() +
@@ -201,7 +201,17 @@ TEST_F(RowKernel, SaturatedSigmoid) {
   deviation = 60;
   check("%a: tensor<4x64xf32>, %b: tensor<4x64xf32>",
         "%0 = lns.gated_activation silu %a, %b : tensor<4x64xf32>\n"
-        "%1 = lns.activation gelu_tanh %a : tensor<4x64xf32>");
+        "%1 = lns.activation gelu_tanh %a : tensor<4x64xf32>\n"
+        "%2 = lns.activation gelu %a : tensor<4x64xf32>\n"
+        "%3 = lns.activation tanh %a : tensor<4x64xf32>");
+}
+
+// Near zero, where results are as small as arguments.
+TEST_F(RowKernel, SmallArguments) {
+  deviation = 1e-3;
+  check("%a: tensor<4x64xf32>",
+        "%0 = lns.activation tanh %a : tensor<4x64xf32>\n"
+        "%1 = lns.activation gelu %a : tensor<4x64xf32>");
 }
 
 // Kernels that differ in the function alone, or in the length of sequences
