@@ -114,6 +114,7 @@ int64_t MeanOp::getFlops() { return perElement(1, getInput()); }
 int64_t MeanGradOp::getFlops() { return 1; }
 int64_t TargetCountOp::getFlops() { return perElement(1, getTargets()); }
 int64_t ColumnDotOp::getFlops() { return perElement(getB() ? 2 : 1, getA()); }
+int64_t SumOp::getFlops() { return perElement(1, getInput()); }
 int64_t ConstantOp::getFlops() { return 0; }
 int64_t ClipFactorOp::getFlops() {
   int64_t flops = 0;

@@ -392,6 +392,25 @@ def LNS_ColumnDotOp : LNS_ComputeOp<"column_dot", []> {
   let hasVerifier = 1;
 }
 
+def LNS_SumOp : LNS_ComputeOp<"sum"> {
+  let summary = "the sum of all elements";
+  let description = [{
+    The adjoint of a number that all elements read. Elements are added up in a
+    fixed order, in f64.
+
+    - (C1) the result has one dimension, of one element, and the input's wide
+         type.
+
+    ```mlir
+    %da = lns.sum %d : (tensor<2x8xf32>) -> tensor<1xf32>
+    ```
+  }];
+  let arguments = (ins LNS_Tensor:$input);
+  let results = (outs LNS_Vector:$result);
+  let assemblyFormat = "$input attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+
 //===----------------------------------------------------------------------===//
 // Elementwise ops of adjoints
 //===----------------------------------------------------------------------===//

@@ -188,6 +188,12 @@ LogicalResult ColumnDotOp::verify() {
   return verifyFinite(*this, "scale", getScale());
 }
 
+LogicalResult SumOp::verify() {
+  // (C1)
+  return verifyType(*this, "result", tensorOf(getResult()),
+                    scalarType(tensorOf(getInput())), "input");
+}
+
 //===----------------------------------------------------------------------===//
 // Elementwise ops
 //===----------------------------------------------------------------------===//

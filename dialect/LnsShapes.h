@@ -95,6 +95,11 @@ inline mlir::RankedTensorType columnVectorType(mlir::RankedTensorType type) {
                                      wideElement(type.getElementType()));
 }
 
+/// One number for all of `type`, in its wide type.
+inline mlir::RankedTensorType scalarType(mlir::RankedTensorType type) {
+  return mlir::RankedTensorType::get({1}, wideElement(type.getElementType()));
+}
+
 /// Elements of a static tensor, saturating; 0 for a dynamic one and for
 /// anything that is not a ranked tensor.
 inline int64_t countOf(mlir::Type type) {

@@ -28,7 +28,7 @@ static bool isKernelOp(Operation *op) {
   return isa<RowOpInterface>(op) ||
          isa<ClusterOp, AttentionOp, AttentionGradOp, ColumnDotOp, EmbeddingOp,
              EmbeddingGradOp, AddPositionsGradOp, CrossEntropyOp,
-             CrossEntropyGradOp, TargetCountOp, MeanOp, MeanGradOp,
+             CrossEntropyGradOp, TargetCountOp, MeanOp, SumOp, MeanGradOp,
              lns::ConstantOp, ClipFactorOp, AdamWOp>(op);
 }
 
@@ -61,6 +61,7 @@ LogicalResult KernelLowering::lower(Operation *op,
           .Case<TargetCountOp>(
               [&](auto op) { return lowerTargetCount(op, set, launches); })
           .Case<MeanOp>([&](auto op) { return lowerMean(op, set, launches); })
+          .Case<SumOp>([&](auto op) { return lowerSum(op, set, launches); })
           .Case<MeanGradOp>(
               [&](auto op) { return lowerMeanGrad(op, set, launches); })
           .Case<lns::ConstantOp>(

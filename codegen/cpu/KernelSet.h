@@ -100,6 +100,7 @@ llvm::LogicalResult lowerCrossEntropyGrad(CrossEntropyGradOp op, KernelSet &set,
 llvm::LogicalResult lowerTargetCount(TargetCountOp op, KernelSet &set,
                                      Launches &launches);
 llvm::LogicalResult lowerMean(MeanOp op, KernelSet &set, Launches &launches);
+llvm::LogicalResult lowerSum(SumOp op, KernelSet &set, Launches &launches);
 llvm::LogicalResult lowerMeanGrad(MeanGradOp op, KernelSet &set,
                                   Launches &launches);
 llvm::LogicalResult lowerConstant(ConstantOp op, KernelSet &set,

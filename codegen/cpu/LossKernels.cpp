@@ -231,35 +231,53 @@ static Value getDivisor(CodeBuilder &b, const KernelFrame &frame, bool counts) {
   return toReal(b, number);
 }
 
-LogicalResult cpu::lowerMean(MeanOp op, KernelSet &set, Launches &launches) {
-  bool counts = bool(op.getCount());
-  KernelSpec spec("mean", getKernelKey(op, KeyExtents::none));
-  spec.source = "mean";
-  spec.buffers = {flatBuffer(elementOf(op.getInput()))};
-  if (counts)
-    spec.buffers.push_back(flatBuffer(elementOf(op.getCount())));
-  spec.buffers.push_back(flatBuffer(elementOf(op.getResult())));
-  spec.ints = 1; // elements
+/// The sum of all elements in one work item, `finished` in f64. `key` tells its
+/// kernel apart.
+static void
+sumUp(Operation *op, StringRef kind, const std::string &key, KernelSet &set,
+      Launches &launches,
+      llvm::function_ref<Value(CodeBuilder &, const KernelFrame &, Value)>
+          finish) {
+  Value input = op->getOperand(0);
+  KernelSpec spec(kind.str(), key);
+  spec.source = kind.str();
   LaunchBuilder launch;
-  launch.launch.kernel =
-      set.getKernel(spec, op.getLoc(), [&](CodeBuilder &b, KernelFrame &frame) {
+  for (Value operand : op->getOperands()) {
+    spec.buffers.push_back(flatBuffer(elementOf(operand)));
+    launch.value(operand);
+  }
+  spec.buffers.push_back(flatBuffer(elementOf(op->getResult(0))));
+  launch.value(op->getResult(0));
+  spec.ints = 1; // elements
+  launch.launch.kernel = set.getKernel(
+      spec, op->getLoc(), [&](CodeBuilder &b, KernelFrame &frame) {
         b.loop(frame.begin, frame.end, 1, [&](Value) {
           Value sum = sumInDouble(
               b, b.index(0), frame.ints[0], [&](Value i, int64_t lanes) {
                 return b.toDouble(b.loadVector(frame.buffers[0], i, lanes));
               });
-          Value mean = b.div(sum, b.toDouble(getDivisor(b, frame, counts)));
-          b.store(b.toFloat(mean), frame.buffers.back(), b.index(0));
+          b.store(b.toFloat(finish(b, frame, sum)), frame.buffers.back(),
+                  b.index(0));
         });
       });
-  launch.value(op.getInput());
-  if (counts)
-    launch.value(op.getCount());
-  launch.value(op.getResult());
   launch.launch.ints = {
-      cast<RankedTensorType>(op.getInput().getType()).getNumElements()};
+      cast<RankedTensorType>(input.getType()).getNumElements()};
   launch.launch.items = 1;
   launches.push_back(std::move(launch.launch));
+}
+
+LogicalResult cpu::lowerMean(MeanOp op, KernelSet &set, Launches &launches) {
+  bool counts = bool(op.getCount());
+  sumUp(op, "mean", getKernelKey(op, KeyExtents::none), set, launches,
+        [&](CodeBuilder &b, const KernelFrame &frame, Value sum) {
+          return b.div(sum, b.toDouble(getDivisor(b, frame, counts)));
+        });
+  return success();
+}
+
+LogicalResult cpu::lowerSum(SumOp op, KernelSet &set, Launches &launches) {
+  sumUp(op, "sum", getKernelKey(op, KeyExtents::none), set, launches,
+        [](CodeBuilder &, const KernelFrame &, Value sum) { return sum; });
   return success();
 }
 

@@ -26,7 +26,7 @@ bool cuda::KernelLowering::hasKernel(Operation *op) const {
          isa<ClusterOp, LinearOp, MatmulOp, WeightGradOp, AttentionOp,
              AttentionGradOp, ColumnDotOp, EmbeddingOp, EmbeddingGradOp,
              AddPositionsGradOp, CrossEntropyOp, CrossEntropyGradOp,
-             CrossEntropyWithGradOp, TargetCountOp, MeanOp, MeanGradOp,
+             CrossEntropyWithGradOp, TargetCountOp, MeanOp, SumOp, MeanGradOp,
              lns::ConstantOp, ClipFactorOp, AdamWOp>(op);
 }
 
@@ -64,6 +64,7 @@ cuda::KernelLowering::lower(Operation *op,
           .Case<TargetCountOp>(
               [&](auto op) { return lowerTargetCount(op, set, launches); })
           .Case<MeanOp>([&](auto op) { return lowerMean(op, set, launches); })
+          .Case<SumOp>([&](auto op) { return lowerSum(op, set, launches); })
           .Case<MeanGradOp>(
               [&](auto op) { return lowerMeanGrad(op, set, launches); })
           .Case<lns::ConstantOp>(

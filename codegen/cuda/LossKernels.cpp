@@ -141,10 +141,10 @@ LogicalResult cuda::lowerCrossEntropyWithGrad(CrossEntropyWithGradOp op,
 }
 
 /// One block that makes a number of `input`, and of `count` where that is
-/// given.
+/// given, or of a number in the text.
 static void reduce(StringRef function, StringRef kind, Value input, Value count,
                    Value result, ArrayRef<std::string> types, KernelSet &set,
-                   Launches &launches) {
+                   Launches &launches, StringRef number = {}) {
   KernelSpec spec;
   spec.kind = kind.str();
   spec.source = kind.str();
@@ -164,6 +164,8 @@ static void reduce(StringRef function, StringRef kind, Value input, Value count,
   add(input, "input");
   if (count)
     add(count, "count");
+  if (!number.empty())
+    arguments.push_back(number);
   add(result, "result");
   arguments.push_back("elements");
   launch.launch.kernel =
@@ -184,6 +186,13 @@ LogicalResult cuda::lowerMean(MeanOp op, KernelSet &set, Launches &launches) {
   reduce("mean", "mean", op.getInput(), op.getCount(), op.getResult(),
          {getTypeName(elementOf(op.getInput())).str(), text(kSumThreads)}, set,
          launches);
+  return success();
+}
+
+LogicalResult cuda::lowerSum(SumOp op, KernelSet &set, Launches &launches) {
+  reduce("meanOver", "sum", op.getInput(), Value(), op.getResult(),
+         {getTypeName(elementOf(op.getInput())).str(), text(kSumThreads)}, set,
+         launches, "1.0");
   return success();
 }
 

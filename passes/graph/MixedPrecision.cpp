@@ -134,7 +134,7 @@ private:
       return;
     }
     // These take bf16 rows and give f32 numbers.
-    if (isa<CastOp, CrossEntropyOp, MeanOp>(op))
+    if (isa<CastOp, CrossEntropyOp, MeanOp, SumOp>(op))
       return;
     LargeValues large(op);
     if (large.operands.empty())

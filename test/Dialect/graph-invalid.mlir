@@ -328,6 +328,23 @@ func.func @column_dot(%x: tensor<4x8xf32>) {
 
 // -----
 
+// lns.sum (C1): one element, of the wide type.
+func.func @sum(%x: tensor<4x8xf32>) {
+  // expected-error @below {{result has type 'tensor<8xf32>', expected 'tensor<1xf32>' from input}}
+  %y = lns.sum %x : (tensor<4x8xf32>) -> tensor<8xf32>
+  return
+}
+
+// -----
+
+func.func @sum_narrow(%x: tensor<4x8xbf16>) {
+  // expected-error @below {{result has type 'tensor<1xf64>', expected 'tensor<1xf32>' from input}}
+  %y = lns.sum %x : (tensor<4x8xbf16>) -> tensor<1xf64>
+  return
+}
+
+// -----
+
 // lns.constant (C1)
 func.func @constant() {
   // expected-error @below {{result has type 'tensor<?xf32>', expected a static shape}}

@@ -84,6 +84,8 @@ func.func @folded_norm(%x: tensor<2x4x8xf32>, %g: tensor<8xf32>) {
   %5 = lns.column_dot %x, %x scale(0.5) : (tensor<2x4x8xf32>, tensor<2x4x8xf32>) -> tensor<8xf32>
   // CHECK: lns.column_dot %{{.*}} : (tensor<2x4x8xf32>) -> tensor<8xf32>
   %6 = lns.column_dot %x : (tensor<2x4x8xf32>) -> tensor<8xf32>
+  // CHECK: lns.sum %{{.*}} : (tensor<2x4xf32>) -> tensor<1xf32>
+  %10 = lns.sum %1 : (tensor<2x4xf32>) -> tensor<1xf32>
   return
 }
 

@@ -104,11 +104,21 @@ static LogicalResult interpretColumnDot(OpCall &call, ColumnDotOp op) {
   return success();
 }
 
+static LogicalResult interpretSum(OpCall &call, SumOp op) {
+  Tensor *y = call.allocate(0, int64_t(1));
+  if (!y)
+    return failure();
+  for (double value : call.get(op.getInput())->values)
+    y->values[0] += value;
+  return success();
+}
+
 std::optional<LogicalResult> lns::interpret::interpretAdjoint(OpCall &call) {
   using Outcome = std::optional<LogicalResult>;
   return llvm::TypeSwitch<Operation *, Outcome>(call.op)
       .Case([&](MatmulOp op) { return interpretMatmul(call, op); })
       .Case([&](WeightGradOp op) { return interpretWeightGrad(call, op); })
       .Case([&](ColumnDotOp op) { return interpretColumnDot(call, op); })
+      .Case([&](SumOp op) { return interpretSum(call, op); })
       .Default([](Operation *) { return std::nullopt; });
 }

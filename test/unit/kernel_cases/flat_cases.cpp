@@ -160,6 +160,17 @@ TEST_F(FlatKernels, MeansAndConstants) {
         "%5 = lns.constant -1.0 : tensor<130x131xf32>");
 }
 
+// Of numbers for rows, of rows, of one number; of more than a block has
+// threads.
+TEST_F(FlatKernels, Sums) {
+  check("%r: tensor<3x7xf32>, %x: tensor<5x1031xf32>, %y: tensor<4x16xbf16>, "
+        "%s: tensor<f32>",
+        "%0 = lns.sum %r : (tensor<3x7xf32>) -> tensor<1xf32>\n"
+        "%1 = lns.sum %x : (tensor<5x1031xf32>) -> tensor<1xf32>\n"
+        "%2 = lns.sum %y : (tensor<4x16xbf16>) -> tensor<1xf32>\n"
+        "%3 = lns.sum %s : (tensor<f32>) -> tensor<1xf32>");
+}
+
 // Odd numbers, none at all, more than a block has threads.
 TEST_F(FlatKernels, CountsAndMeansOverThem) {
   for (int every : {0, 1, 3}) {

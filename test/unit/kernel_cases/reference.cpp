@@ -48,7 +48,7 @@ public:
               RowRstdGradOp, RowDotOp, RopeOp, ActivationOp, ActivationGradOp,
               GatedActivationOp, GatedActivationGradOp, ColumnDotOp,
               EmbeddingOp, EmbeddingGradOp, CrossEntropyOp, CrossEntropyGradOp,
-              CrossEntropyWithGradOp, TargetCountOp, MeanOp, MeanGradOp,
+              CrossEntropyWithGradOp, TargetCountOp, MeanOp, SumOp, MeanGradOp,
               lns::ConstantOp, ClipFactorOp, AdamWOp, AttentionOp,
               AttentionGradOp, CastOp, ClusterOp, LinearOp, MatmulOp>(
             [&](auto op) {
@@ -330,6 +330,11 @@ private:
       sum += x;
     double count = op.getCount() ? in(op.getCount())[0] : a.size();
     out(op.getResult())[0] = sum / count;
+  }
+  void eval(SumOp op) {
+    double &sum = out(op.getResult())[0];
+    for (double x : in(op.getInput()))
+      sum += x;
   }
   void eval(MeanGradOp op) {
     double grad = in(op.getGrad())[0];
