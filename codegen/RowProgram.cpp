@@ -225,14 +225,21 @@ bool RowProgram::isScalarInput(Value input) const {
          });
 }
 
-bool RowProgram::isTable(Value value) const {
+bool RowProgram::isReadAs(Value value, RowOperand kind) const {
   return llvm::any_of(ops, [&](Operation *op) {
     return llvm::any_of(op->getOpOperands(), [&](OpOperand &operand) {
-      return operand.get() == value &&
-             cast<RowOpInterface>(op).getRowOperand(
-                 operand.getOperandNumber()) == RowOperand::positions;
+      return operand.get() == value && cast<RowOpInterface>(op).getRowOperand(
+                                           operand.getOperandNumber()) == kind;
     });
   });
+}
+
+bool RowProgram::isTable(Value value) const {
+  return isReadAs(value, RowOperand::positions);
+}
+
+bool RowProgram::isScalar(Value value) const {
+  return isReadAs(value, RowOperand::scalar);
 }
 
 bool lns::computesNorm(const RowProgram &program) {

@@ -50,12 +50,17 @@ struct RowProgram {
   }
   /// Whether a value is a table of positions: [positions, width].
   bool isTable(mlir::Value value) const;
+  /// Whether some op reads a value as one number for all rows.
+  bool isScalar(mlir::Value value) const;
   /// Whether an input is read as one number per row by some op. (A gain has the
   /// same rank when rows are rank 2, a table of positions when they are rank
   /// 3.)
   bool isScalarInput(mlir::Value input) const;
   bool isOutput(mlir::Value value) const;
   bool isProductResult(mlir::Value value) const;
+
+private:
+  bool isReadAs(mlir::Value value, RowOperand kind) const;
 };
 
 /// The number of a constant with these contents; the second function makes them

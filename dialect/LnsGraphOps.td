@@ -766,7 +766,7 @@ def LNS_ClusterOp : LNS_Op<"cluster", [IsolatedFromAbove, Pure, LNS_Cost,
     Made by `lns-cluster`, consumed by code generation. The body holds row ops
     (RowOpInterface); all full-row tensors have the same rows and, within the
     cluster, the same width. What all rows share (gains, biases, tables of
-    positions) comes from outside.
+    positions, learned numbers) comes from outside.
 
     `lns-fuse-products` moves products before the row ops: these then are their
     epilogue, computed from what they sum up before that is rounded. Such a
@@ -782,7 +782,7 @@ def LNS_ClusterOp : LNS_Op<"cluster", [IsolatedFromAbove, Pure, LNS_Cost,
     - (C2) the body's ops are row ops over one number of rows and one width,
          behind at most four products that give such rows. Several members may
          each have a width of their own.
-    - (C3) gains, biases and tables of positions are block arguments; a table has
+    - (C3) what all rows share are block arguments; a table of positions has
          no other reader inside than `lns.add_positions`, and is not yielded.
     - (C4) a product's operands are block arguments of one element type. A gain,
          a bias or an addend is not theirs but a row op's. Two products of a

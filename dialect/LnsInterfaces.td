@@ -151,8 +151,11 @@ def LNS_RowOpInterface : OpInterface<"RowOpInterface"> {
     /// Whether operand `operand` is the same for all columns of a row, as the
     /// total behind the operands is.
     bool isUniform(unsigned operand) {
-      return operand == $_op->getNumOperands() ||
-             $_op.getRowOperand(operand) == ::lns::RowOperand::number;
+      if (operand == $_op->getNumOperands())
+        return true;
+      ::lns::RowOperand kind = $_op.getRowOperand(operand);
+      return kind == ::lns::RowOperand::number ||
+             kind == ::lns::RowOperand::scalar;
     }
     /// Whether each column of the results reads that column of the operand.
     bool readsColumns(unsigned operand) {

@@ -84,7 +84,7 @@ static bool isSharedByRows(RowOpInterface op, unsigned operand) {
   if (!op)
     return false;
   RowOperand kind = op.getRowOperand(operand);
-  return kind == RowOperand::columns || kind == RowOperand::positions;
+  return kind != RowOperand::row && kind != RowOperand::number;
 }
 
 bool lns::isSharedByRows(OpOperand &operand) {

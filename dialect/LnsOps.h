@@ -51,8 +51,9 @@ inline constexpr unsigned kMaxClusterProducts = 4;
 
 namespace lns {
 
-/// Whether a row op reads this operand by column (a gain, a bias) or by time (a
-/// table of positions), the same for all rows, rather than row by row.
+/// Whether a row op reads this operand by column (a gain, a bias), by time (a
+/// table of positions) or as one number, the same for all rows, rather than row
+/// by row.
 bool isSharedByRows(mlir::OpOperand &operand);
 
 /// Whether the op multiplies matrices: what row ops of a cluster may follow as

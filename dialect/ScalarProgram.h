@@ -24,10 +24,11 @@ namespace lns {
 
 /// How each element of a row op's result reads an operand.
 enum class RowOperand {
-  row,      ///< the same element of a tensor of full rows
-  number,   ///< the row's number, of a tensor with one for every row
-  columns,  ///< the column's element of a vector: the same for all rows
-  positions ///< of a table [time, columns]: the same for all sequences
+  row,       ///< the same element of a tensor of full rows
+  number,    ///< the row's number, of a tensor with one for every row
+  columns,   ///< the column's element of a vector: the same for all rows
+  positions, ///< of a table [time, columns]: the same for all sequences
+  scalar     ///< the only element of a tensor [1]: the same everywhere
 };
 
 struct ScalarStep {

@@ -60,6 +60,9 @@ public:
   }
 
   void emit() {
+    for (Value input : program.inputs)
+      if (program.isScalar(input))
+        scalars[input] = loadScalar(inputBuffers[input]);
     b.loop(frame.begin, frame.end, 1, [&](Value item) {
       row = item;
       time = program.needsTime ? b.remI(row, program.time) : Value();
@@ -198,13 +201,13 @@ private:
 
   Value accumulate(Operation *op, Column &c, Value acc) {
     ScalarProgram term = cast<RowOpInterface>(op).getTermProgram(program.width);
-    SmallVector<Value> values = run(
-        term, op, [&](unsigned i) { return column(op->getOperand(i), c); },
-        c.lanes);
+    SmallVector<Value> values =
+        run(term, op, [&](unsigned i) { return operandAt(op, i, c); }, c.lanes);
     const ScalarStep &last = term.getSteps()[term.getResults()[0]];
+    auto get = [&](unsigned step) { return asVector(term, values, step, c); };
     if (c.lanes == kLanes && last.kind == ScalarStep::mul)
-      return b.fma(values[last.a], values[last.b], acc);
-    Value value = values[term.getResults()[0]];
+      return b.fma(get(last.a), get(last.b), acc);
+    Value value = get(term.getResults()[0]);
     return b.add(acc, c.lanes == kLanes ? value : b.padWithZeros(value));
   }
 
@@ -219,7 +222,10 @@ private:
     ScalarProgram element =
         cast<RowOpInterface>(op).getElementProgram(program.width);
     return run(element, op, [&](unsigned i) {
-      return rowScalars[op->getOperand(i)];
+      Value value = op->getOperand(i);
+      return cast<RowOpInterface>(op).getRowOperand(i) == RowOperand::scalar
+                 ? scalars.lookup(value)
+                 : rowScalars[value];
     })[element.getResults()[0]];
   }
 
@@ -322,45 +328,72 @@ private:
     return computed;
   }
 
+  /// A vector that spans whole rows too (rank 1) has a row buffer.
+  static bool isRowBuffer(Value buffer) {
+    return cast<MemRefType>(buffer.getType()).getRank() == 2;
+  }
+
   /// A gain or bias.
   Value shared(Value value, Column &c) {
-    // A vector that spans whole rows too (rank 1) has a row buffer.
     Value buffer = inputBuffers.lookup(value);
-    if (cast<MemRefType>(buffer.getType()).getRank() == 2)
+    if (isRowBuffer(buffer))
       return b.loadVector(buffer, {b.index(0), c.index}, c.lanes);
     return b.loadVector(buffer, c.index, c.lanes);
+  }
+
+  Value loadScalar(Value buffer) {
+    Value zero = b.index(0);
+    if (isRowBuffer(buffer))
+      return b.load(buffer, {zero, zero});
+    return b.load(buffer, zero);
+  }
+
+  /// Operand `i` of an op on full rows; behind the operands comes the total.
+  Value operandAt(Operation *op, unsigned i, Column &c) {
+    if (i == op->getNumOperands())
+      return rowScalars[op->getResult(0)];
+    Value value = op->getOperand(i);
+    switch (cast<RowOpInterface>(op).getRowOperand(i)) {
+    case RowOperand::row:
+      return column(value, c);
+    case RowOperand::number:
+      return rowScalars[value];
+    case RowOperand::columns:
+      return shared(value, c);
+    case RowOperand::positions:
+      return b.loadVector(inputBuffers.lookup(value), {time, c.index}, c.lanes);
+    case RowOperand::scalar:
+      return scalars.lookup(value);
+    }
+    llvm_unreachable("all kinds are above");
+  }
+
+  /// A step's value in every column, also of one that is the same in all.
+  Value asVector(const ScalarProgram &steps, ArrayRef<Value> values,
+                 unsigned step, Column &c) {
+    if (!values[step])
+      return b.splat(steps.getSteps()[step].value, c.lanes);
+    if (isa<VectorType>(values[step].getType()))
+      return values[step];
+    return b.broadcast(values[step], c.lanes);
   }
 
   Value columnOp(OpResult result, Column &c) {
     Operation *op = result.getOwner();
     if (auto rope = dyn_cast<RopeOp>(op))
       return rotate(rope, c);
-    auto rowOp = cast<RowOpInterface>(op);
-    ScalarProgram element = rowOp.getElementProgram(program.width);
-    auto operand = [&](unsigned i) -> Value {
-      if (i == op->getNumOperands())
-        return rowScalars[op->getResult(0)]; // the row's total
-      Value value = op->getOperand(i);
-      switch (rowOp.getRowOperand(i)) {
-      case RowOperand::row:
-        return column(value, c);
-      case RowOperand::number:
-        return rowScalars[value];
-      case RowOperand::columns:
-        return shared(value, c);
-      case RowOperand::positions:
-        return b.loadVector(inputBuffers.lookup(value), {time, c.index},
-                            c.lanes);
-      }
-      llvm_unreachable("all kinds are above");
-    };
-    SmallVector<Value> values = run(element, op, operand, c.lanes);
+    ScalarProgram element =
+        cast<RowOpInterface>(op).getElementProgram(program.width);
+    SmallVector<Value> values = run(
+        element, op, [&](unsigned i) { return operandAt(op, i, c); }, c.lanes);
     // Other results of the op are not computed again.
     for (auto [other, step] :
          llvm::zip_equal(op->getResults(), element.getResults()))
       if (other != result)
-        c.known.try_emplace(other, asStored(other, values[step]));
-    return values[element.getResults()[result.getResultNumber()]];
+        c.known.try_emplace(
+            other, asStored(other, asVector(element, values, step, c)));
+    return asVector(element, values,
+                    element.getResults()[result.getResultNumber()], c);
   }
 
   Value rotate(RopeOp op, Column &c) {
@@ -381,6 +414,8 @@ private:
   SmallVector<std::pair<Value, Value>> outputBuffers;
   llvm::DenseMap<Operation *, std::pair<Value, Value>> tables;
   RowPhases phases;
+
+  llvm::DenseMap<Value, Value> scalars; // numbers for all rows
 
   // Of the row that is being emitted.
   Value row, time;

@@ -139,6 +139,7 @@ private:
 
   void printCell() {
     ColumnPlace place = printPlace();
+    scalars.printScalars(os, 6);
     for (Value input : program.inputs)
       if (program.isScalarInput(input) && !program.isProductResult(input)) {
         string name = names.of(input).str() + "_row";

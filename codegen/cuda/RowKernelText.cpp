@@ -98,6 +98,7 @@ private:
     if (program.needsTime)
       os << "  const int time = row % " << program.time << ";\n";
     os << "  const long long start = row * " << program.width << "ll;\n";
+    scalars.printScalars(os, 2);
     for (Value input : program.inputs)
       if (program.isScalarInput(input)) {
         string name = names.of(input).str() + "_row";
@@ -332,8 +333,13 @@ private:
   void findUses() {
     for (int phase = 0; phase <= phases.last; ++phase) {
       SmallVector<Value> todo;
+      auto addOperands = [&](Operation *op) {
+        for (OpOperand &operand : op->getOpOperands())
+          if (!isSharedByRows(operand))
+            todo.push_back(operand.get());
+      };
       for (Operation *op : phases.reductionsIn(phase))
-        llvm::append_range(todo, op->getOperands());
+        addOperands(op);
       for (Value output : program.outputs)
         if (phases.of(output) == phase) {
           todo.push_back(output);
@@ -352,9 +358,7 @@ private:
           lastUse[value] = phase;
           continue;
         }
-        for (OpOperand &operand : value.getDefiningOp()->getOpOperands())
-          if (!isSharedByRows(operand))
-            todo.push_back(operand.get());
+        addOperands(value.getDefiningOp());
       }
     }
   }

@@ -89,6 +89,25 @@ SmallVector<string> RowNames::allScales() const {
 // Numbers per row
 //===----------------------------------------------------------------------===//
 
+void RowScalarText::printScalars(llvm::raw_ostream &os, unsigned indent) {
+  for (Value input : program.inputs) {
+    if (!program.isScalar(input))
+      continue;
+    string pointer = names.of(input).str();
+    string name = scalars[input] = pointer + "_scalar";
+    os.indent(indent) << "const float " << name << " = " << pointer << "[0];\n";
+  }
+}
+
+string RowScalarText::ofOperand(Operation *op, unsigned operand) const {
+  if (operand == op->getNumOperands())
+    return of(op); // the row's total
+  Value value = op->getOperand(operand);
+  bool isScalar =
+      cast<RowOpInterface>(op).getRowOperand(operand) == RowOperand::scalar;
+  return isScalar ? scalars.lookup(value) : of(value);
+}
+
 void RowScalarText::print(int phase, llvm::raw_ostream &os, unsigned indent) {
   auto define = [&](const string &name, const string &expression) {
     os.indent(indent) << "const float " << name << " = " << expression << ";\n";
@@ -102,7 +121,7 @@ void RowScalarText::print(int phase, llvm::raw_ostream &os, unsigned indent) {
     ScalarProgram element = rowOp.getElementProgram(program.width);
     ScalarText text(element);
     string name = names.ofOp(op);
-    text.operand = [&](unsigned i) { return of(op->getOperand(i)); };
+    text.operand = [&](unsigned i) { return ofOperand(op, i); };
     text.argument = [&](unsigned i) { return names.scale(op, i); };
     text.define = [&](unsigned step, const string &expression) {
       return define(name + "_s" + std::to_string(step), expression);
@@ -268,21 +287,23 @@ ScalarText ColumnText::textOf(const ScalarProgram &steps, Operation *op,
     return rowOp.isUniform(i);
   }));
   text.operand = [this, op, half](unsigned i) -> string {
-    if (i == op->getNumOperands())
-      return scalars.of(op); // the row's total
+    auto rowOp = cast<RowOpInterface>(op);
+    if (rowOp.isUniform(i))
+      return scalars.ofOperand(op, i);
     Value value = op->getOperand(i);
-    switch (cast<RowOpInterface>(op).getRowOperand(i)) {
+    switch (rowOp.getRowOperand(i)) {
     case RowOperand::row:
       return column(value, half);
     case RowOperand::number:
-      return scalars.of(value);
+    case RowOperand::scalar:
+      break;
     case RowOperand::columns:
       return shared(value, half);
     case RowOperand::positions:
       return loadFrom(names.of(value).str() + " + " + place.time + " * " +
                       std::to_string(program.width) + "ll + " + columnOf(half));
     }
-    llvm_unreachable("all kinds are above");
+    llvm_unreachable("what is the same for all columns is above");
   };
   text.argument = [this, op](unsigned i) { return names.scale(op, i); };
   return text;

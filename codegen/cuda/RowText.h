@@ -71,12 +71,16 @@ public:
   void bindMean(mlir::Operation *center, std::string name) {
     byOp[center] = name;
   }
+  /// Prints the variables of inputs that are one number for all rows.
+  void printScalars(llvm::raw_ostream &os, unsigned indent);
   /// Prints what can be computed from now on: sums of numbers per row, and what
   /// ops on columns make of such numbers alone.
   void print(int phase, llvm::raw_ostream &os, unsigned indent);
 
   std::string of(mlir::Value value) const { return known.lookup(value); }
   std::string of(mlir::Operation *op) const { return byOp.lookup(op); }
+  /// The variable of an operand that is the same for all columns.
+  std::string ofOperand(mlir::Operation *op, unsigned operand) const;
   /// The variable of a step of an op's program, "" if it has none.
   std::string of(mlir::Operation *op, unsigned step) const {
     return factors.lookup({op, step});
@@ -86,7 +90,7 @@ private:
   const RowProgram &program;
   const RowPhases &phases;
   const RowNames &names;
-  llvm::DenseMap<mlir::Value, std::string> known;
+  llvm::DenseMap<mlir::Value, std::string> known, scalars;
   llvm::DenseMap<mlir::Operation *, std::string> byOp;
   llvm::DenseMap<std::pair<mlir::Operation *, unsigned>, std::string> factors;
 };

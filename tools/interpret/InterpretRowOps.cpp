@@ -84,11 +84,15 @@ public:
       case RowOperand::positions:
         values.push_back(tensor->values[i % (rows->shape[1] * width)]);
         break;
+      case RowOperand::scalar:
+        values.push_back(tensor->values[0]);
+        break;
       }
   }
 
 private:
   ArrayRef<int64_t> getShape(RowOperand kind) const {
+    static constexpr int64_t one[] = {1};
     ArrayRef<int64_t> shape = rows->shape;
     switch (kind) {
     case RowOperand::row:
@@ -98,6 +102,8 @@ private:
       return shape.drop_back();
     case RowOperand::columns:
       return shape.take_back(1);
+    case RowOperand::scalar:
+      return one;
     }
     llvm_unreachable("all kinds are above");
   }
