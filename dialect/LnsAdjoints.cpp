@@ -222,6 +222,19 @@ LogicalResult ResidualOp::buildAdjoint(OpBuilder &builder,
   return success();
 }
 
+/// dx = a * dy, da = the sum of dy * x over all elements.
+LogicalResult ScaleByOp::buildAdjoint(OpBuilder &builder,
+                                      ValueRange resultGrads,
+                                      SmallVectorImpl<Value> &operandGrads) {
+  Value x = getInput(), dy = resultGrads[0];
+  operandGrads.push_back(ScaleByOp::create(builder, getLoc(), dy, getFactor()));
+  Value dots =
+      RowDotOp::create(builder, getLoc(), rowVectorType(tensorOf(x)), dy, x);
+  operandGrads.push_back(
+      SumOp::create(builder, getLoc(), getFactor().getType(), dots));
+  return success();
+}
+
 LogicalResult
 CrossEntropyOp::buildAdjoint(OpBuilder &builder, ValueRange resultGrads,
                              SmallVectorImpl<Value> &operandGrads) {

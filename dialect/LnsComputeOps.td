@@ -257,6 +257,27 @@ def LNS_ResidualOp : LNS_RowOp<"residual",
   let hasVerifier = 1;
 }
 
+def LNS_ScaleByOp : LNS_RowOp<"scale_by",
+    ["buildElement", "getRowOperand", "isCheap"],
+    [LNS_Diff, AllTypesMatch<["input", "result"]>]> {
+  let summary = "y = factor * x, the factor a number of a tensor";
+  let description = [{
+    One factor for all elements, which may be learned: the alpha of a dynamic
+    tanh (DyT, arXiv 2503.10622), the gate of a branch that starts closed
+    (ReZero, arXiv 2003.04887). A constant is `lns.scale`'s.
+
+    - (C1) factor has one dimension, of one element, and the input's wide type.
+
+    ```mlir
+    %z = lns.scale_by %x, %a : tensor<?x?x64xf32>, tensor<1xf32>
+    ```
+  }];
+  let arguments = (ins LNS_Tensor:$input, LNS_Vector:$factor);
+  let results = (outs LNS_Tensor:$result);
+  let assemblyFormat = "$input `,` $factor attr-dict `:` type($input) `,` type($factor)";
+  let hasVerifier = 1;
+}
+
 def LNS_CrossEntropyOp : LNS_ComputeOp<"cross_entropy", [LNS_Diff]> {
   let summary = "negative log-likelihood of each target, and the log-sum-exp";
   let description = [{

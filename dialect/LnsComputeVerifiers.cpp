@@ -343,6 +343,15 @@ LogicalResult CrossEntropyWithGradOp::verify() {
   return verifyFactorsOfGrad(*this, logits);
 }
 
+LogicalResult ScaleByOp::verify() {
+  RankedTensorType input = tensorOf(getInput());
+  // (C1)
+  if (failed(verifyHasColumns(*this, "input", input)))
+    return failure();
+  return verifyType(*this, "factor", tensorOf(getFactor()), scalarType(input),
+                    "input");
+}
+
 LogicalResult MeanOp::verify() {
   // (C1)
   return verifyWideElement(*this, "result", tensorOf(getResult()), "input",

@@ -85,6 +85,14 @@ ArrayRef<StringLiteral> AddBiasOp::getArgumentNames() {
 }
 bool AddBiasOp::isCheap() { return true; }
 
+void ScaleByOp::buildElement(ScalarProgram &p) {
+  p.yield(p.mul(p.operand(1), p.operand(0)));
+}
+RowOperand ScaleByOp::getRowOperand(unsigned operand) {
+  return operand == 1 ? RowOperand::scalar : RowOperand::row;
+}
+bool ScaleByOp::isCheap() { return true; }
+
 void AddPositionsOp::buildElement(ScalarProgram &p) {
   p.yield(p.add(p.operand(0), p.operand(1)));
 }

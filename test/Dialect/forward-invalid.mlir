@@ -428,6 +428,32 @@ func.func @cross_entropy(%x: tensor<2x4x8xf32>, %t: tensor<2x4xi32>) {
 
 // -----
 
+func.func @scale_by(%x: tensor<f32>, %a: tensor<1xf32>) {
+  // expected-error @below {{input has type 'tensor<f32>', expected at least one dimension}}
+  %y = lns.scale_by %x, %a : tensor<f32>, tensor<1xf32>
+  return
+}
+
+// -----
+
+// lns.scale_by (C1): one number, not one for each column.
+func.func @scale_by(%x: tensor<2x4xf32>, %a: tensor<4xf32>) {
+  // expected-error @below {{factor has type 'tensor<4xf32>', expected 'tensor<1xf32>' from input}}
+  %y = lns.scale_by %x, %a : tensor<2x4xf32>, tensor<4xf32>
+  return
+}
+
+// -----
+
+// lns.scale_by (C1): the wide type.
+func.func @scale_by(%x: tensor<2x4xbf16>, %a: tensor<1xf64>) {
+  // expected-error @below {{factor has type 'tensor<1xf64>', expected 'tensor<1xf32>' from input}}
+  %y = lns.scale_by %x, %a : tensor<2x4xbf16>, tensor<1xf64>
+  return
+}
+
+// -----
+
 // lns.mean (C1)
 func.func @mean(%x: tensor<2x4xf32>) {
   // expected-error @below {{result has element type 'f64', but input of element type 'f32' needs 'f32'}}

@@ -907,6 +907,20 @@ func.func @cluster(%x: tensor<4x8xf32>) {
 
 // -----
 
+// lns.cluster (C3): a number for all rows comes from outside.
+func.func @cluster(%x: tensor<1x1xf32>, %a: tensor<1xf32>) {
+  // expected-error @below {{computes what 'lns.scale_by' reads the same for all rows, which must come from outside}}
+  %y = lns.cluster(%b = %x, %c = %a) : (tensor<1x1xf32>, tensor<1xf32>) -> tensor<1x1xf32> {
+    // expected-note @below {{it is computed here}}
+    %d = lns.scale %c factor(2.0) : tensor<1xf32>
+    %z = lns.scale_by %b, %d : tensor<1x1xf32>, tensor<1xf32>
+    lns.yield %z : tensor<1x1xf32>
+  }
+  return
+}
+
+// -----
+
 // lns.cluster (C2): only row ops and products.
 func.func @cluster(%x: tensor<4x8xf32>) {
   // expected-error @below {{holds lns.column_dot, which is neither a row op nor a product}}

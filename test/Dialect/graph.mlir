@@ -86,6 +86,8 @@ func.func @folded_norm(%x: tensor<2x4x8xf32>, %g: tensor<8xf32>) {
   %6 = lns.column_dot %x : (tensor<2x4x8xf32>) -> tensor<8xf32>
   // CHECK: lns.sum %{{.*}} : (tensor<2x4xf32>) -> tensor<1xf32>
   %10 = lns.sum %1 : (tensor<2x4xf32>) -> tensor<1xf32>
+  // CHECK: lns.scale_by %{{.*}}, %{{.*}} : tensor<2x4x8xf32>, tensor<1xf32>
+  %11 = lns.scale_by %x, %10 : tensor<2x4x8xf32>, tensor<1xf32>
   return
 }
 

@@ -459,6 +459,25 @@ func.func @gated_activation_relu(%g: tensor<2x3x4xf64>, %u: tensor<2x3x4xf64>) -
 
 // -----
 
+// CHECK: scale_by:{{.*}}argument 0 agrees
+// CHECK: scale_by:{{.*}}argument 1 agrees
+func.func @scale_by(%x: tensor<2x3x4xf64>, %a: tensor<1xf64>) -> tensor<2x3x4xf64> {
+  %y = lns.scale_by %x, %a : tensor<2x3x4xf64>, tensor<1xf64>
+  return %y : tensor<2x3x4xf64>
+}
+
+// -----
+
+// A vector is one row.
+// CHECK: scale_vector_by:{{.*}}argument 0 agrees
+// CHECK: scale_vector_by:{{.*}}argument 1 agrees
+func.func @scale_vector_by(%x: tensor<4xf64>, %a: tensor<1xf64>) -> tensor<4xf64> {
+  %y = lns.scale_by %x, %a : tensor<4xf64>, tensor<1xf64>
+  return %y : tensor<4xf64>
+}
+
+// -----
+
 // Rows of the table beyond the sequence get a gradient of zero.
 // CHECK: add_positions{{.*}}argument 0 agrees
 // CHECK: add_positions{{.*}}argument 1 agrees

@@ -507,7 +507,12 @@ private:
   Value graphOp() {
     Value x = anyValue();
     std::string name = "%" + x.name;
-    switch (random.below(9)) {
+    switch (random.below(10)) {
+    case 9: {
+      Parameter factor = parameter({1}, "gain");
+      return define(x.width, "lns.scale_by " + name + ", %" + factor.name +
+                                 " : " + x.type() + ", " + factor.type());
+    }
     case 6: {
       // RMSNorm by hand, or with the rows of another value.
       Value from = anyValue();

@@ -45,16 +45,16 @@ public:
     return TypeSwitch<Operation *, bool>(op)
         .Case<AddOp, ScaleOp, ResidualOp, RowScaleOp, ScaleColumnsOp, AddBiasOp,
               AddPositionsOp, AddPositionsGradOp, CenterRowsOp, RowRstdOp,
-              RowRstdGradOp, RowDotOp, RopeOp, ActivationOp, ActivationGradOp,
-              GatedActivationOp, GatedActivationGradOp, ColumnDotOp,
-              EmbeddingOp, EmbeddingGradOp, CrossEntropyOp, CrossEntropyGradOp,
-              CrossEntropyWithGradOp, TargetCountOp, MeanOp, SumOp, MeanGradOp,
-              lns::ConstantOp, ClipFactorOp, AdamWOp, AttentionOp,
-              AttentionGradOp, CastOp, ClusterOp, LinearOp, MatmulOp>(
-            [&](auto op) {
-              eval(op);
-              return true;
-            })
+              RowRstdGradOp, RowDotOp, ScaleByOp, RopeOp, ActivationOp,
+              ActivationGradOp, GatedActivationOp, GatedActivationGradOp,
+              ColumnDotOp, EmbeddingOp, EmbeddingGradOp, CrossEntropyOp,
+              CrossEntropyGradOp, CrossEntropyWithGradOp, TargetCountOp, MeanOp,
+              SumOp, MeanGradOp, lns::ConstantOp, ClipFactorOp, AdamWOp,
+              AttentionOp, AttentionGradOp, CastOp, ClusterOp, LinearOp,
+              MatmulOp>([&](auto op) {
+          eval(op);
+          return true;
+        })
         .Default([](Operation *) { return false; });
   }
 
@@ -330,6 +330,11 @@ private:
       sum += x;
     double count = op.getCount() ? in(op.getCount())[0] : a.size();
     out(op.getResult())[0] = sum / count;
+  }
+  void eval(ScaleByOp op) {
+    auto x = in(op.getInput());
+    double factor = in(op.getFactor())[0];
+    fill(op.getResult(), [&](size_t i) { return factor * x[i]; });
   }
   void eval(SumOp op) {
     double &sum = out(op.getResult())[0];

@@ -48,6 +48,24 @@ TEST_P(RowKernelWidths, SingleOps) {
             g() + "\n%12 = lns.center_rows %a : " + x());
 }
 
+// A number that all elements read, alone, before a function and beside what
+// columns and rows have of their own.
+TEST_P(RowKernelWidths, ScaleBy) {
+  std::string n = "tensor<1xf32>";
+  check("%x: " + x() + ", %f: " + n + ", %g: " + g() + ", %q: " + r,
+        "%0 = lns.scale_by %x, %f : " + x() + ", " + n +
+            "\n%1:3 = lns.cluster(%a = %x, %b = %f, %c = %g, %d = %q) : (" +
+            x() + ", " + n + ", " + g() + ", " + r + ") -> (" + x() + ", " + r +
+            ", " + x() + ") {\n%s = lns.scale_by %a, %b : " + x() + ", " + n +
+            "\n%t = lns.activation tanh %s : " + x() +
+            "\n%u = lns.scale_columns %t, %c : " + x() + ", " + g() +
+            "\n%v = lns.row_dot %u, %a : (" + x() + ", " + x() + ") -> " + r +
+            "\n%w = lns.row_scale %a, %d : " + x() + ", " + r +
+            "\n%y = lns.scale_by %w, %b : " + x() + ", " + n +
+            "\nlns.yield %u, %v, %y : " + x() + ", " + r + ", " + x() + "\n}",
+        1e-5, 1.0 / 256);
+}
+
 // A table with as many rows as a sequence, and one with more.
 TEST_P(RowKernelWidths, AddPositions) {
   std::string width = this->width();
@@ -184,6 +202,20 @@ TEST_F(RowKernel, OtherRanks) {
         "%3 = lns.scale_columns %h, %g scale(0.7) : tensor<40xf32>, "
         "tensor<40xf32>\n"
         "%4 = lns.scale_columns %g, %g : tensor<40xf32>, tensor<40xf32>");
+}
+
+// Where a row has one column, a gain and a number for all rows have one type,
+// and one value may be both, or the row.
+TEST_F(RowKernel, OneColumn) {
+  check("%x: tensor<9x1xf32>, %a: tensor<1xf32>, %v: tensor<40xf32>",
+        "%0 = lns.scale_by %x, %a : tensor<9x1xf32>, tensor<1xf32>\n"
+        "%1 = lns.scale_by %a, %a : tensor<1xf32>, tensor<1xf32>\n"
+        "%2 = lns.scale_by %v, %a : tensor<40xf32>, tensor<1xf32>\n"
+        "%3 = lns.cluster(%b = %x, %c = %a) : (tensor<9x1xf32>, tensor<1xf32>) "
+        "-> tensor<9x1xf32> {\n"
+        "%s = lns.scale_columns %b, %c : tensor<9x1xf32>, tensor<1xf32>\n"
+        "%t = lns.scale_by %s, %c : tensor<9x1xf32>, tensor<1xf32>\n"
+        "lns.yield %t : tensor<9x1xf32>\n}");
 }
 
 // A gain of as many columns as there are rows is no row scalar.
