@@ -69,6 +69,32 @@ LogicalResult EmbeddingOp::buildAdjoint(OpBuilder &builder,
   return success();
 }
 
+/// With z = alpha * x, t = tanh(z) and du = s * g * dy, y = s * (g * t + b), so
+///   dz = du * tanh'(z), dx = alpha * dz, dalpha = sum of dz * x,
+///   dg = s * column_dot(dy, t), db = s * column sums of dy.
+static void buildTanhAdjoint(NormOp norm, OpBuilder &builder, Value dy,
+                             SmallVectorImpl<Value> &operandGrads) {
+  Location loc = norm.getLoc();
+  Value x = norm.getInput(), gain = norm.getGain(), bias = norm.getBias();
+  RankedTensorType type = tensorOf(x);
+  FloatAttr scale = builder.getF64FloatAttr(norm.getScale().convertToDouble());
+  Value value = norm.buildTanh(builder);
+  auto function = value.getDefiningOp<ActivationOp>();
+  Value du = ScaleColumnsOp::create(builder, loc, type, dy, gain, scale);
+  Value dz = ActivationGradOp::create(builder, loc, du, function.getInput(),
+                                      Activation::tanh);
+  operandGrads.push_back(ScaleByOp::create(builder, loc, dz, norm.getAlpha()));
+  if (gain)
+    operandGrads.push_back(
+        ColumnDotOp::create(builder, loc, gain.getType(), dy, value, scale));
+  if (bias)
+    operandGrads.push_back(
+        ColumnDotOp::create(builder, loc, bias.getType(), dy, Value(), scale));
+  Value dots = RowDotOp::create(builder, loc, rowVectorType(type), dz, x);
+  operandGrads.push_back(
+      SumOp::create(builder, loc, norm.getAlpha().getType(), dots));
+}
+
 /// With c = x (kind rms) or center(x) (kind layer), r = row_rstd(c) and
 /// u = s * g * c, y = r * u + s * b, so
 ///   du = r * dy, dr = row_dot(dy, u), dg = s * column_dot(du, c),
@@ -80,6 +106,10 @@ LogicalResult NormOp::buildAdjoint(OpBuilder &builder, ValueRange resultGrads,
     return emitError("depth scale '")
            << stringifyEnum(getDepthScale())
            << "' has no adjoint, instantiate the model first";
+  if (getKind() == NormKind::tanh) {
+    buildTanhAdjoint(*this, builder, resultGrads[0], operandGrads);
+    return success();
+  }
   Location loc = getLoc();
   Value x = getInput(), gain = getGain(), dy = resultGrads[0];
   RankedTensorType type = tensorOf(x), rows = rowVectorType(type);

@@ -351,8 +351,8 @@ ParseResult NormOp::parse(OpAsmParser &parser, OperationState &state) {
   MLIRContext *context = parser.getContext();
   auto &properties = state.getOrAddProperties<Properties>();
   NormKind kind = NormKind::rms;
-  OpAsmParser::UnresolvedOperand input, gain, bias;
-  bool hasGain = false, hasBias = false;
+  OpAsmParser::UnresolvedOperand input, gain, bias, alpha;
+  bool hasGain = false, hasBias = false, hasAlpha = false;
   if (parseWord(parser, "norm kind", symbolizeNormKind, kind) ||
       parser.parseOperand(input))
     return failure();
@@ -365,6 +365,12 @@ ParseResult NormOp::parse(OpAsmParser &parser, OperationState &state) {
   if (succeeded(parser.parseOptionalKeyword("bias"))) {
     hasBias = true;
     if (parser.parseLParen() || parser.parseOperand(bias) ||
+        parser.parseRParen())
+      return failure();
+  }
+  if (succeeded(parser.parseOptionalKeyword("alpha"))) {
+    hasAlpha = true;
+    if (parser.parseLParen() || parser.parseOperand(alpha) ||
         parser.parseRParen())
       return failure();
   }
@@ -388,6 +394,8 @@ ParseResult NormOp::parse(OpAsmParser &parser, OperationState &state) {
     operands.push_back(gain);
   if (hasBias)
     operands.push_back(bias);
+  if (hasAlpha)
+    operands.push_back(alpha);
   SmallVector<Type> types;
   if (parseAttributes(parser, state, /*keyword=*/false))
     return failure();
@@ -398,7 +406,7 @@ ParseResult NormOp::parse(OpAsmParser &parser, OperationState &state) {
     return parser.emitError(loc)
            << "has " << operands.size() << " operands but " << types.size()
            << " types";
-  properties.operandSegmentSizes = {1, hasGain, hasBias};
+  properties.operandSegmentSizes = {1, hasGain, hasBias, hasAlpha};
   state.addTypes(types.front());
   return parser.resolveOperands(operands, types, loc, state.operands);
 }
@@ -409,6 +417,8 @@ void NormOp::print(OpAsmPrinter &printer) {
     printer << ", " << getGain();
   if (getBias())
     printer << " bias(" << getBias() << ')';
+  if (getAlpha())
+    printer << " alpha(" << getAlpha() << ')';
   // The defaults are what the accessors give when the attribute is absent.
   if (getEps().convertToDouble() != 1.0e-6)
     printNumber(printer, "eps", getEps());

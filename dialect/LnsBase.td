@@ -62,7 +62,8 @@ class LNS_EnumAttr<EnumAttrInfo info, string mnemonic>
 // parse error, never a silent default.
 def LNS_NormKind : LNS_Enum<"NormKind", "kind of normalization", [
   I32EnumAttrCase<"rms", 0>,   // x / sqrt(mean(x^2) + eps)
-  I32EnumAttrCase<"layer", 1>  // (x - mean(x)) / sqrt(var(x) + eps)
+  I32EnumAttrCase<"layer", 1>, // (x - mean(x)) / sqrt(var(x) + eps)
+  I32EnumAttrCase<"tanh", 2>   // tanh(alpha x), alpha learned
 ]>;
 def LNS_NormKindAttr : LNS_EnumAttr<LNS_NormKind, "norm_kind">;
 

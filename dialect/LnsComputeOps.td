@@ -48,6 +48,10 @@ def LNS_NormOp : LNS_ComputeOp<"norm", [LNS_Diff, AttrSizedOperandSegments, AllT
   let description = [{
         rms:   y = scale * (gain * x / sqrt(mean(x^2) + eps))
         layer: y = scale * (gain * (x - mean(x)) / sqrt(var(x) + eps) + bias)
+        tanh:  y = scale * (gain * tanh(alpha * x) + bias)
+
+    `tanh` stands in a norm's place (DyT, arXiv 2503.10622) but looks at no other
+    element of the row; its alpha is one learned number.
 
     `depth_scale(inv_sqrt_depth)` is symbolic: in block l (1-based, counted over
     the whole model) instantiation turns it into scale(1/sqrt(l)), LayerNorm
@@ -55,25 +59,33 @@ def LNS_NormOp : LNS_ComputeOp<"norm", [LNS_Diff, AttrSizedOperandSegments, AllT
 
     - (C1) gain and bias have the row's width and the input's wide type.
     - (C2) eps > 0 and finite; scale is finite.
-    - (C3) A bias needs kind `layer`.
+    - (C3) A bias needs kind `layer` or `tanh`.
     - (C4) depth_scale other than `none` only inside `lns.layers`, with scale 1.
+    - (C5) Kind `tanh` has an alpha, of one element and the input's wide type, and
+         no eps; other kinds have no alpha.
 
     ```mlir
     %y = lns.norm rms %x, %g eps(1.0e-05) depth_scale(inv_sqrt_depth)
       : tensor<?x?x64xf32>, tensor<64xf32>
+    %z = lns.norm tanh %x, %g alpha(%a) : tensor<?x?x64xf32>, tensor<64xf32>, tensor<1xf32>
     ```
   }];
   let arguments = (ins LNS_Tensor:$input, Optional<LNS_Vector>:$gain,
-                       Optional<LNS_Vector>:$bias, LNS_NormKindAttr:$kind,
+                       Optional<LNS_Vector>:$bias, Optional<LNS_Vector>:$alpha,
+                       LNS_NormKindAttr:$kind,
                        DefaultValuedAttr<F64Attr, "1.0e-6">:$eps,
                        DefaultValuedAttr<F64Attr, "1.0">:$scale,
                        DefaultValuedAttr<LNS_DepthScaleAttr, "::lns::DepthScale::none">:$depth_scale);
   let results = (outs LNS_Tensor:$result);
-  // lns.norm rms %x, %gain bias(%b) eps(1e-6) scale(0.5) : types
+  // lns.norm rms %x, %gain bias(%b) alpha(%a) eps(1e-6) scale(0.5) : types
   let hasCustomAssemblyFormat = 1;
   let hasVerifier = 1;
   let builders = [OpBuilder<(ins "::mlir::Value":$input, "::mlir::Value":$gain,
     "::mlir::Value":$bias, "::lns::NormKind":$kind, "double":$eps, "double":$scale)>];
+  let extraClassDeclaration = [{
+    /// tanh(alpha * x) of a norm of that kind, as row ops.
+    ::mlir::Value buildTanh(::mlir::OpBuilder &builder);
+  }];
 }
 
 def LNS_LinearOp : LNS_ComputeOp<"linear", [LNS_Diff, AttrSizedOperandSegments]> {

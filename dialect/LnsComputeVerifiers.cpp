@@ -56,6 +56,9 @@ LogicalResult EmbeddingGradOp::verify() {
                      : success();
 }
 
+/// What eps is where none is given.
+static constexpr double kDefaultEps = 1.0e-6;
+
 LogicalResult NormOp::verify() {
   RankedTensorType input = tensorOf(getInput());
   if (failed(verifyHasColumns(*this, "input", input)))
@@ -73,9 +76,23 @@ LogicalResult NormOp::verify() {
       failed(verifyFinite(*this, "scale", getScale())))
     return failure();
   // (C3)
-  if (getBias() && getKind() != NormKind::layer)
-    return emitOpError("has a bias, which kind 'layer' takes but kind '")
+  if (getBias() && getKind() == NormKind::rms)
+    return emitOpError("has a bias, which kinds 'layer' and 'tanh' take but "
+                       "kind 'rms' does not");
+  // (C5)
+  if (getKind() != NormKind::tanh && getAlpha())
+    return emitOpError("has an alpha, which kind 'tanh' takes but kind '")
            << stringifyEnum(getKind()) << "' does not";
+  if (getKind() == NormKind::tanh) {
+    if (!getAlpha())
+      return emitOpError("has no alpha, which kind 'tanh' needs");
+    if (failed(verifyType(*this, "alpha", tensorOf(getAlpha()),
+                          scalarType(input), "input")))
+      return failure();
+    if (getEps().convertToDouble() != kDefaultEps)
+      return emitOpError("has an eps, which kinds 'rms' and 'layer' take but "
+                         "kind 'tanh' does not");
+  }
   // (C4)
   if (getDepthScale() == DepthScale::none)
     return success();

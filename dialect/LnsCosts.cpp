@@ -49,9 +49,12 @@ int64_t EmbeddingGradOp::getFlops() { return perElement(1, getGrad()); }
 int64_t NormOp::getFlops() {
   // Square and sum, times 1/rms, times gain; layer also takes the mean away
   // and adds the bias.
-  int64_t flops = 3 + (getGain() ? 1 : 0);
+  int64_t flops = 3 + (getGain() ? 1 : 0) + (getBias() ? 1 : 0);
   if (getKind() == NormKind::layer)
-    flops += 2 + (getBias() ? 1 : 0);
+    flops += 2;
+  // Alpha and the function instead.
+  if (getKind() == NormKind::tanh)
+    flops -= 1;
   return perElement(flops, getInput());
 }
 int64_t LinearOp::getFlops() {

@@ -183,7 +183,8 @@ SmallVector<Value> BlockWriter::getInputs(Operation *op) {
 }
 
 /// Absent operands of a group are written, so that a gain is never taken for a
-/// bias.
+/// bias. A norm's alpha, the last group, was not there from the beginning:
+/// where there is none, texts stay what they were.
 std::string BlockWriter::getOperands(Operation *op) {
   llvm::ListSeparator separator(", ");
   std::string text;
@@ -195,7 +196,10 @@ std::string BlockWriter::getOperands(Operation *op) {
     return text;
   }
   unsigned next = 0;
-  for (int32_t size : groups.asArrayRef()) {
+  ArrayRef<int32_t> sizes = groups.asArrayRef();
+  if (auto norm = dyn_cast<NormOp>(op); norm && !norm.getAlpha())
+    sizes = sizes.drop_back();
+  for (int32_t size : sizes) {
     os << separator;
     if (size == 0)
       os << "-";
@@ -362,7 +366,8 @@ private:
 void Facts::addNorm(NormOp norm) {
   norms.push_back(norm);
   add("norm_kind", stringifyEnum(norm.getKind()));
-  add("eps", formatNumber(norm.getEps().convertToDouble()));
+  if (norm.getKind() != NormKind::tanh)
+    add("eps", formatNumber(norm.getEps().convertToDouble()));
   if (double scale = norm.getScale().convertToDouble(); scale != 1)
     add("norm_scale", formatNumber(scale));
   if (getNormPlace(norm) == NormPlace::Inner)

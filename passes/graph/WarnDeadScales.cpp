@@ -10,6 +10,8 @@
 // depth scale behind the norm (LayerNorm Scaling) or on one branch of a
 // residual.
 //
+// A norm of kind tanh divides nothing out.
+//
 // The sign goes through a norm, and so does zero: f <= 0 is no dead code.
 //
 //===----------------------------------------------------------------------===//
@@ -37,7 +39,9 @@ namespace {
 bool isReadByNormsOnly(Value value) {
   return !value.use_empty() &&
          llvm::all_of(value.getUses(), [](OpOperand &use) {
-           return isa<NormOp>(use.getOwner()) && use.getOperandNumber() == 0;
+           auto norm = dyn_cast<NormOp>(use.getOwner());
+           return norm && norm.getKind() != NormKind::tanh &&
+                  use.getOperandNumber() == 0;
          });
 }
 

@@ -9,6 +9,8 @@
 // layer: s * norm(x, g, b) = add_bias(row_scale(scale_columns(c, g, s),
 //                                               row_rstd(c)), b, s)
 //        with c = center_rows(x)
+// tanh:  s * norm(x, g, b) = add_bias(scale_columns(t, g, s), b, s)
+//        with t = tanh(scale_by(x, alpha))
 //
 // Row ops, which clustering puts into one kernel with whatever stands around
 // them.
@@ -42,15 +44,19 @@ private:
   static void decompose(NormOp norm) {
     OpBuilder builder(norm);
     auto type = cast<RankedTensorType>(norm.getInput().getType());
-    Value value = norm.getInput();
+    Value value = norm.getInput(), rstd;
     if (norm.getKind() == NormKind::layer)
       value = CenterRowsOp::create(builder, norm.getLoc(), value);
-    Value rstd = RowRstdOp::create(builder, norm.getLoc(), rowVectorType(type),
-                                   value, norm.getEpsAttr());
+    if (norm.getKind() == NormKind::tanh)
+      value = norm.buildTanh(builder);
+    else
+      rstd = RowRstdOp::create(builder, norm.getLoc(), rowVectorType(type),
+                               value, norm.getEpsAttr());
     if (norm.getGain() || norm.getScale().convertToDouble() != 1.0)
       value = ScaleColumnsOp::create(builder, norm.getLoc(), type, value,
                                      norm.getGain(), norm.getScaleAttr());
-    value = RowScaleOp::create(builder, norm.getLoc(), type, value, rstd);
+    if (rstd)
+      value = RowScaleOp::create(builder, norm.getLoc(), type, value, rstd);
     if (norm.getBias())
       value = AddBiasOp::create(builder, norm.getLoc(), type, value,
                                 norm.getBias(), norm.getScaleAttr());

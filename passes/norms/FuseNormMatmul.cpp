@@ -28,6 +28,10 @@
 //
 // A bias of the linear is added after the row scale, with W b.
 //
+// A norm of kind tanh has no row scale: its gain and bias go the same way, and
+// tanh(alpha x), which is written, is computed again for its gradient, as any
+// activation is.
+//
 // x, g and b are read by the linear then, not by the norm, which may stand far
 // above it: nothing may write in between what an lns.get gave.
 //
@@ -70,6 +74,8 @@ struct FuseNormMatmulPass : lns::impl::FuseNormMatmulBase<FuseNormMatmulPass> {
       bool centersWeights = shouldCenterWeights(norm);
       StringRef done =
           norm.getKind() == NormKind::rms ? "norm fused into its matmuls"
+          : norm.getKind() == NormKind::tanh
+              ? "norm fused into its matmuls, but for its tanh"
           : centersWeights ? "norm fused into its matmuls, centering weights"
                            : "norm fused into its matmuls, centering rows";
       Location location = norm.getLoc();
@@ -111,7 +117,9 @@ private:
                 " times, and a bias would be added to all of it")
             .str();
     }
-    return bf16 ? getRoundingRefusal(norm) : "";
+    // The adjoint of a tanh has no sums over a row that would have to cancel.
+    return bf16 && norm.getKind() != NormKind::tanh ? getRoundingRefusal(norm)
+                                                    : "";
   }
 
   /// Why the gradient would be worse than the norm's own, once activations are
@@ -137,7 +145,8 @@ private:
     while (Operation *op = value.getDefiningOp()) {
       if (isa<EmbeddingOp, AddPositionsOp, GetOp>(op))
         return nullptr;
-      if (auto norm = dyn_cast<NormOp>(op)) {
+      if (auto norm = dyn_cast<NormOp>(op);
+          norm && norm.getKind() != NormKind::tanh) {
         value = norm.getInput();
         continue;
       }
@@ -153,7 +162,8 @@ private:
         continue;
       }
       // A norm that is computed where it stands, in parts or not.
-      if (isa<ScaleOp, CastOp, RowScaleOp, ScaleColumnsOp, CenterRowsOp>(op)) {
+      if (isa<ScaleOp, ScaleByOp, CastOp, RowScaleOp, ScaleColumnsOp,
+              CenterRowsOp>(op)) {
         value = op->getOperand(0);
         continue;
       }
@@ -182,12 +192,15 @@ private:
   static unsigned fuse(NormOp norm, bool centersWeights) {
     OpBuilder builder(norm);
     bool isLayer = norm.getKind() == NormKind::layer;
-    Value input = norm.getInput(), centered = input;
+    Value input = norm.getInput(), rows = input, rstd;
     if (isLayer)
-      centered = CenterRowsOp::create(builder, norm.getLoc(), input);
-    Value rstd =
-        RowRstdOp::create(builder, norm.getLoc(), rowVectorType(type(input)),
-                          centered, norm.getEpsAttr());
+      rows = CenterRowsOp::create(builder, norm.getLoc(), input);
+    if (norm.getKind() == NormKind::tanh)
+      rows = norm.buildTanh(builder);
+    else
+      rstd =
+          RowRstdOp::create(builder, norm.getLoc(), rowVectorType(type(input)),
+                            rows, norm.getEpsAttr());
     centersWeights &= isLayer;
     unsigned readers = 0;
     for (Operation *user :
@@ -206,10 +219,11 @@ private:
       }
       Value result =
           LinearOp::create(builder, location, linear.getResult().getType(),
-                           centersWeights ? input : centered, weight, gain,
+                           centersWeights ? input : rows, weight, gain,
                            /*bias=*/Value(), linear.getAlphaAttr());
-      result =
-          RowScaleOp::create(builder, location, result.getType(), result, rstd);
+      if (rstd)
+        result = RowScaleOp::create(builder, location, result.getType(), result,
+                                    rstd);
       if (Value bias = foldBias(builder, norm, linear))
         result = AddBiasOp::create(builder, location, result, bias,
                                    builder.getF64FloatAttr(1));

@@ -69,6 +69,18 @@ def FuseNormMatmul : Pass<"lns-fuse-norm-matmul"> {
     %p = lns.linear %x, %w3 : (tensor<2x8x64xf32>, tensor<64x64xf32>) -> tensor<2x8x64xf32>
     ```
 
+    Of a norm of kind `tanh` the gain and the bias go into the matmuls, which
+    then read tanh(alpha x):
+
+    ```mlir
+    %n = lns.norm tanh %x, %g alpha(%a) : tensor<2x8x64xf32>, tensor<64xf32>, tensor<1xf32>
+    %y = lns.linear %n, %w : (tensor<2x8x64xf32>, tensor<64x64xf32>) -> tensor<2x8x64xf32>
+    // becomes
+    %z = lns.scale_by %x, %a : tensor<2x8x64xf32>, tensor<1xf32>
+    %t = lns.activation tanh %z : tensor<2x8x64xf32>
+    %y = lns.linear %t, %w gain(%g) : (tensor<2x8x64xf32>, tensor<64x64xf32>, tensor<64xf32>) -> tensor<2x8x64xf32>
+    ```
+
     Does not fire for norms whose scale is not folded, or that nobody reads; nor
     with a reader that is no linear or has a gain already, or before which a
     parameter that the norm reads is written, nor where a bias, the

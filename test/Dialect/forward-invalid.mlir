@@ -92,8 +92,44 @@ func.func @norm(%x: tensor<2x4x8xf32>) {
 
 // lns.norm (C3)
 func.func @norm(%x: tensor<2x4x8xf32>, %b: tensor<8xf32>) {
-  // expected-error @below {{has a bias, which kind 'layer' takes but kind 'rms' does not}}
+  // expected-error @below {{has a bias, which kinds 'layer' and 'tanh' take but kind 'rms' does not}}
   %y = lns.norm rms %x bias(%b) : tensor<2x4x8xf32>, tensor<8xf32>
+  return
+}
+
+// -----
+
+// lns.norm (C5): none.
+func.func @norm(%x: tensor<2x4x8xf32>) {
+  // expected-error @below {{has no alpha, which kind 'tanh' needs}}
+  %y = lns.norm tanh %x : tensor<2x4x8xf32>
+  return
+}
+
+// -----
+
+// lns.norm (C5): one that nothing reads.
+func.func @norm(%x: tensor<2x4x8xf32>, %a: tensor<1xf32>) {
+  // expected-error @below {{has an alpha, which kind 'tanh' takes but kind 'rms' does not}}
+  %y = lns.norm rms %x alpha(%a) : tensor<2x4x8xf32>, tensor<1xf32>
+  return
+}
+
+// -----
+
+// lns.norm (C5): one number, not one for each column.
+func.func @norm(%x: tensor<2x4x8xf32>, %a: tensor<8xf32>) {
+  // expected-error @below {{alpha has type 'tensor<8xf32>', expected 'tensor<1xf32>' from input}}
+  %y = lns.norm tanh %x alpha(%a) : tensor<2x4x8xf32>, tensor<8xf32>
+  return
+}
+
+// -----
+
+// lns.norm (C5): an eps.
+func.func @norm(%x: tensor<2x4x8xf32>, %a: tensor<1xf32>) {
+  // expected-error @below {{has an eps, which kinds 'rms' and 'layer' take but kind 'tanh' does not}}
+  %y = lns.norm tanh %x alpha(%a) eps(1.0e-5) : tensor<2x4x8xf32>, tensor<1xf32>
   return
 }
 

@@ -11,8 +11,8 @@ func.func @embedding(%table: tensor<16x8xf32>, %tokens: tensor<2x4xi32>) -> tens
 
 // Clauses with their default value are not printed.
 // CHECK-LABEL: func.func @norm
-// CHECK-SAME:    (%[[X:.*]]: tensor<2x4x8xf32>, %[[G:.*]]: tensor<8xf32>, %[[B:.*]]: tensor<8xf32>)
-func.func @norm(%x: tensor<2x4x8xf32>, %g: tensor<8xf32>, %b: tensor<8xf32>) {
+// CHECK-SAME:    (%[[X:.*]]: tensor<2x4x8xf32>, %[[G:.*]]: tensor<8xf32>, %[[B:.*]]: tensor<8xf32>, %[[A:.*]]: tensor<1xf32>)
+func.func @norm(%x: tensor<2x4x8xf32>, %g: tensor<8xf32>, %b: tensor<8xf32>, %f: tensor<1xf32>) {
   // CHECK: lns.norm rms %[[X]] : tensor<2x4x8xf32>
   %a = lns.norm rms %x eps(1.0e-6) scale(1.0) depth_scale(none) : tensor<2x4x8xf32>
   // CHECK: lns.norm rms %[[X]], %[[G]] eps(1.000000e-05) scale(5.000000e-01) {test.note} : tensor<2x4x8xf32>, tensor<8xf32>
@@ -21,6 +21,10 @@ func.func @norm(%x: tensor<2x4x8xf32>, %g: tensor<8xf32>, %b: tensor<8xf32>) {
   %d = lns.norm layer %x bias(%b) : tensor<2x4x8xf32>, tensor<8xf32>
   // CHECK: lns.norm layer %[[X]], %[[G]] bias(%[[B]]) : tensor<2x4x8xf32>, tensor<8xf32>, tensor<8xf32>
   %e = lns.norm layer %x, %g bias(%b) : tensor<2x4x8xf32>, tensor<8xf32>, tensor<8xf32>
+  // CHECK: lns.norm tanh %[[X]] alpha(%[[A]]) : tensor<2x4x8xf32>, tensor<1xf32>
+  %h = lns.norm tanh %x alpha(%f) : tensor<2x4x8xf32>, tensor<1xf32>
+  // CHECK: lns.norm tanh %[[X]], %[[G]] bias(%[[B]]) alpha(%[[A]]) scale(5.000000e-01) : tensor<2x4x8xf32>, tensor<8xf32>, tensor<8xf32>, tensor<1xf32>
+  %i = lns.norm tanh %x, %g bias(%b) alpha(%f) scale(0.5) : tensor<2x4x8xf32>, tensor<8xf32>, tensor<8xf32>, tensor<1xf32>
   return
 }
 

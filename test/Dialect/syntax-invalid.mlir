@@ -119,7 +119,7 @@ lns.model @config(%tokens: tensor<?x?xi32>)
 // A value of the wrong kind in generic form.
 func.func @generic(%x: tensor<2x8xf32>) {
   // expected-error @below {{Invalid attribute `eps` in property conversion: "text"}}
-  %y = "lns.norm"(%x) <{eps = "text", kind = #lns<norm_kind rms>, operandSegmentSizes = array<i32: 1, 0, 0>}> : (tensor<2x8xf32>) -> tensor<2x8xf32>
+  %y = "lns.norm"(%x) <{eps = "text", kind = #lns<norm_kind rms>, operandSegmentSizes = array<i32: 1, 0, 0, 0>}> : (tensor<2x8xf32>) -> tensor<2x8xf32>
 }
 
 // -----

@@ -4,7 +4,7 @@
 
 func.func @misspelled(%x: tensor<2x4xf32>) -> tensor<2x4xf32> {
   // expected-error @+1 {{for op lns.norm: 'lns.norm' has no property 'depth_scal'; did you mean 'depth_scale'?}}
-  %r = "lns.norm"(%x) <{depth_scal = #lns<depth_scale inv_sqrt_depth>, depth_scale = #lns<depth_scale none>, eps = 1.0e-06 : f64, kind = #lns<norm_kind rms>, operandSegmentSizes = array<i32: 1, 0, 0>, scale = 1.0 : f64}> : (tensor<2x4xf32>) -> tensor<2x4xf32>
+  %r = "lns.norm"(%x) <{depth_scal = #lns<depth_scale inv_sqrt_depth>, depth_scale = #lns<depth_scale none>, eps = 1.0e-06 : f64, kind = #lns<norm_kind rms>, operandSegmentSizes = array<i32: 1, 0, 0, 0>, scale = 1.0 : f64}> : (tensor<2x4xf32>) -> tensor<2x4xf32>
   return %r : tensor<2x4xf32>
 }
 

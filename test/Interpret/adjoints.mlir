@@ -381,6 +381,26 @@ func.func @norm_layer_plain(%x: tensor<2x3x4xf64>) -> tensor<2x3x4xf64> {
 
 // -----
 
+// CHECK: norm_tanh: {{.*}}argument 0 agrees
+// CHECK: norm_tanh: {{.*}}argument 1 agrees
+// CHECK: norm_tanh: {{.*}}argument 2 agrees
+// CHECK: norm_tanh: {{.*}}argument 3 agrees
+func.func @norm_tanh(%x: tensor<2x3x4xf64>, %g: tensor<4xf64>, %b: tensor<4xf64>, %a: tensor<1xf64>) -> tensor<2x3x4xf64> {
+  %y = lns.norm tanh %x, %g bias(%b) alpha(%a) scale(0.25) : tensor<2x3x4xf64>, tensor<4xf64>, tensor<4xf64>, tensor<1xf64>
+  return %y : tensor<2x3x4xf64>
+}
+
+// -----
+
+// CHECK: norm_tanh_plain: {{.*}}argument 0 agrees
+// CHECK: norm_tanh_plain: {{.*}}argument 1 agrees
+func.func @norm_tanh_plain(%x: tensor<2x3x4xf64>, %a: tensor<1xf64>) -> tensor<2x3x4xf64> {
+  %y = lns.norm tanh %x alpha(%a) : tensor<2x3x4xf64>, tensor<1xf64>
+  return %y : tensor<2x3x4xf64>
+}
+
+// -----
+
 // A vector is one row, for the linear and for the products of its adjoint.
 // CHECK: linear_vector{{.*}}argument 0 agrees
 // CHECK: linear_vector{{.*}}argument 1 agrees
@@ -424,7 +444,7 @@ func.func @activation_tanh(%x: tensor<2x3x4xf64>) -> tensor<2x3x4xf64> {
 
 // -----
 
-// CHECK: activation_gelu:{{.*}}argument 0 agrees
+// CHECK: activation_gelu: {{.*}}argument 0 agrees
 func.func @activation_gelu(%x: tensor<2x3x4xf64>) -> tensor<2x3x4xf64> {
   %y = lns.activation gelu %x : tensor<2x3x4xf64>
   return %y : tensor<2x3x4xf64>
@@ -432,8 +452,8 @@ func.func @activation_gelu(%x: tensor<2x3x4xf64>) -> tensor<2x3x4xf64> {
 
 // -----
 
-// CHECK: gated_activation_gelu:{{.*}}argument 0 agrees
-// CHECK: gated_activation_gelu:{{.*}}argument 1 agrees
+// CHECK: gated_activation_gelu: {{.*}}argument 0 agrees
+// CHECK: gated_activation_gelu: {{.*}}argument 1 agrees
 func.func @gated_activation_gelu(%g: tensor<2x3x4xf64>, %u: tensor<2x3x4xf64>) -> tensor<2x3x4xf64> {
   %y = lns.gated_activation gelu %g, %u : tensor<2x3x4xf64>
   return %y : tensor<2x3x4xf64>
@@ -459,8 +479,8 @@ func.func @gated_activation_relu(%g: tensor<2x3x4xf64>, %u: tensor<2x3x4xf64>) -
 
 // -----
 
-// CHECK: scale_by:{{.*}}argument 0 agrees
-// CHECK: scale_by:{{.*}}argument 1 agrees
+// CHECK: scale_by: {{.*}}argument 0 agrees
+// CHECK: scale_by: {{.*}}argument 1 agrees
 func.func @scale_by(%x: tensor<2x3x4xf64>, %a: tensor<1xf64>) -> tensor<2x3x4xf64> {
   %y = lns.scale_by %x, %a : tensor<2x3x4xf64>, tensor<1xf64>
   return %y : tensor<2x3x4xf64>
@@ -469,8 +489,8 @@ func.func @scale_by(%x: tensor<2x3x4xf64>, %a: tensor<1xf64>) -> tensor<2x3x4xf6
 // -----
 
 // A vector is one row.
-// CHECK: scale_vector_by:{{.*}}argument 0 agrees
-// CHECK: scale_vector_by:{{.*}}argument 1 agrees
+// CHECK: scale_vector_by: {{.*}}argument 0 agrees
+// CHECK: scale_vector_by: {{.*}}argument 1 agrees
 func.func @scale_vector_by(%x: tensor<4xf64>, %a: tensor<1xf64>) -> tensor<4xf64> {
   %y = lns.scale_by %x, %a : tensor<4xf64>, tensor<1xf64>
   return %y : tensor<4xf64>

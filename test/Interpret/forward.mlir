@@ -38,6 +38,20 @@ func.func @norm_layer() -> tensor<1x1x2xf64> {
 
 // -----
 
+// tanh(2 * ln(2)/2) = 3/5; gain and bias come before the scale.
+// CHECK-LABEL: norm_tanh: result.0: [1, 1, 2]
+// CHECK-NEXT:  = 3.5, 0.5
+func.func @norm_tanh() -> tensor<1x1x2xf64> {
+  %x = arith.constant dense<[[[0.34657359027997264, 0.0]]]> : tensor<1x1x2xf64>
+  %g = arith.constant dense<[10.0, 4.0]> : tensor<2xf64>
+  %b = arith.constant dense<[1.0, 1.0]> : tensor<2xf64>
+  %a = arith.constant dense<2.0> : tensor<1xf64>
+  %y = lns.norm tanh %x, %g bias(%b) alpha(%a) scale(0.5) : tensor<1x1x2xf64>, tensor<2xf64>, tensor<2xf64>, tensor<1xf64>
+  return %y : tensor<1x1x2xf64>
+}
+
+// -----
+
 // The weight is [out, in]; alpha does not touch the bias.
 // CHECK-LABEL: linear: result.0: [1, 1, 3]
 // CHECK-NEXT:  = 12, 24, 46

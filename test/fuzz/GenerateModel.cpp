@@ -316,11 +316,14 @@ private:
   //===--- Ops ---===//
 
   Value norm(const Value &x) {
-    bool isLayer = random.percent(40);
+    bool isTanh = random.percent(15), isLayer = !isTanh && random.percent(40);
     bool hasGain = random.percent(75),
-         hasBias = isLayer && random.percent(2 * biasPercent);
-    std::string op =
-        std::string("lns.norm ") + (isLayer ? "layer" : "rms") + " %" + x.name;
+         hasBias = (isLayer || isTanh) && random.percent(2 * biasPercent);
+    std::string op = std::string("lns.norm ") +
+                     (isTanh    ? "tanh"
+                      : isLayer ? "layer"
+                                : "rms") +
+                     " %" + x.name;
     std::string types = " : " + x.type();
     for (bool isBias : {false, true}) {
       if (!(isBias ? hasBias : hasGain))
@@ -329,7 +332,11 @@ private:
       op += isBias ? " bias(%" + vector.name + ")" : ", %" + vector.name;
       types += ", " + vector.type();
     }
-    if (random.percent(50))
+    if (isTanh) {
+      Parameter alpha = parameter({1}, "gain");
+      op += " alpha(%" + alpha.name + ")";
+      types += ", " + alpha.type();
+    } else if (random.percent(50))
       op += " eps(" + printNumber(random.pick({1e-5, 1e-12, 1e-8, 1e-3, 1.0})) +
             ")";
     if (inLayers && random.percent(60))

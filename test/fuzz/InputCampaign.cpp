@@ -65,7 +65,8 @@ public:
     read({LNS_TEST_DIR "/Models/gpt2.mlir",
           LNS_TEST_DIR "/Models/layernorm-scaling.mlir",
           LNS_TEST_DIR "/Models/post-norm.mlir",
-          LNS_TEST_DIR "/Models/shared.mlir", LNS_EXAMPLES_DIR "/demo.mlir"},
+          LNS_TEST_DIR "/Models/shared.mlir",
+          LNS_TEST_DIR "/Models/tanh-norm.mlir", LNS_EXAMPLES_DIR "/demo.mlir"},
          models);
     read({LNS_TEST_DIR "/golden/tied-lns/config.json",
           LNS_TEST_DIR "/golden/untied-pre/config.json",

@@ -86,6 +86,9 @@ static LogicalResult interpretNorm(OpCall &call, NormOp op) {
   double scale = op.getScale().convertToDouble();
   if (op.getDepthScale() == DepthScale::inv_sqrt_depth)
     scale = 1.0 / std::sqrt(static_cast<double>(call.layer + 1));
+  const Tensor *alpha = call.get(op.getAlpha());
+  if (alpha && failed(call.expectShape(op.getAlpha(), int64_t(1))))
+    return failure();
   std::vector<double> means(x.rows());
   if (op.getKind() == NormKind::layer) {
     for (int64_t i = 0; i < x.size(); ++i)
@@ -101,7 +104,8 @@ static LogicalResult interpretNorm(OpCall &call, NormOp op) {
       square += (in[k] - mean) * (in[k] - mean);
     double rstd = 1.0 / std::sqrt(square / static_cast<double>(width) + eps);
     for (int64_t k = 0; k < width; ++k) {
-      double value = (in[k] - mean) * rstd;
+      double value =
+          alpha ? std::tanh(alpha->values[0] * in[k]) : (in[k] - mean) * rstd;
       if (gain)
         value *= gain->values[k];
       if (bias)

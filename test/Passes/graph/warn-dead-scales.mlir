@@ -70,6 +70,15 @@ func.func @other_reader(%x: tensor<2x4xf32>) -> tensor<2x4xf32> {
 
 // -----
 
+// No warning: a tanh is not of another size.
+func.func @tanh_norm(%x: tensor<2x4xf32>, %a: tensor<1xf32>) -> tensor<2x4xf32> {
+  %s = lns.scale %x factor(0.5) : tensor<2x4xf32>
+  %n = lns.norm tanh %s alpha(%a) : tensor<2x4xf32>, tensor<1xf32>
+  return %n : tensor<2x4xf32>
+}
+
+// -----
+
 // No warning: nobody reads it at all, or it is a norm's gain.
 func.func @no_norm(%x: tensor<2x4xf32>, %g: tensor<4xf32>) -> tensor<2x4xf32> {
   %unread = lns.scale %x factor(0.5) : tensor<2x4xf32>

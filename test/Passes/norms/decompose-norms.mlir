@@ -64,3 +64,29 @@ func.func @bare_layer_norm(%x: tensor<2x3x4xf32>) -> tensor<2x3x4xf32> {
   %n = lns.norm layer %x : tensor<2x3x4xf32>
   return %n : tensor<2x3x4xf32>
 }
+
+// -----
+
+// A tanh has no statistics.
+// CHECK-LABEL: func.func @tanh_norm
+// CHECK-SAME: %[[X:[a-z0-9]+]]: tensor<2x3x4xf32>, %[[G:[a-z0-9]+]]: tensor<4xf32>, %[[B:[a-z0-9]+]]: tensor<4xf32>, %[[A:[a-z0-9]+]]: tensor<1xf32>
+// CHECK-NEXT: %[[Z:.*]] = lns.scale_by %[[X]], %[[A]]
+// CHECK-NEXT: %[[T:.*]] = lns.activation tanh %[[Z]]
+// CHECK-NEXT: %[[S:.*]] = lns.scale_columns %[[T]], %[[G]] scale(5.000000e-01)
+// CHECK-NEXT: %[[Y:.*]] = lns.add_bias %[[S]], %[[B]] scale(5.000000e-01)
+// CHECK-NEXT: return %[[Y]]
+func.func @tanh_norm(%x: tensor<2x3x4xf32>, %g: tensor<4xf32>, %b: tensor<4xf32>, %a: tensor<1xf32>) -> tensor<2x3x4xf32> {
+  %n = lns.norm tanh %x, %g bias(%b) alpha(%a) scale(0.5) : tensor<2x3x4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<1xf32>
+  return %n : tensor<2x3x4xf32>
+}
+
+// -----
+
+// CHECK-LABEL: func.func @bare_tanh_norm
+// CHECK-NEXT: lns.scale_by
+// CHECK-NEXT: %[[Y:.*]] = lns.activation tanh
+// CHECK-NEXT: return %[[Y]]
+func.func @bare_tanh_norm(%x: tensor<2x3x4xf32>, %a: tensor<1xf32>) -> tensor<2x3x4xf32> {
+  %n = lns.norm tanh %x alpha(%a) : tensor<2x3x4xf32>, tensor<1xf32>
+  return %n : tensor<2x3x4xf32>
+}

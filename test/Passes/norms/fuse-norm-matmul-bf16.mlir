@@ -37,6 +37,42 @@ func.func @rows(%t: tensor<2x3xi32>, %e: tensor<7x16xf32>, %x: tensor<2x3x16xf32
 
 // -----
 
+// Fires for a tanh of narrow rows and of a linear's result alone: its adjoint
+// adds up nothing that cancels.
+// CHECK-LABEL: func.func @tanh_norm
+// CHECK: lns.linear {{.*}} gain(
+// CHECK-NOT: lns.norm
+func.func @tanh_norm(%x: tensor<2x3x8xf32>, %g: tensor<8xf32>, %a: tensor<1xf32>, %v: tensor<8x8xf32>, %w: tensor<4x8xf32>) -> tensor<2x3x4xf32> {
+  %h = lns.linear %x, %v : (tensor<2x3x8xf32>, tensor<8x8xf32>) -> tensor<2x3x8xf32>
+  // expected-remark@+1 {{norm fused into its matmuls, but for its tanh}}
+  %n = lns.norm tanh %h, %g alpha(%a) : tensor<2x3x8xf32>, tensor<8xf32>, tensor<1xf32>
+  %y = lns.linear %n, %w : (tensor<2x3x8xf32>, tensor<4x8xf32>) -> tensor<2x3x4xf32>
+  return %y : tensor<2x3x4xf32>
+}
+
+// -----
+
+// Does not fire on another norm of a tanh, which is a function's result alone;
+// nor through a learned factor of all rows.
+// CHECK-LABEL: func.func @behind_tanh
+// CHECK-COUNT-2: lns.norm rms
+// CHECK-NOT: lns.row_scale
+func.func @behind_tanh(%x: tensor<2x3x16xf32>, %a: tensor<1xf32>, %v: tensor<16x16xf32>, %w: tensor<4x16xf32>) -> (tensor<2x3x4xf32>, tensor<2x3x4xf32>) {
+  // expected-remark@+1 {{a reader is 'lns.norm', not the input of lns.linear}}
+  %t = lns.norm tanh %x alpha(%a) : tensor<2x3x16xf32>, tensor<1xf32>
+  // expected-remark@+1 {{its input is 'lns.norm' alone, no sum: rounded to bf16}}
+  %n = lns.norm rms %t : tensor<2x3x16xf32>
+  %y = lns.linear %n, %w : (tensor<2x3x16xf32>, tensor<4x16xf32>) -> tensor<2x3x4xf32>
+  %h = lns.linear %x, %v : (tensor<2x3x16xf32>, tensor<16x16xf32>) -> tensor<2x3x16xf32>
+  %s = lns.scale_by %h, %a : tensor<2x3x16xf32>, tensor<1xf32>
+  // expected-remark@+1 {{its input is 'lns.linear' alone, no sum: rounded to bf16}}
+  %m = lns.norm rms %s : tensor<2x3x16xf32>
+  %z = lns.linear %m, %w : (tensor<2x3x16xf32>, tensor<4x16xf32>) -> tensor<2x3x4xf32>
+  return %y, %z : tensor<2x3x4xf32>, tensor<2x3x4xf32>
+}
+
+// -----
+
 // Does not fire on narrow rows.
 // CHECK-LABEL: func.func @narrow
 // CHECK: lns.norm rms

@@ -26,6 +26,31 @@ func.func @two_readers(%x: tensor<2x3x4xf32>, %g: tensor<4xf32>, %v: tensor<4x4x
 
 // -----
 
+// The gain and the bias of a tanh go where others' go; the tanh is one value for
+// both readers, and no row has a factor.
+// CHECK-LABEL: func.func @tanh_norm
+// CHECK-SAME: %[[X:[a-z0-9]+]]: tensor<2x3x4xf32>, %[[G:[a-z0-9]+]]: tensor<4xf32>, %[[B:[a-z0-9]+]]: tensor<4xf32>, %[[A:[a-z0-9]+]]: tensor<1xf32>, %[[V:[a-z0-9]+]]: tensor<4x4xf32>, %[[W:[a-z0-9]+]]: tensor<8x4xf32>
+// CHECK: %[[S:.*]] = lns.scale_by %[[X]], %[[A]]
+// CHECK: %[[T:.*]] = lns.activation tanh %[[S]]
+// CHECK-DAG: %[[P:.*]] = lns.linear %[[T]], %[[V]] gain(%[[G]]) :
+// CHECK-DAG: %[[C:.*]] = lns.linear %[[B]], %[[V]] :
+// CHECK-DAG: %[[Y:.*]] = lns.add_bias %[[P]], %[[C]]
+// CHECK-DAG: %[[Q:.*]] = lns.linear %[[T]], %[[W]] gain(%[[G]]) {alpha = 5.000000e-01 : f64} :
+// CHECK-DAG: %[[D:.*]] = lns.linear %[[B]], %[[W]] {alpha = 5.000000e-01 : f64} :
+// CHECK-DAG: %[[Z:.*]] = lns.add_bias %[[Q]], %[[D]]
+// CHECK-NOT: lns.row
+// CHECK: return %[[Y]], %[[Z]]
+func.func @tanh_norm(%x: tensor<2x3x4xf32>, %g: tensor<4xf32>, %b: tensor<4xf32>, %a: tensor<1xf32>, %v: tensor<4x4xf32>, %w: tensor<8x4xf32>)
+    -> (tensor<2x3x4xf32>, tensor<2x3x8xf32>) {
+  // expected-remark@+1 {{[Passed] fuse-norm-matmul | Category:lns-norm | Remark="norm fused into its matmuls, but for its tanh", matmuls=2}}
+  %n = lns.norm tanh %x, %g bias(%b) alpha(%a) : tensor<2x3x4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<1xf32>
+  %y = lns.linear %n, %v : (tensor<2x3x4xf32>, tensor<4x4xf32>) -> tensor<2x3x4xf32>
+  %z = lns.linear %n, %w {alpha = 0.5 : f64} : (tensor<2x3x4xf32>, tensor<8x4xf32>) -> tensor<2x3x8xf32>
+  return %y, %z : tensor<2x3x4xf32>, tensor<2x3x8xf32>
+}
+
+// -----
+
 // A norm without a gain leaves the linear as it is but for its input.
 // CHECK-LABEL: func.func @no_gain
 // CHECK-SAME: %[[X:[a-z0-9]+]]: tensor<2x3x4xf32>, %[[W:[a-z0-9]+]]: tensor<4x4xf32>

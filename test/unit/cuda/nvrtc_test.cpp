@@ -158,6 +158,38 @@ TEST_P(CudaCompiler, RowKernelsSpillNothing) {
   }
 }
 
+// What functions.cuh has, in kernels of rows and behind a product.
+TEST_P(CudaCompiler, FunctionKernelsSpillNothing) {
+  if (!Nvrtc())
+    GTEST_SKIP() << "no NVRTC here";
+  const std::string r = "tensor<2x8xf32>", n = "tensor<1xf32>";
+  for (std::string width : {"768", "11008"}) {
+    std::string x = tensor("2x8x" + width), w = tensor(width + "x768"),
+                i = tensor("2x8x768");
+    parse("%x: " + x + ", %y: " + x + ", %a: " + n + ", %i: " + i +
+              ", %w: " + w,
+          "%0:3 = lns.cluster(%b = %x, %c = %y, %f = %a) : (" + x + ", " + x +
+              ", " + n + ") -> (" + x + ", " + x + ", " + r +
+              ") {\n%z = lns.scale_by %b, %f : " + x + ", " + n +
+              "\n%t = lns.activation tanh %z : " + x +
+              "\n%d = lns.activation_grad tanh %c, %z : " + x +
+              "\n%e = lns.scale_by %d, %f : " + x + ", " + n +
+              "\n%s = lns.row_dot %d, %b : (" + x + ", " + x + ") -> " + r +
+              "\nlns.yield %t, %e, %s : " + x + ", " + x + ", " + r +
+              "\n}\n%1 = lns.gated_activation gelu %x, %y : " + x +
+              "\n%2:2 = lns.gated_activation_grad gelu %x, %y, %x : " + x +
+              "\n%3:2 = lns.cluster(%b = %i, %c = %w, %d = %x, %f = %a) : (" +
+              i + ", " + w + ", " + x + ", " + n + ") -> (" + x + ", " + x +
+              ") {\n%p = lns.linear %b, %c : (" + i + ", " + w + ") -> " + x +
+              "\n%s = lns.residual %d, %p : " + x +
+              "\n%z = lns.scale_by %s, %f : " + x + ", " + n +
+              "\n%t = lns.activation tanh %z : " + x +
+              "\nlns.yield %s, %t : " + x + ", " + x + "\n}");
+    ASSERT_EQ(lowering->getKernels().size(), 4u) << errors;
+    compileAll();
+  }
+}
+
 // As many products as a kernel has, in tiles of few tokens and of many: a group
 // with rotated heads, sums over rows and other widths, and a sum with the
 // epilogue of a norm's adjoint.

@@ -90,6 +90,10 @@ const Case cases[] = {
      "%y = lns.norm layer %x, %g bias(%g) : tensor<2x4x8xf32>, tensor<8xf32>, "
      "tensor<8xf32>",
      7 * 64, 4 * (64 + 8 + 8 + 64)},
+    {"norm_tanh", "%x: tensor<2x4x8xf32>, %g: tensor<8xf32>, %a: tensor<1xf32>",
+     "%y = lns.norm tanh %x, %g bias(%g) alpha(%a) : tensor<2x4x8xf32>, "
+     "tensor<8xf32>, tensor<8xf32>, tensor<1xf32>",
+     4 * 64, 4 * (64 + 8 + 8 + 1 + 64)},
     {"residual", "%x: tensor<2x4x8xf32>",
      "%y = lns.residual %x, %x {skip_scale = 0.5 : f64} : tensor<2x4x8xf32>",
      2 * 64, 4 * 3 * 64},
