@@ -26,7 +26,7 @@ config.test_exec_root = os.path.join(config.lns_obj_root, "test")
 
 # A compiler that another build made is there to make plans, not to be tested.
 if config.lns_compiler_dir != config.lns_tools_dir:
-    config.excludes += ["Dialect", "Passes", "Interpret", "Frontend", "Codegen", "Plugin", "fuzz"]
+    config.excludes += ["Dialect", "Docs", "Passes", "Interpret", "Frontend", "Codegen", "Plugin", "fuzz"]
 if not config.lns_compiler_dir:
     config.excludes += ["Integration"]
 
