@@ -32,6 +32,10 @@ static void findRowSpace(RowProgram &program) {
     program.rows *= extent;
   program.width = full.getRank() > 0 ? full.getShape().back() : 1;
   program.time = full.getRank() > 1 ? full.getShape()[full.getRank() - 2] : 1;
+  if (full.getRank() == 4) {
+    program.time = full.getShape()[1];
+    program.rowsPerTime = full.getShape()[2];
+  }
 }
 
 /// Tables of cos and sin of t * frequency for all times, in double until the
@@ -177,7 +181,7 @@ std::string lns::getStructuralKey(const RowProgram &program) {
   llvm::raw_string_ostream stream(key);
   stream << "w" << program.width << " r" << program.rank;
   if (program.needsTime)
-    stream << " t" << program.time;
+    stream << " t" << program.time << "x" << program.rowsPerTime;
   // All other extents follow: rows are as wide as the program, and how many
   // there are is an argument.
   auto describe = [&](Value value) {

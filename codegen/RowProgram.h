@@ -32,8 +32,11 @@ struct RowProgram {
   /// Values inside, and the values outside that are bound to them.
   llvm::SmallVector<mlir::Value> inputs, outputs;
   llvm::SmallVector<mlir::Value> outerInputs, outerOutputs;
-  /// Of full rows. `time` is the last but one extent, 1 if there is none.
+  /// Of full rows. `time` is the last but one extent, 1 if there is none; where
+  /// rows are heads, [batch, time, heads, width], the one before.
   int64_t rank = 0, rows = 1, width = 1, time = 1;
+  /// Rows of one time: heads, or 1.
+  int64_t rowsPerTime = 1;
   /// Whether an op asks which time a row is at.
   bool needsTime = false;
   /// Head size of the rotations inside, 0 if there are none.

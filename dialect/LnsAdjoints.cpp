@@ -299,6 +299,14 @@ LogicalResult CastOp::buildAdjoint(OpBuilder &builder, ValueRange resultGrads,
   return success();
 }
 
+LogicalResult ReshapeOp::buildAdjoint(OpBuilder &builder,
+                                      ValueRange resultGrads,
+                                      SmallVectorImpl<Value> &operandGrads) {
+  operandGrads.push_back(ReshapeOp::create(
+      builder, getLoc(), getInput().getType(), resultGrads[0]));
+  return success();
+}
+
 //===----------------------------------------------------------------------===//
 // Folded norms and linear algebra
 //===----------------------------------------------------------------------===//

@@ -130,13 +130,15 @@ def LNS_RopeOp : LNS_RowOp<"rope",
     In every head of `head_dim` columns and at time t, pair (j, j + head_dim/2)
     is rotated by t * f_j, with f_j = base^(-2j / head_dim), or
     `frequencies[j]` when given (scaled RoPE). `inverse` rotates back: it is the
-    adjoint. The time is the last but one dimension's index.
+    adjoint. The time is the index of dimension 1.
 
-    - (C1) rank 3; head_dim is even, positive and divides the width.
+    - (C1) [batch, time, features], or [batch, time, heads, features] with head_dim
+         features; head_dim is even, positive and divides the width.
     - (C2) base > 0 and finite; `frequencies` has head_dim/2 finite entries.
 
     ```mlir
     %r = lns.rope %q head_dim(16) {base = 5.0e+05 : f64} : tensor<?x?x64xf32>
+    %s = lns.rope %heads head_dim(16) : tensor<?x?x4x16xf32>
     ```
   }];
   let arguments = (ins LNS_Tensor:$input, I64Attr:$head_dim,
@@ -382,6 +384,38 @@ def LNS_CastOp : LNS_RowOp<"cast", ["buildElement", "worksOnNumbers"], [LNS_Diff
   let hasVerifier = 1;
   let hasFolder = 1;
   let hasCanonicalizer = 1;
+}
+
+def LNS_ReshapeOp : LNS_Op<"reshape", [Pure, LNS_Diff,
+    DeclareOpInterfaceMethods<LNS_CostOpInterface, ["getFlops", "getBytes"]>]> {
+  let summary = "the same elements in the same order, under another shape";
+  let description = [{
+    Splits the last dimension in two, or makes one of the last two. Columns of
+    heads so become rows: a norm of heads is `lns.norm`, a gate of heads
+    `lns.row_scale`, of rows that are heads.
+
+    In a plan it is no command and no memory: the result is the operand's bytes.
+    An op that computes over one of them does so where nothing reads the other
+    later.
+
+    Folds: to the input's own type, back to the type before another reshape, of
+    a constant.
+
+    - (C1) input and result have one element type.
+    - (C2) the result has the input's shape, or that with its last dimension split
+         in two, or with its last two as one. What is split or joined is static.
+
+    ```mlir
+    %heads = lns.reshape %q : tensor<?x?x64xf32> to tensor<?x?x4x16xf32>
+    %n = lns.norm rms %heads, %g : tensor<?x?x4x16xf32>, tensor<16xf32>
+    %back = lns.reshape %n : tensor<?x?x4x16xf32> to tensor<?x?x64xf32>
+    ```
+  }];
+  let arguments = (ins LNS_Tensor:$input);
+  let results = (outs LNS_Tensor:$result);
+  let assemblyFormat = "$input attr-dict `:` type($input) `to` type($result)";
+  let hasVerifier = 1;
+  let hasFolder = 1;
 }
 
 #endif // LNS_COMPUTE_OPS_TD

@@ -144,12 +144,17 @@ LogicalResult RopeOp::verify() {
   RankedTensorType input = tensorOf(getInput());
   int64_t headDim = getHeadDim();
   // (C1)
-  if (input.getRank() != 3)
+  if (input.getRank() != 3 && input.getRank() != 4)
     return emitOpError("input has type ")
-           << input << ", expected [batch, time, features]";
+           << input
+           << ", expected [batch, time, features] or [batch, time, heads, "
+              "features]";
   if (headDim <= 0 || headDim % 2 != 0)
     return emitOpError("head_dim must be positive and even, got ") << headDim;
   int64_t columns = columnsOf(input);
+  if (input.getRank() == 4 && !extentsAgree(columns, headDim))
+    return emitOpError("head_dim ") << headDim << " is not the width "
+                                    << columns << " of rows that are heads";
   if (!ShapedType::isDynamic(columns) && columns % headDim != 0)
     return emitOpError("head_dim ")
            << headDim << " does not divide the width " << columns;
@@ -392,4 +397,33 @@ LogicalResult CastOp::verify() {
   // (C1)
   return verifyType(*this, "result", result,
                     input.clone(result.getElementType()), "input");
+}
+
+LogicalResult ReshapeOp::verify() {
+  RankedTensorType input = tensorOf(getInput()), result = tensorOf(getResult());
+  // (C1)
+  if (failed(verifySameElement(*this, "result", result, "input", input)))
+    return failure();
+  // (C2)
+  if (input == result)
+    return success();
+  bool splits = result.getRank() > input.getRank();
+  ArrayRef<int64_t> apart = (splits ? result : input).getShape();
+  ArrayRef<int64_t> joined = (splits ? input : result).getShape();
+  if (joined.empty() || apart.size() != joined.size() + 1 ||
+      apart.drop_back(2) != joined.drop_back())
+    return emitOpError("makes ")
+           << result << " of " << input
+           << ", expected its last dimension split in two or its last two as "
+              "one, and all others as they are";
+  ArrayRef<int64_t> last = apart.take_back(2);
+  if (ShapedType::isDynamicShape(last) || ShapedType::isDynamic(joined.back()))
+    return emitOpError("makes ")
+           << result << " of " << input
+           << ", expected static dimensions where it splits or joins them";
+  if (saturatingMul(last[0], last[1]) != joined.back())
+    return emitOpError("makes ")
+           << result << " of " << input << ", but " << last[0] << " times "
+           << last[1] << " is not " << joined.back();
+  return success();
 }

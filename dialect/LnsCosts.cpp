@@ -119,6 +119,8 @@ int64_t TargetCountOp::getFlops() { return perElement(1, getTargets()); }
 int64_t ColumnDotOp::getFlops() { return perElement(getB() ? 2 : 1, getA()); }
 int64_t SumOp::getFlops() { return perElement(1, getInput()); }
 int64_t ConstantOp::getFlops() { return 0; }
+int64_t ReshapeOp::getFlops() { return 0; }
+int64_t ReshapeOp::getBytes() { return 0; }
 int64_t ClipFactorOp::getFlops() {
   int64_t flops = 0;
   for (Value gradient : getGradients())

@@ -98,6 +98,19 @@ OpFoldResult CastOp::fold(FoldAdaptor adaptor) {
   return getResult();
 }
 
+/// reshape(x) to x's type = x; reshape(reshape(x)) to x's type = x;
+/// reshape(constant c) = constant c.
+OpFoldResult ReshapeOp::fold(FoldAdaptor adaptor) {
+  if (getInput().getType() == getType())
+    return getInput();
+  if (auto value = dyn_cast_if_present<FloatAttr>(adaptor.getInput()))
+    return value;
+  auto inner = getInput().getDefiningOp<ReshapeOp>();
+  if (inner && inner != *this && inner.getInput().getType() == getType())
+    return inner.getInput();
+  return {};
+}
+
 namespace {
 
 /// cast(product -> bf16) to f32 = product -> f32: the sum is f32 already, and

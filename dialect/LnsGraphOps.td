@@ -274,7 +274,8 @@ def LNS_RowScaleOp : LNS_RowOp<"row_scale",
     ["buildElement", "getRowOperand", "isCheap"], [LNS_Diff, AllTypesMatch<["input", "result"]>]> {
   let summary = "multiplies every row by its own scalar";
   let description = [{
-    y[b, t, k] = factors[b, t] * x[b, t, k].
+    y[b, t, k] = factors[b, t] * x[b, t, k]. Of rows that are heads, it is a gate
+    of heads: factors[b, t, h].
 
     - (C1) factors have the input's leading dimensions and wide type.
 

@@ -170,12 +170,6 @@ def LNS_RowOpInterface : OpInterface<"RowOpInterface"> {
              getElementProgram(1).keepsZero(
                  [&](unsigned operand) { return readsColumns(operand); });
     }
-    /// Whether kernels go through a row in another order, or in other strides,
-    /// than they do without this op: by heads, or slowly.
-    bool setsRowOrder() {
-      return $_op.getRotatedHeadDim() != 0 ||
-             getElementProgram(1).isTranscendental();
-    }
     ::llvm::SmallVector<double, 2> getArgumentValues() {
       return ::lns::getFloatProperties($_op, $_op.getArgumentNames());
     }

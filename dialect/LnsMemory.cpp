@@ -96,29 +96,52 @@ StoredAccesses::StoredAccesses(Operation *op) {
 // Places in a plan
 //===----------------------------------------------------------------------===//
 
+Value lns::getViewedValue(Value value) {
+  while (auto view = value.getDefiningOp<ReshapeOp>())
+    value = view.getInput();
+  return value;
+}
+
+SmallVector<OpOperand *> lns::getReads(Value value) {
+  SmallVector<OpOperand *> reads;
+  SmallVector<Value, 2> pending = {value};
+  while (!pending.empty())
+    for (OpOperand &use : pending.pop_back_val().getUses()) {
+      if (auto view = dyn_cast<ReshapeOp>(use.getOwner()))
+        pending.push_back(view.getResult());
+      else
+        reads.push_back(&use);
+    }
+  return reads;
+}
+
 OpOperand *lns::getInPlaceOperand(OpResult result) {
   Operation *op = result.getOwner();
   auto inPlace = dyn_cast<InPlaceOpInterface>(op);
   int64_t index =
       inPlace ? inPlace.getInPlaceOperand(result.getResultNumber()) : -1;
-  if (index < 0 || llvm::count(op->getOperands(), op->getOperand(index)) != 1)
+  if (index < 0)
     return nullptr;
-  return &op->getOpOperand(index);
+  Value bytes = getViewedValue(op->getOperand(index));
+  auto reads = [&](Value operand) { return getViewedValue(operand) == bytes; };
+  return llvm::count_if(op->getOperands(), reads) == 1
+             ? &op->getOpOperand(index)
+             : nullptr;
 }
 
 SetOp lns::findStore(Value value) {
   SetOp first;
-  for (Operation *user : value.getUsers())
-    if (auto set = dyn_cast<SetOp>(user);
+  SmallVector<OpOperand *> reads = getReads(value);
+  for (OpOperand *read : reads)
+    if (auto set = dyn_cast<SetOp>(read->getOwner());
         set && set->getBlock() == value.getParentBlock() &&
         (!first || set->isBeforeInBlock(first)))
       first = set;
-  if (first || !value.hasOneUse())
+  if (first || reads.size() != 1)
     return first;
-  OpOperand &use = *value.use_begin();
-  for (OpResult result : use.getOwner()->getResults())
-    if (getInPlaceOperand(result) == &use &&
-        result.getType() == value.getType())
+  for (OpResult result : reads[0]->getOwner()->getResults())
+    if (getInPlaceOperand(result) == reads[0] &&
+        result.getType() == reads[0]->get().getType())
       return findStore(result);
   return nullptr;
 }

@@ -134,14 +134,24 @@ inline constexpr llvm::StringLiteral kLiveBytesAttr = "lns.live_bytes";
 inline constexpr llvm::StringLiteral kActivationBytesAttr =
     "lns.activation_bytes";
 
-/// The operand over which `result` may be computed, if nothing reads that one
-/// later: what InPlaceOpInterface says, where the op reads the value through no
-/// other operand. Null where there is none.
+/// The value whose bytes `value` is: what an lns.reshape, or a chain of them,
+/// is a view of, else the value itself. Who asks about memory asks about this
+/// one.
+mlir::Value getViewedValue(mlir::Value value);
+
+/// What reads the value's bytes: its uses and those of all views of it, but for
+/// the reshapes in between, which read nothing.
+llvm::SmallVector<mlir::OpOperand *> getReads(mlir::Value value);
+
+/// The operand over which `result` may be computed, if nothing reads that one's
+/// bytes later: what InPlaceOpInterface says, where the op reads them through
+/// no other operand. Null where there is none.
 mlir::OpOperand *getInPlaceOperand(mlir::OpResult result);
 
-/// The lns.set in whose place a value may be computed: the first that stores
-/// it, or that stores what is computed over it and by nobody else read. Null
-/// where there is none.
+/// The lns.set in whose place a value, which is no view, may be computed: the
+/// first that stores it, or that stores what is computed over it and by nobody
+/// else read; in all of this, a view is as good as the value. Null where there
+/// is none.
 SetOp findStore(mlir::Value value);
 
 } // namespace lns

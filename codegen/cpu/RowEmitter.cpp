@@ -65,7 +65,7 @@ public:
         scalars[input] = loadScalar(inputBuffers[input]);
     b.loop(frame.begin, frame.end, 1, [&](Value item) {
       row = item;
-      time = program.needsTime ? b.remI(row, program.time) : Value();
+      time = program.needsTime ? getTime() : Value();
       for (Value input : program.inputs)
         if (program.isScalarInput(input))
           rowScalars[input] = b.load(inputBuffers[input], row);
@@ -75,6 +75,12 @@ public:
   }
 
 private:
+  Value getTime() {
+    Value all =
+        program.rowsPerTime == 1 ? row : b.divI(row, program.rowsPerTime);
+    return b.remI(all, program.time);
+  }
+
   //===--- Phases ---------------------------------------------------------===//
 
   void emitPhase(int phase) {

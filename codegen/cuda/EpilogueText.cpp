@@ -106,7 +106,7 @@ private:
     if (program.needsTime) {
       place.time = "time";
       define("int", "time",
-             "static_cast<int>(cell.row % " + Twine(program.time) + ")");
+             "static_cast<int>(" + getTimeText(program, "cell.row") + ")");
     }
     if (program.headDim != 0) {
       int64_t half = program.headDim / 2;

@@ -96,7 +96,7 @@ private:
 
   void printRow() {
     if (program.needsTime)
-      os << "  const int time = row % " << program.time << ";\n";
+      os << "  const int time = " << getTimeText(program, "row") << ";\n";
     os << "  const long long start = row * " << program.width << "ll;\n";
     scalars.printScalars(os, 2);
     for (Value input : program.inputs)

@@ -40,6 +40,13 @@ void cuda::addIncludes(const RowProgram &program,
     includes.push_back("functions.cuh");
 }
 
+string cuda::getTimeText(const RowProgram &program, StringRef row) {
+  string text = row.str();
+  if (program.rowsPerTime != 1)
+    text += " / " + std::to_string(program.rowsPerTime);
+  return text + " % " + std::to_string(program.time);
+}
+
 //===----------------------------------------------------------------------===//
 // Names
 //===----------------------------------------------------------------------===//

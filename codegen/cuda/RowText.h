@@ -99,7 +99,7 @@ private:
 struct ColumnPlace {
   unsigned lanes = 1;
   std::string column; ///< its first column; of a pair, that of the first half
-  /// The row's time (row % program.time), where the program needs it.
+  /// The row's time (getTimeText), where the program needs it.
   std::string time;
   /// Its place in the half head, where the program rotates.
   std::string place;
@@ -182,6 +182,9 @@ private:
 /// Adds the headers that the text of the program's ops wants beside "row.cuh".
 void addIncludes(const RowProgram &program,
                  llvm::SmallVectorImpl<std::string> &includes);
+
+/// The time of row `row`, an expression.
+std::string getTimeText(const RowProgram &program, llvm::StringRef row);
 
 /// The element type of a tensor where `lns` is in scope: "float", "bf16",
 /// "int".

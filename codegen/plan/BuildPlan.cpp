@@ -359,6 +359,11 @@ private:
   /// Fills `places` for every op's results.
   LogicalResult placeValues(Block &block) {
     for (Operation &op : block.without_terminator()) {
+      // A view is its operand's buffer, which is an op's or an argument's.
+      if (isa<ReshapeOp>(op)) {
+        places[op.getResult(0)] = places.lookup(op.getOperand(0));
+        continue;
+      }
       auto offsets = op.getAttrOfType<DenseI64ArrayAttr>(kOffsetsAttr);
       for (OpResult result : op.getResults()) {
         int64_t offset = offsets ? offsets[result.getResultNumber()] : -1;
@@ -388,6 +393,8 @@ private:
   }
 
   LogicalResult buildCommands(Operation *op, PlanEntryPoint &entry) {
+    if (isa<ReshapeOp>(op))
+      return success();
     std::string name = getCommandName(op);
     if (auto get = dyn_cast<GetOp>(op)) {
       FailureOr<PlanBuffer> source = getStoredBuffer(get);

@@ -69,6 +69,17 @@ std::string formatAttribute(Attribute attribute) {
   return text;
 }
 
+/// "?x?x4x16".
+std::string formatShape(ArrayRef<int64_t> shape) {
+  std::string text;
+  llvm::ListSeparator separator("x");
+  for (int64_t extent : shape) {
+    text += StringRef(separator);
+    text += ShapedType::isDynamic(extent) ? "?" : llvm::itostr(extent);
+  }
+  return text;
+}
+
 /// The text of one block's ops, as far as its terminator depends on them.
 /// Values of the block are numbered in the order in which they are written;
 /// those from outside in the order in which they are read.
@@ -256,8 +267,10 @@ void BlockWriter::writeOp(Operation *op) {
   for (Type type : op->getResultTypes()) {
     auto tensor = cast<RankedTensorType>(type);
     // Other types follow from those of operands, which in the end are
-    // parameters.
-    if (op->getNumOperands() == 0)
+    // parameters; not how a view splits or joins.
+    if (isa<ReshapeOp>(op))
+      line += " " + formatShape(tensor.getShape());
+    else if (op->getNumOperands() == 0)
       line += (" " + llvm::Twine(formatAttribute(TypeAttr::get(tensor)))).str();
     else if (!tensor.getElementType().isF32())
       line += " " + formatAttribute(TypeAttr::get(tensor.getElementType()));

@@ -14,7 +14,7 @@ using namespace lns;
 StringRef lns::findOverwritten(Operation *reader, Operation *until) {
   SmallVector<StoredTensor, 3> reads;
   for (Value operand : reader->getOperands())
-    if (auto get = operand.getDefiningOp<GetOp>())
+    if (auto get = getViewedValue(operand).getDefiningOp<GetOp>())
       reads.push_back(getStoredTensor(get));
   if (reads.empty())
     return {};

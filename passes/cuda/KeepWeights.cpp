@@ -225,8 +225,9 @@ private:
       Operation *first = recipe.weight, *last = op;
       if (recipe.gain && recipe.gain->isBeforeInBlock(first))
         first = recipe.gain;
-      for (Operation *user : op->getUsers()) {
-        Operation *reader = op->getBlock()->findAncestorOpInBlock(*user);
+      for (OpOperand *read : getReads(op->getResult(0))) {
+        Operation *reader =
+            op->getBlock()->findAncestorOpInBlock(*read->getOwner());
         last = last->isBeforeInBlock(reader) ? reader : last;
       }
       if (first->isBeforeInBlock(found->second.run.back()) &&

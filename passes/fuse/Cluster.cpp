@@ -132,7 +132,7 @@ public:
           graph.addEdge(producers[i].back(), i);
           if (isRowOp(ops[i]) && isSharedByRows(operand))
             kernels[i].sharedInputs.push_back(producers[i].back());
-          if (auto get = dyn_cast<GetOp>(producer))
+          if (auto get = getViewedValue(operand.get()).getDefiningOp<GetOp>())
             readers[getStoredTensor(get)].push_back(i);
         }
       StoredAccesses accesses(ops[i]);
@@ -196,7 +196,8 @@ private:
     std::optional<RowSpace> space; ///< none: it is no kernel of row ops
     bool isScalars = false;        ///< ops that may as well be on row scalars
     bool sums = false;             ///< sums of a forward pass
-    bool orders = false;           ///< goes through a row in its own order
+    bool sumsAgain = false;        ///< such as may be computed again
+    bool strides = false;          ///< has activations, in other strides
     int64_t headDim = 0;           ///< of its rotations; 0: it has none
     /// Ops whose results all rows read.
     SmallVector<unsigned, 0> sharedInputs;
@@ -211,7 +212,8 @@ private:
     kernel.isScalars = rowOp.worksOnNumbers();
     // What has an adjoint is of a forward pass.
     kernel.sums = rowOp.isReduction() && isa<DifferentiableOpInterface>(op);
-    kernel.orders = rowOp.setsRowOrder();
+    kernel.sumsAgain = kernel.sums && !rowOp.isRowSum();
+    kernel.strides = rowOp.getElementProgram(1).isTranscendental();
     kernel.headDim = rowOp.getRotatedHeadDim();
     return kernel;
   }
@@ -260,7 +262,8 @@ private:
     to.space = space;
     to.isScalars &= from.isScalars;
     to.sums |= from.sums;
-    to.orders |= from.orders;
+    to.sumsAgain |= from.sumsAgain;
+    to.strides |= from.strides;
     to.headDim = std::max(to.headDim, from.headDim);
     to.sharedInputs.append(from.sharedInputs);
     from.sharedInputs.clear();
@@ -313,8 +316,17 @@ private:
   /// in a kernel without the other group: kernels with rotations go through a
   /// row by heads, those with activations in other strides. A sum that is
   /// computed again, among other neighbours, must come out the same.
+  ///
+  /// Rows that are heads are the exception: their norm and their rotation are
+  /// one kernel. A number for every row, as row_rstd gives, is never computed
+  /// again, and a rotation before the loss stays there, computed again or not.
   static bool changesSums(const Kernel &a, const Kernel &b) {
-    return (a.sums && b.orders) || (b.sums && a.orders);
+    auto changes = [](const Kernel &sums, const Kernel &order) {
+      bool isHead = order.headDim && order.headDim == order.space->width;
+      return (sums.sums && (order.strides || (order.headDim && !isHead))) ||
+             (sums.sumsAgain && isHead);
+    };
+    return changes(a, b) || changes(b, a);
   }
 
   /// Whether heads of two widths are rotated: a kernel goes through a row by

@@ -58,7 +58,10 @@ struct LargeValues {
     // The result of a cast is what it says.
     if (isa<CastOp>(op))
       return;
-    if (isa<LinearOp, MatmulOp>(op)) {
+    if (isa<ReshapeOp>(op)) {
+      operands.push_back(&op->getOpOperand(0));
+      results.push_back(op->getResult(0));
+    } else if (isa<LinearOp, MatmulOp>(op)) {
       // A weight stays what it is: the product rounds it while it reads it,
       // after the gain, so that no rounded copy is in memory.
       for (OpOperand &operand : op->getOpOperands().take_front(2))
@@ -139,6 +142,17 @@ private:
     LargeValues large(op);
     if (large.operands.empty())
       return keepF32(op);
+    // What belongs to rows without being as large is wide: a gate of heads is
+    // a linear's result.
+    if (isa<RowOpInterface>(op))
+      for (OpOperand &operand : op->getOpOperands())
+        if (isBf16(operand.get()) &&
+            !llvm::is_contained(large.operands, &operand))
+          widenOperand(operand);
+    if (llvm::none_of(op->getOperands(), isBf16)) {
+      followForced(op);
+      return;
+    }
     for (OpOperand *operand : large.operands)
       if (isF32(operand->get()))
         castOperand(operand);
@@ -163,17 +177,20 @@ private:
                                 operand->get()));
   }
 
+  static void widenOperand(OpOperand &operand) {
+    OpBuilder builder(operand.getOwner());
+    auto type = cast<RankedTensorType>(operand.get().getType());
+    operand.set(CastOp::create(builder, operand.get().getLoc(),
+                               type.clone(builder.getF32Type()),
+                               operand.get()));
+  }
+
   /// Widens the operands of an op that has no bf16 form: a function's results,
   /// and ops of other dialects.
   void keepF32(Operation *op) {
-    OpBuilder builder(op);
     for (OpOperand &operand : op->getOpOperands())
-      if (isBf16(operand.get())) {
-        auto type = cast<RankedTensorType>(operand.get().getType());
-        operand.set(CastOp::create(builder, operand.get().getLoc(),
-                                   type.clone(builder.getF32Type()),
-                                   operand.get()));
-      }
+      if (isBf16(operand.get()))
+        widenOperand(operand);
     if (op->hasTrait<mlir::OpTrait::IsTerminator>())
       return;
     std::string reason = ("'" + op->getName().getStringRef() +

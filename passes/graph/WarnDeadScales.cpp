@@ -17,6 +17,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "dialect/LnsDialect.h"
+#include "dialect/LnsMemory.h"
 #include "dialect/LnsOps.h"
 #include "passes/Passes.h"
 
@@ -37,12 +38,12 @@ namespace {
 
 /// Whether norms normalize the value, and nothing else reads it.
 bool isReadByNormsOnly(Value value) {
-  return !value.use_empty() &&
-         llvm::all_of(value.getUses(), [](OpOperand &use) {
-           auto norm = dyn_cast<NormOp>(use.getOwner());
-           return norm && norm.getKind() != NormKind::tanh &&
-                  use.getOperandNumber() == 0;
-         });
+  SmallVector<OpOperand *> reads = getReads(value);
+  return !reads.empty() && llvm::all_of(reads, [](OpOperand *read) {
+    auto norm = dyn_cast<NormOp>(read->getOwner());
+    return norm && norm.getKind() != NormKind::tanh &&
+           read->getOperandNumber() == 0;
+  });
 }
 
 /// "factor 0.5", where that multiplies all of the result, else empty.
@@ -89,7 +90,8 @@ struct WarnDeadScalesPass : lns::impl::WarnDeadScalesBase<WarnDeadScalesPass> {
           factor + " has no effect: only norms read the result, and but for "
                    "eps they divide it out; remove it, or scale the norm's "
                    "output instead");
-      warning.attachNote((*op->getResult(0).user_begin())->getLoc())
+      warning.attachNote(
+          getReads(op->getResult(0)).front()->getOwner()->getLoc())
           << "a norm reads it here";
     });
   }

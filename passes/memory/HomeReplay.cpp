@@ -11,6 +11,9 @@ using namespace mlir;
 using namespace lns;
 
 LogicalResult HomeReplay::visit(Operation *op) {
+  // Who reads a view reads what it is a view of.
+  if (isa<ReshapeOp>(op))
+    return success();
   if (failed(checkReads(op)) || failed(checkEffects(op)))
     return failure();
   for (OpResult result : op->getResults())
@@ -21,11 +24,12 @@ LogicalResult HomeReplay::visit(Operation *op) {
 
 LogicalResult HomeReplay::checkReads(Operation *op) {
   for (auto [index, operand] : llvm::enumerate(op->getOperands())) {
-    auto known = homeOf.find(operand);
+    Value value = getViewedValue(operand);
+    auto known = homeOf.find(value);
     if (known == homeOf.end())
       continue;
     const Home &home = homes[known->second];
-    if (llvm::is_contained(home.values, operand))
+    if (llvm::is_contained(home.values, value))
       continue;
     InFlightDiagnostic diagnostic = op->emitOpError()
                                     << "reads operand " << index << " after '@"
@@ -56,7 +60,8 @@ LogicalResult HomeReplay::checkEffects(Operation *op) {
   accesses.forEachWritten(homes, [&](auto &entry) {
     Home &home = entry.second;
     // What stands there is stored without a copy.
-    if (set && llvm::is_contained(home.values, set.getValue())) {
+    if (set &&
+        llvm::is_contained(home.values, getViewedValue(set.getValue()))) {
       home.waiting = Value();
       return;
     }
@@ -88,9 +93,9 @@ LogicalResult HomeReplay::computeInHome(OpResult result, SetOp set) {
   Operation *op = result.getOwner();
   Home &home = homes[getStoredTensor(set)];
   OpOperand *inPlace = getInPlaceOperand(result);
-  for (Value operand : op->getOperands())
-    if (llvm::is_contained(home.values, operand) &&
-        !(inPlace && inPlace->get() == operand))
+  for (OpOperand &operand : op->getOpOperands())
+    if (llvm::is_contained(home.values, getViewedValue(operand.get())) &&
+        inPlace != &operand)
       return op->emitOpError()
              << "result " << result.getResultNumber() << " is computed in '@"
              << set.getSymbol() << "', where an operand of the same op stands";

@@ -10,6 +10,7 @@
 // of the block, so a value lives from its op to its last reader.
 //
 // No memory in the arena is needed for function arguments (the caller's), for
+// views (lns.reshape), whose readers are readers of what they are views of, for
 // `lns.get` (the parameter's own, unless it is overwritten before the value's
 // last reader: then a copy) and for a gradient or a compute weight whose home
 // is free while it is alive: it is computed where `lns.set` stores it.
@@ -70,10 +71,13 @@ public:
     for (Operation &op : block)
       positions[&op] = position++;
     findHomeAccesses();
-    for (Operation &op : block.without_terminator())
+    for (Operation &op : block.without_terminator()) {
+      if (isa<ReshapeOp>(op))
+        continue;
       for (OpResult result : op.getResults())
         if (failed(placeResult(result)))
           return failure();
+    }
     arenaBytes = packIntervals(intervals);
     return success();
   }
@@ -100,12 +104,13 @@ public:
   }
 
 private:
+  /// When the bytes of a value, which is no view, are read last.
   unsigned getLastUse(Value value) {
     unsigned last = 0;
     if (Operation *op = value.getDefiningOp())
       last = positions.lookup(op);
-    for (Operation *user : value.getUsers())
-      last = std::max(last, getPosition(user));
+    for (OpOperand *read : getReads(value))
+      last = std::max(last, getPosition(read->getOwner()));
     return last;
   }
 
@@ -127,9 +132,7 @@ private:
     unsigned first = positions.lookup(op);
     unsigned stored = positions.lookup(set);
     unsigned last = std::max(stored, getLastUse(value));
-    auto overwrites = [&](OpOperand &use) {
-      return getInPlaceOperand(value) == &use;
-    };
+    OpOperand *inPlace = getInPlaceOperand(value);
     auto isOutside = [&](Operation *writer) {
       unsigned at = positions.lookup(writer);
       return at < first || at > last;
@@ -137,8 +140,8 @@ private:
     const Home home = homes.lookup(getStoredTensor(set));
     for (GetOp get : home.gets)
       if (positions.lookup(get) <= stored)
-        for (OpOperand &use : get->getUses())
-          if (getPosition(use.getOwner()) >= first && !overwrites(use))
+        for (OpOperand *read : getReads(get.getValue()))
+          if (getPosition(read->getOwner()) >= first && read != inPlace)
             return false;
     auto isNobody = [&](Operation *other) {
       return other == set || isOutside(other);
@@ -159,7 +162,7 @@ private:
       unsigned at = positions.lookup(op);
       auto set = dyn_cast<SetOp>(op);
       return at > first && at <= last &&
-             !(set && set.getValue() == get.getValue());
+             !(set && getViewedValue(set.getValue()) == get.getValue());
     };
     return llvm::any_of(homes.lookup(getStoredTensor(get)).writers, writes) ||
            llvm::any_of(anyHome[unsigned(get.getStorage())].writers, writes);
@@ -211,9 +214,10 @@ private:
 
     // Over an operand, when nobody reads that one later.
     if (OpOperand *operand = getInPlaceOperand(result)) {
-      auto it = places.find(operand->get());
-      if (it != places.end() && getLastUse(operand->get()) == first &&
-          getTensorBytes(operand->get().getType()) == bytes) {
+      Value below = getViewedValue(operand->get());
+      auto it = places.find(below);
+      if (it != places.end() && getLastUse(below) == first &&
+          getTensorBytes(below.getType()) == bytes) {
         unsigned interval = it->second;
         intervals[interval].last = std::max(intervals[interval].last, last);
         places[result] = interval;

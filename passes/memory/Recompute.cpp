@@ -399,12 +399,18 @@ private:
   static void report(func::FuncOp function, const RecomputeModel &model,
                      const RecomputeSet &set, uint64_t before, uint64_t after) {
     auto options = remark::RemarkOpts::name("recompute").category("lns-memory");
-    for (unsigned op : set.set_bits())
+    int64_t ops = 0;
+    for (unsigned op : set.set_bits()) {
+      // A view costs nothing, and nothing keeps it.
+      if (isa<ReshapeOp>(model.getOp(op)))
+        continue;
+      ++ops;
       remark::passed(model.getOp(op)->getLoc(), options)
           << "computed again behind the loss"
           << remark::metric("bytes", int64_t(model.getKeptBytes(op)));
+    }
     remark::passed(function.getLoc(), options)
-        << "arena made smaller" << remark::metric("ops", int64_t(set.count()))
+        << "arena made smaller" << remark::metric("ops", ops)
         << remark::metric("flops", model.getFlops(set))
         << remark::metric("before", int64_t(before))
         << remark::metric("after", int64_t(after));

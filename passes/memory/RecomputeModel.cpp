@@ -68,12 +68,18 @@ RecomputeModel::RecomputeModel(Block &block) : block(block) {
   };
   for (Operation *op : ops) {
     SmallVector<unsigned> &numbers = operands.emplace_back();
-    for (Value operand : op->getOperands())
+    for (Value operand : op->getOperands()) {
       if (unsigned number = getNumber(operand); number != kNone)
         numbers.push_back(number);
+      // Who reads a view keeps what it is a view of.
+      if (Value viewed = getViewedValue(operand); viewed != operand)
+        if (unsigned number = getNumber(viewed); number != kNone)
+          numbers.push_back(number);
+    }
     for (OpResult result : op->getResults())
       if (OpOperand *operand = getInPlaceOperand(result))
-        overwritten[getNumber(result)] = int(getNumber(operand->get()));
+        overwritten[getNumber(result)] =
+            int(getNumber(getViewedValue(operand->get())));
   }
 
   // What `lns.get` names is memory, and good until somebody writes there.
@@ -94,7 +100,7 @@ RecomputeModel::RecomputeModel(Block &block) : block(block) {
   for (Operation *op : ops) {
     unsigned &limit = validUntil.emplace_back(kNone);
     for (Value operand : op->getOperands())
-      if (auto get = operand.getDefiningOp<GetOp>())
+      if (auto get = getViewedValue(operand).getDefiningOp<GetOp>())
         limit = std::min(limit, goodUntil.lookup(get));
   }
   for (unsigned op = 0; op < loss; ++op)
@@ -128,12 +134,13 @@ std::optional<unsigned> RecomputeModel::getProducer(Value value) const {
 }
 
 /// Whether the value is there behind the loss without any doing, or is kept for
-/// what is computed again there.
+/// what is computed again there. A view is there where its bytes are.
 bool RecomputeModel::isKept(Value value) const {
+  value = getViewedValue(value);
   Operation *op = value.getDefiningOp();
   return !op || isa<GetOp>(op) || isSumOverRows(op) ||
-         llvm::any_of(value.getUsers(), [&](Operation *user) {
-           return positions.lookup(user) > loss;
+         llvm::any_of(getReads(value), [&](OpOperand *read) {
+           return positions.lookup(read->getOwner()) > loss;
          });
 }
 
@@ -141,12 +148,12 @@ bool RecomputeModel::isKept(Value value) const {
 uint64_t RecomputeModel::getSize(Value value) const {
   Operation *op = value.getDefiningOp();
   // A cheap op that has one reader becomes a part of its kernel.
-  if (isa<GetOp>(op) || (isCheapRowOp(op) && value.hasOneUse() &&
-                         canShareKernel(*value.use_begin())))
+  if (isa<GetOp, ReshapeOp>(op) || (isCheapRowOp(op) && value.hasOneUse() &&
+                                    canShareKernel(*value.use_begin())))
     return 0;
   // Stored gradients and compute weights are computed where they are stored.
-  for (Operation *user : value.getUsers())
-    if (auto set = dyn_cast<SetOp>(user);
+  for (OpOperand *read : getReads(value))
+    if (auto set = dyn_cast<SetOp>(read->getOwner());
         set && set.getStorage() != Storage::parameter)
       return 0;
   return llvm::alignTo(getTensorBytes(value.getType()).value_or(0),
@@ -159,6 +166,20 @@ uint64_t RecomputeModel::getKeptBytes(unsigned op) const {
     if (isKept(result))
       bytes += sizes[firstValue[op] + result.getResultNumber()];
   return bytes;
+}
+
+/// The ops that must be computed again with `op`: those before it whose results
+/// are not kept, and its views, which cost nothing and are else of what is
+/// gone.
+SmallVector<unsigned> RecomputeModel::getPartners(unsigned op) const {
+  SmallVector<unsigned> partners;
+  for (Value operand : ops[op]->getOperands())
+    if (!isKept(operand))
+      partners.push_back(*getProducer(operand));
+  for (Operation *user : ops[op]->getUsers())
+    if (isa<ReshapeOp>(user) && positions.lookup(user) < loss)
+      partners.push_back(positions.lookup(user));
+  return partners;
 }
 
 /// What `add` would add, marked in `round` with the op's number.
@@ -175,9 +196,7 @@ bool RecomputeModel::collectAdded(const RecomputeSet &set, unsigned op,
       return false;
     round[next] = op;
     added.push_back(next);
-    for (Value operand : ops[next]->getOperands())
-      if (!isKept(operand))
-        pending.push_back(*getProducer(operand));
+    pending.append(getPartners(next));
   }
   return true;
 }
@@ -191,9 +210,7 @@ bool RecomputeModel::add(RecomputeSet &set, unsigned op) const {
     if (!isRecomputable(next))
       return false;
     set.set(next);
-    for (Value operand : ops[next]->getOperands())
-      if (!isKept(operand))
-        pending.push_back(*getProducer(operand));
+    pending.append(getPartners(next));
   }
   return true;
 }

@@ -86,6 +86,7 @@ private:
 
   bool isRecomputable(unsigned op) const;
   bool isKept(mlir::Value value) const;
+  llvm::SmallVector<unsigned> getPartners(unsigned op) const;
   uint64_t getSize(mlir::Value value) const;
   /// The op that makes an operand, if it stands in the block.
   std::optional<unsigned> getProducer(mlir::Value value) const;

@@ -65,6 +65,11 @@ struct VerifyPlanPass : lns::impl::VerifyPlanBase<VerifyPlanPass> {
     alive.clear();
     homes = HomeReplay();
     for (Operation &op : function.getBody().front()) {
+      if (isa<ReshapeOp>(op)) {
+        if (failed(checkView(&op)))
+          return signalPassFailure();
+        continue;
+      }
       if (failed(checkReads(&op)) || failed(homes.visit(&op)) ||
           failed(takeResults(&op, arena.getValue().getZExtValue())))
         return signalPassFailure();
@@ -72,15 +77,26 @@ struct VerifyPlanPass : lns::impl::VerifyPlanBase<VerifyPlanPass> {
   }
 
 private:
+  /// A view is its operand's bytes, wherever these are.
+  static LogicalResult checkView(Operation *op) {
+    auto offsets = op->getAttrOfType<DenseI64ArrayAttr>(kOffsetsAttr);
+    if (!offsets || offsets[0] < 0)
+      return success();
+    return op->emitOpError() << "has its result at offset " << offsets[0]
+                             << ", but stands where its operand does; remove '"
+                             << kOffsetsAttr << "'";
+  }
+
   /// What an op reads must still be there.
   LogicalResult checkReads(Operation *op) {
     for (auto [index, operand] : llvm::enumerate(op->getOperands())) {
-      if (!placed.contains(operand) || alive.contains(operand))
+      Value value = getViewedValue(operand);
+      if (!placed.contains(value) || alive.contains(value))
         continue;
       InFlightDiagnostic diagnostic =
           op->emitOpError() << "reads operand " << index
                             << " after its memory was given to another value";
-      diagnostic.attachNote(operand.getLoc()) << "the operand is made here";
+      diagnostic.attachNote(value.getLoc()) << "the operand is made here";
       return diagnostic;
     }
     return success();
@@ -121,14 +137,16 @@ private:
   LogicalResult checkWrite(Operation *op, OpResult result, uint64_t begin,
                            uint64_t end) {
     OpOperand *inPlace = getInPlaceOperand(result);
-    Value allowed = inPlace ? inPlace->get() : Value();
+    Value allowed = inPlace ? getViewedValue(inPlace->get()) : Value();
     for (auto it = findOwner(begin); it != owners.end() && it->first < end;
          ++it) {
       const Owner &owner = it->second;
       // Element on element; beside each other, what is not read yet would go.
       if (owner.value == allowed && it->first == begin && owner.end == end)
         continue;
-      bool isRead = llvm::is_contained(op->getOperands(), owner.value);
+      bool isRead = llvm::any_of(op->getOperands(), [&](Value operand) {
+        return getViewedValue(operand) == owner.value;
+      });
       if (!isRead && owner.value.getDefiningOp() != op)
         continue;
       return op->emitOpError()

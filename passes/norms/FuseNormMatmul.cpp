@@ -161,9 +161,10 @@ private:
         value = skip;
         continue;
       }
-      // A norm that is computed where it stands, in parts or not.
+      // A norm that is computed where it stands, in parts or not, also one of
+      // heads.
       if (isa<ScaleOp, ScaleByOp, CastOp, RowScaleOp, ScaleColumnsOp,
-              CenterRowsOp>(op)) {
+              CenterRowsOp, ReshapeOp>(op)) {
         value = op->getOperand(0);
         continue;
       }

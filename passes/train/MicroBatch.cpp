@@ -104,7 +104,8 @@ private:
   }
 
   /// A product over the rows of the batch, such as x^T x, sees all sequences,
-  /// and of a part those of the part: the model would be another one.
+  /// and of a part those of the part: the model would be another one. So does
+  /// what makes sequences columns of one row.
   static LogicalResult checkSequencesApart(func::FuncOp eval) {
     DenseSet<Value> ofBatch(eval.getArguments().begin(),
                             eval.getArguments().end());
@@ -117,6 +118,13 @@ private:
             "adds up over all sequences of the batch, which no part of it has; "
             "compile without micro-batches, or make each sequence's result its "
             "own");
+      auto reshape = dyn_cast<ReshapeOp>(op);
+      if (reshape && isOfBatch(reshape.getInput()) &&
+          reshape.getInput().getType().getShape().front() !=
+              reshape.getType().getShape().front())
+        return reshape.emitOpError(
+            "makes another dimension of the batch, of which no part of it has "
+            "all sequences; compile without micro-batches");
       if (llvm::any_of(op.getOperands(), isOfBatch))
         ofBatch.insert_range(op.getResults());
     }

@@ -13,6 +13,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "dialect/LnsDialect.h"
+#include "dialect/LnsMemory.h"
 #include "dialect/LnsOps.h"
 #include "dialect/LnsShapes.h"
 #include "passes/Passes.h"
@@ -64,8 +65,9 @@ private:
     if (!first || isGradient(op))
       return;
     auto isKept = [&](Value value) {
-      return llvm::any_of(value.getUsers(),
-                          [&](Operation *user) { return isGradient(user); });
+      return llvm::any_of(
+          getReads(getViewedValue(value)),
+          [&](OpOperand *read) { return isGradient(read->getOwner()); });
     };
     auto options = remark::RemarkOpts::name("recompute-activations")
                        .category("lns-memory");

@@ -206,3 +206,27 @@ func.func @wide_addend(%a: tensor<4x8xbf16>, %b: tensor<8x16xbf16>, %c: tensor<4
   %q = lns.cast %p : tensor<4x16xbf16> to tensor<4x16xf32>
   return %q : tensor<4x16xf32>
 }
+
+// A view of a view of the first one's shape is no view, nor is one of the same
+// shape. A constant has any shape.
+// CHECK-LABEL: func.func @views
+// CHECK-SAME:    (%[[X:.*]]: tensor<2x8xf32>)
+// CHECK-NEXT:  %[[C:.*]] = lns.constant 2.000000e+00 : tensor<2x4xf32>
+// CHECK-NEXT:  return %[[X]], %[[X]], %[[C]]
+func.func @views(%x: tensor<2x8xf32>) -> (tensor<2x8xf32>, tensor<2x8xf32>, tensor<2x4xf32>) {
+  %a = lns.reshape %x : tensor<2x8xf32> to tensor<2x2x4xf32>
+  %b = lns.reshape %a : tensor<2x2x4xf32> to tensor<2x8xf32>
+  %c = lns.reshape %x : tensor<2x8xf32> to tensor<2x8xf32>
+  %two = lns.constant 2.0 : tensor<8xf32>
+  %d = lns.reshape %two : tensor<8xf32> to tensor<2x4xf32>
+  return %b, %c, %d : tensor<2x8xf32>, tensor<2x8xf32>, tensor<2x4xf32>
+}
+
+// Split in another way, it is another one.
+// CHECK-LABEL: func.func @other_heads
+// CHECK-COUNT-2: lns.reshape
+func.func @other_heads(%x: tensor<2x2x4xf32>) -> tensor<2x4x2xf32> {
+  %a = lns.reshape %x : tensor<2x2x4xf32> to tensor<2x8xf32>
+  %b = lns.reshape %a : tensor<2x8xf32> to tensor<2x4x2xf32>
+  return %b : tensor<2x4x2xf32>
+}

@@ -214,8 +214,17 @@ func.func @linear(%x: tensor<2x4x8xf32>, %w: tensor<6x8xf32>) {
 
 // lns.rope (C1): the rank.
 func.func @rope(%x: tensor<4x8xf32>) {
-  // expected-error @below {{input has type 'tensor<4x8xf32>', expected [batch, time, features]}}
+  // expected-error @below {{input has type 'tensor<4x8xf32>', expected [batch, time, features] or [batch, time, heads, features]}}
   %y = lns.rope %x head_dim(4) : tensor<4x8xf32>
+  return
+}
+
+// -----
+
+// lns.rope (C1): rows that are heads are rotated whole.
+func.func @rope(%x: tensor<2x4x3x8xf32>) {
+  // expected-error @below {{head_dim 4 is not the width 8 of rows that are heads}}
+  %y = lns.rope %x head_dim(4) : tensor<2x4x3x8xf32>
   return
 }
 
@@ -494,5 +503,77 @@ func.func @scale_by(%x: tensor<2x4xbf16>, %a: tensor<1xf64>) {
 func.func @mean(%x: tensor<2x4xf32>) {
   // expected-error @below {{result has element type 'f64', but input of element type 'f32' needs 'f32'}}
   %y = lns.mean %x : (tensor<2x4xf32>) -> tensor<f64>
+  return
+}
+
+// -----
+
+// lns.reshape (C1): the numbers stay what they are.
+func.func @reshape(%x: tensor<2x8xf32>) {
+  // expected-error @below {{result has element type 'bf16', but input has element type 'f32'}}
+  %y = lns.reshape %x : tensor<2x8xf32> to tensor<2x2x4xbf16>
+  return
+}
+
+// -----
+
+// lns.reshape (C2): two dimensions more.
+func.func @reshape(%x: tensor<2x8xf32>) {
+  // expected-error @below {{makes 'tensor<2x2x2x2xf32>' of 'tensor<2x8xf32>', expected its last dimension split in two or its last two as one, and all others as they are}}
+  %y = lns.reshape %x : tensor<2x8xf32> to tensor<2x2x2x2xf32>
+  return
+}
+
+// -----
+
+// lns.reshape (C2): the same rank, another shape.
+func.func @reshape(%x: tensor<2x8xf32>) {
+  // expected-error @below {{expected its last dimension split in two or its last two as one}}
+  %y = lns.reshape %x : tensor<2x8xf32> to tensor<4x4xf32>
+  return
+}
+
+// -----
+
+// lns.reshape (C2): a scalar has no dimension to make.
+func.func @reshape(%x: tensor<f32>) {
+  // expected-error @below {{makes 'tensor<1xf32>' of 'tensor<f32>', expected its last dimension split}}
+  %y = lns.reshape %x : tensor<f32> to tensor<1xf32>
+  return
+}
+
+// -----
+
+// lns.reshape (C2): other leading dimensions, though as many elements.
+func.func @reshape(%x: tensor<2x3x8xf32>) {
+  // expected-error @below {{and all others as they are}}
+  %y = lns.reshape %x : tensor<2x3x8xf32> to tensor<3x2x2x4xf32>
+  return
+}
+
+// -----
+
+// lns.reshape (C2): a dimension that is open on one side.
+func.func @reshape(%x: tensor<?x3x8xf32>) {
+  // expected-error @below {{and all others as they are}}
+  %y = lns.reshape %x : tensor<?x3x8xf32> to tensor<2x3x2x4xf32>
+  return
+}
+
+// -----
+
+// lns.reshape (C2): a part of open extent.
+func.func @reshape(%x: tensor<2x?x8xf32>) {
+  // expected-error @below {{makes 'tensor<2x?xf32>' of 'tensor<2x?x8xf32>', expected static dimensions where it splits or joins them}}
+  %y = lns.reshape %x : tensor<2x?x8xf32> to tensor<2x?xf32>
+  return
+}
+
+// -----
+
+// lns.reshape (C2): the number of elements.
+func.func @reshape(%x: tensor<2x8xf32>) {
+  // expected-error @below {{makes 'tensor<2x3x4xf32>' of 'tensor<2x8xf32>', but 3 times 4 is not 8}}
+  %y = lns.reshape %x : tensor<2x8xf32> to tensor<2x3x4xf32>
   return
 }

@@ -46,6 +46,23 @@ func.func @rope(%x: tensor<2x4x8xf32>) {
   return
 }
 
+// A view: the last dimension in two, the last two as one; what is not touched may
+// be open.
+// CHECK-LABEL: func.func @reshape
+func.func @reshape(%x: tensor<?x?x8xf32>, %v: tensor<6xbf16>) {
+  // CHECK: %[[H:.*]] = lns.reshape %{{.*}} : tensor<?x?x8xf32> to tensor<?x?x2x4xf32>
+  %h = lns.reshape %x : tensor<?x?x8xf32> to tensor<?x?x2x4xf32>
+  // CHECK: lns.rope %[[H]] head_dim(4) : tensor<?x?x2x4xf32>
+  %r = lns.rope %h head_dim(4) : tensor<?x?x2x4xf32>
+  // CHECK: lns.reshape %{{.*}} : tensor<?x?x2x4xf32> to tensor<?x?x8xf32>
+  %y = lns.reshape %r : tensor<?x?x2x4xf32> to tensor<?x?x8xf32>
+  // CHECK: lns.reshape %{{.*}} : tensor<6xbf16> to tensor<2x3xbf16>
+  %m = lns.reshape %v : tensor<6xbf16> to tensor<2x3xbf16>
+  // CHECK: lns.reshape %{{.*}} : tensor<2x3xbf16> to tensor<2x3xbf16>
+  %same = lns.reshape %m : tensor<2x3xbf16> to tensor<2x3xbf16>
+  return
+}
+
 // CHECK-LABEL: func.func @attention
 func.func @attention(%q: tensor<2x4x8xf32>, %k: tensor<2x4x4xf32>) {
   // CHECK: lns.attention %{{.*}}, %{{.*}}, %{{.*}} heads(4) kv_heads(2) causal : (tensor<2x4x8xf32>, tensor<2x4x4xf32>, tensor<2x4x4xf32>) -> tensor<2x4x8xf32>

@@ -66,6 +66,50 @@ func.func @rope(%x: tensor<2x3x8xf64>) -> tensor<2x3x8xf64> {
 
 // -----
 
+// Rows that are heads, all heads of one time alike.
+// CHECK: rope_heads{{.*}}argument 0 agrees
+func.func @rope_heads(%x: tensor<2x3x2x4xf64>) -> tensor<2x3x2x4xf64> {
+  %y = lns.rope %x head_dim(4) {base = 10.0 : f64} : tensor<2x3x2x4xf64>
+  return %y : tensor<2x3x2x4xf64>
+}
+
+// -----
+
+// CHECK: split{{.*}}argument 0 agrees
+func.func @split(%x: tensor<2x6xf64>) -> tensor<2x2x3xf64> {
+  %y = lns.reshape %x : tensor<2x6xf64> to tensor<2x2x3xf64>
+  return %y : tensor<2x2x3xf64>
+}
+
+// -----
+
+// CHECK: join{{.*}}argument 0 agrees
+func.func @join(%x: tensor<2x2x3xf64>) -> tensor<2x6xf64> {
+  %y = lns.reshape %x : tensor<2x2x3xf64> to tensor<2x6xf64>
+  return %y : tensor<2x6xf64>
+}
+
+// -----
+
+// The gain of a norm of heads is shared by all heads.
+// CHECK: norm_heads{{.*}}argument 0 agrees
+// CHECK: norm_heads{{.*}}argument 1 agrees
+func.func @norm_heads(%x: tensor<2x3x2x4xf64>, %g: tensor<4xf64>) -> tensor<2x3x2x4xf64> {
+  %y = lns.norm rms %x, %g eps(1.0e-2) : tensor<2x3x2x4xf64>, tensor<4xf64>
+  return %y : tensor<2x3x2x4xf64>
+}
+
+// -----
+
+// CHECK: gate_heads{{.*}}argument 0 agrees
+// CHECK: gate_heads{{.*}}argument 1 agrees
+func.func @gate_heads(%x: tensor<2x3x2x4xf64>, %f: tensor<2x3x2xf64>) -> tensor<2x3x2x4xf64> {
+  %y = lns.row_scale %x, %f : tensor<2x3x2x4xf64>, tensor<2x3x2xf64>
+  return %y : tensor<2x3x2x4xf64>
+}
+
+// -----
+
 // CHECK: rope_inverse{{.*}}argument 0 agrees
 func.func @rope_inverse(%x: tensor<2x3x8xf64>) -> tensor<2x3x8xf64> {
   %y = lns.rope %x head_dim(4) inverse : tensor<2x3x8xf64>

@@ -252,3 +252,30 @@ func.func @ignored() -> (tensor<3xf64>, tensor<i32>, tensor<f64>) {
   %loss = lns.mean %losses over(%n) : (tensor<3xf64>, tensor<i32>) -> tensor<f64>
   return %losses, %n, %loss : tensor<3xf64>, tensor<i32>, tensor<f64>
 }
+
+// -----
+
+// A view has the same numbers in the same order.
+// CHECK-LABEL: split: result.0: [2, 2, 3]
+// CHECK-NEXT:  = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12
+func.func @split() -> tensor<2x2x3xf64> {
+  %x = arith.constant dense<[[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], [7.0, 8.0, 9.0, 10.0, 11.0, 12.0]]> : tensor<2x6xf64>
+  %y = lns.reshape %x : tensor<2x6xf64> to tensor<2x2x3xf64>
+  return %y : tensor<2x2x3xf64>
+}
+
+// -----
+
+// Heads are rotated by the time that they are at, wherever they stand: as rows of
+// their own, or beside each other.
+// CHECK-LABEL: rotated_heads: result.0: [1, 2, 4]
+// CHECK-NEXT:  = 0, 0, 0, 0, 0, 0, 0, 0
+func.func @rotated_heads() -> tensor<1x2x4xf64> {
+  %x = arith.constant dense<[[[1.0, 2.0, 3.0, 4.0], [5.0, 6.0, 7.0, 8.0]]]> : tensor<1x2x4xf64>
+  %heads = lns.reshape %x : tensor<1x2x4xf64> to tensor<1x2x2x2xf64>
+  %r = lns.rope %heads head_dim(2) {frequencies = array<f64: 0.5>} : tensor<1x2x2x2xf64>
+  %a = lns.reshape %r : tensor<1x2x2x2xf64> to tensor<1x2x4xf64>
+  %b = lns.rope %x head_dim(2) {frequencies = array<f64: 0.5>} : tensor<1x2x4xf64>
+  %d = lns.residual %a, %b {branch_scale = -1.0 : f64} : tensor<1x2x4xf64>
+  return %d : tensor<1x2x4xf64>
+}

@@ -213,6 +213,7 @@ ArrayRef<std::string> lns::fuzz::modelDictionary() {
       "lns.norm",
       "lns.linear",
       "lns.rope",
+      "lns.reshape",
       "lns.attention",
       "lns.activation",
       "lns.gated_activation",

@@ -331,6 +331,23 @@ static LogicalResult interpretMeanGrad(OpCall &call, MeanGradOp op) {
   return success();
 }
 
+static LogicalResult interpretReshape(OpCall &call, ReshapeOp op) {
+  const Tensor &input = *call.get(op.getInput());
+  // What is split or joined is static, the leading dimensions are the input's.
+  SmallVector<int64_t> shape(op.getType().getShape());
+  for (auto [extent, known] : llvm::zip(shape, input.shape))
+    if (ShapedType::isDynamic(extent))
+      extent = known;
+  if (countElements(shape) != input.size())
+    return op.emitOpError("cannot make ")
+           << formatShape(shape) << " of " << formatShape(input.shape);
+  if (Tensor *result = call.allocate(0, shape)) {
+    result->values = input.values;
+    return success();
+  }
+  return failure();
+}
+
 std::optional<LogicalResult> lns::interpret::interpretCompute(OpCall &call) {
   using Outcome = std::optional<LogicalResult>;
   return llvm::TypeSwitch<Operation *, Outcome>(call.op)
@@ -339,6 +356,7 @@ std::optional<LogicalResult> lns::interpret::interpretCompute(OpCall &call) {
           [&](EmbeddingGradOp op) { return interpretEmbeddingGrad(call, op); })
       .Case([&](NormOp op) { return interpretNorm(call, op); })
       .Case([&](LinearOp op) { return interpretLinear(call, op); })
+      .Case([&](ReshapeOp op) { return interpretReshape(call, op); })
       .Case([&](AddPositionsGradOp op) {
         return interpretAddPositionsGrad(call, op);
       })

@@ -29,11 +29,13 @@ static LogicalResult interpretRope(OpCall &call, RopeOp op) {
            << headDim << " does not divide the width " << width;
   SmallVector<double> frequencies = op.getAngularFrequencies();
   double direction = op.getInverse() ? -1.0 : 1.0;
-  int64_t times = x.shape[1];
+  int64_t times = x.shape[1],
+          rowsPerTime = x.shape.size() == 4 ? x.shape[2] : 1;
   for (int64_t row = 0; row < x.rows(); ++row)
     for (int64_t j = 0; j < half; ++j) {
-      double angle =
-          direction * static_cast<double>(row % times) * frequencies[j];
+      double angle = direction *
+                     static_cast<double>(row / rowsPerTime % times) *
+                     frequencies[j];
       double cosine = std::cos(angle), sine = std::sin(angle);
       for (int64_t head = 0; head < width; head += headDim) {
         int64_t first = row * width + head + j, second = first + half;

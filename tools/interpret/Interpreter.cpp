@@ -97,7 +97,8 @@ LogicalResult Interpreter::bind(Value value, TensorRef tensor) {
            << "value of type " << type << " cannot take "
            << (tensor->isTokens ? "tokens" : "numbers") << " of shape "
            << formatShape(tensor->shape);
-  if (!isInteger)
+  // A view is not rounded once more.
+  if (!isInteger && !value.getDefiningOp<ReshapeOp>())
     tensor = round(std::move(tensor), type.getElementType());
   for (double number : tensor->values)
     largest =

@@ -21,7 +21,11 @@ LogicalResult PlannedMemory::check(func::FuncOp function) {
          << "', so that no memory is poisoned; run 'lns-plan-memory'";
 }
 
-std::optional<PlannedMemory::Place> PlannedMemory::getPlace(OpResult result) {
+std::optional<PlannedMemory::Place> PlannedMemory::getPlace(Value value) {
+  // A function's argument is nobody's to overwrite.
+  auto result = dyn_cast<OpResult>(getViewedValue(value));
+  if (!result)
+    return std::nullopt;
   Operation *op = result.getOwner();
   auto offsets = op->getAttrOfType<DenseI64ArrayAttr>(kOffsetsAttr);
   int64_t offset = offsets ? offsets[result.getResultNumber()] : -1;
@@ -67,12 +71,16 @@ void PlannedMemory::poisonHome(Operation *op, const StoredTensor &home) {
     stored = makePoison(*stored);
 }
 
+/// Whether the result is what stands there already, rather than computed there.
+static bool isThere(Operation *op, bool inHome) {
+  return isa<ReshapeOp>(op) || (isa<GetOp>(op) && inHome);
+}
+
 void PlannedMemory::takeBytes(Operation *op) {
   places.remove_if([&](auto &entry) { return !values.contains(entry.first); });
   for (OpResult result : op->getResults()) {
     std::optional<Place> place = getPlace(result);
-    bool reads = isa<GetOp>(op) && place && place->home;
-    if (!place || reads)
+    if (!place || isThere(op, bool(place->home)))
       continue;
     OpOperand *over = getInPlaceOperand(result);
     poison(*place, over ? over->get() : Value());
@@ -87,15 +95,14 @@ void PlannedMemory::finish(Operation *op) {
   if (accesses.mayWrite())
     for (auto &[value, place] : places)
       if (place.home && accesses.mayWrite(*place.home) &&
-          !(set && set.getValue() == value))
+          !(set && getViewedValue(set.getValue()) == getViewedValue(value)))
         if (auto entry = values.find(value); entry != values.end())
           entry->second = makePoison(*entry->second);
   for (OpResult result : op->getResults()) {
     std::optional<Place> place = getPlace(result);
     if (!place)
       continue;
-    bool reads = isa<GetOp>(op) && place->home;
-    if (!reads)
+    if (!isThere(op, bool(place->home)))
       poison(*place, result);
     places.insert({result, *place});
   }

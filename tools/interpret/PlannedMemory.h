@@ -46,7 +46,8 @@ private:
     }
   };
 
-  static std::optional<Place> getPlace(mlir::OpResult result);
+  /// That of a view is that of what it is a view of.
+  static std::optional<Place> getPlace(mlir::Value value);
   /// Makes all values there NaN but one.
   void poison(const Place &place, mlir::Value but);
   void poisonHome(mlir::Operation *op, const StoredTensor &home);

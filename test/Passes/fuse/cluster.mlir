@@ -193,6 +193,80 @@ func.func @sum_and_rotation(%x: tensor<1x8x64xf32>) -> (tensor<1x8x64xf32>, tens
 
 // -----
 
+// But a norm of heads and the rotation of heads are one kernel: the sum is never
+// computed again, and the rotation is in every plan. What makes other rows of the
+// same numbers stands outside.
+// CHECK-LABEL: func.func @heads
+// CHECK: lns.reshape
+// CHECK-NEXT: lns.cluster
+// CHECK-NEXT: lns.row_rstd
+// CHECK-NEXT: lns.scale_columns
+// CHECK-NEXT: lns.row_scale
+// CHECK-NEXT: lns.rope
+// CHECK-NEXT: lns.yield
+// CHECK-NEXT: }
+// CHECK-NEXT: lns.reshape
+// CHECK-NEXT: return
+func.func @heads(%x: tensor<1x8x64xf32>, %g: tensor<16xf32>) -> tensor<1x8x64xf32> {
+  %h = lns.reshape %x : tensor<1x8x64xf32> to tensor<1x8x4x16xf32>
+  %r = lns.row_rstd %h eps(1.0e-6) : (tensor<1x8x4x16xf32>) -> tensor<1x8x4xf32>
+  %s = lns.scale_columns %h, %g : tensor<1x8x4x16xf32>, tensor<16xf32>
+  %y = lns.row_scale %s, %r : tensor<1x8x4x16xf32>, tensor<1x8x4xf32>
+  %z = lns.rope %y head_dim(16) : tensor<1x8x4x16xf32>
+  %b = lns.reshape %z : tensor<1x8x4x16xf32> to tensor<1x8x64xf32>
+  return %b : tensor<1x8x64xf32>
+}
+
+// -----
+
+// Not one with a mean that is taken off, which may be computed again, nor with an
+// activation.
+// CHECK-LABEL: func.func @centered_heads
+// CHECK: lns.center_rows
+// CHECK-NOT: lns.rope
+// CHECK: lns.yield
+// CHECK: lns.rope
+func.func @centered_heads(%h: tensor<1x8x4x16xf32>) -> tensor<1x8x4x16xf32> {
+  %c = lns.center_rows %h : tensor<1x8x4x16xf32>
+  %z = lns.rope %c head_dim(16) : tensor<1x8x4x16xf32>
+  return %z : tensor<1x8x4x16xf32>
+}
+// CHECK-LABEL: func.func @activated_heads
+// CHECK: lns.row_rstd
+// CHECK-NOT: lns.activation
+// CHECK: lns.yield
+// CHECK: lns.activation
+func.func @activated_heads(%h: tensor<1x8x4x16xf32>) -> tensor<1x8x4x16xf32> {
+  %r = lns.row_rstd %h eps(1.0e-6) : (tensor<1x8x4x16xf32>) -> tensor<1x8x4xf32>
+  %y = lns.row_scale %h, %r : tensor<1x8x4x16xf32>, tensor<1x8x4xf32>
+  %z = lns.rope %y head_dim(16) : tensor<1x8x4x16xf32>
+  %a = lns.activation silu %z : tensor<1x8x4x16xf32>
+  return %a : tensor<1x8x4x16xf32>
+}
+
+// -----
+
+// A gate of heads is numbers for rows that are heads. A cheap op that a view reads
+// keeps its result.
+// CHECK-LABEL: func.func @gate
+// CHECK: lns.cluster
+// CHECK-NEXT: lns.scale
+// CHECK-NEXT: lns.yield
+// CHECK: lns.reshape
+// CHECK-NEXT: lns.cluster
+// CHECK-NEXT: lns.add
+// CHECK-NEXT: lns.row_scale
+// CHECK-NEXT: lns.yield
+func.func @gate(%x: tensor<1x8x64xf32>, %f: tensor<1x8x4xf32>) -> tensor<1x8x4x16xf32> {
+  %s = lns.scale %x factor(2.0) : tensor<1x8x64xf32>
+  %h = lns.reshape %s : tensor<1x8x64xf32> to tensor<1x8x4x16xf32>
+  %d = lns.add %f, %f : tensor<1x8x4xf32>
+  %y = lns.row_scale %h, %d : tensor<1x8x4x16xf32>, tensor<1x8x4xf32>
+  return %y : tensor<1x8x4x16xf32>
+}
+
+// -----
+
 // Nor does it share a kernel with an activation.
 // CHECK-LABEL: func.func @sum_and_activation
 // CHECK: lns.cluster

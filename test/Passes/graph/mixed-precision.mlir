@@ -123,3 +123,45 @@ func.func @no_embedding(%x: tensor<2x3x4xf32>, %w: tensor<4x4xf32>) -> tensor<2x
   %y = lns.linear %x, %w : (tensor<2x3x4xf32>, tensor<4x4xf32>) -> tensor<2x3x4xf32>
   return %y : tensor<2x3x4xf32>
 }
+
+// -----
+
+// A view has its operand's type. A gate of heads is bf16 where a linear made it, and
+// f32 where it multiplies rows.
+// CHECK-LABEL: func.func @heads
+// CHECK: %[[X:.*]] = lns.embedding
+// CHECK-NEXT: %[[G:.*]] = lns.linear %[[X]], %{{.*}} -> tensor<2x3x2xbf16>
+// CHECK-NEXT: %[[H:.*]] = lns.reshape %[[X]] : tensor<2x3x4xbf16> to tensor<2x3x2x2xbf16>
+// CHECK-NEXT: %[[F:.*]] = lns.cast %[[G]] : tensor<2x3x2xbf16> to tensor<2x3x2xf32>
+// CHECK-NEXT: %[[Y:.*]] = lns.row_scale %[[H]], %[[F]] : tensor<2x3x2x2xbf16>, tensor<2x3x2xf32>
+// CHECK-NEXT: %[[Z:.*]] = lns.reshape %[[Y]] : tensor<2x3x2x2xbf16> to tensor<2x3x4xbf16>
+// CHECK-NEXT: lns.mean %[[Z]] : (tensor<2x3x4xbf16>) -> tensor<f32>
+lns.parameter @e embedding init(normal, 1.0) decay(true) : tensor<7x4xf32>
+lns.parameter @w matrix init(normal, 1.0) decay(true) : tensor<2x4xf32>
+// expected-remark@+1 {{activations=5}}
+func.func @heads(%tokens: tensor<2x3xi32>) -> tensor<f32> {
+  %e = lns.get parameter @e : tensor<7x4xf32>
+  %w = lns.get parameter @w : tensor<2x4xf32>
+  %x = lns.embedding %e, %tokens : (tensor<7x4xf32>, tensor<2x3xi32>) -> tensor<2x3x4xf32>
+  %g = lns.linear %x, %w : (tensor<2x3x4xf32>, tensor<2x4xf32>) -> tensor<2x3x2xf32>
+  %h = lns.reshape %x : tensor<2x3x4xf32> to tensor<2x3x2x2xf32>
+  %y = lns.row_scale %h, %g : tensor<2x3x2x2xf32>, tensor<2x3x2xf32>
+  %z = lns.reshape %y : tensor<2x3x2x2xf32> to tensor<2x3x4xf32>
+  %m = lns.mean %z : (tensor<2x3x4xf32>) -> tensor<f32>
+  return %m : tensor<f32>
+}
+
+// -----
+
+// Where only the gate is bf16, the rows stay f32.
+// CHECK-LABEL: func.func @narrow_gate
+// CHECK: %[[F:.*]] = lns.cast %{{.*}} : tensor<2x3x4xbf16> to tensor<2x3x4xf32>
+// CHECK-NEXT: lns.row_scale %{{.*}}, %[[F]] : tensor<2x3x4x2xf32>, tensor<2x3x4xf32>
+lns.parameter @e embedding init(normal, 1.0) decay(true) : tensor<7x4xf32>
+// expected-remark@+1 {{activations=1}}
+func.func @narrow_gate(%tokens: tensor<2x3xi32>, %h: tensor<2x3x4x2xf32>) -> tensor<2x3x4x2xf32> {
+  %e = lns.get parameter @e : tensor<7x4xf32>
+  %x = lns.embedding %e, %tokens : (tensor<7x4xf32>, tensor<2x3xi32>) -> tensor<2x3x4xf32>
+  %y = lns.row_scale %h, %x : tensor<2x3x4x2xf32>, tensor<2x3x4xf32>
+  return %y : tensor<2x3x4x2xf32>
+}

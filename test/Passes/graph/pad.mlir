@@ -347,3 +347,37 @@ func.func @positions(%x: tensor<1x2x4xf32>, %t: tensor<2x5xf32>) -> tensor<1x2x4
   %y = lns.linear %p, %b : (tensor<1x2x5xf32>, tensor<4x5xf32>) -> tensor<1x2x4xf32>
   return %y : tensor<1x2x4xf32>
 }
+
+// -----
+
+// Does not fire where a value is viewed in another shape: padded, heads would be cut
+// in other places.
+// CHECK: lns.parameter @q {{.*}} : tensor<6x3xf32>
+// CHECK-NOT: storage
+lns.parameter @q matrix init(normal, 0.5) decay(true) : tensor<6x3xf32>
+lns.parameter @o matrix init(normal, 0.5) decay(true) : tensor<3x6xf32>
+lns.parameter @flat matrix init(normal, 0.5) decay(true) : tensor<18xf32>
+// CHECK-LABEL: func.func @heads
+func.func @heads(%x: tensor<2x2x3xf32>) -> tensor<2x2x3xf32> {
+  %a = lns.get parameter @q : tensor<6x3xf32>
+  %b = lns.get parameter @o : tensor<3x6xf32>
+  // expected-remark@+1 {{width not padded: 'lns.reshape' reads a value so wide", width=6}}
+  %q = lns.linear %x, %a : (tensor<2x2x3xf32>, tensor<6x3xf32>) -> tensor<2x2x6xf32>
+  %h = lns.reshape %q : tensor<2x2x6xf32> to tensor<2x2x2x3xf32>
+  %r = lns.activation relu %h : tensor<2x2x2x3xf32>
+  %y = lns.reshape %r : tensor<2x2x2x3xf32> to tensor<2x2x6xf32>
+  // expected-remark@+1 {{'func.return' reads a value so wide}}
+  %z = lns.linear %y, %b : (tensor<2x2x6xf32>, tensor<3x6xf32>) -> tensor<2x2x3xf32>
+  return %z : tensor<2x2x3xf32>
+}
+// Nor where a weight is a view.
+func.func @weight(%x: tensor<2x2x3xf32>) -> tensor<2x2x3xf32> {
+  %f = lns.get parameter @flat : tensor<18xf32>
+  %a = lns.reshape %f : tensor<18xf32> to tensor<6x3xf32>
+  %b = lns.get parameter @o : tensor<3x6xf32>
+  // expected-remark@+1 {{width not padded: 'lns.reshape' makes a value so wide", width=6}}
+  %q = lns.linear %x, %a : (tensor<2x2x3xf32>, tensor<6x3xf32>) -> tensor<2x2x6xf32>
+  %r = lns.activation relu %q : tensor<2x2x6xf32>
+  %z = lns.linear %r, %b : (tensor<2x2x6xf32>, tensor<3x6xf32>) -> tensor<2x2x3xf32>
+  return %z : tensor<2x2x3xf32>
+}

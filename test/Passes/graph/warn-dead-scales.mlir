@@ -118,3 +118,25 @@ func.func @one(%x: tensor<2x4xf32>) -> tensor<2x4xf32> {
   %n = lns.norm rms %s : tensor<2x4xf32>
   return %n : tensor<2x4xf32>
 }
+
+// -----
+
+// A scale of all heads is one of each head.
+func.func @heads(%x: tensor<2x4xf32>, %w: tensor<4x4xf32>) -> tensor<2x2x2xf32> {
+  // expected-warning@+1 {{alpha 3 has no effect: only norms read the result}}
+  %s = lns.linear %x, %w {alpha = 3.0 : f64} : (tensor<2x4xf32>, tensor<4x4xf32>) -> tensor<2x4xf32>
+  %h = lns.reshape %s : tensor<2x4xf32> to tensor<2x2x2xf32>
+  // expected-note@+1 {{a norm reads it here}}
+  %n = lns.norm rms %h : tensor<2x2x2xf32>
+  return %n : tensor<2x2x2xf32>
+}
+
+// -----
+
+// Does not fire where another op reads the heads, too.
+func.func @heads_read(%x: tensor<2x4xf32>) -> (tensor<2x2x2xf32>, tensor<2x2x2xf32>) {
+  %s = lns.scale %x factor(0.5) : tensor<2x4xf32>
+  %h = lns.reshape %s : tensor<2x4xf32> to tensor<2x2x2xf32>
+  %n = lns.norm rms %h : tensor<2x2x2xf32>
+  return %n, %h : tensor<2x2x2xf32>, tensor<2x2x2xf32>
+}

@@ -59,3 +59,19 @@ func.func @f(%x: tensor<4x4xf32>) -> tensor<4x4xf32> {
   %s = lns.add %old, %new : tensor<4x4xf32>
   return %s : tensor<4x4xf32>
 }
+
+// -----
+
+// A product whose weight is a view of a parameter that is stored before its reader.
+lns.parameter @w matrix init(zeros) decay(true) : tensor<64xf32>
+func.func @f(%x: tensor<4x8xf32>, %n: tensor<64xf32>) -> tensor<4x8xf32> {
+  %w = lns.get parameter @w : tensor<64xf32>
+  %v = lns.reshape %w : tensor<64xf32> to tensor<8x8xf32>
+  %p = lns.matmul %x, %v : (tensor<4x8xf32>, tensor<8x8xf32>) -> tensor<4x8xf32>
+  lns.set %n, parameter @w : tensor<64xf32>
+  %m = lns.reshape %n : tensor<64xf32> to tensor<8x8xf32>
+  %q = lns.matmul %x, %m : (tensor<4x8xf32>, tensor<8x8xf32>) -> tensor<4x8xf32>
+  %o = lns.activation relu %q : tensor<4x8xf32>
+  %s = lns.add %o, %p : tensor<4x8xf32>
+  return %s : tensor<4x8xf32>
+}

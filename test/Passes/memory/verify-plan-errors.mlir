@@ -193,3 +193,75 @@ func.func @goodHomes(%x: tensor<4x8xf32>) -> tensor<4x8xf32> attributes {lns.are
   %s = lns.add %new, %copy {lns.offsets = array<i64: 128>} : tensor<4x8xf32>
   return %s : tensor<4x8xf32>
 }
+
+// -----
+
+// What is read through a view was given to another value.
+func.func @lostView(%x: tensor<4x8xf32>) -> tensor<4x2x4xf32> attributes {lns.arena_bytes = 256 : i64} {
+  // expected-note@+1 {{the operand is made here}}
+  %first = lns.scale %x factor(2.0) {lns.offsets = array<i64: 0>} : tensor<4x8xf32>
+  %view = lns.reshape %first : tensor<4x8xf32> to tensor<4x2x4xf32>
+  %second = lns.scale %x factor(3.0) {lns.offsets = array<i64: 64>} : tensor<4x8xf32>
+  // expected-error@+1 {{'lns.scale' op reads operand 0 after its memory was given to another value}}
+  %third = lns.scale %view factor(4.0) {lns.offsets = array<i64: 0>} : tensor<4x2x4xf32>
+  return %third : tensor<4x2x4xf32>
+}
+
+// -----
+
+// A result stands on what its op reads through a view.
+func.func @onView(%x: tensor<4x8xf32>) -> tensor<4x2x4xf32> attributes {lns.arena_bytes = 256 : i64} {
+  %first = lns.scale %x factor(2.0) {lns.offsets = array<i64: 0>} : tensor<4x8xf32>
+  %view = lns.reshape %first : tensor<4x8xf32> to tensor<4x2x4xf32>
+  // expected-error@+1 {{'lns.scale' op result 0 shares memory with an operand of the same op}}
+  %second = lns.scale %view factor(3.0) {lns.offsets = array<i64: 0>} : tensor<4x2x4xf32>
+  return %second : tensor<4x2x4xf32>
+}
+
+// -----
+
+// A product is computed over its addend, whose bytes it also multiplies.
+func.func @overFactor(%x: tensor<4x16xf32>, %y: tensor<4x4xf32>) -> tensor<4x16xf32> attributes {lns.arena_bytes = 256 : i64} {
+  %first = lns.scale %x factor(2.0) {lns.offsets = array<i64: 0>} : tensor<4x16xf32>
+  %view = lns.reshape %first : tensor<4x16xf32> to tensor<4x4x4xf32>
+  // expected-error@+1 {{'lns.matmul' op result 0 shares memory with an operand of the same op}}
+  %second = lns.matmul %y, %view transpose_b addend(%first) {lns.offsets = array<i64: 0>} : (tensor<4x4xf32>, tensor<4x4x4xf32>, tensor<4x16xf32>) -> tensor<4x16xf32>
+  return %second : tensor<4x16xf32>
+}
+
+// -----
+
+// A view stands nowhere but where its operand does.
+func.func @placedView(%x: tensor<4x8xf32>) -> tensor<4x2x4xf32> attributes {lns.arena_bytes = 256 : i64} {
+  // expected-error@+1 {{'lns.reshape' op has its result at offset 0, but stands where its operand does; remove 'lns.offsets'}}
+  %view = lns.reshape %x {lns.offsets = array<i64: 0>} : tensor<4x8xf32> to tensor<4x2x4xf32>
+  return %view : tensor<4x2x4xf32>
+}
+
+// -----
+
+// A parameter that is read through a view was overwritten.
+lns.parameter @w matrix init(ones) decay(true) : tensor<4x8xf32>
+func.func @staleView(%x: tensor<4x8xf32>) -> tensor<4x2x4xf32> attributes {lns.arena_bytes = 256 : i64} {
+  %w = lns.get parameter @w : tensor<4x8xf32>
+  %view = lns.reshape %w : tensor<4x8xf32> to tensor<4x2x4xf32>
+  // expected-note@+1 {{it is overwritten here}}
+  lns.set %x, parameter @w : tensor<4x8xf32>
+  // expected-error@+1 {{'lns.scale' op reads operand 0 after '@w', where it stands, was overwritten}}
+  %second = lns.scale %view factor(3.0) {lns.offsets = array<i64: 0>} : tensor<4x2x4xf32>
+  return %second : tensor<4x2x4xf32>
+}
+
+// -----
+
+// A gradient is computed in its home, where a view of what the op reads stands.
+lns.parameter @w matrix init(ones) decay(true) : tensor<4x8xf32>
+func.func @homeOfView() attributes {lns.arena_bytes = 256 : i64} {
+  %old = lns.get gradient @w : tensor<4x8xf32>
+  %view = lns.reshape %old : tensor<4x8xf32> to tensor<4x2x4xf32>
+  // expected-error@+1 {{'lns.scale' op result 0 is computed in '@w', where an operand of the same op stands}}
+  %new = lns.scale %view factor(3.0) : tensor<4x2x4xf32>
+  %back = lns.reshape %new : tensor<4x2x4xf32> to tensor<4x8xf32>
+  lns.set %back, gradient @w : tensor<4x8xf32>
+  return
+}

@@ -122,3 +122,26 @@ func.func @weightless(%h: tensor<2x3x16xf32>, %b: tensor<2x3x16xf32>, %w: tensor
   %z = lns.linear %m, %w : (tensor<2x3x16xf32>, tensor<4x16xf32>) -> tensor<2x3x4xf32>
   return %y, %z : tensor<2x3x4xf32>, tensor<2x3x4xf32>
 }
+
+// -----
+
+// A linear's result alone is so in another shape, too, and a sum a sum.
+// CHECK-LABEL: func.func @views
+// CHECK: lns.norm
+// CHECK-NOT: lns.norm
+func.func @views(%x: tensor<2x3x16xf32>, %v: tensor<32x16xf32>, %w: tensor<4x16xf32>) -> (tensor<2x3x2x4xf32>, tensor<2x3x1x4xf32>) {
+  %p = lns.linear %x, %v : (tensor<2x3x16xf32>, tensor<32x16xf32>) -> tensor<2x3x32xf32>
+  %h = lns.reshape %p : tensor<2x3x32xf32> to tensor<2x3x2x16xf32>
+  // expected-remark@+1 {{its input is 'lns.linear' alone, no sum}}
+  %n = lns.norm rms %h : tensor<2x3x2x16xf32>
+  %y = lns.linear %n, %w : (tensor<2x3x2x16xf32>, tensor<4x16xf32>) -> tensor<2x3x2x4xf32>
+  %q = lns.linear %x, %v : (tensor<2x3x16xf32>, tensor<32x16xf32>) -> tensor<2x3x32xf32>
+  %s = lns.residual %x, %x {skip_scale = 0.5 : f64} : tensor<2x3x16xf32>
+  %t = lns.add %s, %x : tensor<2x3x16xf32>
+  %o = lns.residual %x, %t : tensor<2x3x16xf32>
+  %g = lns.reshape %o : tensor<2x3x16xf32> to tensor<2x3x1x16xf32>
+  // expected-remark@+1 {{norm fused into its matmuls}}
+  %m = lns.norm rms %g : tensor<2x3x1x16xf32>
+  %z = lns.linear %m, %w : (tensor<2x3x1x16xf32>, tensor<4x16xf32>) -> tensor<2x3x1x4xf32>
+  return %y, %z : tensor<2x3x2x4xf32>, tensor<2x3x1x4xf32>
+}

@@ -326,3 +326,31 @@ func.func @others_written(%y: tensor<3x4xf32>, %h: tensor<4xf32>, %w: tensor<4x4
   %z = lns.linear %n, %w : (tensor<3x4xf32>, tensor<4x4xf32>) -> tensor<3x4xf32>
   return %z : tensor<3x4xf32>
 }
+
+// -----
+
+// Does not look through a view: a norm of heads stays where it is, and a norm of
+// whole rows is not taken for one of heads. A linear that reads heads takes a norm of
+// heads.
+// CHECK-LABEL: func.func @heads
+// CHECK: lns.norm rms %{{.*}} : tensor<2x3x2x4xf32>
+// CHECK: lns.norm rms %{{.*}} : tensor<2x3x8xf32>
+// CHECK: %[[R:.*]] = lns.row_rstd %[[H:.*]] eps
+// CHECK: %[[P:.*]] = lns.linear %[[H]], %{{.*}} : (tensor<2x3x2x4xf32>, tensor<5x4xf32>) -> tensor<2x3x2x5xf32>
+// CHECK: lns.row_scale %[[P]], %[[R]] : tensor<2x3x2x5xf32>, tensor<2x3x2xf32>
+func.func @heads(%x: tensor<2x3x8xf32>, %w: tensor<5x8xf32>, %v: tensor<5x4xf32>)
+    -> (tensor<2x3x5xf32>, tensor<2x3x2x5xf32>, tensor<2x3x2x5xf32>) {
+  %h = lns.reshape %x : tensor<2x3x8xf32> to tensor<2x3x2x4xf32>
+  // expected-remark@+1 {{a reader is 'lns.reshape', not the input of lns.linear}}
+  %n = lns.norm rms %h : tensor<2x3x2x4xf32>
+  %b = lns.reshape %n : tensor<2x3x2x4xf32> to tensor<2x3x8xf32>
+  %y = lns.linear %b, %w : (tensor<2x3x8xf32>, tensor<5x8xf32>) -> tensor<2x3x5xf32>
+  // expected-remark@+1 {{a reader is 'lns.reshape', not the input of lns.linear}}
+  %m = lns.norm rms %x : tensor<2x3x8xf32>
+  %c = lns.reshape %m : tensor<2x3x8xf32> to tensor<2x3x2x4xf32>
+  %z = lns.linear %c, %v : (tensor<2x3x2x4xf32>, tensor<5x4xf32>) -> tensor<2x3x2x5xf32>
+  // expected-remark@+1 {{norm fused into its matmuls}}
+  %k = lns.norm rms %h : tensor<2x3x2x4xf32>
+  %u = lns.linear %k, %v : (tensor<2x3x2x4xf32>, tensor<5x4xf32>) -> tensor<2x3x2x5xf32>
+  return %y, %z, %u : tensor<2x3x5xf32>, tensor<2x3x2x5xf32>, tensor<2x3x2x5xf32>
+}

@@ -108,3 +108,17 @@ func.func @eval(%w: tensor<2x3x4xf32>, %t: tensor<2x3xi32>) -> tensor<f32> {
   %loss = lns.mean %losses over(%n) : (tensor<2x3xf32>, tensor<i32>) -> tensor<f32>
   return %loss : tensor<f32>
 }
+
+// -----
+
+// Sequences become columns of one row.
+func.func @eval(%x: tensor<2x4xf32>, %t: tensor<2xi32>) -> tensor<f32> {
+  %n = lns.target_count %t : tensor<2xi32>
+  // expected-error@+1 {{makes another dimension of the batch, of which no part of it has all sequences; compile without micro-batches}}
+  %v = lns.reshape %x : tensor<2x4xf32> to tensor<8xf32>
+  %c = lns.center_rows %v : tensor<8xf32>
+  %y = lns.reshape %c : tensor<8xf32> to tensor<2x4xf32>
+  %losses, %lse = lns.cross_entropy %y, %t : (tensor<2x4xf32>, tensor<2xi32>) -> (tensor<2xf32>, tensor<2xf32>)
+  %loss = lns.mean %losses over(%n) : (tensor<2xf32>, tensor<i32>) -> tensor<f32>
+  return %loss : tensor<f32>
+}

@@ -82,3 +82,23 @@ func.func @overwritten(%dy: tensor<3x5xf32>, %dm: tensor<3x4xf32>) -> (tensor<f3
   %dx = lns.activation_grad relu %dm, %w : tensor<3x4xf32>
   return %loss, %dw, %dx : tensor<f32>, tensor<5x4xf32>, tensor<3x4xf32>
 }
+
+// -----
+
+// An input is kept, too, where only another shape of it is read behind the loss.
+// CHECK-LABEL: func.func @view_is_kept
+// CHECK: %[[M:.*]] = lns.activation relu %[[H:.*]] :
+// CHECK: lns.mean
+// CHECK: %[[M2:.*]] = lns.activation relu %[[H]]
+// CHECK: lns.matmul %{{.*}}, %[[M2]] transpose_a
+func.func @view_is_kept(%x: tensor<3x4xf32>, %dy: tensor<3x2x5xf32>, %w: tensor<5x2xf32>) -> (tensor<f32>, tensor<5x2xf32>, tensor<3x4xf32>) {
+  %z = lns.scale %x factor(2.0) : tensor<3x4xf32>
+  %h = lns.reshape %z : tensor<3x4xf32> to tensor<3x2x2xf32>
+  // expected-remark@+1 {{computed again for its gradient}}
+  %m = lns.activation relu %h : tensor<3x2x2xf32>
+  %y = lns.linear %m, %w : (tensor<3x2x2xf32>, tensor<5x2xf32>) -> tensor<3x2x5xf32>
+  %loss = lns.mean %y : (tensor<3x2x5xf32>) -> tensor<f32>
+  %dw = lns.matmul %dy, %m transpose_a : (tensor<3x2x5xf32>, tensor<3x2x2xf32>) -> tensor<5x2xf32>
+  %d = lns.scale %z factor(3.0) : tensor<3x4xf32>
+  return %loss, %dw, %d : tensor<f32>, tensor<5x2xf32>, tensor<3x4xf32>
+}

@@ -144,11 +144,13 @@ private:
     auto a = in(op.getInput());
     auto frequencies = op.getAngularFrequencies();
     size_t width = widthOf(op.getInput()), d = op.getHeadDim();
-    size_t time = typeOf(op.getInput()).getDimSize(1);
+    auto type = typeOf(op.getInput());
+    size_t time = type.getDimSize(1);
+    size_t heads = type.getRank() == 4 ? type.getDimSize(2) : 1;
     double sign = op.getInverse() ? -1 : 1;
     fill(op.getResult(), [&](size_t i) {
       size_t row = i / width, j = i % width % d, half = d / 2;
-      double angle = double(row % time) * frequencies[j % half];
+      double angle = double(row / heads % time) * frequencies[j % half];
       return j < half
                  ? a[i] * std::cos(angle) - sign * a[i + half] * std::sin(angle)
                  : a[i] * std::cos(angle) +

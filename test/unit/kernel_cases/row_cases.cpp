@@ -189,6 +189,38 @@ TEST_P(Rotations, AgreeWithTheReference) {
             "\nlns.yield %s, %u, %v : " + x + ", " + r + ", " + x + "\n}");
 }
 
+// Rows that are heads: the norm, its rotation, and what a gate makes of it,
+// forwards; then what their gradient is made of. Heads of one time are rotated
+// alike.
+TEST_P(Rotations, OfRowsThatAreHeads) {
+  auto [heads, headDim] = std::get<0>(GetParam());
+  std::string numbers = "2x5x" + std::to_string(heads);
+  std::string d = std::to_string(headDim), r = "tensor<" + numbers + "xf32>";
+  std::string x =
+      "tensor<" + numbers + "x" + d + "x" + std::get<1>(GetParam()) + ">";
+  std::string g = "tensor<" + d + "xf32>", rope = " head_dim(" + d + ")";
+  check("%x: " + x + ", %g: " + g + ", %f: " + r + ", %y: " + x,
+        "%0 = lns.rope %x" + rope + " : " + x +
+            "\n%1:3 = lns.cluster(%a = %x, %b = %g, %c = %f) : (" + x + ", " +
+            g + ", " + r + ") -> (" + x + ", " + r + ", " + x +
+            ") {\n%s = lns.row_rstd %a eps(1.0e-6) : (" + x + ") -> " + r +
+            "\n%t = lns.scale_columns %a, %b : " + x + ", " + g +
+            "\n%u = lns.row_scale %t, %s : " + x + ", " + r +
+            "\n%v = lns.rope %u" + rope + " : " + x +
+            "\n%w = lns.row_scale %v, %c : " + x + ", " + r +
+            "\nlns.yield %v, %s, %w : " + x + ", " + r + ", " + x +
+            "\n}\n%2:2 = lns.cluster(%a = %y, %b = %x, %c = %g, %d = %f) : (" +
+            x + ", " + x + ", " + g + ", " + r + ") -> (" + x + ", " + x +
+            ") {\n%p = lns.rope %a" + rope + " inverse : " + x +
+            "\n%q = lns.row_scale %p, %d : " + x + ", " + r +
+            "\n%s = lns.scale_columns %b, %c : " + x + ", " + g +
+            "\n%t = lns.row_dot %p, %s : (" + x + ", " + x + ") -> " + r +
+            "\n%u = lns.scale_columns %q, %c : " + x + ", " + g +
+            "\n%v = lns.row_rstd_grad %b, %d, %t : (" + x + ", " + r + ", " +
+            r + ") -> " + x + "\n%w = lns.add %u, %v : " + x +
+            "\nlns.yield %q, %w : " + x + ", " + x + "\n}");
+}
+
 using RowKernel = KernelTest;
 
 // A folded weight has the rank of a matrix, and vectors are one row.
@@ -247,9 +279,10 @@ TEST_F(RowKernel, SmallArguments) {
 }
 
 // Kernels that differ in the function alone, or in the length of sequences
-// that an op asks for, are two.
+// that an op asks for, or in the heads of a time, are two.
 TEST_F(RowKernel, AreToldApart) {
-  parse("%a: tensor<4x2x32xf32>, %b: tensor<2x4x32xf32>, %p: tensor<4x32xf32>",
+  parse("%a: tensor<4x2x32xf32>, %b: tensor<2x4x32xf32>, %p: "
+        "tensor<4x32xf32>, %h: tensor<2x3x4x8xf32>, %i: tensor<2x3x2x8xf32>",
         "%0 = lns.activation relu %a : tensor<4x2x32xf32>\n"
         "%1 = lns.activation silu %a : tensor<4x2x32xf32>\n"
         "%2 = lns.add_positions %a, %p : tensor<4x2x32xf32>, tensor<4x32xf32>\n"
@@ -257,9 +290,11 @@ TEST_F(RowKernel, AreToldApart) {
         "%4 = lns.add_positions_grad %a : (tensor<4x2x32xf32>) -> "
         "tensor<4x32xf32>\n"
         "%5 = lns.add_positions_grad %b : (tensor<2x4x32xf32>) -> "
-        "tensor<4x32xf32>");
-  ASSERT_EQ(launches.size(), 6u);
-  for (int i : {0, 2, 4})
+        "tensor<4x32xf32>\n"
+        "%6 = lns.rope %h head_dim(8) : tensor<2x3x4x8xf32>\n"
+        "%7 = lns.rope %i head_dim(8) : tensor<2x3x2x8xf32>");
+  ASSERT_EQ(launches.size(), 8u);
+  for (int i : {0, 2, 4, 6})
     EXPECT_NE(launches[i].kernel, launches[i + 1].kernel) << i;
 }
 
