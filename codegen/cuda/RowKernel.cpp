@@ -33,6 +33,8 @@ KernelLaunch cuda::launchRowKernel(const RowProgram &program,
   spec.source = getSourceText(program);
   spec.includes = {"row.cuh"};
   addIncludes(program, spec.includes);
+  if (mapping.isShort())
+    spec.includes.push_back("short_row.cuh");
   LaunchBuilder launch;
   // The planner gives results places of their own.
   for (auto [inner, outer] : llvm::zip(program.inputs, program.outerInputs)) {

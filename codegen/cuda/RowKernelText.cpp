@@ -5,7 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// A row belongs to one warp, or to a block where it is wide. Each phase (see
+// A row belongs to one warp, or to a block where it is wide; to a few lanes,
+// beside other rows, where it is short, as heads are. Each phase (see
 // RowPhases) is one loop of a thread over its vectors of the row; an output is
 // stored in the first phase that has what it needs. What a later phase reads
 // again, inputs and outputs, stays in registers as it is in memory, as long as
@@ -18,6 +19,7 @@
 #include "codegen/cuda/RowText.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/MathExtras.h"
+#include <limits>
 
 using namespace mlir;
 using namespace lns;
@@ -55,6 +57,12 @@ RowMapping::RowMapping(const RowProgram &program) {
   auto warpsFor = [&](int64_t perThread) {
     return unsigned(llvm::divideCeil(vectors, 32 * perThread));
   };
+  if (vectors <= 16) {
+    threadsPerRow = llvm::PowerOf2Ceil(vectors);
+    threads = 128;
+    rowsPerBlock = threads / threadsPerRow;
+    return;
+  }
   unsigned warps = 1;
   if (vectors > 128)
     warps = vectors <= 1024 ? warpsFor(2) : std::min(warpsFor(4), 32u);
@@ -170,7 +178,7 @@ private:
                                         output, half) +
                            "\n");
     for (const string &store : stores)
-      os.indent(indent) << store;
+      os.indent(indent) << (mapping.isShort() ? "if (exists) " : "") << store;
   }
 
   //===--- Programs without reductions ------------------------------------===//
@@ -206,6 +214,15 @@ private:
       os << "  const int row = blockIdx.x;\n"
          << "  const int thread = threadIdx.x;\n"
          << "  float *shared = reinterpret_cast<float *>(dynamicShared());\n";
+    } else if (mapping.isShort()) {
+      // All lanes of a warp take part in its sums. One that has no row does
+      // what another one does, and stores nothing.
+      os << "  const int own = blockIdx.x * " << mapping.rowsPerBlock
+         << " + threadIdx.x / " << mapping.threadsPerRow << ";\n"
+         << "  const bool exists = own < rows;\n"
+         << "  const int row = exists ? own : rows - 1;\n"
+         << "  const int thread = threadIdx.x % " << mapping.threadsPerRow
+         << ";\n";
     } else {
       os << "  const int row = blockIdx.x * " << mapping.rowsPerBlock
          << " + threadIdx.x / 32;\n"
@@ -220,7 +237,8 @@ private:
   }
 
   void printPhase(int phase) {
-    printScalars(phase, "thread == 0");
+    printScalars(phase,
+                 mapping.isShort() ? "exists && thread == 0" : "thread == 0");
     SmallVector<Operation *> reduced = phases.reductionsIn(phase);
     bool stores = llvm::any_of(program.outputs, [&](Value output) {
       return !program.isRowScalar(output) && phases.of(output) == phase;
@@ -254,8 +272,12 @@ private:
     os << (isPartial ? "    }\n  }\n" : "  }\n");
     if (reduced.empty())
       return;
-    os << "  sumOverWarps<" << mapping.threadsPerRow / 32 << ">(" << sums
-       << ", shared);\n";
+    if (mapping.isShort())
+      os << "  sumOverLanes<" << mapping.threadsPerRow << ">(" << sums
+         << ");\n";
+    else
+      os << "  sumOverWarps<" << mapping.threadsPerRow / 32 << ">(" << sums
+         << ", shared);\n";
     // The next sums have places of their own, so one barrier is enough.
     if (mapping.sharedFloats != 0 && phase < phases.last)
       os << "  shared += " << reduced.size() * (mapping.threadsPerRow / 32)
@@ -369,6 +391,10 @@ private:
     int64_t budget = mapping.threads <= 256   ? 64
                      : mapping.threads <= 512 ? 32
                                               : 16;
+    // A lane without a row must not read what another one is storing. It has
+    // one vector of each value, or a pair.
+    if (mapping.isShort())
+      budget = std::numeric_limits<int64_t>::max();
     auto consider = [&](Value value) {
       if (kept.contains(value) ||
           lastUse.lookup(value) <= firstUse.lookup(value))

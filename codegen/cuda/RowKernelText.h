@@ -25,10 +25,12 @@ struct RowMapping {
   bool isFlat = false;
   unsigned threadsPerRow = 0, vectorsPerThread = 1;
   unsigned threads = 256;    ///< of a block
-  unsigned rowsPerBlock = 1; ///< more than one only for rows of one warp
+  unsigned rowsPerBlock = 1; ///< more than one only for rows within a warp
   /// Numbers in shared memory: one a warp for every reduction.
   unsigned sharedFloats = 0;
 
+  /// Whether several rows share a warp.
+  bool isShort() const { return !isFlat && threadsPerRow < 32; }
   int64_t getBlocks(int64_t rows) const;
 };
 
