@@ -65,6 +65,7 @@ public:
     read({LNS_TEST_DIR "/Models/gpt2.mlir",
           LNS_TEST_DIR "/Models/layernorm-scaling.mlir",
           LNS_TEST_DIR "/Models/post-norm.mlir",
+          LNS_TEST_DIR "/Models/qk-norm.mlir",
           LNS_TEST_DIR "/Models/shared.mlir",
           LNS_TEST_DIR "/Models/tanh-norm.mlir", LNS_EXAMPLES_DIR "/demo.mlir"},
          models);
