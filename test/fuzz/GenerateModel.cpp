@@ -227,7 +227,17 @@ private:
       return "%" + random.pick<Parameter>(same).name;
     };
     Parameter result = x;
-    switch (random.below(12)) {
+    switch (random.below(13)) {
+    case 12: {
+      // A view of another parameter.
+      int64_t rows = width % 2 == 0 ? 2 : 1;
+      Parameter other = x.shape.size() == 2
+                            ? parameter({x.shape[0] * width}, "bias")
+                            : parameter({rows, width / rows}, "matrix");
+      result = computed(x.shape, "lns.reshape %" + other.name + " : " +
+                                     other.type() + " to " + type);
+      break;
+    }
     case 0:
       result = computed(x.shape, "lns.scale " + name + " factor(" +
                                      printNumber(anyScale()) + ") : " + type);
@@ -392,8 +402,12 @@ private:
   }
 
   Value rope(const Value &x, int64_t headDim) {
+    return define(x.width, anyRotation(x.name, headDim) + " : " + x.type());
+  }
+
+  std::string anyRotation(const std::string &name, int64_t headDim) {
     std::string op =
-        "lns.rope %" + x.name + " head_dim(" + std::to_string(headDim) + ")";
+        "lns.rope %" + name + " head_dim(" + std::to_string(headDim) + ")";
     if (random.percent(10))
       op += " inverse";
     SmallVector<std::string> list;
@@ -407,7 +421,159 @@ private:
                        printNumber(double(random.below(64)) / 32 - 0.5);
       list.push_back(frequencies + ">");
     }
-    return define(x.width, op + attributes(list) + " : " + x.type());
+    return op + attributes(list);
+  }
+
+  //===--- Heads ---===//
+
+  /// A value of this many heads, each of them a row of its own. They are of no
+  /// use but to what makes them and joins them again.
+  struct Heads {
+    std::string name;
+    int64_t count, width;
+
+    std::string type() const {
+      return "tensor<?x?x" + std::to_string(count) + "x" +
+             std::to_string(width) + "xf32>";
+    }
+  };
+
+  Heads defineHeads(int64_t count, int64_t width, const std::string &op) {
+    Heads heads{"s" + std::to_string(counter++), count, width};
+    emit("%" + heads.name + " = " + op);
+    return heads;
+  }
+  /// The same in number and width, from an op of one operand's type.
+  Heads sameHeads(const Heads &heads, const std::string &op,
+                  const std::string &types = "") {
+    return defineHeads(heads.count, heads.width,
+                       op + " : " + heads.type() + types);
+  }
+
+  Heads split(const Value &x, int64_t count) {
+    Heads heads{"", count, x.width / count};
+    return defineHeads(heads.count, heads.width,
+                       "lns.reshape %" + x.name + " : " + x.type() + " to " +
+                           heads.type());
+  }
+  Value join(const Heads &heads) {
+    Value result{"", heads.count * heads.width};
+    return define(result.width, "lns.reshape %" + heads.name + " : " +
+                                    heads.type() + " to " + result.type());
+  }
+
+  /// A norm of heads, mostly as models have it: RMS, with a gain for all heads.
+  Heads norm(const Heads &heads) {
+    bool isLayer = random.percent(20);
+    std::string op = std::string("lns.norm ") + (isLayer ? "layer" : "rms") +
+                     " %" + heads.name;
+    std::string types;
+    for (bool isBias : {false, true}) {
+      if (!random.percent(isBias ? (isLayer ? 30 : 0) : 75))
+        continue;
+      Parameter vector = parameter({heads.width}, isBias ? "bias" : "gain");
+      op += isBias ? " bias(%" + vector.name + ")" : ", %" + vector.name;
+      types += ", " + vector.type();
+    }
+    if (random.percent(30))
+      op += " eps(" + printNumber(random.pick({1e-5, 1e-12, 1e-3})) + ")";
+    if (random.percent(10))
+      op += " scale(" + printNumber(anyScale()) + ")";
+    return sameHeads(heads, op, types);
+  }
+
+  /// A number for every head, from a linear or a value that is that wide.
+  Heads gateOf(const Heads &heads) {
+    Value factors = random.percent(60) ? linear(anyValue(), heads.count)
+                                       : valueOf(heads.count);
+    if (random.percent(50))
+      factors = activation(factors);
+    return sameHeads(heads,
+                     "lns.row_scale %" + heads.name + ", %" + factors.name,
+                     ", " + factors.type());
+  }
+
+  Heads onHeads(const Heads &heads) {
+    std::string name = "%" + heads.name;
+    switch (random.below(12)) {
+    case 0:
+    case 1:
+    case 2:
+      return norm(heads);
+    case 3:
+    case 4:
+      return gateOf(heads);
+    case 5:
+      return sameHeads(heads, "lns.activation " + anyActivation() + " " + name);
+    case 6:
+      if (heads.width % 2 == 0)
+        return sameHeads(heads, anyRotation(heads.name, heads.width));
+      return sameHeads(heads, "lns.center_rows " + name);
+    case 7: {
+      Parameter gain = parameter({heads.width}, "gain");
+      return sameHeads(heads, "lns.scale_columns " + name + ", %" + gain.name,
+                       ", " + gain.type());
+    }
+    case 8: {
+      // One linear for all heads.
+      Heads result{"", heads.count, 1 + random.below(8)};
+      Parameter weight = parameter({result.width, heads.width}, "matrix");
+      return defineHeads(result.count, result.width,
+                         "lns.linear " + name + ", %" + weight.name + " : (" +
+                             heads.type() + ", " + weight.type() + ") -> " +
+                             result.type());
+    }
+    case 9: {
+      // Heads of heads.
+      SmallVector<int64_t> counts;
+      for (int64_t count = 1; count <= heads.width; ++count)
+        if (heads.width % count == 0)
+          counts.push_back(count);
+      int64_t count = random.pick<int64_t>(counts);
+      std::string type = "tensor<?x?x" + std::to_string(heads.count) + "x" +
+                         std::to_string(count) + "x" +
+                         std::to_string(heads.width / count) + "xf32>";
+      std::string parts = "%s" + std::to_string(counter++);
+      std::string made = "%s" + std::to_string(counter++);
+      emit(parts + " = lns.reshape " + name + " : " + heads.type() + " to " +
+           type);
+      emit(made + " = lns.norm rms " + parts + " : " + type);
+      return defineHeads(heads.count, heads.width,
+                         "lns.reshape " + made + " : " + type + " to " +
+                             heads.type());
+    }
+    case 10: {
+      // RMSNorm by hand.
+      std::string factors = "r" + std::to_string(counter++);
+      std::string numbers =
+          "tensor<?x?x" + std::to_string(heads.count) + "xf32>";
+      emit("%" + factors + " = lns.row_rstd " + name + " eps(" +
+           printNumber(random.pick({1e-6, 1e-2})) + ") : (" + heads.type() +
+           ") -> " + numbers);
+      return sameHeads(heads, "lns.row_scale " + name + ", %" + factors,
+                       ", " + numbers);
+    }
+    default:
+      return sameHeads(heads, "lns.residual " + name + ", " + name +
+                                  " {skip_scale = " + printNumber(anyScale()) +
+                                  " : f64}");
+    }
+  }
+
+  /// Some ops on heads of x, however many divide it.
+  Value throughHeads(const Value &x) {
+    SmallVector<int64_t> counts;
+    for (int64_t count = 1; count <= x.width; ++count)
+      if (x.width % count == 0)
+        counts.push_back(count);
+    Heads heads = split(x, random.pick<int64_t>(counts));
+    Heads first = heads;
+    int64_t ops = random.below(4);
+    for (int64_t i = 0; i < ops; ++i)
+      heads = onHeads(heads);
+    if (heads.width == first.width && random.percent(25))
+      heads = sameHeads(heads, "lns.add %" + heads.name + ", %" + first.name);
+    return join(heads);
   }
 
   Value attend(const Value &q, const Value &k, const Value &v, int64_t heads,
@@ -455,11 +621,27 @@ private:
       q = norm(q);
       k = norm(k);
     }
-    if (headDim % 2 == 0 && random.percent(50)) {
+    bool rotates = headDim % 2 == 0 && random.percent(50);
+    if (random.percent(20)) {
+      // Norms of heads, before the rotation or behind it.
+      auto normalize = [&](Value x, int64_t count) {
+        if (rotates && random.percent(15))
+          return join(norm(split(rope(x, headDim), count)));
+        Heads normalized = norm(split(x, count));
+        return join(rotates ? sameHeads(normalized,
+                                        anyRotation(normalized.name, headDim))
+                            : normalized);
+      };
+      q = normalize(q, heads);
+      k = normalize(k, kvHeads);
+      if (random.percent(20))
+        v = join(norm(split(v, kvHeads)));
+    } else if (rotates) {
       q = rope(q, headDim);
       k = rope(k, headDim);
     }
-    return attend(q, k, v, heads, kvHeads);
+    Value attended = attend(q, k, v, heads, kvHeads);
+    return random.percent(8) ? join(gateOf(split(attended, heads))) : attended;
   }
 
   Value feedForward(const Value &x) {
@@ -514,12 +696,14 @@ private:
   Value graphOp() {
     Value x = anyValue();
     std::string name = "%" + x.name;
-    switch (random.below(10)) {
+    switch (random.below(11)) {
     case 9: {
       Parameter factor = parameter({1}, "gain");
       return define(x.width, "lns.scale_by " + name + ", %" + factor.name +
                                  " : " + x.type() + ", " + factor.type());
     }
+    case 10:
+      return throughHeads(x);
     case 6: {
       // RMSNorm by hand, or with the rows of another value.
       Value from = anyValue();
@@ -588,7 +772,10 @@ private:
       return;
     }
     Value x = anyValue();
-    switch (random.below(12)) {
+    switch (random.below(13)) {
+    case 12:
+      throughHeads(x);
+      return;
     case 0:
     case 1:
       norm(x);
@@ -690,7 +877,9 @@ private:
   Value finish(Value logits) {
     if (random.percent(90))
       return logits;
-    switch (random.below(5)) {
+    switch (random.below(6)) {
+    case 5:
+      return throughHeads(logits);
     case 0:
       return norm(logits);
     case 1:
