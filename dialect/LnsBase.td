@@ -95,7 +95,9 @@ def LNS_Activation : LNS_Enum<"Activation", "activation of a feed-forward block"
   I32EnumAttrCase<"gelu_tanh", 1>, // x/2 * (1 + tanh(sqrt(2/pi) * (x + 0.044715 x^3)))
   I32EnumAttrCase<"relu", 2>,      // max(x, 0)
   I32EnumAttrCase<"tanh", 3>,
-  I32EnumAttrCase<"gelu", 4>       // x/2 * (1 + erf(x / sqrt(2)))
+  I32EnumAttrCase<"gelu", 4>,      // x/2 * (1 + erf(x / sqrt(2)))
+  I32EnumAttrCase<"sigmoid", 5>,   // 1 / (1 + e^-x)
+  I32EnumAttrCase<"relu2", 6>      // max(x, 0)^2
 ]>;
 def LNS_ActivationAttr : LNS_EnumAttr<LNS_Activation, "activation">;
 

@@ -199,6 +199,8 @@ def LNS_ActivationOp : LNS_RowOp<"activation",
         relu:      max(x, 0)
         tanh:      tanh(x)
         gelu:      x/2 * (1 + erf(x / sqrt(2)))
+        sigmoid:   1 / (1 + e^-x)
+        relu2:     max(x, 0)^2 (Primer, arXiv 2109.08668)
 
     `gelu` is the GELU of Hendrycks and Gimpel (arXiv 1606.08415), and Hugging
     Face's. `gelu_tanh`, an approximation of it, is GPT-2's: `gelu_new` and

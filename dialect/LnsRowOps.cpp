@@ -166,6 +166,9 @@ public:
     switch (activation) {
     case Activation::relu:
       return;
+    case Activation::relu2:
+      inner = p.max(p.constant(0), x); // not a number stays so
+      return;
     case Activation::tanh:
       inner = p.tanh(x);
       return;
@@ -174,6 +177,7 @@ public:
                     p.constant(0.5));
       return;
     case Activation::silu:
+    case Activation::sigmoid:
       inner = p.sigmoid(x);
       return;
     case Activation::gelu_tanh:
@@ -185,7 +189,11 @@ public:
   Scalar value() {
     if (activation == Activation::relu)
       return p.max(p.constant(0), x); // not a number stays so
-    return activation == Activation::tanh ? inner : p.mul(x, inner);
+    if (activation == Activation::relu2)
+      return p.mul(inner, inner);
+    bool isGate =
+        activation != Activation::tanh && activation != Activation::sigmoid;
+    return isGate ? p.mul(x, inner) : inner;
   }
 
   Scalar slope() {
@@ -193,8 +201,12 @@ public:
     switch (activation) {
     case Activation::relu:
       return p.positive(x, one, p.constant(0));
+    case Activation::relu2:
+      return p.add(inner, inner);
     case Activation::tanh:
       return p.sub(one, p.mul(inner, inner));
+    case Activation::sigmoid:
+      return p.mul(inner, p.sub(one, inner));
     case Activation::gelu: {
       // The gate's own slope is the normal distribution's density.
       constexpr double kDensity = 0.3989422804014327; // 1 / sqrt(2 pi)

@@ -488,6 +488,23 @@ func.func @activation_tanh(%x: tensor<2x3x4xf64>) -> tensor<2x3x4xf64> {
 
 // -----
 
+// CHECK: activation_sigmoid: {{.*}}argument 0 agrees
+func.func @activation_sigmoid(%x: tensor<2x3x4xf64>) -> tensor<2x3x4xf64> {
+  %y = lns.activation sigmoid %x : tensor<2x3x4xf64>
+  return %y : tensor<2x3x4xf64>
+}
+
+// -----
+
+// CHECK: gated_activation_relu2: {{.*}}argument 0 agrees
+// CHECK: gated_activation_relu2: {{.*}}argument 1 agrees
+func.func @gated_activation_relu2(%g: tensor<2x3x4xf64>, %u: tensor<2x3x4xf64>) -> tensor<2x3x4xf64> {
+  %y = lns.gated_activation relu2 %g, %u : tensor<2x3x4xf64>
+  return %y : tensor<2x3x4xf64>
+}
+
+// -----
+
 // CHECK: activation_gelu: {{.*}}argument 0 agrees
 func.func @activation_gelu(%x: tensor<2x3x4xf64>) -> tensor<2x3x4xf64> {
   %y = lns.activation gelu %x : tensor<2x3x4xf64>

@@ -377,7 +377,8 @@ private:
   }
 
   std::string anyActivation() {
-    return random.pick({"silu", "gelu_tanh", "relu", "tanh", "gelu"});
+    return random.pick(
+        {"silu", "gelu_tanh", "relu", "tanh", "gelu", "sigmoid", "relu2"});
   }
 
   Value activation(const Value &x) {

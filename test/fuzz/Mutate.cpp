@@ -277,6 +277,8 @@ ArrayRef<std::string> lns::fuzz::modelDictionary() {
       "tanh",
       "silu",
       "relu",
+      "relu2",
+      "sigmoid",
       "config",
       "attributes",
       "tensor<?x?x4xf32>",

@@ -192,6 +192,10 @@ private:
       return x > 0 ? x : 0;
     if (activation == Activation::silu)
       return x * sigmoid(x);
+    if (activation == Activation::relu2)
+      return x > 0 ? x * x : 0;
+    if (activation == Activation::sigmoid)
+      return sigmoid(x);
     if (activation == Activation::tanh)
       return std::tanh(x);
     if (activation == Activation::gelu)
@@ -206,7 +210,11 @@ private:
     if (activation == Activation::gelu)
       return std::erfc(-x * M_SQRT1_2) / 2 +
              x * std::exp(-x * x / 2) / std::sqrt(2 * M_PI);
+    if (activation == Activation::relu2)
+      return x > 0 ? 2 * x : 0;
     double s = sigmoid(x);
+    if (activation == Activation::sigmoid)
+      return s * (1 - s);
     if (activation == Activation::silu)
       return s + x * s * (1 - s);
     double cosh = std::cosh(geluInner(x));
