@@ -87,6 +87,34 @@ BlockSpec makeBlock(const NormChoice &choice, int64_t layers) {
     block = makePre();
     block.branch = choice.branch.value_or(1 / std::sqrt(depth));
     return block;
+  case NormScheme::LayerScale:
+    block = makePre();
+    block.attention.gate = "self_attn.layer_scale";
+    block.feedForward.gate = "mlp.layer_scale";
+    block.gatesColumns = true;
+    block.gateStart = choice.start.value_or(1e-4);
+    return block;
+  case NormScheme::SkipInit:
+    block = makePre();
+    block.attention.gate = "self_attn.branch_scale";
+    block.feedForward.gate = "mlp.branch_scale";
+    block.gateStart = choice.start.value_or(1 / std::sqrt(depth));
+    return block;
+  case NormScheme::ReZero:
+    block.attention.gate = block.feedForward.gate = "branch_scale";
+    block.gateStart = choice.start.value_or(0);
+    return block;
+  case NormScheme::DyT:
+    block = makePre();
+    block.normKind = NormKind::tanh;
+    block.alpha = choice.alpha;
+    return block;
+  case NormScheme::Hybrid:
+  case NormScheme::HybridStar: // its later blocks
+    block.attention.stream = kPostAttention;
+    block.qkNorm = QkNorm::Head;
+    block.valueNorm = true;
+    return block;
   case NormScheme::Pre:
   case NormScheme::Mix: // its later blocks
   case NormScheme::ScaledInit:
@@ -105,6 +133,8 @@ bool hasFinalNorm(NormScheme scheme) {
 InitRule getInitRule(const NormChoice &choice) {
   switch (choice.scheme) {
   case NormScheme::ScaledInit:
+  case NormScheme::Hybrid:
+  case NormScheme::HybridStar:
     return InitRule::Scaled;
   case NormScheme::DepthScaledInit:
     return InitRule::DepthScaled;
@@ -122,16 +152,29 @@ ModelSpec lns::getModelSpec(const NormChoice &choice, int64_t layers) {
   model.embeddingNorm =
       choice.scheme == NormScheme::Peri && choice.embeddingNorm;
   model.finalNorm = choice.finalNorm.value_or(hasFinalNorm(choice.scheme));
-  int64_t post = 0;
-  if (choice.scheme == NormScheme::Mix)
-    post = static_cast<int64_t>(
+  model.embeddingScale = choice.scheme == NormScheme::DyT;
+  // The first blocks of some schemes are others.
+  int64_t first = 0;
+  BlockSpec block;
+  if (choice.scheme == NormScheme::Mix) {
+    first = static_cast<int64_t>(
         std::floor(choice.fraction * static_cast<double>(layers)));
-  if (post > 0)
-    model.runs.push_back({post, makePost()});
-  if (post < layers)
-    model.runs.push_back({layers - post, makeBlock(choice, layers)});
-  for (BlockRun &run : model.runs)
-    run.block.qkNorm = choice.qkNormFull;
+    block = makePost();
+  } else if (choice.scheme == NormScheme::HybridStar) {
+    first = 1;
+    block = makePre();
+    block.qkNorm = QkNorm::Head;
+    block.valueNorm = true;
+  }
+  if (first > 0)
+    model.runs.push_back({first, block});
+  if (first < layers)
+    model.runs.push_back({layers - first, makeBlock(choice, layers)});
+  for (BlockRun &run : model.runs) {
+    if (choice.qkNorm != QkNorm::Off)
+      run.block.qkNorm = choice.qkNorm;
+    run.block.headGate = choice.headGate;
+  }
   return model;
 }
 

@@ -30,13 +30,21 @@ namespace lns {
 struct SublayerSpec {
   llvm::StringRef before, behind, stream;
   llvm::StringRef inner; ///< of what the output projection reads
+  /// The parameter by which the branch is multiplied, if any.
+  llvm::StringRef gate;
 };
 
 struct BlockSpec {
   SublayerSpec attention, feedForward;
   double skip = 1, branch = 1;
   DepthScale depthScale = DepthScale::none; ///< of the norms before sublayers
-  bool qkNorm = false;                      ///< of the whole query and key
+  NormKind normKind = NormKind::rms;
+  double alpha = 0; ///< of norms of kind tanh: where it starts
+  QkNorm qkNorm = QkNorm::Off;
+  bool valueNorm = false; ///< of each head, as its query and key
+  bool headGate = false;
+  double gateStart = 0;      ///< of what branches are multiplied by
+  bool gatesColumns = false; ///< which is a vector, and no number
   /// What gains start from: one, or that scaled with depth.
   DepthScale gainInit = DepthScale::none;
 };
@@ -49,6 +57,7 @@ struct BlockRun {
 
 struct ModelSpec {
   bool embeddingNorm = false, finalNorm = true;
+  bool embeddingScale = false; ///< learned, from sqrt(hidden)
   llvm::SmallVector<BlockRun, 2> runs;
 };
 

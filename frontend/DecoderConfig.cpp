@@ -7,9 +7,9 @@
 
 #include "frontend/DecoderConfig.h"
 #include "dialect/LnsOps.h"
+#include "dialect/NearestName.h"
 #include "frontend/CheckpointConfig.h"
 #include "frontend/HarmlessKeys.h"
-#include "dialect/NearestName.h"
 
 #include "llvm/ADT/StringSwitch.h"
 #include "llvm/Support/MathExtras.h"

@@ -12,8 +12,9 @@
 
 using namespace lns;
 
-static const Family *const kFamilies[] = {&kLlama, &kMistral, &kQwen2,
-                                          &kOlmo2, &kGranite, &kSmolLm3};
+static const Family *const kFamilies[] = {&kLlama,   &kMistral, &kQwen2,
+                                          &kQwen3,   &kOlmo2,   &kGranite,
+                                          &kSmolLm3, &kExaone4};
 
 llvm::ArrayRef<const Family *> lns::getFamilies() { return kFamilies; }
 

@@ -27,12 +27,6 @@ namespace lns {
 struct DecoderConfig;
 class JsonSection;
 
-/// Norms of query and key, before RoPE.
-enum class QkNorm {
-  None,
-  Full ///< of all heads together; gains of that width
-};
-
 /// Which linears have biases. Keys that a family's code does not read are
 /// refused where they contradict it.
 enum class BiasRule {
@@ -67,7 +61,7 @@ struct RequiredKey {
 struct Family {
   llvm::StringLiteral modelType, architecture;
   NormChoice norm = {};
-  QkNorm qkNorm = QkNorm::None;
+  QkNorm qkNorm = QkNorm::Off; ///< unless the scheme has others
   BiasRule biases = BiasRule::ByKeys;
   WindowRule window = WindowRule::ByKey;
   FamilyDefaults defaults = {};
@@ -76,7 +70,8 @@ struct Family {
   void (*readOwn)(JsonSection &root, DecoderConfig &config) = nullptr;
 };
 
-extern const Family kLlama, kMistral, kQwen2, kOlmo2, kGranite, kSmolLm3;
+extern const Family kLlama, kMistral, kQwen2, kQwen3, kOlmo2, kGranite,
+    kSmolLm3, kExaone4;
 
 /// All of them.
 llvm::ArrayRef<const Family *> getFamilies();

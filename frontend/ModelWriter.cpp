@@ -10,11 +10,15 @@
 #include "frontend/BlockSpec.h"
 
 #include "mlir/IR/Builders.h"
+#include <cmath>
 
 using namespace mlir;
 using namespace lns;
 
 namespace {
+
+/// What lns.norm has where it is given no eps, which a tanh takes none of.
+constexpr double kUnusedEps = 1e-6;
 
 class ModelWriter {
 public:
@@ -43,8 +47,13 @@ public:
       hidden = ScaleOp::create(builder, at("embedding_multiplier"),
                                hidden.getType(), hidden,
                                builder.getF64FloatAttr(decoder.embeddingScale));
+    if (spec.embeddingScale)
+      hidden = ScaleByOp::create(
+          builder, at("hidden_size"), hidden.getType(), hidden,
+          number("model.embed_scale",
+                 std::sqrt(static_cast<double>(decoder.hidden))));
     if (spec.embeddingNorm)
-      hidden = norm(hidden, gain("model.embed_norm", decoder.hidden));
+      hidden = norm(hidden, outerNorm("model.embed_norm"));
     int64_t first = 0;
     for (const BlockRun &run : spec.runs) {
       for (int64_t begin = first, end; begin < first + run.depth; begin = end) {
@@ -56,14 +65,15 @@ public:
     }
 
     // No scheme scales the final norm.
-    Value finalGain =
-        spec.finalNorm ? gain("model.norm", decoder.hidden) : Value();
+    std::optional<Norm> finalNorm;
+    if (spec.finalNorm)
+      finalNorm = outerNorm("model.norm");
     Value head = decoder.tiedHead
                      ? table
                      : matrix("lm_head.weight", MatrixKind::Embedding,
                               decoder.vocabulary, decoder.hidden, "vocab_size");
-    if (finalGain)
-      hidden = norm(hidden, finalGain);
+    if (finalNorm)
+      hidden = norm(hidden, *finalNorm);
     Value logits = LinearOp::create(builder, at("vocab_size"),
                                     open({decoder.vocabulary}), hidden, head,
                                     /*bias=*/Value(), decoder.logitScale);
@@ -105,7 +115,7 @@ private:
                           ? "num_key_value_heads"
                           : "num_attention_heads";
     StringRef bias = decoder.queryBias ? "attention_bias" : "";
-    Value before = blockGain(sublayer.before, decoder.hidden);
+    std::optional<Norm> before = blockNorm(sublayer.before, decoder.hidden);
     Projection q = projection("self_attn.q_proj", MatrixKind::QueryKey, width,
                               decoder.hidden, "num_attention_heads", bias);
     Projection k = projection("self_attn.k_proj", MatrixKind::QueryKey, kvWidth,
@@ -115,16 +125,15 @@ private:
     Projection o = projection("self_attn.o_proj", MatrixKind::AttentionOutput,
                               decoder.hidden, width, "num_attention_heads",
                               decoder.outputBias ? "attention_bias" : "");
-    Value x = before ? norm(skip, before, block->depthScale) : skip;
+    Value x = before ? norm(skip, *before, block->depthScale) : skip;
     Value query = apply(q, x), key = apply(k, x), value = apply(v, x);
-    if (block->qkNorm || decoder.family->qkNorm == QkNorm::Full) {
-      query = norm(query, blockGain("self_attn.q_norm", width));
-      key = norm(key, blockGain("self_attn.k_norm", kvWidth));
-    }
-    if (rotates) {
-      query = rope(query);
-      key = rope(key);
-    }
+    QkNorm qkNorm =
+        block->qkNorm != QkNorm::Off ? block->qkNorm : decoder.family->qkNorm;
+    query = prepare(query, qkNorm, "self_attn.q_norm", decoder.heads);
+    key = prepare(key, qkNorm, "self_attn.k_norm", decoder.kvHeads);
+    if (block->valueNorm)
+      value = merge(norm(split(value, decoder.kvHeads),
+                         *blockNorm("self_attn.v_norm", decoder.headDim)));
     auto attention = AttentionOp::create(
         builder, q.location, query.getType(), /*lse=*/Type(), query, key, value,
         static_cast<uint64_t>(decoder.heads),
@@ -132,14 +141,61 @@ private:
         decoder.attentionScale
             ? builder.getF64FloatAttr(*decoder.attentionScale)
             : FloatAttr());
-    return finish(sublayer, skip, attention.getResult(), width, o);
+    Value heads = attention.getResult();
+    if (block->headGate)
+      heads = gateHeads(heads, x);
+    return finish(sublayer, skip, heads, width, o);
+  }
+
+  /// Query or key: normalized, and rotated where the layer rotates.
+  Value prepare(Value value, QkNorm kind, StringRef name, int64_t heads) {
+    if (kind == QkNorm::Off || kind == QkNorm::Full) {
+      if (kind == QkNorm::Full)
+        value = norm(value, *blockNorm(name, heads * decoder.headDim));
+      return rotates ? rope(value) : value;
+    }
+    value = split(value, heads);
+    value =
+        norm(value, kind == QkNorm::Free ? Norm{NormKind::rms, Value(), Value()}
+                                         : *blockNorm(name, decoder.headDim));
+    return merge(rotates ? rope(value) : value);
+  }
+
+  /// Heads times 2 sigmoid(G x), G without a bias.
+  Value gateHeads(Value heads, Value x) {
+    Value weight =
+        param(getBlockName("self_attn.head_gate", ".weight"), Role::matrix,
+              {decoder.heads, decoder.hidden}, "num_attention_heads",
+              {InitKind::normal, decoder.initStd});
+    Location location = at("num_attention_heads");
+    RankedTensorType type = open({decoder.heads});
+    Value gates = LinearOp::create(builder, location, type, x, weight);
+    gates = ActivationOp::create(builder, location, type, gates,
+                                 Activation::sigmoid);
+    gates = ScaleOp::create(builder, location, type, gates,
+                            builder.getF64FloatAttr(2.0));
+    heads = split(heads, decoder.heads);
+    return merge(
+        RowScaleOp::create(builder, location, heads.getType(), heads, gates));
+  }
+
+  /// Heads as rows, and as columns again.
+  Value split(Value value, int64_t heads) {
+    return ReshapeOp::create(builder, at("num_attention_heads"),
+                             open({heads, decoder.headDim}), value);
+  }
+  Value merge(Value value) {
+    auto type = cast<RankedTensorType>(value.getType());
+    return ReshapeOp::create(builder, at("num_attention_heads"),
+                             open({type.getDimSize(2) * type.getDimSize(3)}),
+                             value);
   }
 
   Value writeFeedForward(Value skip) {
     const SublayerSpec &sublayer = block->feedForward;
     StringRef key = "intermediate_size",
               bias = decoder.mlpBias ? "mlp_bias" : "";
-    Value before = blockGain(sublayer.before, decoder.hidden);
+    std::optional<Norm> before = blockNorm(sublayer.before, decoder.hidden);
     Projection gate =
         projection("mlp.gate_proj", MatrixKind::Gate, decoder.intermediate,
                    decoder.hidden, key, bias);
@@ -148,7 +204,7 @@ private:
     Projection down =
         projection("mlp.down_proj", MatrixKind::Down, decoder.hidden,
                    decoder.intermediate, key, bias);
-    Value x = before ? norm(skip, before, block->depthScale) : skip;
+    Value x = before ? norm(skip, *before, block->depthScale) : skip;
     Value gated = apply(gate, x), inner = apply(up, x);
     inner = GatedActivationOp::create(builder, at(key), inner.getType(), gated,
                                       inner, decoder.activation);
@@ -164,18 +220,33 @@ private:
   /// into the stream.
   Value finish(const SublayerSpec &sublayer, Value skip, Value inner,
                int64_t width, const Projection &output) {
-    if (Value gain = blockGain(sublayer.inner, width))
-      inner = norm(inner, gain);
+    if (std::optional<Norm> own = blockNorm(sublayer.inner, width))
+      inner = norm(inner, *own);
     Value branch = apply(output, inner);
-    if (Value gain = blockGain(sublayer.behind, decoder.hidden))
-      branch = norm(branch, gain);
+    if (std::optional<Norm> own = blockNorm(sublayer.behind, decoder.hidden))
+      branch = norm(branch, *own);
+    if (!sublayer.gate.empty())
+      branch = multiply(branch, sublayer.gate);
     Value hidden = ResidualOp::create(
         builder, at("num_hidden_layers"), skip.getType(), skip, branch,
         builder.getF64FloatAttr(block->skip),
         builder.getF64FloatAttr(block->branch * decoder.residualScale));
-    if (Value gain = blockGain(sublayer.stream, decoder.hidden))
-      hidden = norm(hidden, gain);
+    if (std::optional<Norm> own = blockNorm(sublayer.stream, decoder.hidden))
+      hidden = norm(hidden, *own);
     return hidden;
+  }
+
+  /// By a learned vector or number of the block.
+  Value multiply(Value branch, StringRef name) {
+    Init start = {InitKind::constant, block->gateStart};
+    Location location = at("hidden_size");
+    int64_t width = block->gatesColumns ? decoder.hidden : 1;
+    Value gate = param(getBlockName(name, ""), Role::gain, {width},
+                       "hidden_size", start);
+    if (block->gatesColumns)
+      return ScaleColumnsOp::create(builder, location, branch.getType(), branch,
+                                    gate, builder.getF64FloatAttr(1.0));
+    return ScaleByOp::create(builder, location, branch.getType(), branch, gate);
   }
 
   /// `biasKey` is the key that asks for a bias, empty without one.
@@ -196,12 +267,23 @@ private:
                             projection.weight, projection.bias);
   }
 
-  Value norm(Value input, Value gain,
+  /// What a norm has of its own.
+  struct Norm {
+    NormKind kind;
+    Value gain, alpha;
+  };
+
+  Value norm(Value input, const Norm &own,
              DepthScale depthScale = DepthScale::none) {
     StringRef key =
         config.contains("rms_norm_eps") ? "rms_norm_eps" : "hidden_size";
-    auto op = NormOp::create(builder, at(key), input, gain, /*bias=*/Value(),
-                             NormKind::rms, decoder.normEps, /*scale=*/1.0);
+    bool isTanh = own.kind == NormKind::tanh;
+    auto op = NormOp::create(builder, at(key), input, own.gain,
+                             /*bias=*/Value(), own.kind,
+                             isTanh ? kUnusedEps : decoder.normEps,
+                             /*scale=*/1.0);
+    if (isTanh)
+      op.getAlphaMutable().assign(own.alpha);
     op.setDepthScale(depthScale);
     return op;
   }
@@ -220,20 +302,37 @@ private:
     return ("model.layers.{layer}." + name + suffix).str();
   }
 
-  /// A gain of the block; null for an empty name.
-  Value blockGain(StringRef name, int64_t width) {
+  /// A norm of the block; none for an empty name.
+  std::optional<Norm> blockNorm(StringRef name, int64_t width) {
     if (name.empty())
-      return {};
-    Init init = {InitKind::ones};
-    if (block->gainInit != DepthScale::none)
-      init = {InitKind::constant, 1.0, block->gainInit};
-    return param(getBlockName(name, ".weight"), Role::gain, {width},
-                 "hidden_size", init);
+      return std::nullopt;
+    return makeNorm(getBlockName(name, ""), width, *block);
   }
 
-  Value gain(StringRef name, int64_t width) {
-    return param(name.str() + ".weight", Role::gain, {width}, "hidden_size",
-                 {InitKind::ones});
+  /// One outside of blocks, of the kind that the first block has.
+  Norm outerNorm(StringRef name) {
+    BlockSpec outer = spec.runs.front().block;
+    outer.gainInit = DepthScale::none;
+    return makeNorm(name, decoder.hidden, outer);
+  }
+
+  Norm makeNorm(StringRef name, int64_t width, const BlockSpec &block) {
+    Init init = {InitKind::ones};
+    if (block.gainInit != DepthScale::none)
+      init = {InitKind::constant, 1.0, block.gainInit};
+    Norm own = {
+        block.normKind,
+        param(name.str() + ".weight", Role::gain, {width}, "hidden_size", init),
+        Value()};
+    if (own.kind == NormKind::tanh)
+      own.alpha = number(name.str() + ".alpha", block.alpha);
+    return own;
+  }
+
+  /// A learned number.
+  Value number(StringRef name, double start) {
+    return param(name, Role::gain, {1}, "hidden_size",
+                 {InitKind::constant, start});
   }
 
   Value matrix(StringRef name, MatrixKind kind, int64_t out, int64_t in,

@@ -53,6 +53,18 @@ constexpr SchemeEntry kSchemes[] = {
      "OLMo"},
     {NormScheme::ResidualMultiplier, "residual-multiplier", "x + c F(N x)",
      "Granite, MiniCPM"},
+    {NormScheme::LayerScale, "layerscale", "x + v F(N x), v learned",
+     "arXiv 2103.17239"},
+    {NormScheme::SkipInit, "skipinit", "x + a F(N x), a learned",
+     "arXiv 2002.10444"},
+    {NormScheme::ReZero, "rezero", "x + a F(x), a learned, of a block",
+     "arXiv 2003.04887"},
+    {NormScheme::DyT, "dyt", "pre, g tanh(a x) for every norm",
+     "arXiv 2503.10622"},
+    {NormScheme::Hybrid, "hybrid", "y = N(x + A x), y + M y; q, k, v norms",
+     "HybridNorm, arXiv 2503.04598"},
+    {NormScheme::HybridStar, "hybrid-star", "hybrid, its first block pre",
+     "HybridNorm*, arXiv 2503.04598"},
 };
 
 constexpr bool standInOrder() {
@@ -73,6 +85,12 @@ constexpr std::pair<InitRule, llvm::StringLiteral> kInitRules[] = {
     {InitRule::DepthScaled, "depth-scaled"},
     {InitRule::DepthScaledUp, "depth-scaled-up"},
     {InitRule::Mitchell, "mitchell"}};
+
+constexpr std::pair<QkNorm, llvm::StringLiteral> kQkNorms[] = {
+    {QkNorm::Off, "off"},
+    {QkNorm::Head, "head"},
+    {QkNorm::Full, "full"},
+    {QkNorm::Free, "free"}};
 
 /// An option: how its value is read and written.
 struct Option {
@@ -105,11 +123,43 @@ bool readFlag(StringRef text, bool &value) {
 constexpr NormScheme kMix[] = {NormScheme::Mix};
 constexpr NormScheme kKeel[] = {NormScheme::Keel};
 constexpr NormScheme kPeri[] = {NormScheme::Peri};
+constexpr NormScheme kLearned[] = {NormScheme::LayerScale, NormScheme::SkipInit,
+                                   NormScheme::ReZero};
+constexpr NormScheme kDyT[] = {NormScheme::DyT};
+/// hybrid has norms of query and key of its own.
+constexpr NormScheme kOwnQkNormless[] = {NormScheme::Pre,
+                                         NormScheme::Lns,
+                                         NormScheme::LnsFoldedInit,
+                                         NormScheme::Post,
+                                         NormScheme::DeepNorm,
+                                         NormScheme::Mix,
+                                         NormScheme::Sandwich,
+                                         NormScheme::Peri,
+                                         NormScheme::Reordered,
+                                         NormScheme::Keel,
+                                         NormScheme::SubLn,
+                                         NormScheme::ScaledInit,
+                                         NormScheme::DepthScaledInit,
+                                         NormScheme::Mitchell,
+                                         NormScheme::ResidualMultiplier,
+                                         NormScheme::LayerScale,
+                                         NormScheme::SkipInit,
+                                         NormScheme::ReZero,
+                                         NormScheme::DyT};
 constexpr NormScheme kMultiplier[] = {NormScheme::ResidualMultiplier};
-constexpr NormScheme kPlainInit[] = {
-    NormScheme::Pre,       NormScheme::Lns,  NormScheme::Post,
-    NormScheme::Mix,       NormScheme::Peri, NormScheme::Sandwich,
-    NormScheme::Reordered, NormScheme::Keel, NormScheme::ResidualMultiplier};
+constexpr NormScheme kPlainInit[] = {NormScheme::Pre,
+                                     NormScheme::Lns,
+                                     NormScheme::Post,
+                                     NormScheme::Mix,
+                                     NormScheme::Peri,
+                                     NormScheme::Sandwich,
+                                     NormScheme::Reordered,
+                                     NormScheme::Keel,
+                                     NormScheme::ResidualMultiplier,
+                                     NormScheme::LayerScale,
+                                     NormScheme::SkipInit,
+                                     NormScheme::ReZero,
+                                     NormScheme::DyT};
 
 /// Multipliers beyond this are mistakes, and would overflow f32.
 constexpr double kMaxMultiplier = 1e6;
@@ -156,6 +206,23 @@ const Option kOptions[] = {
      [](const NormChoice &choice) {
        return choice.branch ? formatNumber(*choice.branch) : std::string();
      }},
+    {"start", "NUMBER", "where learned factors of branches start", kLearned,
+     [](StringRef value, NormChoice &choice) {
+       return readNumber(value, -kMaxMultiplier, kMaxMultiplier,
+                         choice.start.emplace());
+     },
+     [](const NormChoice &choice) {
+       return choice.start ? formatNumber(*choice.start) : std::string();
+     }},
+    {"alpha", "NUMBER", "where alphas start; 0.5", kDyT,
+     [](StringRef value, NormChoice &choice) {
+       return readNumber(value, 1 / kMaxMultiplier, kMaxMultiplier,
+                         choice.alpha);
+     },
+     [](const NormChoice &choice) {
+       return choice.alpha == NormChoice().alpha ? std::string()
+                                                 : formatNumber(choice.alpha);
+     }},
     {"final-norm",
      "on|off",
      "norm before the head; what the scheme has",
@@ -175,15 +242,34 @@ const Option kOptions[] = {
      [](const NormChoice &choice) {
        return choice.embeddingNorm ? std::string() : std::string("off");
      }},
-    {"qk-norm-full",
-     "on|off",
-     "norms of the whole query and key; off",
-     {},
+    {"qk-norm", "head|full|free|off",
+     "norms of query and key, of each head (free: without a gain) or of all; "
+     "off",
+     kOwnQkNormless,
      [](StringRef value, NormChoice &choice) {
-       return readFlag(value, choice.qkNormFull);
+       if (value.empty())
+         value = "head";
+       for (const auto &[kind, name] : kQkNorms)
+         if (value == name) {
+           choice.qkNorm = kind;
+           return true;
+         }
+       return false;
      },
      [](const NormChoice &choice) {
-       return choice.qkNormFull ? std::string("on") : std::string();
+       return choice.qkNorm == QkNorm::Off
+                  ? std::string()
+                  : kQkNorms[static_cast<size_t>(choice.qkNorm)].second.str();
+     }},
+    {"head-gate",
+     "on|off",
+     "heads times 2 sigmoid(G x); off",
+     {},
+     [](StringRef value, NormChoice &choice) {
+       return readFlag(value, choice.headGate);
+     },
+     [](const NormChoice &choice) {
+       return choice.headGate ? std::string("on") : std::string();
      }}};
 
 bool hasOption(const Option &option, NormScheme scheme) {

@@ -41,7 +41,21 @@ enum class NormScheme {
   ScaledInit,
   DepthScaledInit,
   Mitchell,
-  ResidualMultiplier
+  ResidualMultiplier,
+  LayerScale,
+  SkipInit,
+  ReZero,
+  DyT,
+  Hybrid,
+  HybridStar
+};
+
+/// Norms of query and key, before RoPE.
+enum class QkNorm {
+  Off,
+  Head, ///< of each head; one gain, as wide as a head
+  Full, ///< of all heads together; a gain of that width
+  Free  ///< of each head, without a gain
 };
 
 /// How matrices start, where a scheme does not say so itself. `std` is the
@@ -65,13 +79,20 @@ struct NormChoice {
   /// residual-multiplier: what branches are multiplied by; by default
   /// 1 / sqrt(L).
   std::optional<double> branch = std::nullopt;
+  /// layerscale, skipinit, rezero: where what branches are multiplied by
+  /// starts; by default 1e-4, 1 / sqrt(L), 0.
+  std::optional<double> start = std::nullopt;
+  /// dyt: where alphas start.
+  double alpha = 0.5;
   /// Norm of the last block's output, before the head; by default, what the
   /// scheme has.
   std::optional<bool> finalNorm = std::nullopt;
   /// peri: norm of the embedding.
   bool embeddingNorm = true;
-  /// Norms of the whole query and key, before RoPE (OLMo 2).
-  bool qkNormFull = false;
+  QkNorm qkNorm = QkNorm::Off;
+  /// Heads are multiplied by 2 sigmoid(G x) before the output projection, x
+  /// being what the projections of the attention read.
+  bool headGate = false;
 
   bool operator==(const NormChoice &) const = default;
 };

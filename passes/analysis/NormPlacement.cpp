@@ -42,5 +42,5 @@ StringRef lns::getNormPlacement(ArrayRef<NormOp> norms) {
     return before || behind ? "mixed" : "post";
   if (behind)
     return before ? "sandwich" : "reordered";
-  return "pre";
+  return before ? "pre" : "none";
 }

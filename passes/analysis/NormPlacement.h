@@ -27,7 +27,7 @@ NormPlace getNormPlace(NormOp norm);
 
 /// What people call a model with these norms: "lns" where they are scaled with
 /// depth, else "pre", "post", "sandwich" (before and behind), "reordered"
-/// (behind alone), "mixed", or "none" without norms. Those outside of blocks
+/// (behind alone), "mixed", or "none". Those outside of blocks
 /// and inside of sublayers do not count.
 llvm::StringRef getNormPlacement(llvm::ArrayRef<NormOp> norms);
 

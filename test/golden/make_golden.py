@@ -47,11 +47,15 @@ import torch.nn.functional as F
 import transformers
 from transformers.models.llama import modeling_llama
 
-FAMILIES = ("llama", "qwen2", "olmo2", "granite", "smollm3")
+FAMILIES = ("llama", "qwen2", "qwen3", "olmo2", "granite", "smollm3",
+            "exaone4")
 # Keys of config.json that only one family has.
 OWN_KEYS = {
     "qwen2": {"layer_types", "max_window_layers", "sliding_window",
               "use_sliding_window"},
+    "qwen3": {"layer_types", "max_window_layers", "sliding_window",
+              "use_sliding_window"},
+    "exaone4": {"layer_types", "sliding_window"},
     "granite": {"attention_multiplier", "embedding_multiplier",
                 "logits_scaling", "residual_multiplier"},
     "smollm3": {"layer_types", "no_rope_layer_interval", "no_rope_layers",
@@ -106,6 +110,19 @@ SMOLLM3 = dict(
     rms_norm_eps=1e-6, rope_theta=2e6, tie_word_embeddings=True,
     no_rope_layers=[1, 1, 0, 1, 0],
 )
+# A norm of each head of query and key, with heads wider than the model's share.
+QWEN3 = dict(
+    model_type="qwen3", vocab_size=61, hidden_size=36, intermediate_size=52,
+    num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
+    head_dim=14, rms_norm_eps=1e-4, rope_theta=1e6, tie_word_embeddings=False,
+)
+# The same behind the sublayers.
+EXAONE4 = dict(
+    model_type="exaone4", vocab_size=61, hidden_size=40, intermediate_size=52,
+    num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
+    rms_norm_eps=1e-4, rope_theta=1e4, tie_word_embeddings=True,
+    sliding_window=None, layer_types=["full_attention"] * 2,
+)
 # case -> (model, norm placement, spelling of RoPE in config.json, seed); the
 # two norms of a model share parameters and tokens.
 CASES = {
@@ -119,6 +136,8 @@ CASES = {
     "olmo2": (OLMO2, "pre", "nested", 5),
     "granite": (GRANITE, "pre", "nested", 6),
     "smollm3": (SMOLLM3, "pre", "nested", 7),
+    "qwen3": (QWEN3, "pre", "nested", 8),
+    "exaone4": (EXAONE4, "pre", "nested", 9),
 }
 
 

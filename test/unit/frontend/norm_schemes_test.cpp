@@ -32,12 +32,13 @@ TEST(NormSchemes, TextIsReadBack) {
   for (const char *text :
        {"pre", "lns", "lns,init=scaled", "mix,fraction=0.5",
         "deepnorm,final-norm=on", "peri,embed-norm=off", "keel,skip=3",
-        "residual-multiplier,branch=0.22", "reordered,qk-norm-full=on",
-        "sandwich,init=depth-scaled-up,final-norm=off"})
+        "residual-multiplier,branch=0.22", "reordered,qk-norm=full",
+        "sandwich,init=depth-scaled-up,final-norm=off",
+        "lns,qk-norm=free,head-gate=on", "layerscale,start=1e-05",
+        "dyt,alpha=0.8", "hybrid-star"})
     EXPECT_EQ(formatNormChoice(choose(text)), text);
   EXPECT_EQ(formatNormChoice(choose("mix,fraction=0.25")), "mix");
-  EXPECT_EQ(formatNormChoice(choose("reordered,qk-norm-full")),
-            "reordered,qk-norm-full=on");
+  EXPECT_EQ(formatNormChoice(choose("lns,qk-norm")), "lns,qk-norm=head");
 }
 
 TEST(NormSchemes, Errors) {
@@ -53,15 +54,16 @@ TEST(NormSchemes, Errors) {
             "one of them");
   EXPECT_EQ(getError("mix,fractio=1"),
             "'fractio' is no option of 'mix', which has: init, fraction, "
-            "final-norm, qk-norm-full; did you mean 'fraction'?");
+            "final-norm, qk-norm, head-gate; did you mean 'fraction'?");
   EXPECT_EQ(getError("lns,skip=2"),
             "'skip' is an option of keel, not of 'lns', which has: init, "
-            "final-norm, qk-norm-full");
+            "final-norm, qk-norm, head-gate");
   EXPECT_EQ(getError("mix,fraction=1.5"),
             "'fraction' of 'mix' is '1.5', but must be 0..1");
   for (const char *text :
        {"keel,skip=0", "keel,skip=nan", "keel,skip=-2", "keel,skip=1e9",
-        "keel,skip=2x", "keel,skip", "post,final-norm=yes", "pre,init=xavier"})
+        "keel,skip=2x", "keel,skip", "post,final-norm=yes", "pre,init=xavier",
+        "pre,qk-norm=heads", "dyt,alpha=0", "skipinit,start=inf"})
     EXPECT_NE(getError(text).find("but must be"), std::string::npos) << text;
 }
 
@@ -69,7 +71,7 @@ TEST(NormSchemes, Listing) {
   std::string text;
   llvm::raw_string_ostream os(text);
   printNormSchemes(os);
-  for (const char *name : {"lns ", "residual-multiplier ", "qk-norm-full "})
+  for (const char *name : {"lns ", "residual-multiplier ", "qk-norm "})
     EXPECT_NE(text.find(name), std::string::npos) << name;
 }
 

@@ -17,6 +17,7 @@
 #include "tools/interpret/RandomInputs.h"
 
 #include "mlir/IR/MLIRContext.h"
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <gtest/gtest.h>
@@ -63,6 +64,8 @@ public:
     }
     if (scheme == "peri")
       x = norm("model.embed_norm", x);
+    if (scheme == "dyt")
+      x = number("model.embed_scale") * x;
     for (layer = 0; layer < kLayers; ++layer)
       x = block(x);
     if (scheme != "post" && scheme != "deepnorm" && scheme.rfind("keel", 0))
@@ -80,7 +83,7 @@ private:
     auto N3 = [&](const Rows &y) { return n("pre_feedforward_layernorm", y); };
     auto N4 = [&](const Rows &y) { return n("post_feedforward_layernorm", y); };
 
-    if (scheme == "lns") {
+    if (scheme == "lns" || scheme.rfind("lns,", 0) == 0) {
       x = x + A(1 / std::sqrt(l) * N1(x));
       return x + M(1 / std::sqrt(l) * N2(x));
     }
@@ -97,7 +100,24 @@ private:
       x = x + N2(A(N1(x)));
       return x + N4(M(N3(x)));
     }
-    if (scheme == "reordered" || scheme == "reordered,qk-norm-full=on") {
+    if (scheme == "layerscale") {
+      x = x + times(A(N1(x)), get(name("self_attn.layer_scale")));
+      return x + times(M(N2(x)), get(name("mlp.layer_scale")));
+    }
+    if (scheme == "skipinit") {
+      x = x + number(name("self_attn.branch_scale")) * A(N1(x));
+      return x + number(name("mlp.branch_scale")) * M(N2(x));
+    }
+    if (scheme == "rezero") {
+      double a = number(name("branch_scale"));
+      x = x + a * A(x);
+      return x + a * M(x);
+    }
+    if (scheme == "hybrid" || (scheme == "hybrid-star" && l > 1)) {
+      x = N2(x + A(x));
+      return x + M(x);
+    }
+    if (scheme == "reordered" || scheme == "reordered,qk-norm=full") {
       x = x + N2(A(x));
       return x + N4(M(x));
     }
@@ -117,10 +137,21 @@ private:
     Rows q = linear(name("self_attn.q_proj"), x);
     Rows k = linear(name("self_attn.k_proj"), x);
     Rows v = linear(name("self_attn.v_proj"), x);
-    if (scheme.find("qk-norm-full") != std::string::npos) {
+    bool isHybrid = scheme.rfind("hybrid", 0) == 0;
+    if (scheme.find("qk-norm=full") != std::string::npos) {
       q = n("self_attn.q_norm", q);
       k = n("self_attn.k_norm", k);
     }
+    if (scheme.find("qk-norm=head") != std::string::npos || isHybrid) {
+      q = headNorm(q, get(name("self_attn.q_norm.weight")));
+      k = headNorm(k, get(name("self_attn.k_norm.weight")));
+    }
+    if (scheme.find("qk-norm=free") != std::string::npos) {
+      q = headNorm(q, Row(kHeadDim, 1));
+      k = headNorm(k, Row(kHeadDim, 1));
+    }
+    if (isHybrid)
+      v = headNorm(v, get(name("self_attn.v_norm.weight")));
     Rows heads;
     for (int t = 0; t < kTime; ++t) {
       heads.emplace_back();
@@ -133,8 +164,12 @@ private:
           double score = 0;
           for (int i = 0; i < kHeadDim; ++i)
             score += query[i] * key[i];
-          weights.push_back(std::exp(score / std::sqrt(double(kHeadDim))));
-          sum += weights.back();
+          weights.push_back(score / std::sqrt(double(kHeadDim)));
+        }
+        double largest = *std::max_element(weights.begin(), weights.end());
+        for (double &weight : weights) {
+          weight = std::exp(weight - largest);
+          sum += weight;
         }
         for (int s = 0; s <= t; ++s)
           for (int i = 0; i < kHeadDim; ++i)
@@ -142,6 +177,12 @@ private:
                 weights[s] / sum * v[s][h / (kHeads / kKvHeads) * kHeadDim + i];
         heads[t].insert(heads[t].end(), mixed.begin(), mixed.end());
       }
+    }
+    if (scheme.find("head-gate") != std::string::npos) {
+      Rows gates = linear(name("self_attn.head_gate"), x);
+      for (int t = 0; t < kTime; ++t)
+        for (int i = 0; i < kHeads * kHeadDim; ++i)
+          heads[t][i] *= 2 / (1 + std::exp(-gates[t][i / kHeadDim]));
     }
     if (scheme == "sub-ln")
       heads = n("self_attn.attn_sub_norm", heads);
@@ -174,8 +215,35 @@ private:
   /// One of the block's norms.
   Rows n(const char *which, const Rows &x) { return norm(name(which), x); }
 
+  /// Of each head by itself.
+  static Rows headNorm(Rows x, const Row &gain) {
+    for (Row &row : x)
+      for (size_t first = 0; first < row.size(); first += kHeadDim) {
+        double squares = 0;
+        for (int i = 0; i < kHeadDim; ++i)
+          squares += row[first + i] * row[first + i];
+        for (int i = 0; i < kHeadDim; ++i)
+          row[first + i] *= gain[i] / std::sqrt(squares / kHeadDim + kEps);
+      }
+    return x;
+  }
+
+  static Rows times(Rows x, const Row &columns) {
+    for (Row &row : x)
+      for (size_t i = 0; i < row.size(); ++i)
+        row[i] *= columns[i];
+    return x;
+  }
+
   Rows norm(const std::string &which, Rows x) {
     const std::vector<double> &gain = get(which + ".weight");
+    if (scheme == "dyt") {
+      double alpha = number(which + ".alpha");
+      for (Row &row : x)
+        for (size_t i = 0; i < row.size(); ++i)
+          row[i] = gain[i] * std::tanh(alpha * row[i]);
+      return x;
+    }
     for (Row &row : x) {
       double squares = 0;
       for (double value : row)
@@ -202,6 +270,7 @@ private:
   std::string name(const char *which) const {
     return "model.layers." + std::to_string(layer) + "." + which;
   }
+  double number(const std::string &which) { return get(which).at(0); }
   /// Notes that it was read.
   const std::vector<double> &get(const std::string &which) {
     read.insert(which);
@@ -263,8 +332,11 @@ INSTANTIATE_TEST_SUITE_P(
     Schemes, SchemeFormula,
     testing::Values("pre", "lns", "lns-folded-init", "post", "deepnorm",
                     "mix,fraction=0.5", "sandwich", "peri", "reordered",
-                    "reordered,qk-norm-full=on", "keel", "keel,skip=3",
-                    "sub-ln", "scaled-init", "depth-scaled-init", "mitchell",
-                    "residual-multiplier", "residual-multiplier,branch=0.2"));
+                    "reordered,qk-norm=full", "keel", "keel,skip=3", "sub-ln",
+                    "scaled-init", "depth-scaled-init", "mitchell",
+                    "residual-multiplier", "residual-multiplier,branch=0.2",
+                    "layerscale", "skipinit", "rezero", "dyt", "hybrid",
+                    "hybrid-star", "lns,qk-norm=head", "lns,qk-norm=free",
+                    "lns,head-gate=on"));
 
 } // namespace

@@ -1,0 +1,27 @@
+//===- Exaone4.cpp - model_type "exaone4"
+//----------------------------------===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#include "frontend/Families.h"
+
+using namespace lns;
+
+/// Without a window, which is refused, all of its layers have RoPE.
+static constexpr RequiredKey kRequired[] = {
+    {"sliding_window",
+     " as null, because EXAONE 4's default is a window of 4096"}};
+
+const Family lns::kExaone4 = {
+    .modelType = "exaone4",
+    .architecture = "Exaone4ForCausalLM",
+    .norm = {.scheme = NormScheme::Reordered},
+    .qkNorm = QkNorm::Head,
+    .biases = BiasRule::Never,
+    .window = WindowRule::Always,
+    .defaults = {.normEps = 1e-5, .kvHeads = 32},
+    .required = kRequired,
+};
