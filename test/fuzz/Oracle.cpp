@@ -282,21 +282,31 @@ private:
     return std::sqrt(sum);
   }
 
-  /// What an error of `tensor` may be; infinite where nothing can be said.
-  static Distance limitOf(const Expectation &tensor, bool bf16,
+  /// What errors of a tensor are held against: its norm, or that of all
+  /// gradients where it is zero. A gain of nothing but zeros makes the
+  /// reference's products exact zeros, with no noise, where a plan may take (0
+  /// + b) - b, rounded; a LayerNorm of two columns makes of its gradient what
+  /// float64 leaves of a zero.
+  static double sizeOf(StringRef name, const Expectation &tensor,
+                       const Expectations &expectations) {
+    constexpr double kLost = 1e-13;
+    double size = normOf(tensor.exact->values);
+    double all = gradientNorm(expectations);
+    bool isLost = name.starts_with("d ") && size <= kLost * all;
+    return size == 0 || isLost ? all : size;
+  }
+
+  /// What an error of a tensor may be; infinite where nothing can be said.
+  static Distance limitOf(StringRef name, const Expectation &tensor, bool bf16,
                           const Expectations &expectations) {
     ArrayRef<double> exact = tensor.exact->values;
-    double size = normOf(exact);
-    // A gain of nothing but zeros makes the reference's products exact zeros,
-    // with no noise, where a plan may take (0 + b) - b, rounded.
-    if (size == 0)
-      size = gradientNorm(expectations);
+    double size = sizeOf(name, tensor, expectations);
     if (!(size < 1e30))
       return {INFINITY, INFINITY};
     double largest = 0;
     for (double value : exact)
       largest = std::max(largest, std::abs(value));
-    if (largest == 0)
+    if (size != normOf(exact))
       largest = size;
     const Distance &noise = tensor.noise[bf16];
     return {kSlack[bf16] * noise.euclidean + kFloor[bf16] * size + kTiny,
@@ -310,7 +320,7 @@ private:
     for (const auto &[name, values] : results) {
       const Expectation &tensor =
           expectations.at(name == "loss of grads" ? "loss" : name);
-      Distance limit = limitOf(tensor, bf16, expectations);
+      Distance limit = limitOf(name, tensor, bf16, expectations);
       double size = normOf(tensor.exact->values);
       Distance error = distance<float>(values, tensor.exact->values);
       bool isVague = !(limit.euclidean <= 0.5 * size + kTiny);
@@ -475,12 +485,10 @@ private:
       const Expectation &tensor =
           data.expectations.at(name == "loss of grads" ? "loss" : name);
       ArrayRef<double> exact = tensor.exact->values;
-      Distance limit = limitOf(tensor, true, data.expectations);
+      Distance limit = limitOf(name, tensor, /*bf16=*/true, data.expectations);
       if (!std::isfinite(limit.euclidean))
         continue;
-      double size = normOf(exact);
-      if (size == 0)
-        size = limit.euclidean / kFloor[1];
+      double size = sizeOf(name, tensor, data.expectations);
       double error = distance<float>(values, exact).euclidean;
       double other =
           std::max({distance<float>(theirs.at(name), exact).euclidean,
