@@ -171,7 +171,7 @@ ModelSpec lns::getModelSpec(const NormChoice &choice, int64_t layers) {
   if (first < layers)
     model.runs.push_back({layers - first, makeBlock(choice, layers)});
   for (BlockRun &run : model.runs) {
-    if (choice.qkNorm != QkNorm::Off)
+    if (choice.qkNorm)
       run.block.qkNorm = choice.qkNorm;
     run.block.headGate = choice.headGate;
   }

@@ -40,7 +40,7 @@ struct BlockSpec {
   DepthScale depthScale = DepthScale::none; ///< of the norms before sublayers
   NormKind normKind = NormKind::rms;
   double alpha = 0; ///< of norms of kind tanh: where it starts
-  QkNorm qkNorm = QkNorm::Off;
+  std::optional<QkNorm> qkNorm = std::nullopt; ///< none: the family's
   bool valueNorm = false; ///< of each head, as its query and key
   bool headGate = false;
   double gateStart = 0;      ///< of what branches are multiplied by

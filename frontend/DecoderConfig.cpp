@@ -84,8 +84,13 @@ private:
       root.mismatch("model_type")
           << "only " << joinFamilies() << " are supported"
           << suggestName(*type, getFamilies(),
-                         [](const Family *family) -> StringRef {
-                           return family->modelType;
+                         [&](const Family *family) -> StringRef {
+                           // olmo3 is not olmo2.
+                           StringRef name = family->modelType;
+                           constexpr StringRef digits = "0123456789";
+                           return name.rtrim(digits) == type->rtrim(digits)
+                                      ? StringRef()
+                                      : name;
                          })
           << "; write the model as .mlir (docs/dialect.md)";
       return false;
@@ -263,6 +268,9 @@ private:
         root.mismatch(key) << "dropout is not supported; set it to 0";
     }
     rejectOtherWeights();
+    if (root.isSet("use_mrope"))
+      root.mismatch("use_mrope") << "only RoPE over one dimension of positions "
+                                    "is supported; it must be false";
     if (root.isSet("rope_interleaved"))
       root.mismatch("rope_interleaved")
           << "only RoPE over the halves of a head is supported; it must be "
@@ -274,7 +282,8 @@ private:
     WindowRule rule = result.family->window;
     bool flag =
         root.getBool("use_sliding_window").value_or(rule != WindowRule::ByFlag);
-    root.ignore({"sliding_window"});
+    // The pattern says which layers have the window.
+    root.ignore({"sliding_window", "sliding_window_pattern"});
     if ((flag || rule == WindowRule::Always) && root.has("sliding_window"))
       root.mismatch("sliding_window")
           << "only attention to all earlier tokens is supported; set it to "

@@ -57,16 +57,21 @@ lns::importHuggingFaceConfig(StringRef json, StringRef path,
         << ", as Hugging Face computes them; "
         << (isPreNorm ? "--norm=lns asks for LayerNorm Scaling, " : "")
         << "--norm=" << formatNormChoice(family) << " for no remark";
-  if (!isPreNorm && (norm.scheme == NormScheme::Lns ||
-                     norm.scheme == NormScheme::LnsFoldedInit)) {
-    config.error("model_type")
-        << "--norm is '" << formatNormChoice(norm) << "', which scales norms "
-        << "before sublayers, but norms of \"" << decoder->family->modelType
-        << "\" are '" << formatNormChoice(family)
-        << "'; leave --norm out, or take a family with norms before them, "
-           "such as \"llama\"";
-    return nullptr;
-  }
+  if (!isPreNorm && norm.scheme != family.scheme)
+    emitWarning(config.locate("model_type"))
+        << "--norm=" << getName(norm.scheme) << " takes the place of '"
+        << getName(family.scheme) << "', which \"" << decoder->family->modelType
+        << "\" has";
+  // A scheme that is a factor of branches has the place of the family's.
+  if (norm.scheme == NormScheme::ResidualMultiplier)
+    decoder->residualScale = 1;
+  auto layers = static_cast<double>(decoder->layers);
+  if (norm.scheme == NormScheme::Mix && norm.fraction > 0 &&
+      norm.fraction * layers < 1)
+    emitWarning(config.locate("num_hidden_layers"))
+        << "fraction=" << norm.fraction << " of " << decoder->layers
+        << " blocks is less than one, so that none is Post-LN; give at least "
+        << 1 / layers;
   if (norm.scheme == NormScheme::Lns && norm.init != InitRule::Plain)
     emitWarning(config.locate("model_type"))
         << "LayerNorm Scaling with smaller initial output projections: "

@@ -127,8 +127,7 @@ private:
                               decoder.outputBias ? "attention_bias" : "");
     Value x = before ? norm(skip, *before, block->depthScale) : skip;
     Value query = apply(q, x), key = apply(k, x), value = apply(v, x);
-    QkNorm qkNorm =
-        block->qkNorm != QkNorm::Off ? block->qkNorm : decoder.family->qkNorm;
+    QkNorm qkNorm = block->qkNorm.value_or(decoder.family->qkNorm);
     query = prepare(query, qkNorm, "self_attn.q_norm", decoder.heads);
     key = prepare(key, qkNorm, "self_attn.k_norm", decoder.kvHeads);
     if (block->valueNorm)

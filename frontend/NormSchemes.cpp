@@ -11,6 +11,7 @@
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringSet.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/raw_ostream.h"
 #include <charconv>
@@ -126,26 +127,6 @@ constexpr NormScheme kPeri[] = {NormScheme::Peri};
 constexpr NormScheme kLearned[] = {NormScheme::LayerScale, NormScheme::SkipInit,
                                    NormScheme::ReZero};
 constexpr NormScheme kDyT[] = {NormScheme::DyT};
-/// hybrid has norms of query and key of its own.
-constexpr NormScheme kOwnQkNormless[] = {NormScheme::Pre,
-                                         NormScheme::Lns,
-                                         NormScheme::LnsFoldedInit,
-                                         NormScheme::Post,
-                                         NormScheme::DeepNorm,
-                                         NormScheme::Mix,
-                                         NormScheme::Sandwich,
-                                         NormScheme::Peri,
-                                         NormScheme::Reordered,
-                                         NormScheme::Keel,
-                                         NormScheme::SubLn,
-                                         NormScheme::ScaledInit,
-                                         NormScheme::DepthScaledInit,
-                                         NormScheme::Mitchell,
-                                         NormScheme::ResidualMultiplier,
-                                         NormScheme::LayerScale,
-                                         NormScheme::SkipInit,
-                                         NormScheme::ReZero,
-                                         NormScheme::DyT};
 constexpr NormScheme kMultiplier[] = {NormScheme::ResidualMultiplier};
 constexpr NormScheme kPlainInit[] = {NormScheme::Pre,
                                      NormScheme::Lns,
@@ -163,6 +144,7 @@ constexpr NormScheme kPlainInit[] = {NormScheme::Pre,
 
 /// Multipliers beyond this are mistakes, and would overflow f32.
 constexpr double kMaxMultiplier = 1e6;
+constexpr llvm::StringLiteral kFactor = "a number from 1e-6 to 1e6";
 
 const Option kOptions[] = {
     {"init", "plain|scaled|depth-scaled|depth-scaled-up|mitchell",
@@ -180,7 +162,8 @@ const Option kOptions[] = {
                   ? std::string()
                   : kInitRules[static_cast<size_t>(choice.init)].second.str();
      }},
-    {"fraction", "0..1", "share of blocks that are post; 0.25", kMix,
+    {"fraction", "a number from 0 to 1", "share of blocks that are post; 0.25",
+     kMix,
      [](StringRef value, NormChoice &choice) {
        return readNumber(value, 0, 1, choice.fraction);
      },
@@ -189,7 +172,7 @@ const Option kOptions[] = {
                   ? std::string()
                   : formatNumber(choice.fraction);
      }},
-    {"skip", "NUMBER", "what the skip is multiplied by; 2L", kKeel,
+    {"skip", kFactor, "what the skip is multiplied by; 2L", kKeel,
      [](StringRef value, NormChoice &choice) {
        return readNumber(value, 1 / kMaxMultiplier, kMaxMultiplier,
                          choice.skip.emplace());
@@ -197,7 +180,7 @@ const Option kOptions[] = {
      [](const NormChoice &choice) {
        return choice.skip ? formatNumber(*choice.skip) : std::string();
      }},
-    {"branch", "NUMBER", "what branches are multiplied by; 1/sqrt L",
+    {"branch", kFactor, "what branches are multiplied by; 1/sqrt L",
      kMultiplier,
      [](StringRef value, NormChoice &choice) {
        return readNumber(value, 1 / kMaxMultiplier, kMaxMultiplier,
@@ -206,7 +189,8 @@ const Option kOptions[] = {
      [](const NormChoice &choice) {
        return choice.branch ? formatNumber(*choice.branch) : std::string();
      }},
-    {"start", "NUMBER", "where learned factors of branches start", kLearned,
+    {"start", "a number from -1e6 to 1e6",
+     "where learned factors of branches start", kLearned,
      [](StringRef value, NormChoice &choice) {
        return readNumber(value, -kMaxMultiplier, kMaxMultiplier,
                          choice.start.emplace());
@@ -214,7 +198,7 @@ const Option kOptions[] = {
      [](const NormChoice &choice) {
        return choice.start ? formatNumber(*choice.start) : std::string();
      }},
-    {"alpha", "NUMBER", "where alphas start; 0.5", kDyT,
+    {"alpha", kFactor, "where alphas start; 0.5", kDyT,
      [](StringRef value, NormChoice &choice) {
        return readNumber(value, 1 / kMaxMultiplier, kMaxMultiplier,
                          choice.alpha);
@@ -242,10 +226,11 @@ const Option kOptions[] = {
      [](const NormChoice &choice) {
        return choice.embeddingNorm ? std::string() : std::string("off");
      }},
-    {"qk-norm", "head|full|free|off",
+    {"qk-norm",
+     "head|full|free|off",
      "norms of query and key, of each head (free: without a gain) or of all; "
-     "off",
-     kOwnQkNormless,
+     "what the scheme or the family has",
+     {},
      [](StringRef value, NormChoice &choice) {
        if (value.empty())
          value = "head";
@@ -257,9 +242,9 @@ const Option kOptions[] = {
        return false;
      },
      [](const NormChoice &choice) {
-       return choice.qkNorm == QkNorm::Off
-                  ? std::string()
-                  : kQkNorms[static_cast<size_t>(choice.qkNorm)].second.str();
+       return choice.qkNorm
+                  ? kQkNorms[static_cast<size_t>(*choice.qkNorm)].second.str()
+                  : std::string();
      }},
     {"head-gate",
      "on|off",
@@ -291,8 +276,9 @@ std::string joinOptions(NormScheme scheme) {
   return llvm::join(names, ", ");
 }
 
-/// Reads one "KEY=VALUE".
-bool parseOption(StringRef text, NormChoice &choice, std::string &error) {
+/// Reads one "KEY=VALUE"; `given` are those before it.
+bool parseOption(StringRef text, NormChoice &choice, llvm::StringSet<> &given,
+                 std::string &error) {
   auto [key, value] = text.split('=');
   StringRef scheme = lns::getName(choice.scheme);
   const Option *option = llvm::find_if(
@@ -321,6 +307,10 @@ bool parseOption(StringRef text, NormChoice &choice, std::string &error) {
                           joinOptions(choice.scheme));
     return false;
   }
+  if (!given.insert(option->name).second) {
+    error = llvm::formatv("'{0}' is given twice; give it once", key);
+    return false;
+  }
   if (!option->read(value, choice)) {
     error = llvm::formatv("'{0}' of '{1}' is '{2}', but must be {3}", key,
                           scheme, value, option->values);
@@ -340,17 +330,31 @@ std::optional<NormChoice> lns::parseNormChoice(StringRef text,
   const SchemeEntry *entry = llvm::find_if(
       kSchemes, [&](const SchemeEntry &e) { return e.name == parts.front(); });
   if (entry == std::end(kSchemes)) {
-    error = llvm::formatv(
-        "'{0}' is no norm scheme{1}; there are: {2}", parts.front(),
-        suggestName(parts.front(), kSchemes,
-                    [](const SchemeEntry &e) { return e.name; }),
-        joinSchemes());
+    StringRef name = parts.front();
+    if (llvm::any_of(kOptions, [&](const Option &option) {
+          return option.name == name.split('=').first;
+        })) {
+      error = llvm::formatv("'{0}' is an option, and stands behind a scheme; "
+                            "write for example pre,{0}",
+                            name);
+      return std::nullopt;
+    }
+    // "Pre-LN" is pre.
+    std::string lower = name.lower();
+    StringRef bare = lower;
+    bare.consume_back("-ln");
+    error =
+        llvm::formatv("'{0}' is no norm scheme{1}; there are: {2}", name,
+                      suggestName(bare, kSchemes,
+                                  [](const SchemeEntry &e) { return e.name; }),
+                      joinSchemes());
     return std::nullopt;
   }
   NormChoice choice;
   choice.scheme = entry->scheme;
+  llvm::StringSet<> given;
   for (StringRef part : llvm::drop_begin(parts))
-    if (!parseOption(part, choice, error))
+    if (!parseOption(part, choice, given, error))
       return std::nullopt;
   return choice;
 }

@@ -89,7 +89,8 @@ struct NormChoice {
   std::optional<bool> finalNorm = std::nullopt;
   /// peri: norm of the embedding.
   bool embeddingNorm = true;
-  QkNorm qkNorm = QkNorm::Off;
+  /// By default, what the scheme has, or else the family.
+  std::optional<QkNorm> qkNorm = std::nullopt;
   /// Heads are multiplied by 2 sigmoid(G x) before the output projection, x
   /// being what the projections of the attention read.
   bool headGate = false;

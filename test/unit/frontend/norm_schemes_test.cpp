@@ -35,7 +35,7 @@ TEST(NormSchemes, TextIsReadBack) {
         "residual-multiplier,branch=0.22", "reordered,qk-norm=full",
         "sandwich,init=depth-scaled-up,final-norm=off",
         "lns,qk-norm=free,head-gate=on", "layerscale,start=1e-05",
-        "dyt,alpha=0.8", "hybrid-star"})
+        "dyt,alpha=0.8", "hybrid-star", "pre,qk-norm=off"})
     EXPECT_EQ(formatNormChoice(choose(text)), text);
   EXPECT_EQ(formatNormChoice(choose("mix,fraction=0.25")), "mix");
   EXPECT_EQ(formatNormChoice(choose("lns,qk-norm")), "lns,qk-norm=head");
@@ -59,7 +59,7 @@ TEST(NormSchemes, Errors) {
             "'skip' is an option of keel, not of 'lns', which has: init, "
             "final-norm, qk-norm, head-gate");
   EXPECT_EQ(getError("mix,fraction=1.5"),
-            "'fraction' of 'mix' is '1.5', but must be 0..1");
+            "'fraction' of 'mix' is '1.5', but must be a number from 0 to 1");
   for (const char *text :
        {"keel,skip=0", "keel,skip=nan", "keel,skip=-2", "keel,skip=1e9",
         "keel,skip=2x", "keel,skip", "post,final-norm=yes", "pre,init=xavier",
