@@ -157,8 +157,10 @@ ModelSpec lns::getModelSpec(const NormChoice &choice, int64_t layers) {
   int64_t first = 0;
   BlockSpec block;
   if (choice.scheme == NormScheme::Mix) {
+    // 0.29 * 100 is a little less than 29.
+    constexpr double kRounding = 1e-9;
     first = static_cast<int64_t>(
-        std::floor(choice.fraction * static_cast<double>(layers)));
+        std::floor(choice.fraction * static_cast<double>(layers) + kRounding));
     block = makePost();
   } else if (choice.scheme == NormScheme::HybridStar) {
     first = 1;

@@ -57,7 +57,9 @@ lns::importHuggingFaceConfig(StringRef json, StringRef path,
         << ", as Hugging Face computes them; "
         << (isPreNorm ? "--norm=lns asks for LayerNorm Scaling, " : "")
         << "--norm=" << formatNormChoice(family) << " for no remark";
-  if (!isPreNorm && norm.scheme != family.scheme)
+  // Of a checkpoint of ours it was said when its run was compiled.
+  bool isAsked = options.norm.has_value();
+  if (isAsked && !isPreNorm && norm.scheme != family.scheme)
     emitWarning(config.locate("model_type"))
         << "--norm=" << getName(norm.scheme) << " takes the place of '"
         << getName(family.scheme) << "', which \"" << decoder->family->modelType
@@ -66,13 +68,13 @@ lns::importHuggingFaceConfig(StringRef json, StringRef path,
   if (norm.scheme == NormScheme::ResidualMultiplier)
     decoder->residualScale = 1;
   auto layers = static_cast<double>(decoder->layers);
-  if (norm.scheme == NormScheme::Mix && norm.fraction > 0 &&
+  if (isAsked && norm.scheme == NormScheme::Mix && norm.fraction > 0 &&
       norm.fraction * layers < 1)
     emitWarning(config.locate("num_hidden_layers"))
         << "fraction=" << norm.fraction << " of " << decoder->layers
         << " blocks is less than one, so that none is Post-LN; give at least "
         << 1 / layers;
-  if (norm.scheme == NormScheme::Lns && norm.init != InitRule::Plain)
+  if (isAsked && norm.scheme == NormScheme::Lns && norm.init != InitRule::Plain)
     emitWarning(config.locate("model_type"))
         << "LayerNorm Scaling with smaller initial output projections: "
            "the paper's models start from plain ones, and with smaller ones "

@@ -132,7 +132,7 @@ private:
     key = prepare(key, qkNorm, "self_attn.k_norm", decoder.kvHeads);
     if (block->valueNorm)
       value = merge(norm(split(value, decoder.kvHeads),
-                         *blockNorm("self_attn.v_norm", decoder.headDim)));
+                         attentionNorm("self_attn.v_norm", decoder.headDim)));
     auto attention = AttentionOp::create(
         builder, q.location, query.getType(), /*lse=*/Type(), query, key, value,
         static_cast<uint64_t>(decoder.heads),
@@ -150,13 +150,13 @@ private:
   Value prepare(Value value, QkNorm kind, StringRef name, int64_t heads) {
     if (kind == QkNorm::Off || kind == QkNorm::Full) {
       if (kind == QkNorm::Full)
-        value = norm(value, *blockNorm(name, heads * decoder.headDim));
+        value = norm(value, attentionNorm(name, heads * decoder.headDim));
       return rotates ? rope(value) : value;
     }
     value = split(value, heads);
-    value =
-        norm(value, kind == QkNorm::Free ? Norm{NormKind::rms, Value(), Value()}
-                                         : *blockNorm(name, decoder.headDim));
+    value = norm(value, kind == QkNorm::Free
+                            ? Norm{NormKind::rms, Value(), Value()}
+                            : attentionNorm(name, decoder.headDim));
     return merge(rotates ? rope(value) : value);
   }
 
@@ -306,6 +306,13 @@ private:
     if (name.empty())
       return std::nullopt;
     return makeNorm(getBlockName(name, ""), width, *block);
+  }
+
+  /// One of queries, keys or values, which no scheme replaces by a tanh.
+  Norm attentionNorm(StringRef name, int64_t width) {
+    BlockSpec own = *block;
+    own.normKind = NormKind::rms;
+    return makeNorm(getBlockName(name, ""), width, own);
   }
 
   /// One outside of blocks, of the kind that the first block has.

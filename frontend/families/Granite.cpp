@@ -16,10 +16,13 @@ using namespace lns;
 /// not 1/sqrt(head_dim).
 static void readOwn(JsonSection &root, DecoderConfig &config) {
   auto read = [&](llvm::StringRef key) {
+    // Published ones are from 1/128 to 16; beyond this, f32 overflows.
+    constexpr double least = 1e-6, most = 1e6;
     double value = root.getNumber(key).value_or(1);
-    if (value <= 0)
-      root.mismatch(key) << "must be greater than 0";
-    return value > 0 ? value : 1;
+    if (value >= least && value <= most)
+      return value;
+    root.mismatch(key) << "must be from 1e-6 to 1e6";
+    return 1.0;
   };
   config.embeddingScale = read("embedding_multiplier");
   config.attentionScale = read("attention_multiplier");

@@ -83,6 +83,8 @@ TEST(ModelSpec, MixIsByWholeBlocks) {
     return result;
   };
   EXPECT_EQ(depths("mix", 12), (std::vector<int64_t>{3, 9}));
+  EXPECT_EQ(depths("mix,fraction=0.29", 100), (std::vector<int64_t>{29, 71}));
+  EXPECT_EQ(depths("mix,fraction=0.999", 100), (std::vector<int64_t>{99, 1}));
   EXPECT_EQ(depths("mix", 3), std::vector<int64_t>{3});
   EXPECT_EQ(depths("mix,fraction=1", 5), std::vector<int64_t>{5});
   ModelSpec all = getModelSpec(choose("mix,fraction=1"), 5);
