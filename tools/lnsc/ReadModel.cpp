@@ -14,6 +14,7 @@
 #include "runtime/plan/plan_format.h"
 #include "tools/lnsc/Options.h"
 
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/DialectRegistry.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Support/FileUtilities.h"
@@ -84,8 +85,16 @@ static bool checkOptions() {
 /// Nothing beside a model: a function of the file's own would be an entry point
 /// that the runtime refuses. That there is one model is instantiation's to say.
 static bool checkModule(ModuleOp module) {
-  if (module.getOps<ModelOp>().empty())
-    return true;
+  if (module.getOps<ModelOp>().empty()) {
+    auto functions = module.getOps<func::FuncOp>();
+    if (functions.empty() || module->hasAttr("lns.model"))
+      return true;
+    (*functions.begin()).emitError()
+        << "a function, but the module has neither an lns.model nor the "
+           "attribute 'lns.model' of later forms; give a model, or a later "
+           "form as lnsc prints it";
+    return false;
+  }
   for (Operation &op : *module.getBody())
     if (!isa<ModelOp>(op)) {
       op.emitError() << "op '" << op.getName()
