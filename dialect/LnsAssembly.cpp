@@ -204,11 +204,10 @@ ParseResult ParamOp::parse(OpAsmParser &parser, OperationState &state) {
 void ParamOp::print(OpAsmPrinter &printer) {
   printer << ' ' << getNameAttr();
   printParameterFacts(printer, *this);
-  printer.printOptionalAttrDict((*this)->getAttrs(),
-                                {getNameAttrName(), getRoleAttrName(),
-                                 getInitAttrName(), getInitValueAttrName(),
-                                 getInitDepthScaleAttrName(),
-                                 getDecayAttrName()});
+  printer.printOptionalAttrDict(
+      (*this)->getAttrs(), {getNameAttrName(), getRoleAttrName(),
+                            getInitAttrName(), getInitValueAttrName(),
+                            getInitDepthScaleAttrName(), getDecayAttrName()});
   printer << " : " << getType();
 }
 
