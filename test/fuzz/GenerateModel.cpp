@@ -187,8 +187,11 @@ Value Generator::finish(Value logits) {
   if (random.percent(90))
     return logits;
   switch (random.below(6)) {
-  case 5:
-    return throughHeads(logits);
+  case 5: {
+    // A linear of heads may have made them wider than the tables.
+    Value through = throughHeads(logits);
+    return through.width == vocabulary ? through : linear(through, vocabulary);
+  }
   case 0:
     return norm(logits);
   case 1:
