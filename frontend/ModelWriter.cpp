@@ -1,4 +1,4 @@
-//===- ModelWriter.cpp - A LLaMA with any norm scheme, as a model ---------===//
+//===- ModelWriter.cpp - A decoder with its norms, as a model -------------===//
 //
 // Part of lnsc, under the Apache License v2.0.
 // SPDX-License-Identifier: Apache-2.0

@@ -1,4 +1,4 @@
-//===- ModelWriter.h - A LLaMA with any norm scheme, as a model -*- C++ -*-===//
+//===- ModelWriter.h - A decoder with its norms, as a model -----*- C++ -*-===//
 //
 // Part of lnsc, under the Apache License v2.0.
 // SPDX-License-Identifier: Apache-2.0

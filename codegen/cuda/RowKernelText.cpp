@@ -354,23 +354,23 @@ private:
   /// The phases that read a value's columns.
   void findUses() {
     for (int phase = 0; phase <= phases.last; ++phase) {
-      SmallVector<Value> todo;
+      SmallVector<Value> pending;
       auto addOperands = [&](Operation *op) {
         for (OpOperand &operand : op->getOpOperands())
           if (!isSharedByRows(operand))
-            todo.push_back(operand.get());
+            pending.push_back(operand.get());
       };
       for (Operation *op : phases.reductionsIn(phase))
         addOperands(op);
       for (Value output : program.outputs)
         if (phases.of(output) == phase) {
-          todo.push_back(output);
+          pending.push_back(output);
           if (!llvm::is_contained(program.inputs, output))
             firstUse.try_emplace(output, phase);
         }
       llvm::DenseSet<Value> seen;
-      while (!todo.empty()) {
-        Value value = todo.pop_back_val();
+      while (!pending.empty()) {
+        Value value = pending.pop_back_val();
         if (!isFullRow(program, value) || program.isTable(value) ||
             !seen.insert(value).second)
           continue;
