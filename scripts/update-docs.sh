@@ -36,7 +36,10 @@ tablegen() {
 pages=(dialect)
 {
   echo "<!-- Written by scripts/update-docs.sh from dialect/*.td. -->"
-  tablegen dialect-doc dialect/LnsMemoryOps.td -dialect=lns
+  (cd "$root" && "$bin/llvm-tblgen" --dump-json -I . -I "$bin/../include" \
+    dialect/LnsMemoryOps.td) >"$temporary/dialect.json"
+  tablegen dialect-doc dialect/LnsMemoryOps.td -dialect=lns |
+    python3 "$root/scripts/attribute_tables.py" "$temporary/dialect.json"
   tablegen op-interface-docs dialect/LnsInterfaces.td
 } | cat -s >"$temporary/dialect.md"
 pages+=(passes)
