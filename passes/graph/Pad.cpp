@@ -97,16 +97,17 @@ public:
 
   const Node &operator[](unsigned top) const { return nodes[top]; }
 
-  /// Gives every dimension of the class the extent.
-  void widen(unsigned top, int64_t extent) {
+  /// Gives every dimension of each class that has a new extent, by its top
+  /// node, that extent.
+  void widen(const llvm::DenseMap<unsigned, int64_t> &extents) {
     for (auto [value, node] : values)
-      if (getTop(node) == top)
-        value.setType(replaceExtent(value.getType(), -1, extent));
+      if (auto it = extents.find(getTop(node)); it != extents.end())
+        value.setType(replaceExtent(value.getType(), -1, it->second));
     for (auto [dimension, node] : parameters)
-      if (getTop(node) == top) {
+      if (auto it = extents.find(getTop(node)); it != extents.end()) {
         auto parameter = cast<ParameterOp>(dimension.first);
         parameter.setStorageAttr(TypeAttr::get(replaceExtent(
-            parameter.getStoredType(), dimension.second, extent)));
+            parameter.getStoredType(), dimension.second, it->second)));
       }
   }
 
@@ -282,7 +283,7 @@ struct PadPass : lns::impl::PadBase<PadPass> {
     // Ops without operands and results, such as functions, say nothing.
     for (auto function : module.getOps<func::FuncOp>())
       function.walk([&](Operation *op) { widths.read(op); });
-    bool changed = false;
+    llvm::DenseMap<unsigned, int64_t> extents;
     for (unsigned top : widths.getTops()) {
       int64_t extent = widths[top].extent;
       if (extent % multiple == 0)
@@ -297,14 +298,14 @@ struct PadPass : lns::impl::PadBase<PadPass> {
         continue;
       }
       int64_t padded = llvm::alignTo(extent, multiple);
-      widths.widen(top, padded);
-      changed = true;
+      extents[top] = padded;
       remark::passed(location, options)
           << "width padded with zeros" << remark::metric("width", extent)
           << remark::metric("to", padded);
     }
-    if (!changed)
+    if (extents.empty())
       return markAllAnalysesPreserved();
+    widths.widen(extents);
     SymbolTable symbols(module);
     for (auto function : module.getOps<func::FuncOp>())
       function.walk([&](GetOp get) {

@@ -43,28 +43,22 @@ LogicalResult HomeReplay::checkReads(Operation *op) {
 
 LogicalResult HomeReplay::checkEffects(Operation *op) {
   StoredAccesses accesses(op);
-  const std::pair<StoredTensor, Home> *early = nullptr;
-  accesses.forEachRead(homes, [&](auto &entry) {
-    if (entry.second.waiting)
-      early = &entry;
-  });
+  const std::pair<StoredTensor, Value> *early = nullptr;
+  accesses.forEachRead(waiting, [&](auto &entry) { early = &entry; });
   if (early) {
     InFlightDiagnostic diagnostic =
         op->emitOpError() << "reads '@" << early->first.first.getValue()
                           << "', where a value stands that is stored later";
-    diagnostic.attachNote(early->second.waiting.getLoc())
-        << "the value is made here";
+    diagnostic.attachNote(early->second.getLoc()) << "the value is made here";
     return diagnostic;
   }
   auto set = dyn_cast<SetOp>(op);
   accesses.forEachWritten(homes, [&](auto &entry) {
     Home &home = entry.second;
+    waiting.erase(entry.first);
     // What stands there is stored without a copy.
-    if (set &&
-        llvm::is_contained(home.values, getViewedValue(set.getValue()))) {
-      home.waiting = Value();
+    if (set && llvm::is_contained(home.values, getViewedValue(set.getValue())))
       return;
-    }
     home = Home();
     home.writer = op;
   });
@@ -101,7 +95,7 @@ LogicalResult HomeReplay::computeInHome(OpResult result, SetOp set) {
              << set.getSymbol() << "', where an operand of the same op stands";
   home = Home();
   home.values.push_back(result);
-  home.waiting = result;
+  waiting[getStoredTensor(set)] = result;
   home.writer = op;
   homeOf[result] = getStoredTensor(set);
   return success();

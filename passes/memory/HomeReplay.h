@@ -33,7 +33,6 @@ public:
 private:
   struct Home {
     llvm::SmallVector<mlir::Value, 2> values; ///< that stand there now
-    mlir::Value waiting; ///< one of them, computed but not stored yet
     mlir::Operation *writer = nullptr; ///< the last one, if there was one
   };
 
@@ -43,6 +42,9 @@ private:
   llvm::LogicalResult computeInHome(mlir::OpResult result, SetOp set);
 
   llvm::MapVector<StoredTensor, Home> homes;
+  /// What is computed in its home and not stored yet. Apart from the homes,
+  /// because an op that may read all of them asks about these few alone.
+  llvm::MapVector<StoredTensor, mlir::Value> waiting;
   llvm::DenseMap<mlir::Value, StoredTensor> homeOf;
 };
 
