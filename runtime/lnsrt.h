@@ -220,9 +220,10 @@ LNSRT_API lnsrt_error *lnsrt_session_memory(const lnsrt_session *session,
 /// device "generated" or "cublasLt 13.1.0", which is then among the choices.
 LNSRT_API const char *lnsrt_session_matmul(const lnsrt_session *session);
 
-/// Fills every parameter from its initializer with Philox4x32-10 keyed by
-/// `seed` and counted by (parameter's index in the plan, element), and zeroes
-/// the optimizer state.
+/// Fills every parameter from its initializer with Philox4x32-10, keyed by
+/// `seed` and the parameter's name and counted by element, and zeroes the
+/// optimizer state. So two models that differ in a scheme or in their depth
+/// start from the same numbers where they have parameters of the same names.
 LNSRT_API lnsrt_error *lnsrt_init(lnsrt_session *session, uint64_t seed);
 
 /// Defaults in parentheses.

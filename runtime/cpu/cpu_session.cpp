@@ -187,12 +187,10 @@ Error CpuSession::init(uint64_t seed) {
        {Segment::parameters, Segment::exp_avg, Segment::exp_avg_sq})
     if (unsigned char *data = segment(which))
       std::memset(data, 0, plan.table->parameter_bytes());
-  uint32_t index = 0;
   for (const plan::Parameter *parameter : *plan.table->parameters()) {
     auto *data = reinterpret_cast<float *>(segment(Segment::parameters) +
                                            parameter->offset());
-    initializeParameter(*parameter, index++, seed,
-                        StoredTensor(*parameter, data), pool);
+    initializeParameter(*parameter, seed, StoredTensor(*parameter, data), pool);
   }
   return nullptr;
 }

@@ -282,11 +282,9 @@ Error CudaSession::init(uint64_t seed) {
   PageMemory host;
   if (Error error = PageMemory::allocate(largest, "initial parameters", host))
     return error;
-  uint32_t index = 0;
   for (const plan::Parameter *parameter : *plan.table->parameters()) {
     auto *data = reinterpret_cast<float *>(host.data());
-    initializeParameter(*parameter, index++, seed,
-                        StoredTensor(*parameter, data), pool);
+    initializeParameter(*parameter, seed, StoredTensor(*parameter, data), pool);
     CuAddress to =
         segments[size_t(Segment::parameters)].address() + parameter->offset();
     if (Error error = driver->check(

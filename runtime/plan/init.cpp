@@ -1,5 +1,4 @@
-//===- init.cpp - Initial parameters
-//----------------------------------------===//
+//===- init.cpp - Initial parameters --------------------------------------===//
 //
 // Part of lnsc, under the Apache License v2.0.
 // SPDX-License-Identifier: Apache-2.0
@@ -8,7 +7,7 @@
 
 #include "runtime/plan/init.h"
 
-#include "runtime/base/philox.h"
+#include "runtime/base/sha256.h"
 
 #include <algorithm>
 #include <cmath>
@@ -32,9 +31,17 @@ static std::array<double, 4> truncatedNormals(PhiloxCounter counter,
   return result;
 }
 
-void lns::initializeParameter(const plan::Parameter &parameter, uint32_t index,
-                              uint64_t seed, const StoredTensor &tensor,
-                              ThreadPool &pool) {
+PhiloxKey lns::getInitKey(uint64_t seed, std::string_view name) {
+  Digest digest = sha256(name.data(), name.size());
+  uint64_t hash = 0;
+  for (int i = 0; i < 8; ++i)
+    hash |= uint64_t(digest[i]) << 8 * i;
+  PhiloxCounter words = philox4x32(philoxCounter(hash, 0), philoxKey(seed));
+  return {words[0], words[1]};
+}
+
+void lns::initializeParameter(const plan::Parameter &parameter, uint64_t seed,
+                              const StoredTensor &tensor, ThreadPool &pool) {
   constexpr int64_t kGrain = 4096; // Blocks of four values.
   tensor.clear();
   double value = parameter.init_value();
@@ -52,12 +59,12 @@ void lns::initializeParameter(const plan::Parameter &parameter, uint32_t index,
     break;
   }
   bool isTruncated = parameter.init() == plan::InitKind::truncated_normal;
-  PhiloxKey key = philoxKey(seed);
+  PhiloxKey key = getInitKey(seed, parameter.name()->string_view());
   uint64_t elements = tensor.size();
   uint64_t blocks = elements / 4 + (elements % 4 != 0);
   pool.run(int64_t(blocks), kGrain, [&](int64_t begin, int64_t end, unsigned) {
     for (int64_t block = begin; block < end; ++block) {
-      PhiloxCounter counter = philoxCounter(uint64_t(block), index);
+      PhiloxCounter counter = philoxCounter(uint64_t(block), 0);
       auto normals = isTruncated ? truncatedNormals(counter, key)
                                  : philoxNormals(counter, key);
       uint64_t first = uint64_t(block) * 4;

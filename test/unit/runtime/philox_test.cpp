@@ -48,9 +48,9 @@ TEST(Philox, NormalMoments) {
 TEST(Philox, InitializersFillEveryElement) {
   flatbuffers::FlatBufferBuilder builder;
   plan::ParameterT parameter;
-  parameter.name = "w";
-  auto fill = [&](plan::InitKind kind, uint64_t elements, uint32_t index,
+  auto fill = [&](plan::InitKind kind, uint64_t elements, const char *name,
                   uint64_t seed, unsigned threads) {
+    parameter.name = name;
     parameter.init = kind;
     parameter.init_value = 0.02;
     builder.Clear();
@@ -61,25 +61,25 @@ TEST(Philox, InitializersFillEveryElement) {
     std::vector<float> data(elements + 1, -9.0f);
     const auto &stored =
         *flatbuffers::GetRoot<plan::Parameter>(builder.GetBufferPointer());
-    initializeParameter(stored, index, seed, StoredTensor(stored, data.data()),
-                        pool);
+    initializeParameter(stored, seed, StoredTensor(stored, data.data()), pool);
     EXPECT_EQ(data.back(), -9.0f) << "wrote past the end";
     data.pop_back();
     return data;
   };
   using plan::InitKind;
-  EXPECT_EQ(fill(InitKind::zeros, 5, 0, 1, 1), std::vector<float>(5, 0.0f));
-  EXPECT_EQ(fill(InitKind::ones, 5, 0, 1, 1), std::vector<float>(5, 1.0f));
-  EXPECT_EQ(fill(InitKind::constant, 5, 0, 1, 1), std::vector<float>(5, 0.02f));
+  EXPECT_EQ(fill(InitKind::zeros, 5, "v", 1, 1), std::vector<float>(5, 0.0f));
+  EXPECT_EQ(fill(InitKind::ones, 5, "v", 1, 1), std::vector<float>(5, 1.0f));
+  EXPECT_EQ(fill(InitKind::constant, 5, "v", 1, 1),
+            std::vector<float>(5, 0.02f));
   // Not a multiple of four, and enough for several work items.
-  auto normal = fill(InitKind::normal, 50003, 7, 42, 1);
-  EXPECT_EQ(normal, fill(InitKind::normal, 50003, 7, 42, 3));
-  EXPECT_NE(normal, fill(InitKind::normal, 50003, 8, 42, 1));
-  EXPECT_NE(normal, fill(InitKind::normal, 50003, 7, 43, 1));
+  auto normal = fill(InitKind::normal, 50003, "w", 42, 1);
+  EXPECT_EQ(normal, fill(InitKind::normal, 50003, "w", 42, 3));
+  EXPECT_NE(normal, fill(InitKind::normal, 50003, "v", 42, 1));
+  EXPECT_NE(normal, fill(InitKind::normal, 50003, "w", 43, 1));
   // What lies beyond 3 standard deviations is drawn again, the rest is as it
   // was.
-  auto cut = fill(InitKind::truncated_normal, 50003, 7, 42, 1);
-  EXPECT_EQ(cut, fill(InitKind::truncated_normal, 50003, 7, 42, 3));
+  auto cut = fill(InitKind::truncated_normal, 50003, "w", 42, 1);
+  EXPECT_EQ(cut, fill(InitKind::truncated_normal, 50003, "w", 42, 3));
   unsigned drawnAgain = 0;
   double squares = 0;
   for (size_t i = 0; i < cut.size(); ++i) {
@@ -92,6 +92,13 @@ TEST(Philox, InitializersFillEveryElement) {
   }
   EXPECT_NEAR(drawnAgain, 0.0027 * 50003, 60);
   EXPECT_NEAR(std::sqrt(squares / 50003) / 0.02, 0.9866, 0.01);
-  auto first = philoxNormals(philoxCounter(12500, 7), philoxKey(42));
+  auto first = philoxNormals(philoxCounter(12500, 0), getInitKey(42, "w"));
   EXPECT_EQ(normal[50002], float(first[2] * 0.02));
+}
+
+// The key is what its comment says: sha256("abc") starts with ba7816bf8f01cfea.
+TEST(Philox, InitKeyIsOfTheNamesDigest) {
+  PhiloxCounter words =
+      philox4x32({0xbf1678ba, 0xeacf018f, 0, 0}, philoxKey(42));
+  EXPECT_EQ(getInitKey(42, "abc"), (PhiloxKey{words[0], words[1]}));
 }

@@ -109,8 +109,8 @@ TEST(StoredTensor, InitialValuesAreThoseWithoutPadding) {
        {plan::InitKind::zeros, plan::InitKind::ones, plan::InitKind::normal,
         plan::InitKind::constant}) {
     Stored plain({5, 3}, {}, init), padded({5, 3}, {8, 4}, init);
-    initializeParameter(*plain.parameter, 9, 1, plain.tensor, pool);
-    initializeParameter(*padded.parameter, 9, 1, padded.tensor, pool);
+    initializeParameter(*plain.parameter, 1, plain.tensor, pool);
+    initializeParameter(*padded.parameter, 1, padded.tensor, pool);
     EXPECT_EQ(readAll(padded.tensor), readAll(plain.tensor));
     EXPECT_EQ(plain.memory[0] != 0, init != plan::InitKind::zeros);
     for (size_t i = 0; i < padded.memory.size(); ++i)
