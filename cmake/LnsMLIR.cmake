@@ -61,21 +61,35 @@ endforeach()
 # One precompiled header of common MLIR headers serves all compiler libraries:
 # it halves the time of a typical pass file. Only clang gains: g++ needs a third
 # of a gigabyte for it.
-if(LNS_USE_PCH AND CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+# Ninja compiles in the build folder, so that the path can be relative.
+if(LNS_USE_PCH AND CMAKE_CXX_COMPILER_ID MATCHES "Clang"
+   AND CMAKE_GENERATOR STREQUAL "Ninja")
+  set(LNS_PCH CMakeFiles/LnsPch.dir/cmake_pch.hxx.pch)
   file(CONFIGURE OUTPUT "${CMAKE_BINARY_DIR}/cmake/LnsPch.cpp"
        CONTENT "// Carries the precompiled header.\n")
   add_library(LnsPch STATIC "${CMAKE_BINARY_DIR}/cmake/LnsPch.cpp")
-  target_precompile_headers(LnsPch PRIVATE
-    <mlir/Dialect/Arith/IR/Arith.h>
-    <mlir/Dialect/Func/IR/FuncOps.h>
-    <mlir/IR/Builders.h>
-    <mlir/IR/BuiltinOps.h>
-    <mlir/IR/PatternMatch.h>
-    <mlir/Pass/Pass.h>
-    <mlir/Transforms/GreedyPatternRewriteDriver.h>)
+  set(_headers
+    mlir/Dialect/Arith/IR/Arith.h
+    mlir/Dialect/Func/IR/FuncOps.h
+    mlir/IR/Builders.h
+    mlir/IR/BuiltinOps.h
+    mlir/IR/PatternMatch.h
+    mlir/Pass/Pass.h
+    mlir/Transforms/GreedyPatternRewriteDriver.h)
+  list(TRANSFORM _headers REPLACE "(.+)" "<\\1>" OUTPUT_VARIABLE _included)
+  target_precompile_headers(LnsPch PRIVATE ${_included})
   # ccache accepts a precompiled header only when its bytes do not depend on the
   # time it was made at.
   target_compile_options(LnsPch PRIVATE -Xclang -fno-pch-timestamp)
+  # Those bytes also name the folder that it was made in. With CCACHE_PCH_EXTSUM
+  # (scripts/build.sh) ccache reads this file in their place, and sees no path of
+  # the folder, so that clones share what they compile.
+  string(TOUPPER "${CMAKE_BUILD_TYPE}" _type)
+  file(TIMESTAMP "${MLIR_DIR}/MLIRConfig.cmake" _installed)
+  string(SHA256 _sum "${CMAKE_CXX_COMPILER_VERSION};${_installed};${_headers};\
+${CMAKE_CXX_FLAGS};${CMAKE_CXX_FLAGS_${_type}}")
+  file(CONFIGURE CONTENT "${_sum}\n"
+    OUTPUT "${CMAKE_BINARY_DIR}/${LNS_PCH}.sum")
 endif()
 
 
@@ -93,8 +107,10 @@ function(lns_add_compiler_library name)
   endif()
   target_link_libraries(${name} PUBLIC ${ARG_LINK_LIBS})
   if(TARGET LnsPch AND NOT ARG_NO_PCH)
-    target_precompile_headers(${name} REUSE_FROM LnsPch)
-    target_compile_options(${name} PRIVATE -Xclang -fno-pch-timestamp)
+    # Not REUSE_FROM, which names the header by its whole path.
+    add_dependencies(${name} LnsPch)
+    target_compile_options(${name} PRIVATE -Xclang -fno-pch-timestamp
+      "SHELL:-include-pch ${LNS_PCH}")
   endif()
 endfunction()
 

@@ -14,7 +14,7 @@ launcher=()
 if command -v ccache >/dev/null; then
   # Paths relative to the repository, so that all clones share one cache.
   export CCACHE_BASEDIR=$root CCACHE_NOHASHDIR=true
-  export CCACHE_SLOPPINESS=pch_defines,time_macros
+  export CCACHE_SLOPPINESS=pch_defines,time_macros CCACHE_PCH_EXTSUM=true
   launcher=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
 fi
 
