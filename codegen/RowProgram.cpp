@@ -246,14 +246,35 @@ bool RowProgram::isScalar(Value value) const {
   return isReadAs(value, RowOperand::scalar);
 }
 
-bool lns::computesNorm(const RowProgram &program) {
-  // The adjoint of a norm scales by rows before columns; only the norm itself
-  // does it in this order.
-  for (Operation *op : program.ops)
-    if (auto rowScale = dyn_cast<RowScaleOp>(op))
-      if (auto columns = rowScale.getInput().getDefiningOp<ScaleColumnsOp>())
-        if (llvm::is_contained(program.ops, columns.getOperation()))
-          return true;
+/// Whether the op is the last of a norm: x * rstd(x), or (gain * x) * rstd(x).
+/// The adjoint of a norm scales by rows before columns, and an eliminated one
+/// scales rows of something else than the x of its rstd.
+static bool endsNorm(const RowProgram &program, RowScaleOp op) {
+  auto isInside = [&](Operation *other) {
+    return other && llvm::is_contained(program.ops, other);
+  };
+  auto columns = op.getInput().getDefiningOp<ScaleColumnsOp>();
+  if (columns && isInside(columns))
+    return true;
+  auto rstd = op.getFactors().getDefiningOp<RowRstdOp>();
+  return rstd && isInside(rstd) && rstd.getInput() == op.getInput();
+}
+
+bool lns::writesNorm(const RowProgram &program) {
+  for (Operation *op : program.ops) {
+    auto rowScale = dyn_cast<RowScaleOp>(op);
+    if (!rowScale || !endsNorm(program, rowScale))
+      continue;
+    llvm::SmallVector<Value> values = {rowScale.getResult()};
+    while (!values.empty()) {
+      Value value = values.pop_back_val();
+      if (program.isOutput(value))
+        return true;
+      for (Operation *user : value.getUsers())
+        if (isa<CastOp, AddBiasOp>(user))
+          values.push_back(user->getResult(0));
+    }
+  }
   return false;
 }
 

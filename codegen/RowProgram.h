@@ -89,9 +89,10 @@ std::string getStructuralKey(const RowProgram &program);
 std::string getSourceText(const RowProgram &program);
 std::string getSymbolHint(const RowProgram &program);
 
-/// Whether the program writes or uses gain * x * rstd(x): a norm that was not
-/// folded into its readers.
-bool computesNorm(const RowProgram &program);
+/// Whether the program writes what a norm computes, with its bias: a pass over
+/// memory that elimination saves. A norm that goes on into a residual or a
+/// rotation in the same kernel costs none.
+bool writesNorm(const RowProgram &program);
 
 /// A row reduction needs all columns before anything that depends on it can
 /// start, so it ends a phase. (Centering is the reduction to a mean, and an

@@ -34,7 +34,7 @@ struct KernelInfo {
   std::string source; ///< the ops it was made from
   unsigned buffers = 0, floats = 0, ints = 0;
   uint64_t scratchBytes = 0;
-  bool isNorm = false; ///< computes a normalized activation
+  bool isNorm = false; ///< writes a normalized activation
 };
 
 class KernelLowering final : public KernelTarget {

@@ -43,7 +43,7 @@ LogicalResult cpu::lowerRowOps(Operation *op, KernelSet &set,
     launch.constant(tables.first).constant(tables.second);
   }
   spec.floats = program.floats.size();
-  spec.isNorm = computesNorm(program);
+  spec.isNorm = writesNorm(program);
   launch.launch.kernel = set.getKernel(
       spec, op->getLoc(), [&](CodeBuilder &code, KernelFrame &frame) {
         emitRowProgram(code, frame, program);

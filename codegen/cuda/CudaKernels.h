@@ -31,7 +31,7 @@ struct KernelInfo {
   unsigned buffers = 0, floats = 0, ints = 0;
   unsigned threads = 0;     ///< of a block
   uint64_t sharedBytes = 0; ///< dynamic shared memory of a block
-  bool isNorm = false;      ///< computes a normalized activation
+  bool isNorm = false;      ///< writes a normalized activation
   bool noSpills = false;    ///< promises to keep its values in registers
 };
 

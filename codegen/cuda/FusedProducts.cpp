@@ -223,7 +223,7 @@ static void lowerTogether(FusedMember member, const ProductTile &tile,
   addIncludes(program, spec.includes);
   spec.threads = tile.threads();
   spec.sharedBytes = tile.sharedBytes(product.isBf16());
-  spec.isNorm = computesNorm(program);
+  spec.isNorm = writesNorm(program);
   spec.noSpills = member.hasAlignedA() && member.hasAlignedB();
   // Multiply-adds leave few registers for the terms' places.
   if (member.isSum() && !product.isBf16())

@@ -123,7 +123,7 @@ std::string GroupLaunch::addMember(const FusedMember &member, unsigned number,
   if (!program.ops.empty())
     spec.source += ", " + getSourceText(program);
   addIncludes(program, spec.includes);
-  spec.isNorm |= computesNorm(program);
+  spec.isNorm |= writesNorm(program);
   spec.buffers.push_back({elementOf(product.b), b});
   launch.value(product.b);
   spec.ints.push_back(n);

@@ -63,7 +63,7 @@ KernelLaunch cuda::launchRowKernel(const RowProgram &program,
   spec.threads = mapping.threads;
   spec.minBlocks = mapping.isFlat ? 0 : 1;
   spec.sharedBytes = mapping.sharedFloats * sizeof(float);
-  spec.isNorm = computesNorm(program);
+  spec.isNorm = writesNorm(program);
   spec.noSpills = true;
   launch.launch.kernel =
       set.getKernel(spec, [&](llvm::raw_ostream &, llvm::raw_ostream &body) {

@@ -122,6 +122,30 @@ TEST_P(RowKernelWidths, NormCluster) {
   EXPECT_TRUE(lowering->getKernels()[0].isNorm);
 }
 
+// A norm without a gain, written as it is.
+TEST_P(RowKernelWidths, FreeNormCluster) {
+  check("%x: " + x(),
+        "%0:2 = lns.cluster(%a = %x) : (" + x() + ") -> (" + x() + ", " + r +
+            ") {\n%t = lns.row_rstd %a eps(1.0e-6) : (" + x() + ") -> " + r +
+            "\n%v = lns.row_scale %a, %t : " + x() + ", " + r +
+            "\nlns.yield %v, %t : " + x() + ", " + r + "\n}");
+  EXPECT_TRUE(lowering->getKernels()[0].isNorm);
+}
+
+// A branch's norm goes into the residual, which is there anyway: what the norm
+// computes is not written.
+TEST_P(RowKernelWidths, NormInsideResidual) {
+  check("%x: " + x() + ", %f: " + x() + ", %g: " + g(),
+        "%0:2 = lns.cluster(%a = %x, %b = %f, %w = %g) : (" + x() + ", " + x() +
+            ", " + g() + ") -> (" + x() + ", " + r +
+            ") {\n%t = lns.row_rstd %b eps(1.0e-6) : (" + x() + ") -> " + r +
+            "\n%u = lns.scale_columns %b, %w : " + x() + ", " + g() +
+            "\n%v = lns.row_scale %u, %t : " + x() + ", " + r +
+            "\n%s = lns.residual %a, %v : " + x() +
+            "\nlns.yield %s, %t : " + x() + ", " + r + "\n}");
+  EXPECT_FALSE(lowering->getKernels()[0].isNorm);
+}
+
 // A LayerNorm after learned positions: the mean, then the squares around it,
 // then the rest; all columns of all rows read the same gain and bias.
 TEST_P(RowKernelWidths, LayerNormCluster) {
