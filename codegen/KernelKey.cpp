@@ -27,7 +27,10 @@ SmallVector<LaunchFloat, 2> lns::getLaunchFloats(Operation *op) {
         return Floats{{"scale", op.getScale().convertToDouble()}};
       })
       .Case<AttentionOp, AttentionGradOp>([](auto op) {
-        return Floats{{"softmax_scale", op.getEffectiveScale()}};
+        Floats floats{{"softmax_scale", op.getEffectiveScale()}};
+        if (op.getSoftcap())
+          floats.push_back({"softcap", op.getSoftcap()->convertToDouble()});
+        return floats;
       })
       .Case([](lns::ConstantOp op) {
         return Floats{{"value", op.getValue().convertToDouble()}};
@@ -43,7 +46,20 @@ SmallVector<LaunchFloat, 2> lns::getLaunchFloats(Operation *op) {
 static bool isLaunchBuffer(Operation *op, StringRef property) {
   if (isa<RopeOp>(op))
     return property == "base" || property == "frequencies";
+  // How many keys a query sees is a number of the launch; that it does not see
+  // all of them is code.
+  if (isa<AttentionOp, AttentionGradOp>(op))
+    return property == "window";
   return isa<AdamWOp>(op) && property == "symbol";
+}
+
+/// What of an argument is code: that it is there, where it may be left out.
+static StringRef getVariant(Operation *op, StringRef property) {
+  if (!isa<AttentionOp, AttentionGradOp>(op))
+    return "";
+  return property == "window"    ? " window"
+         : property == "softcap" ? " softcap"
+                                 : "";
 }
 
 std::string lns::getKernelKey(Operation *op, KeyExtents extents) {
@@ -59,10 +75,13 @@ std::string lns::getKernelKey(Operation *op, KeyExtents extents) {
   };
   if (auto properties =
           dyn_cast_if_present<DictionaryAttr>(op->getPropertiesAsAttribute()))
-    for (NamedAttribute property : properties)
-      if (!isArgument(property.getName()))
+    for (NamedAttribute property : properties) {
+      if (isArgument(property.getName()))
+        os << getVariant(op, property.getName());
+      else
         os << " " << property.getName().getValue() << "="
            << property.getValue();
+    }
   if (extents == KeyExtents::none)
     return key;
   auto print = [&](Type type) {

@@ -170,6 +170,9 @@ LogicalResult LinearOp::buildAdjoint(OpBuilder &builder, ValueRange resultGrads,
 /// The rotation is orthogonal: its adjoint rotates back.
 LogicalResult RopeOp::buildAdjoint(OpBuilder &builder, ValueRange resultGrads,
                                    SmallVectorImpl<Value> &operandGrads) {
+  if (getByType())
+    return emitError("a rotation with 'by_type' has no adjoint, instantiate "
+                     "the model first");
   auto rope = cast<RopeOp>(builder.clone(*getOperation()));
   rope.getInputMutable().assign(resultGrads[0]);
   rope.setInverse(!getInverse());
@@ -202,6 +205,9 @@ LogicalResult AttentionOp::buildAdjoint(OpBuilder &builder,
   FailureOr<Value> grad = onlyGrad(*this, resultGrads);
   if (failed(grad))
     return failure();
+  if (getByType())
+    return emitError("an attention with 'by_type' has no adjoint, instantiate "
+                     "the model first");
   if (!getLse())
     return emitError("the adjoint of attention needs the log-sum-exp, call "
                      "prepareForward first");
@@ -209,7 +215,7 @@ LogicalResult AttentionOp::buildAdjoint(OpBuilder &builder,
       builder, getLoc(), getQuery().getType(), getKey().getType(),
       getValue().getType(), getQuery(), getKey(), getValue(), getResult(),
       getLse(), *grad, getHeadsAttr(), getKvHeadsAttr(), getCausalAttr(),
-      getSoftmaxScaleAttr());
+      getSoftmaxScaleAttr(), getWindowAttr(), getSoftcapAttr());
   llvm::append_range(operandGrads, adjoint.getResults());
   return success();
 }
@@ -229,6 +235,21 @@ LogicalResult ActivationOp::buildAdjoint(OpBuilder &builder,
                                          SmallVectorImpl<Value> &operandGrads) {
   operandGrads.push_back(ActivationGradOp::create(
       builder, getLoc(), resultGrads[0], getInput(), getActivation()));
+  return success();
+}
+
+LogicalResult SoftcapOp::buildAdjoint(OpBuilder &builder,
+                                      ValueRange resultGrads,
+                                      SmallVectorImpl<Value> &operandGrads) {
+  operandGrads.push_back(
+      SoftcapGradOp::create(builder, getLoc(), getInput().getType(),
+                            resultGrads[0], getInput(), getCapAttr()));
+  return success();
+}
+
+LogicalResult OffsetOp::buildAdjoint(OpBuilder &, ValueRange resultGrads,
+                                     SmallVectorImpl<Value> &operandGrads) {
+  operandGrads.push_back(resultGrads[0]);
   return success();
 }
 

@@ -280,15 +280,43 @@ static ParseResult parseBody(OpAsmParser &parser, OperationState &state,
   return success();
 }
 
+/// (`types` `(` "type" (`,` "type")* (`,` `...`)? `)`)?
+static ParseResult parseBlockTypes(OpAsmParser &parser,
+                                   LayersOp::Properties &properties) {
+  if (failed(parser.parseOptionalKeyword("types")))
+    return success();
+  SmallVector<Attribute> types;
+  auto parseType = [&]() -> ParseResult {
+    SMLoc loc = parser.getCurrentLocation();
+    if (properties.types_repeat)
+      return parser.emitError(loc, "'...' ends the list of types");
+    std::string name;
+    if (succeeded(parser.parseOptionalEllipsis())) {
+      properties.types_repeat = parser.getBuilder().getUnitAttr();
+      return success();
+    }
+    if (parser.parseOptionalString(&name))
+      return parser.emitError(loc, "expected a type in quotes, or '...'");
+    types.push_back(parser.getBuilder().getStringAttr(name));
+    return success();
+  };
+  if (parser.parseCommaSeparatedList(OpAsmParser::Delimiter::Paren, parseType))
+    return failure();
+  properties.types = parser.getBuilder().getArrayAttr(types);
+  return success();
+}
+
 ParseResult LayersOp::parse(OpAsmParser &parser, OperationState &state) {
   SmallVector<OpAsmParser::Argument> arguments;
   SmallVector<OpAsmParser::UnresolvedOperand> operands;
   SmallVector<Type> types;
   int64_t depth = 0;
   SMLoc loc = parser.getCurrentLocation();
+  auto &properties = state.getOrAddProperties<Properties>();
   if (parser.parseAssignmentList(arguments, operands) ||
       parser.parseKeyword("depth") || parser.parseLParen() ||
       parser.parseInteger(depth) || parser.parseRParen() ||
+      parseBlockTypes(parser, properties) ||
       parseAttributes(parser, state, /*keyword=*/true) ||
       parser.parseColonTypeList(types))
     return failure();
@@ -298,8 +326,7 @@ ParseResult LayersOp::parse(OpAsmParser &parser, OperationState &state) {
            << types.size() << " types";
   if (parser.resolveOperands(operands, types, loc, state.operands))
     return failure();
-  state.getOrAddProperties<Properties>().depth =
-      parser.getBuilder().getI64IntegerAttr(depth);
+  properties.depth = parser.getBuilder().getI64IntegerAttr(depth);
   state.addTypes(types);
   return parseBody<LayersOp>(parser, state, arguments, types);
 }
@@ -307,8 +334,14 @@ ParseResult LayersOp::parse(OpAsmParser &parser, OperationState &state) {
 void LayersOp::print(OpAsmPrinter &printer) {
   printAssignments(printer, getBody(), getInits());
   printer << " depth(" << getDepth() << ')';
-  printer.printOptionalAttrDictWithKeyword((*this)->getAttrs(),
-                                           {getDepthAttrName()});
+  if (std::optional<ArrayAttr> types = getTypes()) {
+    printer << " types(";
+    llvm::interleaveComma(*types, printer);
+    printer << (getTypesRepeat() ? ", ...)" : ")");
+  }
+  printer.printOptionalAttrDictWithKeyword(
+      (*this)->getAttrs(),
+      {getDepthAttrName(), getTypesAttrName(), getTypesRepeatAttrName()});
   printer << " : ";
   llvm::interleaveComma(getResultTypes(), printer);
   printer << ' ';

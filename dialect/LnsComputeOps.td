@@ -132,9 +132,13 @@ def LNS_RopeOp : LNS_RowOp<"rope",
     `frequencies[j]` when given (scaled RoPE). `inverse` rotates back: it is the
     adjoint. The time is the index of dimension 1.
 
+    In `lns.layers` with types, `by_type` gives blocks of a type their own base or
+    frequencies, or no rotation (`none`).
+
     - (C1) [batch, time, features], or [batch, time, heads, features] with head_dim
          features; head_dim is even, positive and divides the width.
     - (C2) base > 0 and finite; `frequencies` has head_dim/2 finite entries.
+    - (C3) `by_type` is as `lns.layers` C4 says.
 
     ```mlir
     %r = lns.rope %q head_dim(16) {base = 5.0e+05 : f64} : tensor<?x?x64xf32>
@@ -144,7 +148,7 @@ def LNS_RopeOp : LNS_RowOp<"rope",
   let arguments = (ins LNS_Tensor:$input, I64Attr:$head_dim,
                        DefaultValuedAttr<F64Attr, "1.0e4">:$base,
                        OptionalAttr<DenseF64ArrayAttr>:$frequencies,
-                       UnitAttr:$inverse);
+                       UnitAttr:$inverse, OptionalAttr<DictionaryAttr>:$by_type);
   let results = (outs LNS_Tensor:$result);
   let assemblyFormat = [{
     $input `head_dim` `(` $head_dim `)` (`inverse` $inverse^)? attr-dict `:` type($input)
@@ -165,23 +169,38 @@ def LNS_AttentionOp : LNS_ComputeOp<"attention", [LNS_DiffPrepare]> {
     scores, [B, heads, T], from which the adjoint recomputes probabilities: no
     T x T matrix outlives the op.
 
+    With a window W, the query at time i sees keys i - W + 1 to i (Longformer,
+    arXiv 2004.05150; Mistral 7B, arXiv 2310.06825), and what a kernel does grows
+    with W, not with T. With a soft-cap c, a score s is c tanh(s / c) instead,
+    before the softmax and the mask (Gemma 2, arXiv 2408.00118). In `lns.layers`
+    with types, `by_type` gives blocks of a type their own window, soft-cap or
+    scale; kernels take them as arguments.
+
     - (C1) heads, kv_heads >= 1; kv_heads divides heads.
     - (C2) heads divides q's width, which is static; k and v are [B, T, kv_heads * d].
     - (C3) result has q's type; lse is [B, heads, T] in its wide type.
     - (C4) softmax_scale is finite.
+    - (C5) window >= 1, and only of causal attention.
+    - (C6) softcap > 0 and finite.
+    - (C7) `by_type` is as `lns.layers` C4 says.
 
     ```mlir
     %a = lns.attention %q, %k, %v heads(4) kv_heads(2) causal
+      : (tensor<?x?x64xf32>, tensor<?x?x32xf32>, tensor<?x?x32xf32>) -> tensor<?x?x64xf32>
+    %b = lns.attention %q, %k, %v heads(4) kv_heads(2) causal window(512) softcap(5.0e+01)
       : (tensor<?x?x64xf32>, tensor<?x?x32xf32>, tensor<?x?x32xf32>) -> tensor<?x?x64xf32>
     ```
   }];
   let arguments = (ins LNS_Tensor:$query, LNS_Tensor:$key, LNS_Tensor:$value,
                        I64Attr:$heads, I64Attr:$kv_heads, UnitAttr:$causal,
-                       OptionalAttr<F64Attr>:$softmax_scale);
+                       OptionalAttr<F64Attr>:$softmax_scale,
+                       OptionalAttr<I64Attr>:$window, OptionalAttr<F64Attr>:$softcap,
+                       OptionalAttr<DictionaryAttr>:$by_type);
   let results = (outs LNS_Tensor:$result, Optional<LNS_Tensor>:$lse);
   let assemblyFormat = [{
     $query `,` $key `,` $value `heads` `(` $heads `)` `kv_heads` `(` $kv_heads `)`
-    (`causal` $causal^)? attr-dict `:` functional-type(operands, results)
+    (`causal` $causal^)? (`window` `(` $window^ `)`)? (`softcap` `(` $softcap^ `)`)?
+    attr-dict `:` functional-type(operands, results)
   }];
   let hasVerifier = 1;
   let extraClassDeclaration = [{
@@ -252,6 +271,49 @@ def LNS_GatedActivationOp : LNS_RowOp<"gated_activation",
   let arguments = (ins LNS_Tensor:$gate, LNS_Tensor:$up, LNS_ActivationAttr:$activation);
   let results = (outs LNS_Tensor:$result);
   let assemblyFormat = "$activation $gate `,` $up attr-dict `:` type($result)";
+}
+
+def LNS_SoftcapOp : LNS_RowOp<"softcap",
+    ["buildElement", "getArgumentNames"], [LNS_Diff, AllTypesMatch<["input", "result"]>]> {
+  let summary = "y = cap * tanh(x / cap)";
+  let description = [{
+    Keeps numbers between -cap and cap, and small ones as they are: what Gemma 2
+    does to logits (arXiv 2408.00118), and Bello et al. before (arXiv 1611.09940).
+    That of attention's scores is `lns.attention`'s.
+
+    - (C1) cap > 0 and finite.
+
+    ```mlir
+    %y = lns.softcap %x cap(3.0e+01) : tensor<?x?x256xf32>
+    ```
+  }];
+  let arguments = (ins LNS_Tensor:$input, F64Attr:$cap);
+  let results = (outs LNS_Tensor:$result);
+  let assemblyFormat = "$input `cap` `(` $cap `)` attr-dict `:` type($result)";
+  let hasVerifier = 1;
+}
+
+def LNS_OffsetOp : LNS_RowOp<"offset",
+    ["buildElement", "getArgumentNames", "isCheap"],
+    [LNS_Diff, AllTypesMatch<["input", "result"]>]> {
+  let summary = "y = x + by";
+  let description = [{
+    Of a norm's gain that is stored as w and is 1 + w, as Gemma's are: it starts
+    from zeros, and weight decay pulls the gain to 1. Where the norm is folded into
+    its products, they read 1 + w.
+
+    - (C1) by is finite.
+
+    ```mlir
+    %w = lns.param "model.norm.weight" gain init(zeros) : tensor<64xf32>
+    %g = lns.offset %w by(1.0) : tensor<64xf32>
+    %n = lns.norm rms %x, %g : tensor<?x?x64xf32>, tensor<64xf32>
+    ```
+  }];
+  let arguments = (ins LNS_Tensor:$input, F64Attr:$by);
+  let results = (outs LNS_Tensor:$result);
+  let assemblyFormat = "$input `by` `(` $by `)` attr-dict `:` type($result)";
+  let hasVerifier = 1;
 }
 
 def LNS_ResidualOp : LNS_RowOp<"residual",

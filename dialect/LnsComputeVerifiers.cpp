@@ -10,6 +10,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "dialect/BlockTypes.h"
 #include "dialect/LnsOps.h"
 #include "dialect/LnsVerifiers.h"
 
@@ -170,10 +171,11 @@ LogicalResult RopeOp::verify() {
       if (failed(verifyFinite(*this, "every frequency", APFloat(frequency))))
         return failure();
   }
-  return success();
+  // (C3)
+  return verifyByType(*this);
 }
 
-/// (C1), (C2) and (C4) of attention, for its gradient too.
+/// (C1), (C2) and (C4) to (C6) of attention, for its gradient too.
 template <typename Op> static LogicalResult verifyHeads(Op op) {
   auto query = tensorOf(op.getQuery());
   auto heads = static_cast<int64_t>(op.getHeads());
@@ -204,8 +206,24 @@ template <typename Op> static LogicalResult verifyHeads(Op op) {
                         "query and kv_heads")))
     return failure();
   // (C4)
-  if (std::optional<APFloat> scale = op.getSoftmaxScale())
-    return verifyFinite(op, "softmax_scale", *scale);
+  if (std::optional<APFloat> scale = op.getSoftmaxScale();
+      scale && failed(verifyFinite(op, "softmax_scale", *scale)))
+    return failure();
+  // (C5)
+  if (op.getWindow()) {
+    auto window = static_cast<int64_t>(*op.getWindow());
+    if (window < 1)
+      return op.emitOpError("window must be at least 1, the query's own key, "
+                            "got ")
+             << window << "; without a window, leave it out";
+    if (!op.getCausal())
+      return op.emitOpError("has a window of ")
+             << window
+             << " keys up to the query, but is not causal; add 'causal'";
+  }
+  // (C6)
+  if (std::optional<APFloat> cap = op.getSoftcap())
+    return verifyPositive(op, "softcap", *cap);
   return success();
 }
 
@@ -225,10 +243,11 @@ LogicalResult AttentionOp::verify() {
   if (failed(verifyType(*this, "result", tensorOf(getResult()),
                         tensorOf(getQuery()), "query")))
     return failure();
-  if (getLse())
-    return verifyType(*this, "lse", tensorOf(getLse()), lseType(*this),
-                      "query and heads");
-  return success();
+  if (getLse() && failed(verifyType(*this, "lse", tensorOf(getLse()),
+                                    lseType(*this), "query and heads")))
+    return failure();
+  // (C7)
+  return verifyByType(*this);
 }
 
 LogicalResult AttentionGradOp::verify() {
@@ -250,6 +269,21 @@ LogicalResult AttentionGradOp::verify() {
                         "value")))
     return failure();
   return success();
+}
+
+LogicalResult SoftcapOp::verify() {
+  // (C1)
+  return verifyPositive(*this, "cap", getCap());
+}
+
+LogicalResult SoftcapGradOp::verify() {
+  // (C1)
+  return verifyPositive(*this, "cap", getCap());
+}
+
+LogicalResult OffsetOp::verify() {
+  // (C1)
+  return verifyFinite(*this, "by", getBy());
 }
 
 LogicalResult ResidualOp::verify() {

@@ -38,10 +38,24 @@ template <typename Op> static int64_t attentionWork(Op op) {
     return 0;
   int64_t batch = query.getDimSize(0), time = query.getDimSize(1);
   // Lower triangle: T (T + 1) / 2, dividing the even one of the two.
-  int64_t pairs = !op.getCausal() ? saturatingMul(time, time)
-                  : time % 2 == 0 ? saturatingMul(time / 2, time + 1)
-                                  : saturatingMul(time, (time - 1) / 2 + 1);
+  auto triangle = [](int64_t side) {
+    return side % 2 == 0 ? saturatingMul(side / 2, side + 1)
+                         : saturatingMul(side, (side - 1) / 2 + 1);
+  };
+  int64_t pairs = op.getCausal() ? triangle(time) : saturatingMul(time, time);
+  // The first W queries see a triangle, each later one W keys.
+  if (std::optional<uint64_t> window = op.getWindow();
+      window && static_cast<int64_t>(*window) < time) {
+    auto seen = static_cast<int64_t>(*window);
+    pairs = saturatingAdd(triangle(seen), saturatingMul(time - seen, seen));
+  }
   return saturatingMul(saturatingMul(batch, pairs), columnsOf(query));
+}
+/// What a soft-cap costs, at `flops` for each score.
+template <typename Op> static int64_t softcapWork(Op op, int64_t flops) {
+  return op.getSoftcap()
+             ? saturatingMul(flops, attentionWork(op) / op.getHeadDim())
+             : 0;
 }
 
 int64_t EmbeddingOp::getFlops() { return 0; }
@@ -100,11 +114,15 @@ int64_t lns::getRowOpFlops(Operation *op) {
 
 // Two products with the keys and the values.
 int64_t AttentionOp::getFlops() {
-  return saturatingMul(4, attentionWork(*this));
+  // A quotient, tanh and a product.
+  return saturatingAdd(saturatingMul(4, attentionWork(*this)),
+                       softcapWork(*this, 3));
 }
 // Scores again, and the gradients of values, probabilities, queries, keys.
 int64_t AttentionGradOp::getFlops() {
-  return saturatingMul(10, attentionWork(*this));
+  // The slope is two more, and a product.
+  return saturatingAdd(saturatingMul(10, attentionWork(*this)),
+                       softcapWork(*this, 6));
 }
 int64_t AddPositionsGradOp::getFlops() { return perElement(1, getGrad()); }
 // Maximum, difference, exp, sum.

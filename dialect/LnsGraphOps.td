@@ -49,7 +49,8 @@ def LNS_ComputeWeightOp : LNS_Op<"compute_weight", [Symbol, HasParent<"::mlir::M
   let summary = "a weight as products read it, kept from step to step (graph form)";
   let description = [{
     Memory for W' = cast(scale_columns(W, gain)), W and gain being parameters, in
-    the type that products compute in; without a gain, cast(W). By definition it
+    the type that products compute in; without a gain, cast(W). With a
+    `gain_offset`, the gain is that number and the parameter's value. By definition it
     is that of the current parameters whenever an entry point is called: who
     writes a parameter in a function writes its compute weights there, too
     (`lns.adamw`, `lns.set`), and who writes it from outside calls `@refresh`,
@@ -59,6 +60,7 @@ def LNS_ComputeWeightOp : LNS_Op<"compute_weight", [Symbol, HasParent<"::mlir::M
     - (C2) the type is that of the weight's storage, or the same in bf16; without
          a gain, it is another than the weight's.
     - (C3) the gain's storage is a vector of the weight's columns and element type.
+    - (C4) gain_offset is finite, and 0 without a gain.
 
     ```mlir
     lns.compute_weight @up_proj.weight.bf16 of @up_proj.weight gain(@norm.weight) : tensor<176x64xbf16>
@@ -66,7 +68,8 @@ def LNS_ComputeWeightOp : LNS_Op<"compute_weight", [Symbol, HasParent<"::mlir::M
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, FlatSymbolRefAttr:$weight,
                        OptionalAttr<FlatSymbolRefAttr>:$gain,
-                       TypeAttrOf<LNS_Matrix>:$type);
+                       TypeAttrOf<LNS_Matrix>:$type,
+                       DefaultValuedAttr<F64Attr, "0.0">:$gain_offset);
   let assemblyFormat = "$sym_name `of` $weight (`gain` `(` $gain^ `)`)? attr-dict `:` $type";
 }
 
@@ -544,7 +547,12 @@ def LNS_AttentionGradOp : LNS_ComputeOp<"attention_grad", []> {
         dq = scale * dS k
         dk = scale * dS^T q
 
-    - (C1) operands as in `lns.attention`; results have the types of q, k and v.
+    Window and soft-cap are those of the attention: P is 0 outside of the window,
+    and with a soft-cap c, t = tanh(scale * q k^T / c), P is exp(c t - lse) and dS
+    is multiplied by 1 - t^2.
+
+    - (C1) operands, window and softcap as in `lns.attention`; results have the
+         types of q, k and v.
 
     ```mlir
     %dq, %dk, %dv = lns.attention_grad %q, %k, %v, %out, %lse, %dout heads(4) kv_heads(2) causal
@@ -556,11 +564,13 @@ def LNS_AttentionGradOp : LNS_ComputeOp<"attention_grad", []> {
   let arguments = (ins LNS_Tensor:$query, LNS_Tensor:$key, LNS_Tensor:$value,
                        LNS_Tensor:$output, LNS_Tensor:$lse, LNS_Tensor:$grad,
                        I64Attr:$heads, I64Attr:$kv_heads, UnitAttr:$causal,
-                       OptionalAttr<F64Attr>:$softmax_scale);
+                       OptionalAttr<F64Attr>:$softmax_scale,
+                       OptionalAttr<I64Attr>:$window, OptionalAttr<F64Attr>:$softcap);
   let results = (outs LNS_Tensor:$query_grad, LNS_Tensor:$key_grad, LNS_Tensor:$value_grad);
   let assemblyFormat = [{
     $query `,` $key `,` $value `,` $output `,` $lse `,` $grad
     `heads` `(` $heads `)` `kv_heads` `(` $kv_heads `)` (`causal` $causal^)?
+    (`window` `(` $window^ `)`)? (`softcap` `(` $softcap^ `)`)?
     attr-dict `:` functional-type(operands, results)
   }];
   let hasVerifier = 1;
@@ -568,6 +578,24 @@ def LNS_AttentionGradOp : LNS_ComputeOp<"attention_grad", []> {
     int64_t getHeadDim();
     double getEffectiveScale();
   }];
+}
+
+def LNS_SoftcapGradOp : LNS_RowOp<"softcap_grad",
+    ["buildElement", "getArgumentNames"], [AllTypesMatch<["grad", "input", "result"]>]> {
+  let summary = "dx = dy * (1 - tanh(x / cap)^2)";
+  let description = [{
+    The adjoint of `lns.softcap`, from its input.
+
+    - (C1) cap > 0 and finite.
+
+    ```mlir
+    %dx = lns.softcap_grad %dy, %x cap(3.0e+01) : tensor<2x8x256xf32>
+    ```
+  }];
+  let arguments = (ins LNS_Tensor:$grad, LNS_Tensor:$input, F64Attr:$cap);
+  let results = (outs LNS_Tensor:$result);
+  let assemblyFormat = "$grad `,` $input `cap` `(` $cap `)` attr-dict `:` type($result)";
+  let hasVerifier = 1;
 }
 
 def LNS_GatedActivationGradOp : LNS_RowOp<"gated_activation_grad",

@@ -399,6 +399,13 @@ ComputeWeightOp::verifySymbolUses(SymbolTableCollection &symbols) {
     diagnostic.attachNote(weight.getLoc()) << "declared here";
     return diagnostic;
   }
+  // (C4)
+  if (failed(verifyFinite(*this, "gain_offset", getGainOffset())))
+    return failure();
+  if (!getGainAttr() && !getGainOffset().isZero())
+    return emitOpError("has a gain_offset of ")
+           << getGainOffset().convertToDouble()
+           << ", but no gain that it would be added to";
   if (!getGainAttr()) {
     if (type != stored)
       return success();

@@ -109,9 +109,21 @@ def LNS_LayersOp : LNS_Op<"layers", [
     Applies its body `depth` times to the carried values (one hidden state, or
     several). The body is written once; its parameters exist once per block.
 
+    Blocks that differ in constants alone have types, one for each block in their
+    order, or fewer that repeat where the list ends with `...`. An op in the body
+    says in `by_type` what it is in blocks of a type: the attributes that it has
+    there, in place of its own, or `none`, where its operand is its result. So
+    windows, and what rotary embeddings turn by, follow `layer_types` of Hugging
+    Face's files.
+
     - (C1) 1 <= depth <= 2048.
     - (C2) Block arguments, carried operands, yielded values and results agree in
          number and types; at least one value is carried.
+    - (C3) There are as many types as the depth says, or, where they repeat, at
+         most as many; none of them is empty.
+    - (C4) `by_type` of an op in the body names these types only; what it gives
+         are attributes of the op, with which the op is as its own page says.
+         `none` is for ops of one operand, of the result's type.
 
     ```mlir
     %y = lns.layers(%h = %x) depth(12) : tensor<?x?x64xf32> {
@@ -120,15 +132,28 @@ def LNS_LayersOp : LNS_Op<"layers", [
       %r = lns.residual %h, %n : tensor<?x?x64xf32>
       lns.yield %r : tensor<?x?x64xf32>
     }
+    // Five blocks see the last 512 tokens, the sixth sees all, and so on.
+    %z = lns.layers(%h = %y) depth(26)
+        types("local", "local", "local", "local", "local", "full", ...) : tensor<?x?x64xf32> {
+      %q = lns.rope %h head_dim(16) {by_type = {full = {base = 1.0e6 : f64}}} : tensor<?x?x64xf32>
+      %a = lns.attention %q, %q, %h heads(4) kv_heads(4) causal {by_type = {local = {window = 512 : i64}}}
+        : (tensor<?x?x64xf32>, tensor<?x?x64xf32>, tensor<?x?x64xf32>) -> tensor<?x?x64xf32>
+      lns.yield %a : tensor<?x?x64xf32>
+    }
     ```
   }];
   let arguments = (ins Variadic<LNS_Tensor>:$inits,
-                       I64Attr:$depth);
+                       I64Attr:$depth, OptionalAttr<StrArrayAttr>:$types,
+                       UnitAttr:$types_repeat);
   let results = (outs Variadic<LNS_Tensor>:$results);
   let regions = (region SizedRegion<1>:$body);
   let hasCustomAssemblyFormat = 1;
   let hasVerifier = 1;
   let hasRegionVerifier = 1;
+  let extraClassDeclaration = [{
+    /// The type of the op's block `index`, from 0; empty where it has none.
+    ::llvm::StringRef getBlockType(int64_t index);
+  }];
 }
 
 def LNS_YieldOp : LNS_Op<"yield", [Terminator, Pure, ReturnLike,

@@ -120,6 +120,29 @@ LogicalResult LayersOp::verify() {
   if (depth < 1 || depth > kMaxDepth)
     return emitOpError("depth must be at least 1 and at most ")
            << kMaxDepth << ", got " << depth;
+  // (C3)
+  if (std::optional<ArrayAttr> types = getTypes()) {
+    auto count = static_cast<int64_t>(types->size());
+    if (count == 0 || llvm::any_of(types->getAsValueRange<StringAttr>(),
+                                   [](StringRef type) { return type.empty(); }))
+      return emitOpError("has ")
+             << (count == 0 ? "an empty list of types"
+                            : "a type without a name")
+             << "; leave out 'types' where all blocks are alike";
+    if (getTypesRepeat() ? count > depth : count != depth) {
+      InFlightDiagnostic diagnostic = emitOpError("has ");
+      diagnostic << count << (count == 1 ? " type" : " types")
+                 << (getTypesRepeat() ? " that repeat, but its depth is only "
+                                      : ", but its depth is ")
+                 << depth;
+      return diagnostic << (getTypesRepeat()
+                                ? "; name no more types than blocks"
+                                : "; name one for each block, or end the list "
+                                  "with '...' where it repeats");
+    }
+  } else if (getTypesRepeat()) {
+    return emitOpError("has types_repeat, but no types");
+  }
   // (C2)
   if (getInits().empty())
     return emitOpError("carries no value, expected at least one");

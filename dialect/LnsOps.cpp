@@ -51,6 +51,13 @@ SmallVector<double> RopeOp::getAngularFrequencies() {
 
 /// Attention and its gradient share these: columns per head of the query, and
 /// the scale of the scores.
+StringRef LayersOp::getBlockType(int64_t index) {
+  std::optional<ArrayAttr> types = getTypes();
+  if (!types || types->empty())
+    return "";
+  return cast<StringAttr>((*types)[index % types->size()]).getValue();
+}
+
 template <typename Op> static int64_t headDim(Op op) {
   return columnsOf(cast<RankedTensorType>(op.getQuery().getType())) /
          static_cast<int64_t>(op.getHeads());

@@ -46,6 +46,15 @@ ArrayRef<StringLiteral> ResidualOp::getArgumentNames() {
 }
 bool ResidualOp::worksOnNumbers() { return true; }
 
+void OffsetOp::buildElement(ScalarProgram &p) {
+  p.yield(p.add(p.operand(0), p.argument(0)));
+}
+ArrayRef<StringLiteral> OffsetOp::getArgumentNames() {
+  static constexpr StringLiteral names[] = {"by"};
+  return names;
+}
+bool OffsetOp::isCheap() { return true; }
+
 /// Kernels compute in f32: what is loaded is widened, what is stored rounded.
 void CastOp::buildElement(ScalarProgram &p) { p.yield(p.operand(0)); }
 bool CastOp::worksOnNumbers() { return true; }
@@ -248,6 +257,23 @@ void ActivationGradOp::buildElement(ScalarProgram &p) {
   Scalar grad = p.operand(0), x = p.operand(1);
   p.yield(p.mul(grad, Activated(p, getActivation(), x).slope()));
 }
+
+/// tanh(x / cap); the quotient of the cap is taken once for all columns.
+static Scalar getCapped(ScalarProgram &p, Scalar x) {
+  return p.tanh(p.mul(x, p.div(p.constant(1), p.argument(0))));
+}
+static constexpr StringLiteral kCapNames[] = {"cap"};
+
+void SoftcapOp::buildElement(ScalarProgram &p) {
+  p.yield(p.mul(p.argument(0), getCapped(p, p.operand(0))));
+}
+ArrayRef<StringLiteral> SoftcapOp::getArgumentNames() { return kCapNames; }
+
+void SoftcapGradOp::buildElement(ScalarProgram &p) {
+  Scalar capped = getCapped(p, p.operand(1));
+  p.yield(p.mul(p.operand(0), p.sub(p.constant(1), p.mul(capped, capped))));
+}
+ArrayRef<StringLiteral> SoftcapGradOp::getArgumentNames() { return kCapNames; }
 
 void GatedActivationOp::buildElement(ScalarProgram &p) {
   Scalar gate = p.operand(0), up = p.operand(1);

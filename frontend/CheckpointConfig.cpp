@@ -66,9 +66,13 @@ std::string lns::getCheckpointConfig(const llvm::json::Object &object,
   bool isOurs = norm != decoder.family->norm;
   llvm::json::Object result = object;
   std::string prefix = isOurs ? kLnsPrefix.str() : "";
-  StringRef activation = object.getString("hidden_act").value_or("silu");
+  StringRef key = decoder.family->activationKey;
+  StringRef absent = decoder.family->activation == Activation::gelu_tanh
+                         ? "gelu_pytorch_tanh"
+                         : "silu";
+  StringRef activation = object.getString(key).value_or(absent);
   activation.consume_front(kLnsPrefix);
-  result["hidden_act"] = prefix + activation.str();
+  result[key.str()] = prefix + activation.str();
   result["model_type"] = prefix + decoder.family->modelType.str();
   result["architectures"] =
       llvm::json::Array{getArchitecture(*decoder.family, isOurs)};

@@ -46,12 +46,13 @@ public:
     readFlags();
     readActivation();
     rejectVariants();
-    checkSequence();
-    if (result.headDim)
-      result.rope = readRopeConfig(root, result.headDim,
-                                   result.family->defaults.ropeBase);
+    if (result.layers)
+      readLayerTypes(root, config, result);
     else
-      root.ignore({"rope_parameters", "rope_scaling", "rope_theta"});
+      root.ignore({"layer_types", "max_window_layers", "sliding_window",
+                   "sliding_window_pattern", "use_sliding_window"});
+    checkSequence();
+    readRope();
     root.ignore(getHarmlessKeys());
     root.rejectUnknownKeys();
     if (!config.hasFailed())
@@ -62,6 +63,20 @@ public:
   }
 
 private:
+  void readRope() {
+    const Family &family = *result.family;
+    if (!result.headDim)
+      root.ignore({"rope_local_base_freq", "rope_parameters", "rope_scaling",
+                   "rope_theta"});
+    else if (family.localRopeBase)
+      result.rope =
+          readRopeConfigs(root, result.headDim, family.defaults.ropeBase,
+                          *family.localRopeBase, result.localRope.emplace());
+    else
+      result.rope =
+          readRopeConfig(root, result.headDim, family.defaults.ropeBase);
+  }
+
   static std::string joinFamilies() {
     std::string text;
     llvm::raw_string_ostream os(text);
@@ -79,6 +94,12 @@ private:
       return false;
     }
     isOurs = type->consume_front(kLnsPrefix);
+    if (*type == "gemma3") {
+      root.mismatch("model_type")
+          << "that is a model of text and images; give the object text_config "
+             "as a file of its own, with model_type \"gemma3_text\"";
+      return false;
+    }
     result.family = findFamily(*type);
     if (!result.family) {
       root.mismatch("model_type")
@@ -240,7 +261,11 @@ private:
 
   /// By Hugging Face's names.
   void readActivation() {
-    std::optional<StringRef> name = root.getString("hidden_act");
+    StringRef key = result.family->activationKey;
+    // Not read where there is another.
+    root.ignore({"hidden_act"});
+    std::optional<StringRef> name = root.getString(key);
+    result.activation = result.family->activation;
     if (!name)
       return;
     if (isOurs)
@@ -255,7 +280,7 @@ private:
     if (known)
       result.activation = *known;
     else
-      root.mismatch("hidden_act")
+      root.mismatch(key)
           << "only \"silu\", \"gelu\", \"gelu_pytorch_tanh\" and \"relu\" are "
              "supported";
   }
@@ -279,21 +304,6 @@ private:
     if (rotary && *rotary != 1)
       root.mismatch("partial_rotary_factor")
           << "only RoPE over whole heads is supported; it must be 1";
-    WindowRule rule = result.family->window;
-    bool flag =
-        root.getBool("use_sliding_window").value_or(rule != WindowRule::ByFlag);
-    // The pattern says which layers have the window.
-    root.ignore({"sliding_window", "sliding_window_pattern"});
-    if ((flag || rule == WindowRule::Always) && root.has("sliding_window"))
-      root.mismatch("sliding_window")
-          << "only attention to all earlier tokens is supported; set it to "
-             "null if no sequence is longer than the window";
-    for (StringRef type :
-         root.getStrings("layer_types").value_or(SmallVector<StringRef>()))
-      if (type != "full_attention") {
-        root.mismatch("layer_types") << "only \"full_attention\" is supported";
-        break;
-      }
   }
 
   /// Weights that are no matrices of floats, and blocks that are not all alike.

@@ -43,6 +43,11 @@ struct DecoderConfig {
   Activation activation = Activation::silu;
   RopeConfig rope;
   llvm::SmallVector<bool> rotates; ///< by layer, whether it has RoPE; none: all
+  std::optional<int64_t> window;   ///< of the layers that have one
+  llvm::SmallVector<bool> slides;  ///< by layer, whether it does; none: none
+  std::optional<RopeConfig>
+      localRope; ///< of layers with a window; none: `rope`
+  std::optional<double> scoreCap, logitCap; ///< soft-caps
   double embeddingScale = 1, residualScale = 1, logitScale = 1;
   std::optional<double> attentionScale; ///< none: 1/sqrt(headDim)
 };
@@ -53,10 +58,24 @@ llvm::FailureOr<DecoderConfig>
 readDecoderConfig(JsonSection &root, JsonConfig &config,
                   const HuggingFaceOptions &options);
 
+/// base^(-2j / head_dim).
+llvm::SmallVector<double> getPlainFrequencies(double base, int64_t headDim);
+
+/// Reads which layers have a window, once it is known how many there are. Emits
+/// errors.
+void readLayerTypes(JsonSection &root, JsonConfig &config,
+                    DecoderConfig &decoder);
+
 /// Reads `rope_parameters` (one object with everything), or `rope_theta` and
 /// `rope_scaling` (older files), for heads of `headDim` columns. Emits errors.
 /// `base` is what the family takes where the file says nothing.
 RopeConfig readRopeConfig(JsonSection &root, int64_t headDim, double base);
+
+/// The same of a family whose layers with a window have a RoPE of their own,
+/// `local`: `rope_parameters` has an object for either type, and older files
+/// have `rope_local_base_freq`, and mean `rope_scaling` for the others alone.
+RopeConfig readRopeConfigs(JsonSection &root, int64_t headDim, double base,
+                           double localBase, RopeConfig &local);
 
 } // namespace lns
 

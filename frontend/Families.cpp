@@ -12,9 +12,9 @@
 
 using namespace lns;
 
-static const Family *const kFamilies[] = {&kLlama,   &kMistral, &kQwen2,
-                                          &kQwen3,   &kOlmo2,   &kGranite,
-                                          &kSmolLm3, &kExaone4};
+static const Family *const kFamilies[] = {
+    &kLlama,   &kMistral, &kQwen2,   &kQwen3,  &kOlmo2,
+    &kGranite, &kSmolLm3, &kExaone4, &kGemma2, &kGemma3Text};
 
 llvm::ArrayRef<const Family *> lns::getFamilies() { return kFamilies; }
 

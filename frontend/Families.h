@@ -15,6 +15,7 @@
 #ifndef LNS_FRONTEND_FAMILIES_H
 #define LNS_FRONTEND_FAMILIES_H
 
+#include "dialect/LnsEnums.h"
 #include "frontend/NormSchemes.h"
 
 #include "llvm/ADT/ArrayRef.h"
@@ -36,11 +37,14 @@ enum class BiasRule {
   Never
 };
 
-/// Attention to the last tokens alone, which lnsc has not.
+/// Which layers attend to the last `sliding_window` tokens alone, unless
+/// layer_types says it.
 enum class WindowRule {
-  ByFlag, ///< with use_sliding_window, which is off unless it is there
-  Always, ///< of every layer, whatever the flag says
-  ByKey   ///< sliding_window, unless a flag switches it off
+  None,       ///< refused, unless use_sliding_window switches it off
+  NoneByFlag, ///< refused if use_sliding_window switches it on
+  EveryLayer,
+  ByFlag,   ///< with use_sliding_window, those from max_window_layers on
+  ByPattern ///< all but every so many
 };
 
 /// What a key means that is not there.
@@ -63,7 +67,18 @@ struct Family {
   NormChoice norm = {};
   QkNorm qkNorm = QkNorm::Off; ///< unless the scheme has others
   BiasRule biases = BiasRule::ByKeys;
-  WindowRule window = WindowRule::ByKey;
+  WindowRule window = WindowRule::None;
+  /// With ByPattern: every so manieth layer sees all tokens, and whether the
+  /// file may say another number as sliding_window_pattern.
+  int64_t windowPattern = 0;
+  bool readsWindowPattern = false;
+  /// Whether layers that see all tokens have no RoPE where others do not.
+  bool ropeWithWindowOnly = false;
+  /// What RoPE turns by in layers with a window, where that differs.
+  std::optional<double> localRopeBase = std::nullopt;
+  llvm::StringLiteral activationKey = "hidden_act";
+  Activation activation = Activation::silu; ///< where the key is not there
+  double gainOffset = 0; ///< of norms: what is stored is the gain less that
   FamilyDefaults defaults = {};
   llvm::ArrayRef<RequiredKey> required = {};
   /// Reads the keys that only this family has.
@@ -71,7 +86,7 @@ struct Family {
 };
 
 extern const Family kLlama, kMistral, kQwen2, kQwen3, kOlmo2, kGranite,
-    kSmolLm3, kExaone4;
+    kSmolLm3, kExaone4, kGemma2, kGemma3Text;
 
 /// All of them.
 llvm::ArrayRef<const Family *> getFamilies();

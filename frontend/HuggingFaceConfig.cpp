@@ -67,6 +67,15 @@ lns::importHuggingFaceConfig(StringRef json, StringRef path,
   // A scheme that is a factor of branches has the place of the family's.
   if (norm.scheme == NormScheme::ResidualMultiplier)
     decoder->residualScale = 1;
+  if (norm.scheme == NormScheme::LnsFoldedInit &&
+      decoder->family->gainOffset != 0) {
+    config.error("model_type")
+        << "gains of \"" << decoder->family->modelType << "\" are stored less "
+        << decoder->family->gainOffset
+        << ", but those of 'lns-folded-init' start at 1/sqrt(l); choose "
+           "another scheme";
+    return nullptr;
+  }
   auto layers = static_cast<double>(decoder->layers);
   if (isAsked && norm.scheme == NormScheme::Mix && norm.fraction > 0 &&
       norm.fraction * layers < 1)

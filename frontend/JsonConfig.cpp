@@ -224,6 +224,10 @@ const llvm::json::Value *JsonSection::find(llvm::StringRef key) const {
   return value && value->kind() != llvm::json::Value::Null ? value : nullptr;
 }
 
+bool JsonSection::isNull(llvm::StringRef key) const {
+  return object && object->get(key) && !find(key);
+}
+
 const llvm::json::Value *JsonSection::read(llvm::StringRef key) {
   known.insert(key);
   return find(key);

@@ -87,6 +87,8 @@ public:
 
   /// Whether `key` is there and not null.
   bool has(llvm::StringRef key) const { return find(key); }
+  /// Whether `key` is there and null.
+  bool isNull(llvm::StringRef key) const;
 
   std::optional<int64_t>
   getInteger(llvm::StringRef key, int64_t min,

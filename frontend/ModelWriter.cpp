@@ -56,11 +56,7 @@ public:
       hidden = norm(hidden, outerNorm("model.embed_norm"));
     int64_t first = 0;
     for (const BlockRun &run : spec.runs) {
-      for (int64_t begin = first, end; begin < first + run.depth; begin = end) {
-        end = getEqualEnd(begin, first + run.depth);
-        rotates = decoder.rotates.empty() || decoder.rotates[begin];
-        hidden = writeLayers(run.block, end - begin, hidden);
-      }
+      hidden = writeLayers(run.block, first, run.depth, hidden);
       first += run.depth;
     }
 
@@ -77,25 +73,82 @@ public:
     Value logits = LinearOp::create(builder, at("vocab_size"),
                                     open({decoder.vocabulary}), hidden, head,
                                     /*bias=*/Value(), decoder.logitScale);
+    if (decoder.logitCap)
+      logits = SoftcapOp::create(builder, at("final_logit_softcapping"),
+                                 logits.getType(), logits,
+                                 builder.getF64FloatAttr(*decoder.logitCap));
     OutputOp::create(builder, at("model_type"), logits);
     return module;
   }
 
 private:
-  /// Where layers that rotate as layer `begin` does, or do not, end.
-  int64_t getEqualEnd(int64_t begin, int64_t end) const {
-    if (decoder.rotates.empty())
-      return end;
-    int64_t next = begin + 1;
-    while (next < end && decoder.rotates[next] == decoder.rotates[begin])
-      ++next;
-    return next;
+  /// What layers of one model differ in.
+  struct LayerType {
+    bool slides, rotates;
+
+    bool operator==(const LayerType &other) const = default;
+    StringRef getName() const {
+      if (slides)
+        return rotates ? "sliding_attention" : "sliding_attention_no_rope";
+      return rotates ? "full_attention" : "full_attention_no_rope";
+    }
+  };
+
+  LayerType getLayerType(int64_t layer) const {
+    return {!decoder.slides.empty() && decoder.slides[layer],
+            decoder.rotates.empty() || decoder.rotates[layer]};
   }
 
-  Value writeLayers(const BlockSpec &spec, int64_t depth, Value input) {
+  /// Takes the types of layers from `first` on, and gives those that the
+  /// lns.layers of them names: none if all are alike, else the shortest list
+  /// that repeats, or one for each.
+  ArrayAttr takeLayerTypes(int64_t first, int64_t depth, bool &repeats) {
+    SmallVector<LayerType> types;
+    layerTypes.clear();
+    for (int64_t i = 0; i < depth; ++i) {
+      types.push_back(getLayerType(first + i));
+      if (!llvm::is_contained(layerTypes, types.back()))
+        layerTypes.push_back(types.back());
+    }
+    repeats = false;
+    if (layerTypes.size() == 1)
+      return nullptr;
+    size_t period = 1;
+    auto isPeriod = [&] {
+      for (size_t i = period; i < types.size(); ++i)
+        if (types[i] != types[i - period])
+          return false;
+      return true;
+    };
+    while (!isPeriod())
+      ++period;
+    repeats = period < types.size();
+    types.truncate(period);
+    SmallVector<Attribute> names;
+    for (LayerType type : types)
+      names.push_back(builder.getStringAttr(type.getName()));
+    return builder.getArrayAttr(names);
+  }
+
+  /// `by_type` of an op: what `describe` gives for each of the types; null
+  /// where there is one type, or nothing to say of any.
+  DictionaryAttr byType(llvm::function_ref<Attribute(LayerType)> describe) {
+    if (layerTypes.size() == 1)
+      return nullptr;
+    SmallVector<NamedAttribute> entries;
+    for (LayerType type : layerTypes)
+      if (Attribute entry = describe(type))
+        entries.push_back(builder.getNamedAttr(type.getName(), entry));
+    return entries.empty() ? nullptr : builder.getDictionaryAttr(entries);
+  }
+
+  Value writeLayers(const BlockSpec &spec, int64_t first, int64_t depth,
+                    Value input) {
+    bool repeats = false;
+    ArrayAttr types = takeLayerTypes(first, depth, repeats);
     auto layers =
         LayersOp::create(builder, at("num_hidden_layers"), input.getType(),
-                         input, static_cast<uint64_t>(depth));
+                         input, static_cast<uint64_t>(depth), types, repeats);
     Block &body = layers.getBody().emplaceBlock();
     Value hidden = body.addArgument(input.getType(), layers.getLoc());
     OpBuilder::InsertionGuard guard(builder);
@@ -133,13 +186,26 @@ private:
     if (block->valueNorm)
       value = merge(norm(split(value, decoder.kvHeads),
                          attentionNorm("self_attn.v_norm", decoder.headDim)));
+    // One type's window is every layer's; several are told apart by type.
+    bool isUniform = layerTypes.size() == 1;
+    IntegerAttr window =
+        decoder.window ? builder.getI64IntegerAttr(*decoder.window) : nullptr;
+    DictionaryAttr windows = byType([&](LayerType type) -> Attribute {
+      return type.slides ? builder.getDictionaryAttr(
+                               builder.getNamedAttr("window", window))
+                         : nullptr;
+    });
     auto attention = AttentionOp::create(
         builder, q.location, query.getType(), /*lse=*/Type(), query, key, value,
         static_cast<uint64_t>(decoder.heads),
         static_cast<uint64_t>(decoder.kvHeads), /*causal=*/true,
         decoder.attentionScale
             ? builder.getF64FloatAttr(*decoder.attentionScale)
-            : FloatAttr());
+            : FloatAttr(),
+        isUniform && layerTypes.front().slides ? window : IntegerAttr(),
+        decoder.scoreCap ? builder.getF64FloatAttr(*decoder.scoreCap)
+                         : FloatAttr(),
+        windows);
     Value heads = attention.getResult();
     if (block->headGate)
       heads = gateHeads(heads, x);
@@ -151,13 +217,13 @@ private:
     if (kind == QkNorm::Off || kind == QkNorm::Full) {
       if (kind == QkNorm::Full)
         value = norm(value, attentionNorm(name, heads * decoder.headDim));
-      return rotates ? rope(value) : value;
+      return rope(value);
     }
     value = split(value, heads);
     value = norm(value, kind == QkNorm::Free
                             ? Norm{NormKind::rms, Value(), Value()}
                             : attentionNorm(name, decoder.headDim));
-    return merge(rotates ? rope(value) : value);
+    return merge(rope(value));
   }
 
   /// Heads times 2 sigmoid(G x), G without a bias.
@@ -287,14 +353,44 @@ private:
     return op;
   }
 
+  /// Rotated, where the layer rotates.
   Value rope(Value input) {
+    if (llvm::none_of(layerTypes, [](LayerType type) { return type.rotates; }))
+      return input;
+    // With one type all layers are as the op says.
+    bool isUniform = layerTypes.size() == 1;
+    const RopeConfig &own =
+        isUniform ? getRope(layerTypes.front()) : decoder.rope;
     DenseF64ArrayAttr frequencies;
-    if (decoder.rope.frequencies)
-      frequencies = builder.getDenseF64ArrayAttr(*decoder.rope.frequencies);
-    return RopeOp::create(builder, at(decoder.rope.key), input.getType(), input,
+    if (own.frequencies)
+      frequencies = builder.getDenseF64ArrayAttr(*own.frequencies);
+    DictionaryAttr others = byType([&](LayerType type) -> Attribute {
+      if (!type.rotates)
+        return TypeAttr::get(builder.getNoneType());
+      const RopeConfig &rope = getRope(type);
+      if (&rope == &own)
+        return nullptr;
+      // An op's frequencies come before its base.
+      bool byFrequencies = own.frequencies || rope.frequencies;
+      return builder.getDictionaryAttr(
+          byFrequencies
+              ? builder.getNamedAttr(
+                    "frequencies",
+                    builder.getDenseF64ArrayAttr(
+                        rope.frequencies
+                            ? *rope.frequencies
+                            : getPlainFrequencies(rope.base, decoder.headDim)))
+              : builder.getNamedAttr("base",
+                                     builder.getF64FloatAttr(rope.base)));
+    });
+    return RopeOp::create(builder, at(own.key), input.getType(), input,
                           builder.getI64IntegerAttr(decoder.headDim),
-                          builder.getF64FloatAttr(decoder.rope.base),
-                          frequencies);
+                          builder.getF64FloatAttr(own.base), frequencies,
+                          /*inverse=*/UnitAttr(), others);
+  }
+
+  const RopeConfig &getRope(LayerType type) const {
+    return type.slides && decoder.localRope ? *decoder.localRope : decoder.rope;
   }
 
   static std::string getBlockName(StringRef name, StringRef suffix) {
@@ -324,12 +420,17 @@ private:
 
   Norm makeNorm(StringRef name, int64_t width, const BlockSpec &block) {
     Init init = {InitKind::ones};
+    double offset = decoder.family->gainOffset;
     if (block.gainInit != DepthScale::none)
       init = {InitKind::constant, 1.0, block.gainInit};
-    Norm own = {
-        block.normKind,
-        param(name.str() + ".weight", Role::gain, {width}, "hidden_size", init),
-        Value()};
+    else if (offset == 1)
+      init = {InitKind::zeros};
+    Value gain =
+        param(name.str() + ".weight", Role::gain, {width}, "hidden_size", init);
+    if (offset != 0)
+      gain = OffsetOp::create(builder, at("hidden_size"), gain.getType(), gain,
+                              builder.getF64FloatAttr(offset));
+    Norm own = {block.normKind, gain, Value()};
     if (own.kind == NormKind::tanh)
       own.alpha = number(name.str() + ".alpha", block.alpha);
     return own;
@@ -381,8 +482,8 @@ private:
   const JsonConfig &config;
   const NormChoice &choice;
   ModelSpec spec;
-  const BlockSpec *block = nullptr; ///< that is being written
-  bool rotates = true;              ///< it, with RoPE
+  const BlockSpec *block = nullptr;     ///< that is being written
+  SmallVector<LayerType, 2> layerTypes; ///< of the layers that are written
   OpBuilder builder;
 };
 

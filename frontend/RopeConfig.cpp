@@ -13,14 +13,14 @@
 using namespace mlir;
 using namespace lns;
 
-namespace {
-
-SmallVector<double> getPlainFrequencies(double base, int64_t headDim) {
+SmallVector<double> lns::getPlainFrequencies(double base, int64_t headDim) {
   SmallVector<double> frequencies;
   for (int64_t j = 0; j < headDim / 2; ++j)
     frequencies.push_back(std::pow(base, -2.0 * j / headDim));
   return frequencies;
 }
+
+namespace {
 
 /// `factor`, at least 1; 1 after an error.
 double readFactor(JsonSection &section) {
@@ -80,35 +80,42 @@ void scaleAsLlama3(JsonSection &section, SmallVectorImpl<double> &frequencies) {
   }
 }
 
-} // namespace
+/// The newer object, and the older one. Not both.
+struct RopeSections {
+  explicit RopeSections(JsonSection &root)
+      : parameters(root.getSection("rope_parameters")),
+        scaling(root.getSection("rope_scaling")) {
+    if (parameters && scaling)
+      root.mismatch("rope_scaling")
+          << "rope_parameters is there too, its newer spelling; remove one of "
+             "them";
+  }
 
-RopeConfig lns::readRopeConfig(JsonSection &root, int64_t headDim,
-                               double base) {
+  JsonSection parameters, scaling;
+};
+
+/// What `section` says, which stands at `sectionKey`; `outerKey` is the older
+/// place of its base.
+RopeConfig readSection(JsonSection &root, JsonSection &section,
+                       StringRef sectionKey, StringRef outerKey,
+                       int64_t headDim, double base) {
   RopeConfig rope;
-  rope.base = base;
-  JsonSection parameters = root.getSection("rope_parameters");
-  JsonSection scaling = root.getSection("rope_scaling");
-  if (parameters && scaling)
-    root.mismatch("rope_scaling")
-        << "rope_parameters is there too, its newer spelling; remove one of "
-           "them";
-  JsonSection &section = parameters ? parameters : scaling;
-
   // The base stands in the newer object, in the older files on the top level,
   // and in files of a time between in both places.
-  std::optional<double> outer = root.getNumber("rope_theta");
+  std::optional<double> outer = root.getNumber(outerKey);
   std::optional<double> inner = section.getNumber("rope_theta");
   if (outer && inner && *outer != *inner)
-    root.mismatch("rope_theta")
+    root.mismatch(outerKey)
         << section.getPath("rope_theta") << " is "
         << section.quote("rope_theta") << "; make them agree, or remove one";
-  rope.key = inner || section
-                 ? (parameters ? "rope_parameters" : "rope_scaling")
-                 : "rope_theta";
-  rope.base = inner ? *inner : outer.value_or(rope.base);
+  rope.key = (inner || section ? sectionKey : outerKey).str();
+  rope.base = inner ? *inner : outer.value_or(base);
   // Below 1 the frequencies grow from pair to pair, at last beyond all numbers.
   if (rope.base < 1) {
-    (inner ? section : root).mismatch("rope_theta") << "must be at least 1";
+    if (inner)
+      section.mismatch("rope_theta") << "must be at least 1";
+    else
+      root.mismatch(outerKey) << "must be at least 1";
     return rope;
   }
 
@@ -120,8 +127,9 @@ RopeConfig lns::readRopeConfig(JsonSection &root, int64_t headDim,
   StringRef typeKey = type ? "rope_type" : "type";
   if (!type)
     type = oldType;
-  if (scaling && !type && !scaling.has("rope_type") && !scaling.has("type"))
-    scaling.missing("rope_type")
+  if (section && sectionKey == "rope_scaling" && !type &&
+      !section.has("rope_type") && !section.has("type"))
+    section.missing("rope_type")
         << "; add it, \"default\", \"linear\" or \"llama3\"";
   std::optional<double> rotary = section.getNumber("partial_rotary_factor");
   if (rotary && *rotary != 1)
@@ -144,5 +152,32 @@ RopeConfig lns::readRopeConfig(JsonSection &root, int64_t headDim,
   // Known only to the types that use them: elsewhere they would be without
   // effect, and whoever wrote them expects one.
   section.rejectUnknownKeys();
+  return rope;
+}
+
+} // namespace
+
+RopeConfig lns::readRopeConfig(JsonSection &root, int64_t headDim,
+                               double base) {
+  RopeSections sections(root);
+  bool isNew = static_cast<bool>(sections.parameters);
+  return readSection(root, isNew ? sections.parameters : sections.scaling,
+                     isNew ? "rope_parameters" : "rope_scaling", "rope_theta",
+                     headDim, base);
+}
+
+RopeConfig lns::readRopeConfigs(JsonSection &root, int64_t headDim, double base,
+                                double localBase, RopeConfig &local) {
+  RopeSections sections(root);
+  JsonSection &parameters = sections.parameters;
+  JsonSection full = parameters.getSection("full_attention");
+  JsonSection sliding = parameters.getSection("sliding_attention");
+  bool isNew = static_cast<bool>(parameters);
+  RopeConfig rope = readSection(root, isNew ? full : sections.scaling,
+                                isNew ? "rope_parameters" : "rope_scaling",
+                                "rope_theta", headDim, base);
+  local = readSection(root, sliding, "rope_parameters", "rope_local_base_freq",
+                      headDim, localBase);
+  parameters.rejectUnknownKeys();
   return rope;
 }

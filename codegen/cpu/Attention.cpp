@@ -6,7 +6,9 @@
 //===----------------------------------------------------------------------===//
 //
 // One work item is one head of one sequence. For every block of queries:
-//   S = (scale * Q) K^T,  P = exp(S - rowmax),  out = P V / rowsum(P).
+//   S = (scale * Q) K^T,  P = exp(S - rowmax),  out = P V / rowsum(P),
+// with c tanh(S / c) in place of S where there is a soft-cap c. Blocks of keys
+// that lie before a window are not looked at.
 //
 //===----------------------------------------------------------------------===//
 
@@ -35,6 +37,8 @@ public:
 
   void emit(CodeBuilder &b, KernelFrame &frame) {
     this->frame = &frame;
+    AttentionArguments own(b, shape, frame);
+    arguments = &own;
     b.loop(frame.begin, frame.end, 1, [&](Value item) {
       Value batch = b.divI(item, shape.heads);
       Value head = b.remI(item, shape.heads);
@@ -51,7 +55,7 @@ public:
                    {frame.buffers[2], keyStart, shape.keyRow(), shape.headDim,
                     frame.scratch, b.index(values), shape.paddedTime(),
                     b.index(shape.time), b.index(shape.paddedTime())});
-      forQueryBlocks(b, shape,
+      forQueryBlocks(b, shape, own.window,
                      [&](const QueryBlock &block) { emitBlock(b, block); });
     });
   }
@@ -62,13 +66,13 @@ private:
     Value start = b.addI(queryStart, b.mulI(block.start, shape.queryRow()));
     emitCopyRows(b, {frame->buffers[0], start, shape.queryRow(), shape.headDim,
                      scratch, b.index(queries), block.rows,
-                     b.mulI(block.rowTiles, kTileRows), frame->floats[0]});
+                     b.mulI(block.rowTiles, kTileRows), arguments->scale});
     TileGemm product{scratch,
                      b.index(queries),
                      shape.columns(),
                      1,
                      scratch,
-                     b.index(keys),
+                     b.addI(b.mulI(block.firstKey, shape.depth()), keys),
                      shape.depth() * kLanes,
                      scratch,
                      b.index(scores),
@@ -85,7 +89,7 @@ private:
                      shape.scoreRow(),
                      1,
                      scratch,
-                     b.index(values),
+                     b.addI(b.mulI(block.firstKey, kLanes), values),
                      shape.paddedTime() * kLanes,
                      scratch,
                      b.index(outputs),
@@ -113,15 +117,26 @@ private:
     Value scratch = frame->scratch;
     Value scoreStart = b.addI(b.mulI(row, shape.scoreRow()), scores);
     Value lowest = b.splat(-std::numeric_limits<double>::infinity());
-    auto loadScores = [&](Value column, Value mask) {
-      Value s = b.loadVector(scratch, b.addI(scoreStart, column));
+    auto hide = [&](Value s, Value mask) {
       return mask ? b.select(mask, s, lowest) : s;
+    };
+    auto loadScores = [&](Value column, Value mask) {
+      return hide(b.loadVector(scratch, b.addI(scoreStart, column)), mask);
+    };
+    // Where scores are capped, the second pass finds them so.
+    auto capScores = [&](Value column, Value mask) {
+      Value at = b.addI(scoreStart, column);
+      Value s = b.mul(arguments->cap,
+                      arguments->squash(b, b.loadVector(scratch, at)));
+      b.storeVector(s, scratch, at);
+      return hide(s, mask);
     };
     Value most =
         overSeenKeys(b, shape, block, row, lowest,
                      [&](Value column, Value mask, ValueRange carried) {
-                       return SmallVector<Value>{
-                           b.max(loadScores(column, mask), carried[0])};
+                       Value s = shape.capped ? capScores(column, mask)
+                                              : loadScores(column, mask);
+                       return SmallVector<Value>{b.max(s, carried[0])};
                      })[0];
     Value maximum = b.maxAcross(most);
     Value shift = b.broadcast(maximum);
@@ -144,6 +159,7 @@ private:
   ScratchLayout layout;
   int64_t keys, values, queries, scores, outputs, inverseSums;
   KernelFrame *frame = nullptr;
+  const AttentionArguments *arguments = nullptr;
   Value queryStart, lseStart;
 };
 
@@ -160,9 +176,9 @@ LogicalResult cpu::lowerAttention(AttentionOp op, KernelSet &set,
        {ValueRange(op->getOperands()), ValueRange(op->getResults())})
     for (Value value : values)
       spec.buffers.push_back(flatBuffer(elementOf(value)));
-  spec.floats = 1;
   spec.scratchFloats = emitter.getScratchFloats();
   LaunchBuilder launch;
+  addArguments(op, spec, launch.launch);
   launch.launch.kernel =
       set.getKernel(spec, op.getLoc(), [&](CodeBuilder &b, KernelFrame &frame) {
         emitter.emit(b, frame);
@@ -170,7 +186,6 @@ LogicalResult cpu::lowerAttention(AttentionOp op, KernelSet &set,
   launch.value(op.getQuery()).value(op.getKey()).value(op.getValue());
   for (Value result : op->getResults())
     launch.value(result);
-  launch.launch.floats = {static_cast<float>(op.getEffectiveScale())};
   launch.launch.items = shape.batch * shape.heads;
   launches.push_back(std::move(launch.launch));
   return success();

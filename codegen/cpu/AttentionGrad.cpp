@@ -11,6 +11,8 @@
 //   P  = exp(q' k^T - lse)          recomputed, never kept
 //   dS = P * (dout v^T - rowsum(dout * out))
 //   dv += P^T dout,  dk += dS^T q',  dq = scale * (dS k).
+// With a soft-cap c and t = tanh(q' k^T / c), P = exp(c t - lse) and dS is
+// times 1 - t^2. Blocks of keys that lie before a window are not looked at.
 //
 //===----------------------------------------------------------------------===//
 
@@ -40,8 +42,10 @@ public:
   explicit AttentionGradEmitter(const AttentionShape &shape) : shape(shape) {
     int64_t packed = shape.paddedTime() * shape.depth();
     int64_t rows = shape.paddedTime() * shape.columns();
-    // Keys are also rows of tiles, six at a time.
-    int64_t gradRows = roundUp(shape.paddedTime(), kTileRows) * shape.columns();
+    // Keys are also rows of tiles, six at a time, from where a window begins.
+    int64_t tileRows = shape.windowed ? shape.paddedTime() + kTileRows
+                                      : roundUp(shape.paddedTime(), kTileRows);
+    int64_t gradRows = tileRows * shape.columns();
     int64_t block = kQueryBlock * shape.columns();
     int64_t blockScores = kQueryBlock * shape.scoreRow();
     keysTransposed = layout.take(packed);
@@ -64,6 +68,8 @@ public:
   void emit(CodeBuilder &b, KernelFrame &frame) {
     this->frame = &frame;
     scratch = frame.scratch;
+    AttentionArguments own(b, shape, frame);
+    arguments = &own;
     b.loop(frame.begin, frame.end, 1, [&](Value item) {
       Value batch = b.divI(item, shape.kvHeads);
       Value kvHead = b.remI(item, shape.kvHeads);
@@ -77,7 +83,7 @@ public:
         queryStart = b.addI(b.mulI(batch, shape.time * shape.queryRow()),
                             b.mulI(head, shape.headDim));
         lseStart = b.mulI(b.addI(b.mulI(batch, shape.heads), head), shape.time);
-        forQueryBlocks(b, shape,
+        forQueryBlocks(b, shape, own.window,
                        [&](const QueryBlock &block) { emitBlock(b, block); });
       });
       storeRows(b, keyGrads, b.index(shape.time), KeyGrad, keyStart,
@@ -104,7 +110,7 @@ private:
     Value tileRows = b.mulI(block.rowTiles, kTileRows);
     // Rows as the depth of P^T dout and dS^T q'.
     Value depthRows = b.mulI(b.ceilDivI(block.rows, kTileDepth), kTileDepth);
-    Value scale = frame->floats[0];
+    Value scale = arguments->scale;
     emitCopyRows(b,
                  {frame->buffers[Query], start, shape.queryRow(), shape.headDim,
                   scratch, b.index(queries), block.rows, tileRows, scale});
@@ -126,7 +132,7 @@ private:
                     shape.columns(),
                     1,
                     scratch,
-                    b.index(panels),
+                    b.addI(b.mulI(block.firstKey, shape.depth()), panels),
                     shape.depth() * kLanes,
                     scratch,
                     b.index(c),
@@ -159,7 +165,7 @@ private:
                     b.index(panels),
                     kQueryBlock * kLanes,
                     scratch,
-                    b.index(c),
+                    b.addI(b.mulI(block.firstKey, shape.columns()), c),
                     shape.columns(),
                     keyTiles,
                     b.index(shape.columns() / kLanes),
@@ -174,7 +180,7 @@ private:
                   shape.scoreRow(),
                   1,
                   scratch,
-                  b.index(keys),
+                  b.addI(b.mulI(block.firstKey, kLanes), keys),
                   shape.paddedTime() * kLanes,
                   scratch,
                   b.index(queryGrads),
@@ -214,9 +220,17 @@ private:
                    Value scoreAt = b.addI(scoreStart, column);
                    Value gradAt = b.addI(gradStart, column);
                    Value s = b.loadVector(scratch, scoreAt);
+                   Value slope;
+                   if (shape.capped) {
+                     Value t = arguments->squash(b, s);
+                     s = b.mul(arguments->cap, t);
+                     slope = b.sub(b.splat(1.0), b.mul(t, t));
+                   }
                    Value p = b.exp(b.sub(s, lse));
                    Value dp = b.loadVector(scratch, gradAt);
                    Value ds = b.mul(p, b.sub(dp, mean));
+                   if (slope)
+                     ds = b.mul(ds, slope);
                    if (mask) {
                      p = b.select(mask, p, zero);
                      ds = b.select(mask, ds, zero);
@@ -249,6 +263,7 @@ private:
   int64_t queries, grads, queryPanels, gradPanels, queryGrads;
   int64_t scores, scoreGrads, gradRowCount;
   KernelFrame *frame = nullptr;
+  const AttentionArguments *arguments = nullptr;
   Value scratch, queryStart, lseStart;
 };
 
@@ -264,9 +279,9 @@ LogicalResult cpu::lowerAttentionGrad(AttentionGradOp op, KernelSet &set,
        {ValueRange(op->getOperands()), ValueRange(op->getResults())})
     for (Value value : values)
       spec.buffers.push_back(flatBuffer(elementOf(value)));
-  spec.floats = 1;
   spec.scratchFloats = emitter.getScratchFloats();
   LaunchBuilder launch;
+  addArguments(op, spec, launch.launch);
   launch.launch.kernel =
       set.getKernel(spec, op.getLoc(), [&](CodeBuilder &b, KernelFrame &frame) {
         emitter.emit(b, frame);
@@ -275,7 +290,6 @@ LogicalResult cpu::lowerAttentionGrad(AttentionGradOp op, KernelSet &set,
     launch.value(operand);
   for (Value result : op->getResults())
     launch.value(result);
-  launch.launch.floats = {static_cast<float>(op.getEffectiveScale())};
   launch.launch.items = shape.batch * shape.kvHeads;
   launches.push_back(std::move(launch.launch));
   return success();

@@ -27,6 +27,7 @@ constexpr int64_t kQueryBlock = 48;
 struct AttentionShape {
   int64_t batch, time, heads, kvHeads, headDim;
   bool causal;
+  bool windowed, capped; ///< with a window, with a soft-cap of scores
 
   template <typename Op> static AttentionShape of(Op op) {
     auto query = mlir::cast<mlir::RankedTensorType>(op.getQuery().getType());
@@ -35,7 +36,9 @@ struct AttentionShape {
             static_cast<int64_t>(op.getHeads()),
             static_cast<int64_t>(op.getKvHeads()),
             op.getHeadDim(),
-            op.getCausal()};
+            op.getCausal(),
+            op.getWindow().has_value(),
+            op.getSoftcap().has_value()};
   }
 
   int64_t group() const { return heads / kvHeads; }
@@ -52,17 +55,55 @@ struct AttentionShape {
   int64_t scoreRow() const { return paddedTime() + kLanes; }
 };
 
-/// The queries of one block: rows of the score matrix and the keys they see.
+/// What a launch tells a kernel of an attention. Scores are what products with
+/// scaled queries are, or with a soft-cap c, c tanh(product / c).
+struct AttentionArguments {
+  AttentionArguments(CodeBuilder &b, const AttentionShape &shape,
+                     const KernelFrame &frame);
+
+  mlir::Value scale;
+  mlir::Value cap, inverseCap; ///< vectors, if scores are capped
+  mlir::Value window;          ///< how many keys a query sees; null: all
+
+  /// tanh(product / c).
+  mlir::Value squash(CodeBuilder &b, mlir::Value product) const {
+    return b.tanh(b.mul(product, inverseCap));
+  }
+};
+
+/// Gives `spec` and `launch` the arguments of `op`.
+template <typename Op>
+void addArguments(Op op, KernelSpec &spec, KernelLaunch &launch) {
+  spec.floats = 1;
+  launch.floats = {static_cast<float>(op.getEffectiveScale())};
+  if (std::optional<llvm::APFloat> cap = op.getSoftcap()) {
+    ++spec.floats;
+    launch.floats.push_back(static_cast<float>(cap->convertToDouble()));
+  }
+  if (std::optional<uint64_t> window = op.getWindow()) {
+    // No query sees more keys than there are, and sums must not overflow.
+    int64_t time = AttentionShape::of(op).time;
+    spec.ints = 1;
+    launch.ints = {std::min(static_cast<int64_t>(*window), time)};
+  }
+}
+
+/// The queries of one block: rows of the score matrix and the keys they see,
+/// counted from `firstKey` on.
 struct QueryBlock {
   mlir::Value start, rows; ///< queries [start, start + rows)
   mlir::Value rowTiles;    ///< tiles of kTileRows over the rows
-  mlir::Value keyPanels;   ///< panels of kLanes keys that any row sees
-  mlir::Value keys;        ///< keyPanels * kLanes
+  /// A multiple of kLanes, no greater than any key that a row sees.
+  mlir::Value firstKey;
+  mlir::Value keyPanels; ///< panels of kLanes keys that any row sees
+  mlir::Value keys;      ///< keyPanels * kLanes
+  mlir::Value window;    ///< as AttentionArguments has it
 };
 
-/// Bounds that leave out what no query of a causal head sees; none for a full
-/// one. `skipScores`: C is the block's scores. `skipKeys`: the depth goes over
-/// keys, tiles over queries. `skipQueries`: the other way round.
+/// Bounds that leave out what no query of a causal head sees, with a window
+/// also on the other side; none for a full one. `skipScores`: C is the block's
+/// scores. `skipKeys`: the depth goes over keys, tiles over queries.
+/// `skipQueries`: the other way round.
 void skipScores(CodeBuilder &b, const AttentionShape &shape,
                 const QueryBlock &block, TileGemm &gemm);
 void skipKeys(CodeBuilder &b, const AttentionShape &shape,
@@ -72,11 +113,13 @@ void skipQueries(CodeBuilder &b, const AttentionShape &shape,
 
 /// Emits the loop over query blocks of one head.
 void forQueryBlocks(CodeBuilder &b, const AttentionShape &shape,
+                    mlir::Value window,
                     llvm::function_ref<void(const QueryBlock &)> body);
 
-/// Walks over the panels of `row` of a block: `full` for panels that the row
-/// sees whole, then `masked` for the others, with the mask of keys it sees.
-/// Both carry vectors and return their next values.
+/// Walks over all panels of `row` of a block, in order: with a null mask those
+/// that the row sees whole, the others with the mask of keys it sees. `column`
+/// counts from the block's first key. Carries vectors: the body returns their
+/// next values.
 llvm::SmallVector<mlir::Value> overSeenKeys(
     CodeBuilder &b, const AttentionShape &shape, const QueryBlock &block,
     mlir::Value row, mlir::ValueRange inits,

@@ -307,6 +307,12 @@ Value CodeBuilder::laneMask(Value count) {
                                limit);
 }
 
+Value CodeBuilder::exclude(Value mask, Value other) {
+  // Of masks, the greater one is that which the other has not.
+  return arith::CmpIOp::create(*this, loc, arith::CmpIPredicate::ugt, mask,
+                               other);
+}
+
 //===----------------------------------------------------------------------===//
 // Memory
 //===----------------------------------------------------------------------===//

@@ -98,8 +98,10 @@ public:
   /// Combines all lanes in the order of a halving tree.
   Value sumAcross(Value vector);
   Value maxAcross(Value vector);
-  /// Lanes whose number is less than `count`.
+  /// Lanes whose number is less than `count`, which may be negative.
   Value laneMask(Value count);
+  /// Lanes of a mask that are not in another.
+  Value exclude(Value mask, Value other);
 
   // Memory. Values of bf16 buffers are f32.
   Value load(Value memref, mlir::ValueRange indices);

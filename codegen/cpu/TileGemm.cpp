@@ -16,7 +16,8 @@ void lns::cpu::emitTileGemm(CodeBuilder &b, const TileGemm &gemm) {
     Value bStart = b.addI(gemm.bOffset, b.mulI(panel, gemm.bPanel));
     Value cColumn = b.addI(gemm.cOffset, b.mulI(panel, kLanes));
     Value first = gemm.firstTile ? gemm.firstTile(panel) : zero;
-    b.loop(first, gemm.rowTiles, 1, [&](Value tile) {
+    Value last = gemm.tilesTo ? gemm.tilesTo(panel) : gemm.rowTiles;
+    b.loop(first, last, 1, [&](Value tile) {
       Value aStart = b.addI(gemm.aOffset, b.mulI(tile, kTileRows * gemm.aRow));
       Value cStart = b.addI(cColumn, b.mulI(tile, kTileRows * gemm.cRow));
       SmallVector<Value> accs;

@@ -41,11 +41,13 @@ struct TileGemm {
   mlir::Value depth;    ///< K
   bool accumulate = false;
 
-  /// What a triangular operand leaves out, where given: row tiles before
-  /// `firstTile(panel)`, and depth outside [depthFrom(tile), depthTo(tile)),
-  /// in multiples of kTileDepth. C keeps its contents where tiles are left out.
+  /// What a triangular or a banded operand leaves out, where given: row tiles
+  /// outside [firstTile(panel), tilesTo(panel)), and depth outside
+  /// [depthFrom(tile), depthTo(tile)), in multiples of kTileDepth. C keeps its
+  /// contents where tiles are left out.
   using Bound = std::function<mlir::Value(mlir::Value)>;
-  Bound firstTile = nullptr, depthFrom = nullptr, depthTo = nullptr;
+  Bound firstTile = nullptr, tilesTo = nullptr;
+  Bound depthFrom = nullptr, depthTo = nullptr;
 };
 
 void emitTileGemm(CodeBuilder &b, const TileGemm &gemm);

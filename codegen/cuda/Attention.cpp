@@ -39,16 +39,28 @@ struct Shape {
   Type element;
   int64_t batch, time, headDim, heads, kvHeads;
   bool causal;
+  double scale;
+  std::optional<int64_t> window; ///< no more than time
+  std::optional<double> cap;
 
   template <typename Op> static Shape of(Op op) {
     auto query = cast<RankedTensorType>(op.getQuery().getType());
-    return {query.getElementType(),
-            query.getDimSize(0),
-            query.getDimSize(1),
-            op.getHeadDim(),
-            static_cast<int64_t>(op.getHeads()),
-            static_cast<int64_t>(op.getKvHeads()),
-            op.getCausal()};
+    Shape shape = {query.getElementType(),
+                   query.getDimSize(0),
+                   query.getDimSize(1),
+                   op.getHeadDim(),
+                   static_cast<int64_t>(op.getHeads()),
+                   static_cast<int64_t>(op.getKvHeads()),
+                   op.getCausal(),
+                   op.getEffectiveScale(),
+                   std::nullopt,
+                   std::nullopt};
+    // No query sees more keys than there are, and sums must not overflow.
+    if (std::optional<uint64_t> window = op.getWindow())
+      shape.window = std::min(static_cast<int64_t>(*window), shape.time);
+    if (std::optional<llvm::APFloat> cap = op.getSoftcap())
+      shape.cap = cap->convertToDouble();
+    return shape;
   }
 
   /// Elements of a row in shared memory: kDepth of the kernels' AttentionShape.
@@ -56,11 +68,19 @@ struct Shape {
     return llvm::alignTo(headDim, headDim <= 128 ? 16 : 32);
   }
 
-  /// Template arguments of AttentionShape. Batch and time are no part of it.
+  /// Template arguments of AttentionShape. Batch, time, and how far a window
+  /// reaches are no part of it.
   std::string arguments() const {
-    return (getTypeName(element) + ", " + Twine(headDim) + ", " + Twine(heads) +
-            ", " + Twine(kvHeads) + ", " + (causal ? "true" : "false"))
-        .str();
+    auto flag = [](bool value) { return value ? "true" : "false"; };
+    std::string text =
+        (getTypeName(element) + ", " + Twine(headDim) + ", " + Twine(heads) +
+         ", " + Twine(kvHeads) + ", " + flag(causal))
+            .str();
+    if (window || cap)
+      text += (Twine(", ") + flag(window.has_value()) + ", " +
+               flag(cap.has_value()))
+                  .str();
+    return text;
   }
 };
 
@@ -142,13 +162,19 @@ static KernelSpec getSpec(Part part, const Shape &shape) {
   KernelSpec spec;
   spec.kind = kKinds[unsigned(part)].str();
   spec.hint = "d" + std::to_string(shape.headDim);
-  spec.source = (Twine(part == Part::Forward ? "attention" : "attention_grad") +
-                 " heads(" + Twine(shape.heads) + ") kv_heads(" +
-                 Twine(shape.kvHeads) + ")" + (shape.causal ? " causal" : ""))
-                    .str();
+  spec.source =
+      (Twine(part == Part::Forward ? "attention" : "attention_grad") +
+       " heads(" + Twine(shape.heads) + ") kv_heads(" + Twine(shape.kvHeads) +
+       ")" + (shape.causal ? " causal" : "") + (shape.window ? " window" : "") +
+       (shape.cap ? " softcap" : ""))
+          .str();
   spec.includes = {kIncludes[unsigned(part)].str()};
   spec.floats = {"scale"};
+  if (shape.cap)
+    spec.floats.push_back("cap");
   spec.ints = {"time"};
+  if (shape.window)
+    spec.ints.push_back("window");
   spec.threads = tiles.threads();
   spec.sharedBytes = getSharedBytes(part, shape, tiles);
   spec.minBlocks = 1;
@@ -164,14 +190,22 @@ static void printCall(raw_ostream &os, StringRef function, Part part,
      << getTiles(part, shape).arguments() << ">>(\n      ";
   for (const BufferSpec &buffer : spec.buffers)
     os << buffer.name << ", ";
-  os << "scale, int(time));\n";
+  os << "scale, int(time)";
+  if (shape.window || shape.cap)
+    os << (shape.window ? ", int(window)" : ", 0");
+  if (shape.cap)
+    os << ", cap";
+  os << ");\n";
 }
 
-static KernelLaunch getLaunch(unsigned kernel, Part part, const Shape &shape,
-                              double scale) {
+static KernelLaunch getLaunch(unsigned kernel, Part part, const Shape &shape) {
   LaunchBuilder launch;
   launch.launch.kernel = kernel;
-  launch.number(scale).count(shape.time);
+  launch.number(shape.scale).count(shape.time);
+  if (shape.cap)
+    launch.number(*shape.cap);
+  if (shape.window)
+    launch.count(*shape.window);
   launch.grid(part == Part::GradKv ? shape.kvHeads : shape.heads,
               llvm::divideCeil(shape.time, getTiles(part, shape).rows()),
               shape.batch);
@@ -220,8 +254,7 @@ LogicalResult cuda::lowerAttention(AttentionOp op, KernelSet &set,
       set.getKernel(spec, [&](raw_ostream &declarations, raw_ostream &body) {
         printCall(body, "attentionForward", Part::Forward, shape, spec);
       });
-  LaunchBuilder launch{
-      getLaunch(kernel, Part::Forward, shape, op.getEffectiveScale())};
+  LaunchBuilder launch{getLaunch(kernel, Part::Forward, shape)};
   for (Value operand : op->getOperands())
     launch.value(operand);
   launch.value(op.getResult());
@@ -257,8 +290,7 @@ LogicalResult cuda::lowerAttentionGrad(AttentionGradOp op, KernelSet &set,
       set.getKernel(spec, [&](raw_ostream &declarations, raw_ostream &body) {
         printCall(body, "attentionGradQ", Part::GradQ, shape, spec);
       });
-  LaunchBuilder gradQ{
-      getLaunch(kernel, Part::GradQ, shape, op.getEffectiveScale())};
+  LaunchBuilder gradQ{getLaunch(kernel, Part::GradQ, shape)};
   for (Value operand : op->getOperands())
     gradQ.value(operand);
   gradQ.value(op.getQueryGrad()).argument(delta);
@@ -277,8 +309,7 @@ LogicalResult cuda::lowerAttentionGrad(AttentionGradOp op, KernelSet &set,
       set.getKernel(spec, [&](raw_ostream &declarations, raw_ostream &body) {
         printCall(body, "attentionGradKv", Part::GradKv, shape, spec);
       });
-  LaunchBuilder gradKv{
-      getLaunch(kernel, Part::GradKv, shape, op.getEffectiveScale())};
+  LaunchBuilder gradKv{getLaunch(kernel, Part::GradKv, shape)};
   gradKv.value(op.getQuery()).value(op.getKey()).value(op.getValue());
   gradKv.value(op.getLse()).value(op.getGrad()).argument(delta);
   gradKv.value(op.getKeyGrad()).value(op.getValueGrad());

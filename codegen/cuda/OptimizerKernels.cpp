@@ -158,15 +158,31 @@ LogicalResult cuda::lowerAdamW(AdamWOp op, KernelSet &set, Launches &launches) {
   spec.buffers.push_back({f32, "gain"});
   spec.buffers.push_back({type.getElementType(), "compute", true, true});
   spec.ints.append({"width", "inverse", "hasGain"});
-  launch.launch.kernel = set.getKernel(
-      spec,
-      printCall(
-          "adamWAndCompute",
-          {getTypeName(type.getElementType()).str(), text(kUpdateThreads)},
-          {"parameter", "expAvg", "expAvgSq", "gradient", "factor", "optimizer",
-           "hasGain ? gain : nullptr", "compute", "decay", "elements",
-           "lns::RowWidth{static_cast<unsigned long long>("
-           "width), static_cast<unsigned long long>(inverse)}"}));
+  SmallVector<StringRef> arguments = {
+      "parameter",
+      "expAvg",
+      "expAvgSq",
+      "gradient",
+      "factor",
+      "optimizer",
+      "hasGain ? gain : nullptr",
+      "compute",
+      "decay",
+      "elements",
+      "lns::RowWidth{static_cast<unsigned long long>("
+      "width), static_cast<unsigned long long>(inverse)}"};
+  // A gain that is stored less a number is another kernel's.
+  if (double offset = weight.getGainOffset().convertToDouble(); offset != 0) {
+    spec.source = "adamw compute gain_offset";
+    spec.floats.push_back("gainOffset");
+    arguments.push_back("gainOffset");
+    launch.number(offset);
+  }
+  launch.launch.kernel =
+      set.getKernel(spec, printCall("adamWAndCompute",
+                                    {getTypeName(type.getElementType()).str(),
+                                     text(kUpdateThreads)},
+                                    arguments));
   if (std::optional<StringRef> gain = weight.getGain())
     launch.parameter(Kind::Parameter, *gain);
   else

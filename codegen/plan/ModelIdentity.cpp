@@ -6,52 +6,19 @@
 //===----------------------------------------------------------------------===//
 
 #include "codegen/plan/ModelIdentity.h"
+#include "codegen/plan/ModelFacts.h"
+#include "dialect/BlockTypes.h"
 #include "dialect/LnsShapes.h"
-#include "passes/analysis/NormPlacement.h"
 
 #include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/SetVector.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringMap.h"
-#include <charconv>
-#include <cmath>
-#include <numeric>
 
 using namespace mlir;
 using namespace lns;
 
 namespace {
-
-/// The shortest text that reads back as the same number.
-std::string formatNumber(double value) {
-  char text[32];
-  auto [end, code] = std::to_chars(text, std::end(text), value);
-  return std::string(text, end);
-}
-
-/// Frequencies are computed by pow, whose last bit is not the same in every
-/// mathematical library: two machines must not take one model for two.
-std::string formatFrequency(double value) {
-  char text[32];
-  auto [end, code] = std::to_chars(text, std::end(text), value,
-                                   std::chars_format::general, 12);
-  return std::string(text, end);
-}
-
-/// Whether the op's frequencies are those of its base.
-bool hasPlainFrequencies(RopeOp op) {
-  std::optional<ArrayRef<double>> given = op.getFrequencies();
-  if (!given)
-    return true;
-  double base = op.getBase().convertToDouble();
-  for (auto [index, frequency] : llvm::enumerate(*given)) {
-    double plain =
-        std::pow(base, -2.0 * static_cast<double>(index) / op.getHeadDim());
-    if (std::abs(frequency - plain) > 1e-12 * plain)
-      return false;
-  }
-  return true;
-}
 
 std::string formatAttribute(Attribute attribute) {
   if (auto number = dyn_cast<FloatAttr>(attribute))
@@ -85,8 +52,10 @@ std::string formatShape(ArrayRef<int64_t> shape) {
 /// those from outside in the order in which they are read.
 class BlockWriter {
 public:
-  BlockWriter(Block &block, llvm::SetVector<Operation *> &live)
-      : block(block), live(live) {}
+  /// `type` is that of the block in lns.layers, if it has one.
+  BlockWriter(Block &block, llvm::SetVector<Operation *> &live,
+              StringRef type = "")
+      : block(block), live(live), type(type) {}
 
   /// Writes what `roots` depend on, and then `terminator` of them.
   void write(ValueRange roots, StringRef terminator);
@@ -98,19 +67,29 @@ private:
   std::string getName(Value value);
   void writeDependencies(Operation *root);
   void writeOp(Operation *op);
+  std::string getLine(Operation *op);
   std::string getAttributes(Operation *op);
   std::string getOperands(Operation *op);
   void writeLayers(LayersOp layers);
-  BlockWriter &getBody(LayersOp layers);
+  void writeTypedLayers(LayersOp layers);
+  SmallVector<std::string> writeRun(ArrayRef<std::string> inits, uint64_t begin,
+                                    uint64_t depth, const BlockWriter &body);
+  BlockWriter &getBody(LayersOp layers, StringRef type = "");
   LayersOp getRunBefore(LayersOp layers);
+  bool computesSame(const BlockWriter &other) const {
+    return lines == other.lines && captured == other.captured;
+  }
   /// What must be written before the op.
   SmallVector<Value> getInputs(Operation *op);
 
   Block &block;
   llvm::SetVector<Operation *> &live;
+  StringRef type;
   llvm::DenseMap<Value, std::string> names;
   llvm::StringMap<unsigned> numbers; ///< of lines: an op written twice is one
-  llvm::DenseMap<Operation *, std::unique_ptr<BlockWriter>> bodies;
+  llvm::DenseMap<std::pair<Operation *, StringRef>,
+                 std::unique_ptr<BlockWriter>>
+      bodies; ///< of lns.layers, and of each of their types
   llvm::SmallPtrSet<Operation *, 16> written;
   llvm::DenseMap<Operation *, uint64_t> firstBlocks;
 };
@@ -188,7 +167,11 @@ SmallVector<Value> BlockWriter::getInputs(Operation *op) {
     while (LayersOp before = getRunBefore(first))
       first = before;
     inputs.assign(first.getInits().begin(), first.getInits().end());
-    llvm::append_range(inputs, getBody(layers).captured);
+    if (!layers.getTypes())
+      llvm::append_range(inputs, getBody(layers).captured);
+    else
+      for (StringRef type : layers.getTypes()->getAsValueRange<StringAttr>())
+        llvm::append_range(inputs, getBody(layers, type).captured);
   }
   return inputs;
 }
@@ -258,9 +241,8 @@ std::string BlockWriter::getAttributes(Operation *op) {
   return text;
 }
 
-void BlockWriter::writeOp(Operation *op) {
-  if (auto layers = dyn_cast<LayersOp>(op))
-    return writeLayers(layers);
+/// `op`, which has no `by_type`.
+std::string BlockWriter::getLine(Operation *op) {
   std::string line = (op->getName().stripDialect() + "(" + getOperands(op) +
                       ")" + getAttributes(op))
                          .str();
@@ -275,6 +257,25 @@ void BlockWriter::writeOp(Operation *op) {
     else if (!tensor.getElementType().isF32())
       line += " " + formatAttribute(TypeAttr::get(tensor.getElementType()));
   }
+  return line;
+}
+
+void BlockWriter::writeOp(Operation *op) {
+  if (auto layers = dyn_cast<LayersOp>(op))
+    return writeLayers(layers);
+  if (isLeftOut(op, type)) {
+    names[op->getResult(0)] = getName(op->getOperand(0));
+    return;
+  }
+  std::string line;
+  if (op->hasAttr(kByType)) {
+    Operation *special = op->clone();
+    specialize(special, type);
+    line = getLine(special);
+    special->destroy();
+  } else {
+    line = getLine(op);
+  }
   auto [it, isNew] = numbers.try_emplace(line, numbers.size());
   std::string name = "%" + llvm::utostr(it->second);
   for (auto [index, result] : llvm::enumerate(op->getResults()))
@@ -286,11 +287,11 @@ void BlockWriter::writeOp(Operation *op) {
   live.insert(op);
 }
 
-BlockWriter &BlockWriter::getBody(LayersOp layers) {
-  std::unique_ptr<BlockWriter> &body = bodies[layers];
+BlockWriter &BlockWriter::getBody(LayersOp layers, StringRef type) {
+  std::unique_ptr<BlockWriter> &body = bodies[{layers, type}];
   if (!body) {
     Block &inner = layers.getBody().front();
-    body = std::make_unique<BlockWriter>(inner, live);
+    body = std::make_unique<BlockWriter>(inner, live, type);
     body->write(inner.getTerminator()->getOperands(), "yield");
   }
   return *body;
@@ -299,8 +300,10 @@ BlockWriter &BlockWriter::getBody(LayersOp layers) {
 /// The layers whose results are all that `layers` carries, in the same order,
 /// and that have the same body. Nothing else reads them.
 LayersOp BlockWriter::getRunBefore(LayersOp layers) {
+  if (layers.getTypes())
+    return nullptr;
   auto before = layers.getInits().front().getDefiningOp<LayersOp>();
-  if (!before || before->getBlock() != &block ||
+  if (!before || before->getBlock() != &block || before.getTypes() ||
       !llvm::equal(before.getResults(), layers.getInits()))
     return nullptr;
   // What counts blocks goes on where the first ones end.
@@ -311,13 +314,56 @@ LayersOp BlockWriter::getRunBefore(LayersOp layers) {
   for (Value result : before.getResults())
     if (!result.hasOneUse())
       return nullptr;
-  BlockWriter &first = getBody(before), &second = getBody(layers);
-  if (first.lines != second.lines || first.captured != second.captured)
-    return nullptr;
-  return before;
+  return getBody(before).computesSame(getBody(layers)) ? before : nullptr;
+}
+
+/// `depth` blocks with one body, from block `begin` on, of these values; gives
+/// the names of their results.
+SmallVector<std::string> BlockWriter::writeRun(ArrayRef<std::string> inits,
+                                               uint64_t begin, uint64_t depth,
+                                               const BlockWriter &body) {
+  std::string line = "layers(" + llvm::join(inits, ", ") +
+                     ") blocks=" + llvm::utostr(begin) + ".." +
+                     llvm::utostr(begin + depth - 1);
+  for (Value value : body.captured)
+    line += " " + getName(value);
+  line += " {";
+  // No other layers have these blocks.
+  auto [it, isNew] = numbers.try_emplace(line, numbers.size());
+  std::string name = "%" + llvm::utostr(it->second);
+  lines.push_back(name + " = " + line);
+  for (const std::string &inner : body.lines)
+    lines.push_back("  " + inner);
+  lines.push_back("}");
+  SmallVector<std::string> results;
+  for (size_t i = 0; i < inits.size(); ++i)
+    results.push_back(inits.size() == 1 ? name : name + "." + llvm::utostr(i));
+  return results;
+}
+
+/// Blocks of one type after those of another are what they would be in
+/// lns.layers of their own.
+void BlockWriter::writeTypedLayers(LayersOp layers) {
+  live.insert(layers);
+  uint64_t first = firstBlocks.lookup(layers), depth = layers.getDepth();
+  SmallVector<std::string> carried;
+  for (Value value : layers.getInits())
+    carried.push_back(getName(value));
+  for (uint64_t begin = 0, end; begin < depth; begin = end) {
+    BlockWriter &body = getBody(layers, layers.getBlockType(begin));
+    end = begin + 1;
+    while (end < depth &&
+           body.computesSame(getBody(layers, layers.getBlockType(end))))
+      ++end;
+    carried = writeRun(carried, first + begin, end - begin, body);
+  }
+  for (auto [result, name] : llvm::zip_equal(layers.getResults(), carried))
+    names[result] = name;
 }
 
 void BlockWriter::writeLayers(LayersOp layers) {
+  if (layers.getTypes())
+    return writeTypedLayers(layers);
   BlockWriter &body = getBody(layers);
   uint64_t depth = layers.getDepth();
   live.insert(layers);
@@ -327,153 +373,13 @@ void BlockWriter::writeLayers(LayersOp layers) {
     first = before;
     depth += first.getDepth();
   }
-  uint64_t begin = firstBlocks.lookup(first);
-  std::string line = "layers(";
   SmallVector<std::string> inits;
   for (Value value : first.getInits())
     inits.push_back(getName(value));
-  line += llvm::join(inits, ", ") + ") blocks=" + llvm::utostr(begin) + ".." +
-          llvm::utostr(begin + depth - 1);
-  for (Value value : body.captured)
-    line += " " + getName(value);
-  line += " {";
-  // No other layers have these blocks.
-  auto [it, isNew] = numbers.try_emplace(line, numbers.size());
-  std::string name = "%" + llvm::utostr(it->second);
-  for (auto [index, result] : llvm::enumerate(layers.getResults()))
-    names[result] =
-        layers.getNumResults() == 1 ? name : name + "." + llvm::utostr(index);
-  lines.push_back(name + " = " + line);
-  for (const std::string &inner : body.lines)
-    lines.push_back("  " + inner);
-  lines.push_back("}");
-}
-
-/// What people say of a model. Each value once, in the order of the ops.
-class Facts {
-public:
-  Facts(ModelOp model, const llvm::SetVector<Operation *> &live)
-      : model(model), live(live) {}
-
-  std::vector<std::string> collect();
-
-private:
-  void add(StringRef key, const llvm::Twine &value) {
-    SmallVector<std::string> &known = values[key];
-    std::string text = value.str();
-    if (!llvm::is_contained(known, text))
-      known.push_back(std::move(text));
-  }
-  void addNorm(NormOp norm);
-  void addAttention(AttentionOp attention);
-  void addRope(RopeOp rope);
-  void addHead();
-
-  ModelOp model;
-  const llvm::SetVector<Operation *> &live;
-  llvm::MapVector<StringRef, SmallVector<std::string>> values;
-  SmallVector<NormOp> norms;
-  unsigned innerNorms = 0, linears = 0, biases = 0;
-};
-
-void Facts::addNorm(NormOp norm) {
-  norms.push_back(norm);
-  add("norm_kind", stringifyEnum(norm.getKind()));
-  if (norm.getKind() != NormKind::tanh)
-    add("eps", formatNumber(norm.getEps().convertToDouble()));
-  if (double scale = norm.getScale().convertToDouble(); scale != 1)
-    add("norm_scale", formatNumber(scale));
-  if (getNormPlace(norm) == NormPlace::Inner)
-    ++innerNorms;
-}
-
-void Facts::addAttention(AttentionOp attention) {
-  add("heads", llvm::Twine(attention.getHeads()));
-  add("kv_heads", llvm::Twine(attention.getKvHeads()));
-  add("head_dim", llvm::Twine(attention.getHeadDim()));
-  add("attention", attention.getCausal() ? "causal" : "full");
-  double scale = attention.getEffectiveScale();
-  if (scale != 1.0 / std::sqrt(static_cast<double>(attention.getHeadDim())))
-    add("attention_scale", formatNumber(scale));
-}
-
-void Facts::addRope(RopeOp rope) {
-  add("positions", "rope");
-  std::string text;
-  if (hasPlainFrequencies(rope)) {
-    text = "base " + formatNumber(rope.getBase().convertToDouble());
-  } else {
-    // All of them are in the graph; here it is enough to tell two apart.
-    ArrayRef<double> all = *rope.getFrequencies();
-    text = llvm::utostr(all.size()) + " frequencies that add up to " +
-           formatFrequency(std::accumulate(all.begin(), all.end(), 0.0));
-  }
-  add("rope", text);
-  add("rope_dim", llvm::Twine(rope.getHeadDim()));
-}
-
-void Facts::addHead() {
-  auto output = cast<OutputOp>(model.getBody().front().getTerminator());
-  auto head = output.getLogits().getDefiningOp<LinearOp>();
-  auto weight = head ? head.getWeight().getDefiningOp<ParamOp>() : ParamOp();
-  if (!weight)
-    return;
-  bool tied = llvm::any_of(live, [&](Operation *op) {
-    auto embedding = dyn_cast<EmbeddingOp>(op);
-    auto table =
-        embedding ? embedding.getTable().getDefiningOp<ParamOp>() : ParamOp();
-    return table && table.getName() == weight.getName();
-  });
-  add("tied_head", tied ? "yes" : "no");
-}
-
-std::vector<std::string> Facts::collect() {
-  // The order of the lines.
-  for (StringRef key : {"norm", "inner_norms", "norm_kind", "eps", "norm_scale",
-                        "layers", "heads", "kv_heads", "head_dim", "attention",
-                        "attention_scale", "positions", "rope", "rope_dim",
-                        "activation", "residual_scale", "biases", "tied_head"})
-    values[key];
-  int64_t depth = 0;
-  for (Operation *op : live) {
-    if (auto norm = dyn_cast<NormOp>(op)) {
-      addNorm(norm);
-    } else if (auto layers = dyn_cast<LayersOp>(op)) {
-      depth += layers.getDepth();
-    } else if (auto attention = dyn_cast<AttentionOp>(op)) {
-      addAttention(attention);
-    } else if (auto rope = dyn_cast<RopeOp>(op)) {
-      addRope(rope);
-    } else if (isa<AddPositionsOp>(op)) {
-      add("positions", "learned");
-    } else if (auto activation = dyn_cast<ActivationOp>(op)) {
-      add("activation", stringifyEnum(activation.getActivation()));
-    } else if (auto gated = dyn_cast<GatedActivationOp>(op)) {
-      add("activation", stringifyEnum(gated.getActivation()) + " gated");
-    } else if (auto residual = dyn_cast<ResidualOp>(op)) {
-      double skip = residual.getSkipScale().convertToDouble();
-      double branch = residual.getBranchScale().convertToDouble();
-      if (skip != 1 || branch != 1)
-        add("residual_scale", formatNumber(skip) + " of the stream, " +
-                                  formatNumber(branch) + " of the branch");
-    } else if (auto linear = dyn_cast<LinearOp>(op)) {
-      ++linears;
-      biases += linear.getBias() != nullptr;
-    }
-  }
-  add("norm", getNormPlacement(norms));
-  if (innerNorms != 0)
-    add("inner_norms", llvm::Twine(innerNorms));
-  add("layers", llvm::Twine(depth));
-  if (values["positions"].empty())
-    add("positions", "none");
-  add("biases", biases == 0 ? "none" : biases == linears ? "all" : "some");
-  addHead();
-  std::vector<std::string> lines;
-  for (const auto &[key, set] : values)
-    if (!set.empty())
-      lines.push_back((key + ": " + llvm::join(set, ", ")).str());
-  return lines;
+  SmallVector<std::string> results =
+      writeRun(inits, firstBlocks.lookup(first), depth, body);
+  for (auto [result, name] : llvm::zip_equal(layers.getResults(), results))
+    names[result] = name;
 }
 
 } // namespace
@@ -484,7 +390,7 @@ std::string lns::getModelIdentity(ModelOp model) {
   BlockWriter graph(body, live);
   graph.write(body.getTerminator()->getOperands(), "output");
   std::string text = "lnsc model 1\n";
-  for (const std::string &line : Facts(model, live).collect())
+  for (const std::string &line : collectFacts(model, live))
     text += line + "\n";
   text += "graph:\n";
   for (const std::string &line : graph.lines)

@@ -10,10 +10,9 @@
 
 using namespace lns;
 
-/// Without a window, which is refused, all of its layers have RoPE.
 static constexpr RequiredKey kRequired[] = {
     {"sliding_window",
-     " as null, because EXAONE 4's default is a window of 4096"}};
+     ", a number or null, because EXAONE 4's default is a window of 4096"}};
 
 const Family lns::kExaone4 = {
     .modelType = "exaone4",
@@ -21,7 +20,10 @@ const Family lns::kExaone4 = {
     .norm = {.scheme = NormScheme::Reordered},
     .qkNorm = QkNorm::Head,
     .biases = BiasRule::Never,
-    .window = WindowRule::Always,
+    .window = WindowRule::ByPattern,
+    .windowPattern = 4,
+    .readsWindowPattern = true,
+    .ropeWithWindowOnly = true,
     .defaults = {.normEps = 1e-5, .kvHeads = 32},
     .required = kRequired,
 };

@@ -14,12 +14,12 @@ static constexpr RequiredKey kRequired[] = {
     {"num_key_value_heads", ", because Mistral's default is 8 and a LLaMA's "
                             "num_attention_heads"},
     {"sliding_window",
-     " as null, because Mistral's default is a window of 4096"}};
+     ", a number or null, because Mistral's default is a window of 4096"}};
 
 const Family lns::kMistral = {
     .modelType = "mistral",
     .architecture = "MistralForCausalLM",
     .biases = BiasRule::Never,
-    .window = WindowRule::Always,
+    .window = WindowRule::EveryLayer,
     .required = kRequired,
 };

@@ -32,7 +32,7 @@ static void readOwn(JsonSection &root, DecoderConfig &config) {
 const Family lns::kSmolLm3 = {
     .modelType = "smollm3",
     .architecture = "SmolLM3ForCausalLM",
-    .window = WindowRule::ByFlag,
+    .window = WindowRule::NoneByFlag,
     .defaults = {.ropeBase = 2e6, .tiedHead = true, .kvHeads = 4},
     .readOwn = readOwn,
 };

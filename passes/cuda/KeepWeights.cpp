@@ -5,7 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// W' = cast(scale_columns(W, g)) changes when W or g does, once a step.
+// W' = cast(scale_columns(W, g)), where g may be a parameter and a number,
+// changes when W or g does, once a step.
 // Computed where it is read, it costs a launch and a pass over W in f32; kept,
 // it costs its own bytes of memory and is written by AdamW, which has the new W
 // at hand.
@@ -45,11 +46,13 @@ namespace {
 struct Recipe {
   GetOp weight, gain;
   RankedTensorType type;
+  FloatAttr gainOffset; ///< what is added to the gain; null for nothing
 
-  using Key = std::tuple<StringAttr, StringAttr, Type>;
+  using Key = std::tuple<StringAttr, StringAttr, Type, Attribute>;
   Key getKey() {
     return {weight.getSymbolAttr().getAttr(),
-            gain ? gain.getSymbolAttr().getAttr() : StringAttr(), type};
+            gain ? gain.getSymbolAttr().getAttr() : StringAttr(), type,
+            gainOffset};
   }
 };
 
@@ -70,7 +73,12 @@ std::optional<Recipe> findRecipe(Operation *op) {
     // The depth scale is a product's alpha, so that nobody needs another.
     if (!columns.getScale().isExactlyValue(1) || !columns.getGain())
       return std::nullopt;
-    recipe.gain = getParameterRead(columns.getGain());
+    Value gain = columns.getGain();
+    if (auto offset = gain.getDefiningOp<OffsetOp>()) {
+      recipe.gainOffset = offset.getByAttr();
+      gain = offset.getInput();
+    }
+    recipe.gain = getParameterRead(gain);
     if (!recipe.gain)
       return std::nullopt;
     from = columns.getInput();
@@ -209,7 +217,7 @@ private:
   }
 
   StringRef getRefusal(Kept &value) {
-    auto [weight, gain, type] = value.recipe.getKey();
+    auto [weight, gain, type, offset] = value.recipe.getKey();
     if (foreignWrites.contains(weight) ||
         (gain && foreignWrites.contains(gain)))
       return "a parameter of it is written by other than one run of lns.adamw";
@@ -276,7 +284,7 @@ private:
   /// "w.scaled.bf16" of w, a gain and bf16.
   static void declare(Kept &value, SymbolTable &symbols,
                       Block::iterator place) {
-    auto [weight, gain, type] = value.recipe.getKey();
+    auto [weight, gain, type, offset] = value.recipe.getKey();
     std::string name = weight.str();
     llvm::raw_string_ostream stream(name);
     if (gain)
@@ -288,7 +296,8 @@ private:
         builder, symbols.lookup(weight)->getLoc(), builder.getStringAttr(name),
         FlatSymbolRefAttr::get(weight),
         gain ? FlatSymbolRefAttr::get(gain) : FlatSymbolRefAttr(),
-        TypeAttr::get(type));
+        TypeAttr::get(type),
+        offset ? value.recipe.gainOffset : builder.getF64FloatAttr(0));
     // Renames it where the name is taken.
     symbols.insert(value.weight, place);
   }
@@ -306,7 +315,7 @@ private:
   /// What only made values that are read from memory now.
   static void eraseUnread(Block &block) {
     for (Operation &op : llvm::make_early_inc_range(llvm::reverse(block)))
-      if (isa<CastOp, ScaleColumnsOp, GetOp>(op) && op.use_empty())
+      if (isa<CastOp, ScaleColumnsOp, OffsetOp, GetOp>(op) && op.use_empty())
         op.erase();
   }
 
@@ -346,10 +355,14 @@ private:
                            Storage::parameter, name.getValue());
     };
     Value value = get(weight.getWeightAttr());
-    if (weight.getGainAttr())
+    if (weight.getGainAttr()) {
+      Value gain = get(weight.getGainAttr());
+      if (!weight.getGainOffset().isZero())
+        gain = OffsetOp::create(builder, location, gain.getType(), gain,
+                                weight.getGainOffsetAttr());
       value = ScaleColumnsOp::create(builder, location, value.getType(), value,
-                                     get(weight.getGainAttr()),
-                                     builder.getF64FloatAttr(1));
+                                     gain, builder.getF64FloatAttr(1));
+    }
     if (value.getType() != weight.getType())
       value = CastOp::create(builder, location, weight.getType(), value);
     SetOp::create(builder, location, value, Storage::compute,

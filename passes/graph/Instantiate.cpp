@@ -12,6 +12,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "dialect/BlockTypes.h"
 #include "dialect/LnsDialect.h"
 #include "dialect/LnsOps.h"
 #include "passes/Passes.h"
@@ -58,15 +59,19 @@ double getInvSqrtDepth(int64_t layer) {
 /// What an op is called in profiles: from the parameter it uses, without the
 /// leading "model." and the trailing ".weight", else the op's own name.
 std::string getOpName(Operation &op, std::optional<int64_t> layer) {
-  for (Value operand : op.getOperands())
+  for (Value operand : op.getOperands()) {
+    // A gain that is stored less its offset.
+    if (auto offset = operand.getDefiningOp<OffsetOp>())
+      operand = offset.getInput();
     if (auto param = operand.getDefiningOp<ParamOp>())
-      if (isa<NormOp, LinearOp, EmbeddingOp>(op)) {
+      if (isa<NormOp, LinearOp, EmbeddingOp, OffsetOp>(op)) {
         std::string name = replaceLayer(param.getName(), layer.value_or(0));
         StringRef shortName = name;
         shortName.consume_front("model.");
         shortName.consume_back(".weight");
-        return shortName.str();
+        return isa<OffsetOp>(op) ? shortName.str() + ".gain" : shortName.str();
       }
+  }
   StringRef mnemonic = op.getName().stripDialect();
   if (!layer)
     return mnemonic.str();
@@ -257,8 +262,9 @@ private:
     return mapping.lookup(body.getTerminator()->getOperand(0));
   }
 
-  void emitBlock(Block &block, IRMapping &mapping,
-                 std::optional<int64_t> layer) {
+  /// `type` is that of the block, if it has one.
+  void emitBlock(Block &block, IRMapping &mapping, std::optional<int64_t> layer,
+                 StringRef type = "") {
     for (Operation &op : block.without_terminator()) {
       if (auto layers = dyn_cast<LayersOp>(op)) {
         emitLayers(layers, mapping);
@@ -273,7 +279,12 @@ private:
                                           .getValue());
         continue;
       }
+      if (isLeftOut(&op, type)) {
+        mapping.map(op.getResult(0), mapping.lookup(op.getOperand(0)));
+        continue;
+      }
       Operation *copy = builder.clone(op, mapping);
+      specialize(copy, type);
       copy->setLoc(NameLoc::get(builder.getStringAttr(getOpName(op, layer)),
                                 op.getLoc()));
       for (OpResult result : copy->getResults())
@@ -296,7 +307,8 @@ private:
       IRMapping inner(mapping);
       for (auto [argument, value] : llvm::zip(body.getArguments(), carried))
         inner.map(argument, value);
-      emitBlock(body, inner, firstLayer.lookup(layers) + i);
+      emitBlock(body, inner, firstLayer.lookup(layers) + i,
+                layers.getBlockType(i));
       for (auto [value, operand] :
            llvm::zip(carried, body.getTerminator()->getOperands()))
         value = inner.lookup(operand);

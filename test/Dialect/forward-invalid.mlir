@@ -293,6 +293,105 @@ func.func @attention(%q: tensor<2x4x8xf32>) {
 
 // -----
 
+// lns.attention (C5): a window of no key.
+func.func @attention(%q: tensor<2x4x8xf32>) {
+  // expected-error @below {{window must be at least 1, the query's own key, got 0; without a window, leave it out}}
+  %y = lns.attention %q, %q, %q heads(4) kv_heads(4) causal window(0) : (tensor<2x4x8xf32>, tensor<2x4x8xf32>, tensor<2x4x8xf32>) -> tensor<2x4x8xf32>
+  return
+}
+
+// -----
+
+// lns.attention (C5): a negative window.
+func.func @attention(%q: tensor<2x4x8xf32>) {
+  // expected-error @below {{window must be at least 1, the query's own key, got -3}}
+  %y = lns.attention %q, %q, %q heads(4) kv_heads(4) causal window(-3) : (tensor<2x4x8xf32>, tensor<2x4x8xf32>, tensor<2x4x8xf32>) -> tensor<2x4x8xf32>
+  return
+}
+
+// -----
+
+// lns.attention (C5): a window of attention to everything.
+func.func @attention(%q: tensor<2x4x8xf32>) {
+  // expected-error @below {{has a window of 3 keys up to the query, but is not causal; add 'causal'}}
+  %y = lns.attention %q, %q, %q heads(4) kv_heads(4) window(3) : (tensor<2x4x8xf32>, tensor<2x4x8xf32>, tensor<2x4x8xf32>) -> tensor<2x4x8xf32>
+  return
+}
+
+// -----
+
+// lns.attention (C6): a cap of 0.
+func.func @attention(%q: tensor<2x4x8xf32>) {
+  // expected-error @below {{softcap must be}}
+  %y = lns.attention %q, %q, %q heads(4) kv_heads(4) softcap(0.0) : (tensor<2x4x8xf32>, tensor<2x4x8xf32>, tensor<2x4x8xf32>) -> tensor<2x4x8xf32>
+  return
+}
+
+// -----
+
+// lns.attention (C6): a negative cap.
+func.func @attention(%q: tensor<2x4x8xf32>) {
+  // expected-error @below {{softcap must be}}
+  %y = lns.attention %q, %q, %q heads(4) kv_heads(4) softcap(-50.0) : (tensor<2x4x8xf32>, tensor<2x4x8xf32>, tensor<2x4x8xf32>) -> tensor<2x4x8xf32>
+  return
+}
+
+// -----
+
+// lns.attention (C6): a cap that is no number.
+func.func @attention(%q: tensor<2x4x8xf32>) {
+  // expected-error @below {{softcap must be}}
+  %y = lns.attention %q, %q, %q heads(4) kv_heads(4) softcap(0x7FF8000000000000) : (tensor<2x4x8xf32>, tensor<2x4x8xf32>, tensor<2x4x8xf32>) -> tensor<2x4x8xf32>
+  return
+}
+
+// -----
+
+// lns.attention (C7): no blocks that have types.
+func.func @attention(%q: tensor<2x4x8xf32>) {
+  // expected-error @below {{has 'by_type', but is outside lns.layers, where blocks have no types}}
+  %y = lns.attention %q, %q, %q heads(4) kv_heads(4) causal {by_type = {local = {window = 3 : i64}}} : (tensor<2x4x8xf32>, tensor<2x4x8xf32>, tensor<2x4x8xf32>) -> tensor<2x4x8xf32>
+  return
+}
+
+// -----
+
+// lns.rope (C3): no blocks that have types.
+func.func @rope(%x: tensor<2x4x8xf32>) {
+  // expected-error @below {{has 'by_type', but is outside lns.layers, where blocks have no types}}
+  %y = lns.rope %x head_dim(4) {by_type = {full = none}} : tensor<2x4x8xf32>
+  return
+}
+
+// -----
+
+// lns.softcap (C1): a cap of 0.
+func.func @softcap(%x: tensor<2x4x8xf32>) {
+  // expected-error @below {{cap must be}}
+  %y = lns.softcap %x cap(0.0) : tensor<2x4x8xf32>
+  return
+}
+
+// -----
+
+// lns.softcap (C1): an infinite cap.
+func.func @softcap(%x: tensor<2x4x8xf32>) {
+  // expected-error @below {{cap must be}}
+  %y = lns.softcap %x cap(0x7FF0000000000000) : tensor<2x4x8xf32>
+  return
+}
+
+// -----
+
+// lns.offset (C1): no number.
+func.func @offset(%x: tensor<8xf32>) {
+  // expected-error @below {{by must be finite}}
+  %y = lns.offset %x by(0x7FF8000000000000) : tensor<8xf32>
+  return
+}
+
+// -----
+
 // lns.attention (C2): the rank.
 func.func @attention(%q: tensor<4x8xf32>) {
   // expected-error @below {{query has type 'tensor<4x8xf32>', expected [batch, time, features]}}

@@ -46,6 +46,26 @@ func.func @rope(%x: tensor<2x4x8xf32>) {
   return
 }
 
+// CHECK-LABEL: func.func @attention_clauses
+func.func @attention_clauses(%q: tensor<2x4x8xf32>) {
+  // CHECK: lns.attention {{.*}} causal window(3) softcap(5.000000e+01) : (
+  %y = lns.attention %q, %q, %q heads(2) kv_heads(2) causal window(3) softcap(50.0)
+    : (tensor<2x4x8xf32>, tensor<2x4x8xf32>, tensor<2x4x8xf32>) -> tensor<2x4x8xf32>
+  // CHECK: lns.attention {{.*}} kv_heads(2) softcap(5.000000e-01) {softmax_scale = 1.000000e+00 : f64} : (
+  %z = lns.attention %q, %q, %q heads(2) kv_heads(2) softcap(0.5) {softmax_scale = 1.0 : f64}
+    : (tensor<2x4x8xf32>, tensor<2x4x8xf32>, tensor<2x4x8xf32>) -> tensor<2x4x8xf32>
+  return
+}
+
+// CHECK-LABEL: func.func @caps_and_offsets
+func.func @caps_and_offsets(%x: tensor<?x?x8xbf16>, %g: tensor<8xf32>) {
+  // CHECK: lns.softcap %{{.*}} cap(3.000000e+01) : tensor<?x?x8xbf16>
+  %y = lns.softcap %x cap(30.0) : tensor<?x?x8xbf16>
+  // CHECK: lns.offset %{{.*}} by(1.000000e+00) : tensor<8xf32>
+  %h = lns.offset %g by(1.0) : tensor<8xf32>
+  return
+}
+
 // A view: the last dimension in two, the last two as one; what is not touched may
 // be open.
 // CHECK-LABEL: func.func @reshape

@@ -392,6 +392,41 @@ func.func @attention_grad(%q: tensor<2x4x8xf32>, %l: tensor<2x4x4xf32>) {
 
 // -----
 
+// lns.attention_grad (C1): a window as in lns.attention.
+func.func @attention_grad(%q: tensor<2x4x8xf32>, %l: tensor<2x4x4xf32>) {
+  // expected-error @below {{has a window of 2 keys up to the query, but is not causal; add 'causal'}}
+  %d:3 = lns.attention_grad %q, %q, %q, %q, %l, %q heads(4) kv_heads(4) window(2)
+    : (tensor<2x4x8xf32>, tensor<2x4x8xf32>, tensor<2x4x8xf32>, tensor<2x4x8xf32>, tensor<2x4x4xf32>, tensor<2x4x8xf32>)
+    -> (tensor<2x4x8xf32>, tensor<2x4x8xf32>, tensor<2x4x8xf32>)
+  return
+}
+
+// -----
+
+// lns.softcap_grad (C1): a negative cap.
+func.func @softcap_grad(%x: tensor<2x4x8xf32>) {
+  // expected-error @below {{cap must be}}
+  %d = lns.softcap_grad %x, %x cap(-2.0) : tensor<2x4x8xf32>
+  return
+}
+
+// -----
+
+// lns.compute_weight (C4): an offset of no gain.
+lns.parameter @offset.w matrix init(zeros) decay(true) : tensor<4x8xf32>
+// expected-error @below {{has a gain_offset of 1.000000e+00, but no gain that it would be added to}}
+lns.compute_weight @offset.w.bf16 of @offset.w {gain_offset = 1.0 : f64} : tensor<4x8xbf16>
+
+// -----
+
+// lns.compute_weight (C4): an offset that is no number.
+lns.parameter @offset.w matrix init(zeros) decay(true) : tensor<4x8xf32>
+lns.parameter @offset.g gain init(zeros) decay(true) : tensor<8xf32>
+// expected-error @below {{gain_offset must be finite}}
+lns.compute_weight @offset.w.bf16 of @offset.w gain(@offset.g) {gain_offset = 0x7FF0000000000000 : f64} : tensor<4x8xbf16>
+
+// -----
+
 // lns.attention_grad (C1): the forward op's result.
 func.func @attention_grad(%q: tensor<2x4x8xf32>, %l: tensor<2x4x4xf32>) {
   // expected-error @below {{output has type 'tensor<2x4x4xf32>', expected 'tensor<2x4x8xf32>' from query}}

@@ -286,6 +286,206 @@ lns.model @c3(%tokens: tensor<?x?xi32>) {
 
 // -----
 
+// lns.layers (C3): a type for each block.
+lns.model @types(%tokens: tensor<?x?xi32>) {
+  %e = lns.param "e" embedding init(ones) : tensor<16x8xf32>
+  %x = lns.embedding %e, %tokens : (tensor<16x8xf32>, tensor<?x?xi32>) -> tensor<?x?x8xf32>
+  // expected-error @below {{has 3 types, but its depth is 4; name one for each block, or end the list with '...' where it repeats}}
+  %y = lns.layers(%h = %x) depth(4) types("a", "b", "a") : tensor<?x?x8xf32> {
+    %q = lns.rope %h head_dim(4) : tensor<?x?x8xf32>
+    lns.yield %q : tensor<?x?x8xf32>
+  }
+  %z = lns.linear %y, %e : (tensor<?x?x8xf32>, tensor<16x8xf32>) -> tensor<?x?x16xf32>
+  lns.output %z : tensor<?x?x16xf32>
+}
+
+// -----
+
+// lns.layers (C3): a list that is longer than the model.
+lns.model @types(%tokens: tensor<?x?xi32>) {
+  %e = lns.param "e" embedding init(ones) : tensor<16x8xf32>
+  %x = lns.embedding %e, %tokens : (tensor<16x8xf32>, tensor<?x?xi32>) -> tensor<?x?x8xf32>
+  // expected-error @below {{has 3 types that repeat, but its depth is only 2; name no more types than blocks}}
+  %y = lns.layers(%h = %x) depth(2) types("a", "b", "a", ...) : tensor<?x?x8xf32> {
+    %q = lns.rope %h head_dim(4) : tensor<?x?x8xf32>
+    lns.yield %q : tensor<?x?x8xf32>
+  }
+  %z = lns.linear %y, %e : (tensor<?x?x8xf32>, tensor<16x8xf32>) -> tensor<?x?x16xf32>
+  lns.output %z : tensor<?x?x16xf32>
+}
+
+// -----
+
+// lns.layers (C3): no type at all.
+lns.model @types(%tokens: tensor<?x?xi32>) {
+  %e = lns.param "e" embedding init(ones) : tensor<16x8xf32>
+  %x = lns.embedding %e, %tokens : (tensor<16x8xf32>, tensor<?x?xi32>) -> tensor<?x?x8xf32>
+  // expected-error @below {{has an empty list of types; leave out 'types' where all blocks are alike}}
+  %y = lns.layers(%h = %x) depth(2) types() : tensor<?x?x8xf32> {
+    %q = lns.rope %h head_dim(4) : tensor<?x?x8xf32>
+    lns.yield %q : tensor<?x?x8xf32>
+  }
+  %z = lns.linear %y, %e : (tensor<?x?x8xf32>, tensor<16x8xf32>) -> tensor<?x?x16xf32>
+  lns.output %z : tensor<?x?x16xf32>
+}
+
+// -----
+
+// lns.layers (C3): a type without a name.
+lns.model @types(%tokens: tensor<?x?xi32>) {
+  %e = lns.param "e" embedding init(ones) : tensor<16x8xf32>
+  %x = lns.embedding %e, %tokens : (tensor<16x8xf32>, tensor<?x?xi32>) -> tensor<?x?x8xf32>
+  // expected-error @below {{has a type without a name}}
+  %y = lns.layers(%h = %x) depth(2) types("", ...) : tensor<?x?x8xf32> {
+    %q = lns.rope %h head_dim(4) : tensor<?x?x8xf32>
+    lns.yield %q : tensor<?x?x8xf32>
+  }
+  %z = lns.linear %y, %e : (tensor<?x?x8xf32>, tensor<16x8xf32>) -> tensor<?x?x16xf32>
+  lns.output %z : tensor<?x?x16xf32>
+}
+
+// -----
+
+// lns.layers (C4): no types.
+lns.model @types(%tokens: tensor<?x?xi32>) {
+  %e = lns.param "e" embedding init(ones) : tensor<16x8xf32>
+  %x = lns.embedding %e, %tokens : (tensor<16x8xf32>, tensor<?x?xi32>) -> tensor<?x?x8xf32>
+  %y = lns.layers(%h = %x) depth(2) : tensor<?x?x8xf32> {
+    // expected-error @below {{has 'by_type', but is in lns.layers without types; give it 'types'}}
+    %q = lns.rope %h head_dim(4) {by_type = {full = none}} : tensor<?x?x8xf32>
+    lns.yield %q : tensor<?x?x8xf32>
+  }
+  %z = lns.linear %y, %e : (tensor<?x?x8xf32>, tensor<16x8xf32>) -> tensor<?x?x16xf32>
+  lns.output %z : tensor<?x?x16xf32>
+}
+
+// -----
+
+// lns.layers (C4): a type that no block has.
+lns.model @types(%tokens: tensor<?x?xi32>) {
+  %e = lns.param "e" embedding init(ones) : tensor<16x8xf32>
+  %x = lns.embedding %e, %tokens : (tensor<16x8xf32>, tensor<?x?xi32>) -> tensor<?x?x8xf32>
+  // expected-note @below {{the types of blocks are ["local", "full"]}}
+  %y = lns.layers(%h = %x) depth(4) types("local", "full", ...) : tensor<?x?x8xf32> {
+    // expected-error @below {{has 'by_type' for blocks of type 'global', of which there is none}}
+    %q = lns.rope %h head_dim(4) {by_type = {global = none}} : tensor<?x?x8xf32>
+    lns.yield %q : tensor<?x?x8xf32>
+  }
+  %z = lns.linear %y, %e : (tensor<?x?x8xf32>, tensor<16x8xf32>) -> tensor<?x?x16xf32>
+  lns.output %z : tensor<?x?x16xf32>
+}
+
+// -----
+
+// lns.layers (C4): an attention cannot be left out.
+lns.model @types(%tokens: tensor<?x?xi32>) {
+  %e = lns.param "e" embedding init(ones) : tensor<16x8xf32>
+  %x = lns.embedding %e, %tokens : (tensor<16x8xf32>, tensor<?x?xi32>) -> tensor<?x?x8xf32>
+  %y = lns.layers(%h = %x) depth(4) types("local", "full", ...) : tensor<?x?x8xf32> {
+    // expected-error @below {{is 'none' in blocks of type 'full', but its result is not one operand's and cannot be left out}}
+    %q = lns.attention %h, %h, %h heads(2) kv_heads(2) causal {by_type = {full = none}}
+      : (tensor<?x?x8xf32>, tensor<?x?x8xf32>, tensor<?x?x8xf32>) -> tensor<?x?x8xf32>
+    lns.yield %q : tensor<?x?x8xf32>
+  }
+  %z = lns.linear %y, %e : (tensor<?x?x8xf32>, tensor<16x8xf32>) -> tensor<?x?x16xf32>
+  lns.output %z : tensor<?x?x16xf32>
+}
+
+// -----
+
+// lns.layers (C4): neither attributes nor none.
+lns.model @types(%tokens: tensor<?x?xi32>) {
+  %e = lns.param "e" embedding init(ones) : tensor<16x8xf32>
+  %x = lns.embedding %e, %tokens : (tensor<16x8xf32>, tensor<?x?xi32>) -> tensor<?x?x8xf32>
+  %y = lns.layers(%h = %x) depth(4) types("local", "full", ...) : tensor<?x?x8xf32> {
+    // expected-error @below {{is 3 : i64 in blocks of type 'full', expected a dictionary of its attributes, or none}}
+    %q = lns.rope %h head_dim(4) {by_type = {full = 3 : i64}} : tensor<?x?x8xf32>
+    lns.yield %q : tensor<?x?x8xf32>
+  }
+  %z = lns.linear %y, %e : (tensor<?x?x8xf32>, tensor<16x8xf32>) -> tensor<?x?x16xf32>
+  lns.output %z : tensor<?x?x16xf32>
+}
+
+// -----
+
+// lns.layers (C4): an attribute that the op has not.
+lns.model @types(%tokens: tensor<?x?xi32>) {
+  %e = lns.param "e" embedding init(ones) : tensor<16x8xf32>
+  %x = lns.embedding %e, %tokens : (tensor<16x8xf32>, tensor<?x?xi32>) -> tensor<?x?x8xf32>
+  %y = lns.layers(%h = %x) depth(4) types("local", "full", ...) : tensor<?x?x8xf32> {
+    // expected-error @below {{has 'windw' in blocks of type 'local', which is no attribute of it}}
+    %q = lns.attention %h, %h, %h heads(2) kv_heads(2) causal {by_type = {local = {windw = 3 : i64}}}
+      : (tensor<?x?x8xf32>, tensor<?x?x8xf32>, tensor<?x?x8xf32>) -> tensor<?x?x8xf32>
+    lns.yield %q : tensor<?x?x8xf32>
+  }
+  %z = lns.linear %y, %e : (tensor<?x?x8xf32>, tensor<16x8xf32>) -> tensor<?x?x16xf32>
+  lns.output %z : tensor<?x?x16xf32>
+}
+
+// -----
+
+// lns.layers (C4): types within types.
+lns.model @types(%tokens: tensor<?x?xi32>) {
+  %e = lns.param "e" embedding init(ones) : tensor<16x8xf32>
+  %x = lns.embedding %e, %tokens : (tensor<16x8xf32>, tensor<?x?xi32>) -> tensor<?x?x8xf32>
+  %y = lns.layers(%h = %x) depth(4) types("local", "full", ...) : tensor<?x?x8xf32> {
+    // expected-error @below {{has 'by_type' in blocks of type 'local', which is no attribute of it}}
+    %q = lns.rope %h head_dim(4) {by_type = {local = {by_type = {full = none}}}} : tensor<?x?x8xf32>
+    lns.yield %q : tensor<?x?x8xf32>
+  }
+  %z = lns.linear %y, %e : (tensor<?x?x8xf32>, tensor<16x8xf32>) -> tensor<?x?x16xf32>
+  lns.output %z : tensor<?x?x16xf32>
+}
+
+// -----
+
+// lns.layers (C4): of another kind.
+lns.model @types(%tokens: tensor<?x?xi32>) {
+  %e = lns.param "e" embedding init(ones) : tensor<16x8xf32>
+  %x = lns.embedding %e, %tokens : (tensor<16x8xf32>, tensor<?x?xi32>) -> tensor<?x?x8xf32>
+  %y = lns.layers(%h = %x) depth(4) types("local", "full", ...) : tensor<?x?x8xf32> {
+    // expected-error @below {{has 'window' of 3.000000e+00 : f64 in blocks of type 'local', which is not of the attribute's kind}}
+    %q = lns.attention %h, %h, %h heads(2) kv_heads(2) causal {by_type = {local = {window = 3.0 : f64}}}
+      : (tensor<?x?x8xf32>, tensor<?x?x8xf32>, tensor<?x?x8xf32>) -> tensor<?x?x8xf32>
+    lns.yield %q : tensor<?x?x8xf32>
+  }
+  %z = lns.linear %y, %e : (tensor<?x?x8xf32>, tensor<16x8xf32>) -> tensor<?x?x16xf32>
+  lns.output %z : tensor<?x?x16xf32>
+}
+
+// -----
+
+// lns.layers (C4): what the op would not take by itself.
+lns.model @types(%tokens: tensor<?x?xi32>) {
+  %e = lns.param "e" embedding init(ones) : tensor<16x8xf32>
+  %x = lns.embedding %e, %tokens : (tensor<16x8xf32>, tensor<?x?xi32>) -> tensor<?x?x8xf32>
+  %y = lns.layers(%h = %x) depth(4) types("local", "full", ...) : tensor<?x?x8xf32> {
+    // expected-error @below {{window must be at least 1, the query's own key, got 0}}
+    %q = lns.attention %h, %h, %h heads(2) kv_heads(2) causal {by_type = {local = {window = 0 : i64}}}
+      : (tensor<?x?x8xf32>, tensor<?x?x8xf32>, tensor<?x?x8xf32>) -> tensor<?x?x8xf32>
+    lns.yield %q : tensor<?x?x8xf32>
+  }
+  %z = lns.linear %y, %e : (tensor<?x?x8xf32>, tensor<16x8xf32>) -> tensor<?x?x16xf32>
+  lns.output %z : tensor<?x?x16xf32>
+}
+
+// -----
+
+// lns.layers (C4): nor other frequencies than it has pairs.
+lns.model @types(%tokens: tensor<?x?xi32>) {
+  %e = lns.param "e" embedding init(ones) : tensor<16x8xf32>
+  %x = lns.embedding %e, %tokens : (tensor<16x8xf32>, tensor<?x?xi32>) -> tensor<?x?x8xf32>
+  %y = lns.layers(%h = %x) depth(4) types("local", "full", ...) : tensor<?x?x8xf32> {
+    // expected-error @below {{has 3 frequencies, expected head_dim / 2 = 2}}
+    %q = lns.rope %h head_dim(4) {by_type = {local = {frequencies = array<f64: 1.0, 0.5, 0.25>}}} : tensor<?x?x8xf32>
+    lns.yield %q : tensor<?x?x8xf32>
+  }
+  %z = lns.linear %y, %e : (tensor<?x?x8xf32>, tensor<16x8xf32>) -> tensor<?x?x16xf32>
+  lns.output %z : tensor<?x?x16xf32>
+}
+
+// -----
+
 // lns.layers (C1): too shallow.
 lns.model @c1(%tokens: tensor<?x?xi32>) {
   %x = "test.hidden"() : () -> tensor<?x?x8xf32>

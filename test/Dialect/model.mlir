@@ -34,6 +34,28 @@ lns.model @small(%tokens: tensor<?x?xi32>) attributes {config = "{}"} {
   lns.output %y : tensor<?x?x16xf32>
 }
 
+// Blocks of types, which repeat or are all named, and ops that differ by them.
+// CHECK-LABEL: lns.model @types
+lns.model @types(%tokens: tensor<?x?xi32>) {
+  %table = lns.param "embed" embedding init(normal, 0.02) : tensor<16x8xf32>
+  %x = lns.embedding %table, %tokens : (tensor<16x8xf32>, tensor<?x?xi32>) -> tensor<?x?x8xf32>
+  // CHECK: lns.layers(%{{.*}}) depth(5) types("local", "local", "full", ...) attributes {test.note = "kept"} : tensor<?x?x8xf32> {
+  %y = lns.layers(%h = %x) depth(5) types("local", "local", "full", ...) attributes {test.note = "kept"} : tensor<?x?x8xf32> {
+    // CHECK: lns.rope %{{.*}} head_dim(4) {by_type = {full = none, local = {base = 5.000000e+02 : f64}}} : tensor<?x?x8xf32>
+    %q = lns.rope %h head_dim(4) {by_type = {local = {base = 500.0 : f64}, full = none}} : tensor<?x?x8xf32>
+    // CHECK: lns.attention {{.*}} causal window(2) {by_type = {full = {softcap = 5.000000e+00 : f64, window = 7 : i64}}} : (
+    %a = lns.attention %q, %q, %h heads(2) kv_heads(2) causal window(2) {by_type = {full = {window = 7 : i64, softcap = 5.0 : f64}}}
+      : (tensor<?x?x8xf32>, tensor<?x?x8xf32>, tensor<?x?x8xf32>) -> tensor<?x?x8xf32>
+    lns.yield %a : tensor<?x?x8xf32>
+  }
+  // CHECK: lns.layers(%{{.*}}) depth(2) types("a", "b") : tensor<?x?x8xf32> {
+  %z = lns.layers(%h = %y) depth(2) types("a", "b") : tensor<?x?x8xf32> {
+    lns.yield %h : tensor<?x?x8xf32>
+  }
+  %l = lns.linear %z, %table : (tensor<?x?x8xf32>, tensor<16x8xf32>) -> tensor<?x?x16xf32>
+  lns.output %l : tensor<?x?x16xf32>
+}
+
 // Blocks may carry several values, and a model may have several lns.layers.
 // CHECK-LABEL: lns.model @two_stacks
 lns.model @two_stacks(%tokens: tensor<2x4xi32>) {

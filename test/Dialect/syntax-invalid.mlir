@@ -131,6 +131,23 @@ func.func @declarative(%x: tensor<2x8xf32>, %w: tensor<6x8xf32>) {
 
 // -----
 
+// What repeats a list of types ends it.
+lns.model @types(%tokens: tensor<?x?xi32>) {
+  // expected-error @below {{'...' ends the list of types}}
+  %y = lns.layers(%h = %x) depth(2) types("a", ..., "b") : tensor<?x?x8xf32> {
+  }
+}
+
+// -----
+
+lns.model @types(%tokens: tensor<?x?xi32>) {
+  // expected-error @below {{expected a type in quotes, or '...'}}
+  %y = lns.layers(%h = %x) depth(2) types(local) : tensor<?x?x8xf32> {
+  }
+}
+
+// -----
+
 // Models are never empty.
 // expected-error @below {{'lns.model' op expects a non-empty block}}
 lns.model @empty(%tokens: tensor<?x?xi32>) {

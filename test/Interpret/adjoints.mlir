@@ -172,6 +172,61 @@ func.func @attention_scale(%q: tensor<1x3x4xf64>, %k: tensor<1x3x4xf64>, %v: ten
 
 // -----
 
+// A window leaves the first two keys out of what the last two queries see.
+// CHECK: attention_window{{.*}}argument 0 agrees
+// CHECK: attention_window{{.*}}argument 1 agrees
+// CHECK: attention_window{{.*}}argument 2 agrees
+func.func @attention_window(%q: tensor<2x5x8xf64>, %k: tensor<2x5x4xf64>, %v: tensor<2x5x4xf64>) -> tensor<2x5x8xf64> {
+  %y = lns.attention %q, %k, %v heads(4) kv_heads(2) causal window(3)
+    : (tensor<2x5x8xf64>, tensor<2x5x4xf64>, tensor<2x5x4xf64>) -> tensor<2x5x8xf64>
+  return %y : tensor<2x5x8xf64>
+}
+
+// -----
+
+// A soft-cap that is less than most scores; then with a window, and a scale of
+// another sign.
+// CHECK: attention_softcap{{.*}}argument 0 agrees
+// CHECK: attention_softcap{{.*}}argument 1 agrees
+// CHECK: attention_softcap{{.*}}argument 2 agrees
+func.func @attention_softcap(%q: tensor<1x4x6xf64>, %k: tensor<1x4x6xf64>, %v: tensor<1x4x6xf64>) -> tensor<1x4x6xf64> {
+  %y = lns.attention %q, %k, %v heads(2) kv_heads(2) softcap(0.5)
+    : (tensor<1x4x6xf64>, tensor<1x4x6xf64>, tensor<1x4x6xf64>) -> tensor<1x4x6xf64>
+  return %y : tensor<1x4x6xf64>
+}
+
+// -----
+
+// CHECK: attention_both{{.*}}argument 0 agrees
+// CHECK: attention_both{{.*}}argument 1 agrees
+// CHECK: attention_both{{.*}}argument 2 agrees
+func.func @attention_both(%q: tensor<1x4x6xf64>, %k: tensor<1x4x6xf64>, %v: tensor<1x4x6xf64>) -> tensor<1x4x6xf64> {
+  %y = lns.attention %q, %k, %v heads(2) kv_heads(2) causal window(2) softcap(0.5) {softmax_scale = -0.7 : f64}
+    : (tensor<1x4x6xf64>, tensor<1x4x6xf64>, tensor<1x4x6xf64>) -> tensor<1x4x6xf64>
+  return %y : tensor<1x4x6xf64>
+}
+
+// -----
+
+// CHECK: softcap{{.*}}argument 0 agrees
+func.func @softcap(%x: tensor<2x3x4xf64>) -> tensor<2x3x4xf64> {
+  %y = lns.softcap %x cap(0.75) : tensor<2x3x4xf64>
+  return %y : tensor<2x3x4xf64>
+}
+
+// -----
+
+// A gain that is stored less 1 has the gradient of the gain.
+// CHECK: offset{{.*}}argument 0 agrees
+// CHECK: offset{{.*}}argument 1 agrees
+func.func @offset(%x: tensor<2x3x4xf64>, %w: tensor<4xf64>) -> tensor<2x3x4xf64> {
+  %g = lns.offset %w by(1.0) : tensor<4xf64>
+  %y = lns.norm rms %x, %g : tensor<2x3x4xf64>, tensor<4xf64>
+  return %y : tensor<2x3x4xf64>
+}
+
+// -----
+
 // CHECK: gated_activation{{.*}}argument 0 agrees
 // CHECK: gated_activation{{.*}}argument 1 agrees
 func.func @gated_activation(%g: tensor<2x3x4xf64>, %u: tensor<2x3x4xf64>) -> tensor<2x3x4xf64> {

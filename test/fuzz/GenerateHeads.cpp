@@ -34,7 +34,25 @@ std::string Generator::anyRotation(const std::string &name, int64_t headDim) {
           (i ? ", " : ": ") + printNumber(double(random.below(64)) / 32 - 0.5);
     list.push_back(frequencies + ">");
   }
+  std::string types = byType([&]() -> std::string {
+    return random.percent(40)
+               ? "none"
+               : "{base = " + printNumber(random.pick({10.0, 1e6})) + " : f64}";
+  });
+  if (!types.empty())
+    list.push_back(types);
   return op + attributes(list);
+}
+
+std::string Generator::byType(llvm::function_ref<std::string()> describe) {
+  std::string entries;
+  for (const std::string &type : blockTypes) {
+    // A type is named once, however many blocks have it.
+    if (entries.find(type + " =") != std::string::npos || random.percent(40))
+      continue;
+    entries += (entries.empty() ? "" : ", ") + type + " = " + describe();
+  }
+  return entries.empty() ? "" : "by_type = {" + entries + "}";
 }
 
 Heads Generator::defineHeads(int64_t count, int64_t width,
@@ -71,7 +89,8 @@ Heads Generator::norm(const Heads &heads) {
   for (bool isBias : {false, true}) {
     if (!random.percent(isBias ? (isLayer ? 30 : 0) : 75))
       continue;
-    Parameter vector = parameter({heads.width}, isBias ? "bias" : "gain");
+    Parameter vector =
+        isBias ? parameter({heads.width}, "bias") : gainOf(heads.width);
     op += isBias ? " bias(%" + vector.name + ")" : ", %" + vector.name;
     types += ", " + vector.type();
   }
@@ -177,12 +196,27 @@ Value Generator::attend(const Value &q, const Value &k, const Value &v,
   std::string op = "lns.attention %" + q.name + ", %" + k.name + ", %" +
                    v.name + " heads(" + std::to_string(heads) + ") kv_heads(" +
                    std::to_string(kvHeads) + ")";
-  if (random.percent(70))
+  bool isCausal = random.percent(70);
+  auto anyWindow = [&] { return 1 + random.below(sequence + 2); };
+  auto anyCap = [&] { return printNumber(random.pick({0.5, 2.0, 50.0})); };
+  SmallVector<std::string> list;
+  if (isCausal)
     op += " causal";
+  if (isCausal && random.percent(25))
+    op += " window(" + std::to_string(anyWindow()) + ")";
   if (random.percent(15))
-    op +=
-        " {softmax_scale = " + printNumber(random.pick({0.3, 1.0, 0.0, -0.5})) +
-        " : f64}";
+    op += " softcap(" + anyCap() + ")";
+  if (random.percent(15))
+    list.push_back("softmax_scale = " +
+                   printNumber(random.pick({0.3, 1.0, 0.0, -0.5})) + " : f64");
+  std::string types = byType([&]() -> std::string {
+    if (isCausal && random.percent(70))
+      return "{window = " + std::to_string(anyWindow()) + " : i64}";
+    return "{softcap = " + anyCap() + " : f64}";
+  });
+  if (!types.empty())
+    list.push_back(types);
+  op += attributes(list);
   return define(q.width, op + " : (" + q.type() + ", " + k.type() + ", " +
                              v.type() + ") -> " + q.type());
 }

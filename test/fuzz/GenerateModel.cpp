@@ -153,8 +153,21 @@ void Generator::layers() {
     layerCount = random.pick({8, 12, 16, 24, 33, 48, 64});
   wentDeep |= goesDeep;
   std::string depth = std::to_string(layerCount);
+  // Types for some, or fewer that repeat.
+  blockTypes.clear();
+  std::string names;
+  if (random.percent(35)) {
+    bool repeats = random.percent(60);
+    int64_t named = repeats ? 1 + random.below(layerCount) : layerCount;
+    for (int64_t i = 0; i < named; ++i) {
+      blockTypes.push_back(random.pick({"local", "full", "other"}));
+      names += (i ? ", \"" : "\"") + blockTypes.back() + "\"";
+    }
+    names = " types(" + names + (repeats ? ", ...)" : ")");
+  }
   emit(result + (count > 1 ? ":" + std::to_string(count) : "") +
-       " = lns.layers(" + list + ") depth(" + depth + ") : " + types + " {");
+       " = lns.layers(" + list + ") depth(" + depth + ")" + names + " : " +
+       types + " {");
   ++indent;
   inLayers = true;
   size_t outerValues = values.size(), outerParameters = parameters.size();
@@ -173,6 +186,7 @@ void Generator::layers() {
   }
   emit("lns.yield " + yielded + " : " + types);
   inLayers = false;
+  blockTypes.clear();
   values.truncate(outerValues);
   parameters.truncate(outerParameters);
   --indent;
@@ -186,7 +200,11 @@ void Generator::layers() {
 Value Generator::finish(Value logits) {
   if (random.percent(90))
     return logits;
-  switch (random.below(6)) {
+  switch (random.below(7)) {
+  case 6:
+    return define(vocabulary, "lns.softcap %" + logits.name + " cap(" +
+                                  printNumber(random.pick({1.0, 30.0})) +
+                                  ") : " + logits.type());
   case 5: {
     // A linear of heads may have made them wider than the tables.
     Value through = throughHeads(logits);

@@ -28,7 +28,7 @@ Value Generator::norm(const Value &x) {
   for (bool isBias : {false, true}) {
     if (!(isBias ? hasBias : hasGain))
       continue;
-    Parameter vector = parameter({x.width}, isBias ? "bias" : "gain");
+    Parameter vector = isBias ? parameter({x.width}, "bias") : gainOf(x.width);
     op += isBias ? " bias(%" + vector.name + ")" : ", %" + vector.name;
     types += ", " + vector.type();
   }
@@ -113,7 +113,14 @@ Value Generator::addPositions() {
 Value Generator::graphOp() {
   Value x = anyValue();
   std::string name = "%" + x.name;
-  switch (random.below(11)) {
+  switch (random.below(13)) {
+  case 11:
+    return define(x.width, "lns.softcap " + name + " cap(" +
+                               printNumber(random.pick({0.5, 3.0, 30.0})) +
+                               ") : " + x.type());
+  case 12:
+    return define(x.width, "lns.offset " + name + " by(" +
+                               printNumber(anyScale()) + ") : " + x.type());
   case 9: {
     Parameter factor = parameter({1}, "gain");
     return define(x.width, "lns.scale_by " + name + ", %" + factor.name +

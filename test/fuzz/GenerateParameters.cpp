@@ -142,6 +142,15 @@ Parameter Generator::computed(ArrayRef<int64_t> shape, const std::string &op) {
   return made;
 }
 
+Parameter Generator::gainOf(int64_t width) {
+  Parameter gain = parameter({width}, "gain");
+  if (!random.percent(15))
+    return gain;
+  return computed({width}, "lns.offset %" + gain.name + " by(" +
+                               printNumber(random.pick({1.0, -0.5})) +
+                               ") : " + gain.type());
+}
+
 Parameter Generator::compute(const Parameter &x) {
   std::string name = "%" + x.name, type = x.type();
   int64_t width = x.shape.back();

@@ -15,6 +15,7 @@
 
 #include "test/fuzz/Random.h"
 
+#include "llvm/ADT/STLFunctionalExtras.h"
 #include "llvm/ADT/SmallVector.h"
 #include <string>
 
@@ -75,6 +76,9 @@ private:
   /// "%vN = " + `op`, a new value of this width.
   Value define(int64_t width, const std::string &op);
   static std::string attributes(llvm::ArrayRef<std::string> list);
+  /// A `by_type` with what `describe` says of some types of the blocks around;
+  /// empty where they have none. GenerateHeads.cpp.
+  std::string byType(llvm::function_ref<std::string()> describe);
 
   //===--- Sizes, GenerateParameters.cpp ---===//
 
@@ -101,6 +105,8 @@ private:
   Parameter computed(llvm::ArrayRef<int64_t> shape, const std::string &op);
   /// One of x's shape, from x and others by an op.
   Parameter compute(const Parameter &x);
+  /// A norm's gain, which may be a parameter and a number.
+  Parameter gainOf(int64_t width);
   Parameter declare(llvm::ArrayRef<int64_t> shape,
                     const std::string &declaration);
 
@@ -159,6 +165,7 @@ private:
   std::string text;
   int64_t indent = 0, counter = 0;
   bool inLayers = false, isDeep = false, wentDeep = false;
+  llvm::SmallVector<std::string> blockTypes; ///< of the lns.layers around
   int64_t biasPercent = 0, sharePercent = 0, oddPercent = 0;
   llvm::SmallVector<Value> values;
   llvm::SmallVector<Parameter> parameters;

@@ -76,7 +76,8 @@ bool dropCarried(LayersOp layers, unsigned index) {
   state.addOperands(inits);
   state.addTypes(ValueRange(inits).getTypes());
   state.addRegion()->takeBody(layers.getBody());
-  state.addAttribute(layers.getDepthAttrName(), layers.getDepthAttr());
+  // Depth and types.
+  state.addAttributes(layers->getAttrs());
   Operation *fewer = builder.create(state);
   unsigned next = 0;
   for (unsigned i = 0; i < layers.getNumResults(); ++i)
@@ -127,11 +128,19 @@ bool dropOptional(Operation *op, unsigned which) {
     case 0:
       return bool(attention.removeSoftmaxScaleAttr());
     case 1:
-      if (!attention.getCausal())
+      // A window goes first.
+      if (!attention.getCausal() || attention.getWindow() ||
+          attention.getByType())
         return false;
       attention.setCausal(false);
       return true;
+    case 2:
+      return bool(attention.removeWindowAttr()) ||
+             bool(attention.removeSoftcapAttr()) ||
+             bool(attention.removeByTypeAttr());
     }
+  if (auto rope = dyn_cast<RopeOp>(op); rope && which == 0)
+    return bool(rope.removeByTypeAttr());
   if (auto residual = dyn_cast<ResidualOp>(op))
     switch (which) {
     case 0:

@@ -47,8 +47,11 @@ import torch.nn.functional as F
 import transformers
 from transformers.models.llama import modeling_llama
 
-FAMILIES = ("llama", "qwen2", "qwen3", "olmo2", "granite", "smollm3",
-            "exaone4")
+FAMILIES = ("llama", "mistral", "qwen2", "qwen3", "olmo2", "granite",
+            "smollm3", "exaone4", "gemma2", "gemma3")
+GEMMA_KEYS = {"attn_logit_softcapping", "final_logit_softcapping",
+              "hidden_activation", "layer_types", "query_pre_attn_scalar",
+              "sliding_window"}
 # Keys of config.json that only one family has.
 OWN_KEYS = {
     "qwen2": {"layer_types", "max_window_layers", "sliding_window",
@@ -56,6 +59,9 @@ OWN_KEYS = {
     "qwen3": {"layer_types", "max_window_layers", "sliding_window",
               "use_sliding_window"},
     "exaone4": {"layer_types", "sliding_window"},
+    "gemma2": GEMMA_KEYS,
+    "gemma3_text": GEMMA_KEYS,
+    "mistral": {"sliding_window"},
     "granite": {"attention_multiplier", "embedding_multiplier",
                 "logits_scaling", "residual_multiplier"},
     "smollm3": {"layer_types", "no_rope_layer_interval", "no_rope_layers",
@@ -123,6 +129,52 @@ EXAONE4 = dict(
     rms_norm_eps=1e-4, rope_theta=1e4, tie_word_embeddings=True,
     sliding_window=None, layer_types=["full_attention"] * 2,
 )
+# A window in every layer, shorter than the sequence, and wider heads.
+MISTRAL = dict(
+    model_type="mistral", vocab_size=61, hidden_size=36, intermediate_size=52,
+    num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
+    head_dim=14, rms_norm_eps=1e-5, rope_theta=1e4, tie_word_embeddings=False,
+    sliding_window=5,
+)
+# A window in the layers from the second on.
+QWEN2_WINDOW = dict(
+    QWEN2, num_hidden_layers=3, use_sliding_window=True, sliding_window=4,
+    max_window_layers=1,
+)
+# A window in those layers that a list says.
+QWEN3_WINDOW = dict(
+    QWEN3, num_hidden_layers=3, use_sliding_window=True, sliding_window=3,
+    layer_types=["sliding_attention", "full_attention", "sliding_attention"],
+)
+# Three layers with a window and RoPE, one with neither, and one more.
+EXAONE4_WINDOW = dict(
+    EXAONE4, num_hidden_layers=5, sliding_window=4,
+    layer_types=["sliding_attention"] * 3 + ["full_attention",
+                                             "sliding_attention"],
+)
+# Every second layer with a window; soft-caps low enough to act; scores over
+# another number than the root of the head's size.
+GEMMA2 = dict(
+    model_type="gemma2", vocab_size=61, hidden_size=36, intermediate_size=52,
+    num_hidden_layers=3, num_attention_heads=4, num_key_value_heads=2,
+    head_dim=14, rms_norm_eps=1e-4, rope_theta=1e4, tie_word_embeddings=True,
+    sliding_window=5, query_pre_attn_scalar=9, attn_logit_softcapping=1.5,
+    final_logit_softcapping=3.0,
+)
+# Two layers with a window to one without, which turns by another base, scaled.
+GEMMA3 = dict(
+    model_type="gemma3_text", vocab_size=61, hidden_size=36,
+    intermediate_size=52, num_hidden_layers=5, num_attention_heads=4,
+    num_key_value_heads=2, head_dim=14, rms_norm_eps=1e-4,
+    tie_word_embeddings=True, sliding_window=4, query_pre_attn_scalar=9,
+    layer_types=["sliding_attention", "sliding_attention", "full_attention",
+                 "sliding_attention", "sliding_attention"],
+    rope_parameters={
+        "full_attention": {"rope_type": "linear", "rope_theta": 1e6,
+                           "factor": 4.0},
+        "sliding_attention": {"rope_type": "default", "rope_theta": 1e4},
+    },
+)
 # case -> (model, norm placement, spelling of RoPE in config.json, seed); the
 # two norms of a model share parameters and tokens.
 CASES = {
@@ -138,6 +190,13 @@ CASES = {
     "smollm3": (SMOLLM3, "pre", "nested", 7),
     "qwen3": (QWEN3, "pre", "nested", 8),
     "exaone4": (EXAONE4, "pre", "nested", 9),
+    "mistral": (MISTRAL, "pre", "flat", 10),
+    "qwen2-window": (QWEN2_WINDOW, "pre", "nested", 11),
+    "qwen3-window": (QWEN3_WINDOW, "pre", "nested", 12),
+    "exaone4-window": (EXAONE4_WINDOW, "pre", "nested", 13),
+    "gemma2": (GEMMA2, "pre", "nested", 14),
+    "gemma3": (GEMMA3, "pre", "nested", 15),
+    "gemma3-old": (GEMMA3, "pre", "flat", 15),
 }
 
 
@@ -146,6 +205,8 @@ def use_float64():
     view = types.ModuleType("torch_float64")
     view.__dict__.update(torch.__dict__)
     view.float32 = view.float = torch.float64
+    torch.Tensor.float = torch.Tensor.double
+    importlib.import_module("transformers.modeling_rope_utils").torch = view
     for family in FAMILIES:
         importlib.import_module(
             f"transformers.models.{family}.modeling_{family}").torch = view
@@ -157,11 +218,14 @@ def make_config(sizes):
         return transformers.GPT2Config(
             attn_implementation="eager", bos_token_id=None, eos_token_id=None,
             **sizes)
-    theta = sizes.pop("rope_theta")
+    if "rope_parameters" not in sizes:
+        sizes["rope_parameters"] = {"rope_theta": sizes.pop("rope_theta"),
+                                    "rope_type": "default"}
+    # The config writes defaults into what it is given.
+    sizes = json.loads(json.dumps(sizes))
     return transformers.AutoConfig.for_model(
         sizes.pop("model_type", "llama"), max_position_embeddings=64,
-        attn_implementation="eager", pad_token_id=None,
-        rope_parameters={"rope_theta": theta, "rope_type": "default"}, **sizes)
+        attn_implementation="eager", pad_token_id=None, **sizes)
 
 
 def draw(shape, rng, mean, std):
@@ -175,6 +239,8 @@ def draw(shape, rng, mean, std):
 def make_model(config, seed, norm):
     """A float64 model with parameters that float32 can hold."""
     is_gpt2 = config.model_type == "gpt2"
+    # Gemma's gains are 1 + w.
+    gain_mean = 0.0 if config.model_type.startswith("gemma") else 1.0
     model = transformers.AutoModelForCausalLM.from_config(config)
     model = model.double().eval()
     rng = random.Random(seed)
@@ -182,7 +248,7 @@ def make_model(config, seed, norm):
         for name, p in sorted(model.named_parameters()):
             gain = name.endswith("norm.weight") or (
                 ".ln_" in name and name.endswith(".weight"))
-            p.copy_(draw(p.shape, rng, 1.0 if gain else 0.0, 0.2))
+            p.copy_(draw(p.shape, rng, gain_mean if gain else 0.0, 0.2))
             if name.endswith("c_attn.bias"):
                 p.chunk(3)[1].zero_()
     if is_gpt2:
@@ -252,8 +318,9 @@ def evaluate(model, tokens):
 
 
 def check_gradients(model, tokens):
-    """Central differences along one random direction per parameter. A step
-    of 1e-4 leaves about 1e-7; any float32 on the way would leave 1e-3."""
+    """Central differences, of the fourth order, along one random direction per
+    parameter. A step of 1e-4 leaves about 1e-9; any float32 on the way would
+    leave 1e-3."""
     rng, step = random.Random(7), 1e-4
     worst = 0.0
     for name, p in model.named_parameters():
@@ -264,11 +331,12 @@ def check_gradients(model, tokens):
         direction = direction / direction.norm() + grad / grad.norm()
         start, values = p.detach().clone(), []
         with torch.no_grad():
-            for sign in (1, -1):
-                p.copy_(start + sign * step * direction)
+            for steps in (1, -1, 2, -2):
+                p.copy_(start + steps * step * direction)
                 values.append(forward(model, tokens)[1].item())
             p.copy_(start)
-        slope = (values[0] - values[1]) / (2 * step)
+        slope = (8 * (values[0] - values[1]) -
+                 (values[2] - values[3])) / (12 * step)
         exact = (grad * direction).sum().item()
         worst = max(worst, abs(slope - exact) / abs(exact))
     assert worst < 1e-6, f"central differences disagree by {worst:.1e}"
@@ -315,8 +383,18 @@ def write_config(path, config, spelling, architecture):
     } | OWN_KEYS.get(config.model_type, set())
     data = {key: value for key, value in data.items() if key in keep}
     if spelling == "flat":
-        data["rope_theta"] = data.pop("rope_parameters")["rope_theta"]
+        rope = data.pop("rope_parameters")
         data["rope_scaling"] = None
+        if "full_attention" in rope:
+            # What layer_types says is said by a pattern.
+            data.pop("layer_types")
+            data["sliding_window_pattern"] = 3
+            data["rope_local_base_freq"] = (
+                rope["sliding_attention"]["rope_theta"])
+            rope = rope["full_attention"]
+            data["rope_scaling"] = {"factor": rope["factor"],
+                                    "rope_type": rope["rope_type"]}
+        data["rope_theta"] = rope["rope_theta"]
         data["torch_dtype"] = data.pop("dtype")
         del data["transformers_version"]  # the values are 5.x's, not the form
     with open(path, "w") as f:

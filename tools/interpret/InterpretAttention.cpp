@@ -23,7 +23,9 @@ struct Heads {
         heads(static_cast<int64_t>(op.getHeads())),
         kvHeads(static_cast<int64_t>(op.getKvHeads())), width(query.shape[2]),
         dim(width / heads), kvWidth(dim * kvHeads),
-        scale(op.getEffectiveScale()), causal(op.getCausal()) {}
+        scale(op.getEffectiveScale()), causal(op.getCausal()),
+        window(op.getWindow() ? static_cast<int64_t>(*op.getWindow()) : time),
+        cap(op.getSoftcap() ? op.getSoftcap()->convertToDouble() : 0) {}
 
   int64_t query(int64_t b, int64_t h, int64_t t) const {
     return (b * time + t) * width + h * dim;
@@ -34,12 +36,25 @@ struct Heads {
   int64_t lse(int64_t b, int64_t h, int64_t t) const {
     return (b * heads + h) * time + t;
   }
-  /// How many keys the query at time `t` sees.
-  int64_t visible(int64_t t) const { return causal ? t + 1 : time; }
+  /// The query at time `t` sees keys from the first of these to the second.
+  int64_t firstSeen(int64_t t) const {
+    return std::max<int64_t>(t - window + 1, 0);
+  }
+  int64_t seenEnd(int64_t t) const { return causal ? t + 1 : time; }
+  /// Of a product of query and key; and its derivative by scale times that.
+  double score(double product) const {
+    double s = scale * product;
+    return cap == 0 ? s : cap * std::tanh(s / cap);
+  }
+  double slope(double score) const {
+    return cap == 0 ? 1 : 1 - score / cap * (score / cap);
+  }
 
   int64_t batch, time, heads, kvHeads, width, dim, kvWidth;
   double scale;
   bool causal;
+  int64_t window;
+  double cap; ///< 0: none
 };
 
 } // namespace
@@ -70,17 +85,17 @@ static LogicalResult interpretForward(OpCall &call, AttentionOp op) {
   for (int64_t b = 0; b < heads.batch; ++b)
     for (int64_t h = 0; h < heads.heads; ++h)
       for (int64_t t = 0; t < heads.time; ++t) {
-        int64_t row = heads.query(b, h, t), count = heads.visible(t);
-        for (int64_t s = 0; s < count; ++s)
-          weights[s] =
-              heads.scale * dot(&query.values[row],
-                                &key.values[heads.key(b, h, s)], heads.dim);
+        int64_t row = heads.query(b, h, t);
+        int64_t first = heads.firstSeen(t), end = heads.seenEnd(t);
+        for (int64_t s = first; s < end; ++s)
+          weights[s] = heads.score(dot(
+              &query.values[row], &key.values[heads.key(b, h, s)], heads.dim));
         double greatest =
-            *std::max_element(weights.begin(), weights.begin() + count);
+            *std::max_element(weights.begin() + first, weights.begin() + end);
         double sum = 0;
-        for (int64_t s = 0; s < count; ++s)
+        for (int64_t s = first; s < end; ++s)
           sum += weights[s] = std::exp(weights[s] - greatest);
-        for (int64_t s = 0; s < count; ++s)
+        for (int64_t s = first; s < end; ++s)
           for (int64_t k = 0; k < heads.dim; ++k)
             out->values[row + k] +=
                 weights[s] / sum * value.values[heads.key(b, h, s) + k];
@@ -117,12 +132,13 @@ static LogicalResult interpretGrad(OpCall &call, AttentionGradOp op) {
         int64_t row = heads.query(b, h, t);
         const double *dout = &grad.values[row];
         double d = dot(dout, &out.values[row], heads.dim);
-        for (int64_t s = 0; s < heads.visible(t); ++s) {
+        for (int64_t s = heads.firstSeen(t); s < heads.seenEnd(t); ++s) {
           int64_t other = heads.key(b, h, s);
-          double score = heads.scale *
-                         dot(&query.values[row], &key.values[other], heads.dim);
+          double score = heads.score(
+              dot(&query.values[row], &key.values[other], heads.dim));
           double p = std::exp(score - lse.values[heads.lse(b, h, t)]);
-          double ds = p * (dot(dout, &value.values[other], heads.dim) - d);
+          double ds = p * heads.slope(score) *
+                      (dot(dout, &value.values[other], heads.dim) - d);
           for (int64_t k = 0; k < heads.dim; ++k) {
             valueGrad->values[other + k] += p * dout[k];
             queryGrad->values[row + k] +=

@@ -54,6 +54,12 @@ TensorRef lns::interpret::defineComputeWeight(ComputeWeightOp weight,
       weight.getGainAttr() ? find(weight.getGainAttr()) : TensorRef();
   if (!value || (weight.getGainAttr() && !gain))
     return nullptr;
+  if (double offset = weight.getGainOffset().convertToDouble(); offset != 0) {
+    auto whole = std::make_shared<Tensor>(*gain);
+    for (double &number : whole->values)
+      number += offset;
+    gain = whole;
+  }
   auto scaled = std::make_shared<Tensor>(*value);
   scaled->values = scaleColumns(*value, gain.get());
   return cropZeros(

@@ -101,12 +101,14 @@ LogicalResult Interpreter::runLayers(LayersOp layers) {
   int64_t depth = static_cast<int64_t>(layers.getDepth());
   for (int64_t i = 0; i < depth; ++i) {
     layer = nextLayer++;
+    blockType = layers.getBlockType(i);
     SmallVector<TensorRef> yielded;
     if (failed(runBlock(layers.getBody().front(), carried, yielded)))
       return failure();
     carried = std::move(yielded);
   }
   layer = 0;
+  blockType = "";
   for (auto [result, tensor] : llvm::zip_equal(layers.getResults(), carried))
     if (failed(bind(result, tensor)))
       return failure();

@@ -6,9 +6,11 @@
 //===----------------------------------------------------------------------===//
 
 #include "tools/interpret/Interpreter.h"
+#include "dialect/BlockTypes.h"
 #include "dialect/LnsShapes.h"
 #include "tools/interpret/OpCall.h"
 #include "tools/interpret/PlannedMemory.h"
+#include "llvm/ADT/ScopeExit.h"
 #include <cmath>
 
 using namespace mlir;
@@ -183,7 +185,20 @@ LogicalResult Interpreter::runOp(Operation *op) {
   if (auto repeat = dyn_cast<RepeatOp>(op))
     return runRepeat(repeat);
 
-  OpCall call{op, environment, rounding, layer, {}, {}, ++seed};
+  // The values of an op that differs by block are those of what it is there.
+  Operation *called = op;
+  if (op->hasAttr(kByType)) {
+    if (isLeftOut(op, blockType))
+      return bind(op->getResult(0), values.lookup(op->getOperand(0)));
+    called = op->clone();
+    specialize(called, blockType);
+  }
+  llvm::scope_exit destroy([&] {
+    if (called != op)
+      called->destroy();
+  });
+
+  OpCall call{called, environment, rounding, layer, {}, {}, ++seed};
   for (Value operand : op->getOperands())
     call.operands.push_back(values.lookup(operand));
   if (auto cluster = dyn_cast<ClusterOp>(op)) {

@@ -130,6 +130,7 @@ private:
   /// 0-based index of the block that runs, and of the next lns.layers' first
   /// block, both counted over the whole model.
   int64_t layer = 0, nextLayer = 0;
+  llvm::StringRef blockType; ///< of the block that runs; empty without one
 };
 
 } // namespace lns::interpret

@@ -9,7 +9,8 @@
 // One block is one tile of queries of one head; it walks over the keys once,
 // with the softmax of what it has seen so far (Milakov and Gimelshein, arXiv
 // 1805.02867; Dao, arXiv 2307.08691). A key tile arrives while the products
-// with the value tile before it are taken, a value tile while scores are.
+// with the value tile before it are taken, a value tile while scores are. With
+// a window it begins at the key tile that the first query sees first.
 //
 // Grid: heads, query tiles, batch. Causal tiles start with the last, which sees
 // most keys. Shared memory: the query tile, one key tile, one value tile.
@@ -38,8 +39,10 @@ template <int M> struct OnlineSoftmax {
 
   /// Turns products into exponentials and brings `result`, the sum over the
   /// keys before, to the new maximum. Every row sees a key of the first tile,
-  /// so the maximum is a number from then on.
-  template <int N, int D>
+  /// so the maximum is a number from then on. Only where
+  /// a window hides the first tiles from a row (`Windowed`) is it not, and what
+  /// is masked then has exponentials of 0 all the same.
+  template <bool Windowed, int N, int D>
   __device__ __forceinline__ void add(Fragment<M, N> &scores,
                                       Fragment<M, D> &result, float factor) {
 #pragma unroll
@@ -53,7 +56,8 @@ template <int M> struct OnlineSoftmax {
                                            scores.at[m][n][2 * half + 1]));
         greatest = maxOfRow(greatest);
         const float change = exp2Fast((most[m][half] - greatest) * factor);
-        const float base = -greatest * factor;
+        const float base =
+            Windowed && greatest == kMaskedScore ? 0.0f : -greatest * factor;
         float sum = 0.0f;
 #pragma unroll
         for (int n = 0; n < N; ++n)
@@ -78,7 +82,7 @@ template <class Shape, class Tiles>
 __device__ __forceinline__ void attentionForward(
     const typename Shape::Element *query, const typename Shape::Element *key,
     const typename Shape::Element *value, typename Shape::Element *result,
-    float *lse, float scale, int time) {
+    float *lse, float scale, int time, int window = 0, float cap = 0.0f) {
   using T = typename Shape::Element;
   constexpr int kRows = Tiles::kRows, kKeys = Tiles::kColumns;
   constexpr int kThreads = Tiles::kThreads, M = Tiles::kRowTiles;
@@ -108,7 +112,8 @@ __device__ __forceinline__ void attentionForward(
   const int warpFirst = firstRow + warpRow;
   const int warpLast = warpFirst + Tiles::kWarpRows - 1;
 
-  const float factor = exponentFactor(scale);
+  const Scores<Shape> shaped{scale, cap};
+  const float factor = shaped.factor();
   Fragment<M, kColumns / 8> sums;
   OnlineSoftmax<M> softmax;
   sums.clear();
@@ -116,31 +121,37 @@ __device__ __forceinline__ void attentionForward(
 
   const int seen =
       Shape::kCausal && firstRow + kRows < time ? firstRow + kRows : time;
+  const int start = firstSeenKey<Shape>(firstRow, window) / kKeys * kKeys;
+  const int warpSeen = firstSeenKey<Shape>(warpFirst, window);
+  const int allSeen = firstSeenKey<Shape>(warpLast, window);
   loadTile<Shape, kRows, kThreads, Shape::kQueryRow>(queries, query, firstRow,
                                                      time);
-  loadTile<Shape, kKeys, kThreads, Shape::kKeyRow>(keys, key, 0, time);
+  loadTile<Shape, kKeys, kThreads, Shape::kKeyRow>(keys, key, start, time);
   copyAsyncCommit();
-  for (int firstKey = 0; firstKey < seen; firstKey += kKeys) {
+  for (int firstKey = start; firstKey < seen; firstKey += kKeys) {
     copyAsyncWait<0>();
     __syncthreads(); // the keys are there, the values before are done with
     loadTile<Shape, kKeys, kThreads, Shape::kKeyRow>(values, value, firstKey,
                                                      time);
     copyAsyncCommit();
-    const bool sees =
-        warpFirst < time && (!Shape::kCausal || firstKey <= warpLast);
+    const bool sees = warpFirst < time &&
+                      (!Shape::kCausal || firstKey <= warpLast) &&
+                      (!Shape::kWindowed || firstKey + kKeys > warpSeen);
     Fragment<M, kKeys / 8> scores;
     if (sees) {
       scores.clear();
       addRowsByRows<Shape>(scores, warpQueries, keys);
-      flipScores(scores, scale);
+      shaped.shape(scores);
       if (firstKey + kKeys > time ||
-          (Shape::kCausal && firstKey + kKeys - 1 > warpFirst))
+          (Shape::kCausal && firstKey + kKeys - 1 > warpFirst) ||
+          (Shape::kWindowed && firstKey < allSeen))
         scores.forEach([&](float &s, int row, int column) {
           const int k = firstKey + column;
-          if (k >= time || (Shape::kCausal && k > warpFirst + row))
+          if (k >= time || (Shape::kCausal && k > warpFirst + row) ||
+              (Shape::kWindowed && k <= warpFirst + row - window))
             s = kMaskedScore;
         });
-      softmax.add(scores, sums, factor);
+      softmax.template add<Shape::kWindowed>(scores, sums, factor);
     }
     copyAsyncWait<0>();
     __syncthreads(); // the values are there, the keys are done with
@@ -163,7 +174,7 @@ __device__ __forceinline__ void attentionForward(
       const int row = warpFirst + 16 * m + 8 * half + laneId() / 4;
       if (warpColumn == 0 && laneId() % 4 == 0 && row < time)
         lse[((long long)blockIdx.z * Shape::kHeads + head) * time + row] =
-            fmaf(softmax.most[m][half], fabsf(scale), logf(total));
+            fmaf(softmax.most[m][half], shaped.size(), logf(total));
     }
   // The query tile has done its work: it takes the result.
   __syncthreads();

@@ -12,7 +12,10 @@
 // keys being rows:
 //
 //   P^T = exp(scale k q^T - lse),     dv = P^T dout,
-//   dS^T = P^T * (v dout^T - D),      dk = scale * dS^T q.
+//   dS^T = P^T * (v dout^T - D),      dk = scale * dS^T q,
+//
+// dS^T times the slope of a soft-cap, if there is one. With a window a head's
+// last query tile is that which sees the last key last.
 //
 // Grid: key/value heads, key tiles, batch. Causal tiles start with the first,
 // which most queries see. Shared memory: the tiles of keys and of values, for
@@ -27,13 +30,12 @@
 namespace lns {
 
 template <class Shape, class Tiles>
-__device__ __forceinline__ void
-attentionGradKv(const typename Shape::Element *query,
-                const typename Shape::Element *key,
-                const typename Shape::Element *value, const float *lse,
-                const typename Shape::Element *grad, const float *delta,
-                typename Shape::Element *keyGrad,
-                typename Shape::Element *valueGrad, float scale, int time) {
+__device__ __forceinline__ void attentionGradKv(
+    const typename Shape::Element *query, const typename Shape::Element *key,
+    const typename Shape::Element *value, const float *lse,
+    const typename Shape::Element *grad, const float *delta,
+    typename Shape::Element *keyGrad, typename Shape::Element *valueGrad,
+    float scale, int time, int window = 0, float cap = 0.0f) {
   using T = typename Shape::Element;
   constexpr int kRows = Tiles::kRows, kQueries = Tiles::kColumns;
   constexpr int kThreads = Tiles::kThreads, M = Tiles::kRowTiles;
@@ -67,7 +69,11 @@ attentionGradKv(const typename Shape::Element *query,
 
   // Tile number i over all the heads of the group.
   const int firstTile = Shape::kCausal ? firstRow / kQueries : 0;
-  const int headTiles = (time + kQueries - 1) / kQueries - firstTile;
+  // Keys before firstRow + kRows are seen by queries before `lastQuery`.
+  const int lastQuery = Shape::kWindowed && time - firstRow - kRows >= window
+                            ? firstRow + kRows + window - 1
+                            : time;
+  const int headTiles = (lastQuery + kQueries - 1) / kQueries - firstTile;
   const int tiles = headTiles * Shape::kGroup;
   auto load = [&](int i) {
     const int first = (firstTile + i % headTiles) * kQueries;
@@ -101,7 +107,8 @@ attentionGradKv(const typename Shape::Element *query,
   load(0);
   storeStatistic(0, loadStatistic(0));
 
-  const float factor = exponentFactor(scale);
+  const Scores<Shape> shaped{scale, cap};
+  const float factor = shaped.factor();
   Fragment<M, kColumns / 8> keySums, valueSums;
   keySums.clear();
   valueSums.clear();
@@ -120,28 +127,40 @@ attentionGradKv(const typename Shape::Element *query,
     const float *bases = statistics + i % kStages * 2 * kQueries;
     const float *means = bases + kQueries;
     if (warpFirst < time &&
-        (!Shape::kCausal || firstQuery + kQueries > warpFirst)) {
+        (!Shape::kCausal || firstQuery + kQueries > warpFirst) &&
+        (!Shape::kWindowed || firstQuery - warpLast < window)) {
       Fragment<M, kQueries / 8> scores, scoreGrads;
       scores.clear();
       addRowsByRows<Shape>(scores, warpKeys, queries);
-      flipScores(scores, scale);
-      if (Shape::kCausal && firstQuery < warpLast)
+      shaped.shape(scores);
+      if ((Shape::kCausal && firstQuery < warpLast) ||
+          (Shape::kWindowed && firstQuery + kQueries - warpFirst > window))
         scores.forEach([&](float &s, int row, int column) {
-          if (firstQuery + column < warpFirst + row)
+          const int distance = firstQuery + column - warpFirst - row;
+          if (distance < 0 || (Shape::kWindowed && distance >= window))
             s = kMaskedScore;
         });
+      // Calls f(m, n, j, P) for everything that this lane holds.
+      auto forProbabilities = [&](auto f) {
 #pragma unroll
-      for (int n = 0; n < kQueries / 8; ++n) {
-        const auto base =
-            loadVec<Vec<float, 2>>(bases + 8 * n + laneId() % 4 * 2);
+        for (int n = 0; n < kQueries / 8; ++n) {
+          const auto base =
+              loadVec<Vec<float, 2>>(bases + 8 * n + laneId() % 4 * 2);
 #pragma unroll
-        for (int m = 0; m < M; ++m)
+          for (int m = 0; m < M; ++m)
 #pragma unroll
-          for (int j = 0; j < 4; ++j)
-            scores.at[m][n][j] =
-                exp2Fast(fmaf(scores.at[m][n][j], factor, base.at[j % 2]));
-      }
-      addTimesRows<Shape>(valueSums, scores, grads + warpColumn);
+            for (int j = 0; j < 4; ++j)
+              f(m, n, j,
+                exp2Fast(fmaf(scores.at[m][n][j], factor, base.at[j % 2])));
+        }
+      };
+      // With a soft-cap scores are wanted once more, and P is computed again:
+      // there are registers for two fragments.
+      Fragment<M, kQueries / 8> &probabilities =
+          Shape::kCapped ? scoreGrads : scores;
+      forProbabilities(
+          [&](int m, int n, int j, float p) { probabilities.at[m][n][j] = p; });
+      addTimesRows<Shape>(valueSums, probabilities, grads + warpColumn);
       // The sums v dout^T start at -D.
 #pragma unroll
       for (int n = 0; n < kQueries / 8; ++n) {
@@ -154,7 +173,13 @@ attentionGradKv(const typename Shape::Element *query,
             scoreGrads.at[m][n][j] = -mean.at[j % 2];
       }
       addRowsByRows<Shape>(scoreGrads, warpValues, grads);
-      scoreGrads.multiply(scores);
+      if constexpr (Shape::kCapped)
+        forProbabilities([&](int m, int n, int j, float p) {
+          scoreGrads.at[m][n][j] *=
+              p * Scores<Shape>::slope(scores.at[m][n][j]);
+        });
+      else
+        scoreGrads.multiply(scores);
       addTimesRows<Shape>(keySums, scoreGrads, queries + warpColumn);
     }
     if (hasNext) {

@@ -10,7 +10,10 @@
 // D = rowsum(dout * out), which it also leaves behind for attention_grad_kv,
 // and then walks over the keys, with P from the log-sum-exp:
 //
-//   dS = P * (dout v^T - D),   dq = scale * dS k.
+//   dS = P * (dout v^T - D),   dq = scale * dS k,
+//
+// dS times the slope of a soft-cap, if there is one. With a window the walk
+// begins at the key tile that the first query sees first.
 //
 // Grid: heads, query tiles, batch. Causal tiles start with the last, which sees
 // most keys. Shared memory: tiles of queries and of gradients, then for every
@@ -45,7 +48,8 @@ __device__ __forceinline__ void attentionGradQ(
     const typename Shape::Element *query, const typename Shape::Element *key,
     const typename Shape::Element *value, const typename Shape::Element *result,
     const float *lse, const typename Shape::Element *grad,
-    typename Shape::Element *queryGrad, float *delta, float scale, int time) {
+    typename Shape::Element *queryGrad, float *delta, float scale, int time,
+    int window = 0, float cap = 0.0f) {
   using T = typename Shape::Element;
   constexpr int kRows = Tiles::kRows, kKeys = Tiles::kColumns;
   constexpr int kThreads = Tiles::kThreads, M = Tiles::kRowTiles;
@@ -88,7 +92,10 @@ __device__ __forceinline__ void attentionGradQ(
       queries, query + queryStart, firstRow, time);
   loadTile<Shape, kRows, kThreads, Shape::kQueryRow>(grads, grad + queryStart,
                                                      firstRow, time);
-  load(0);
+  const int start = firstSeenKey<Shape>(firstRow, window) / kKeys * kKeys;
+  const int warpSeen = firstSeenKey<Shape>(warpFirst, window);
+  const int allSeen = firstSeenKey<Shape>(warpLast, window);
+  load(start);
 
   // Rows past the end have P = 0, and with it dS = 0.
   float base[M][2], mean[M][2];
@@ -106,28 +113,32 @@ __device__ __forceinline__ void attentionGradQ(
         delta[rowStart + row] = mean[m][half];
     }
 
-  const float factor = exponentFactor(scale);
+  const Scores<Shape> shaped{scale, cap};
+  const float factor = shaped.factor();
   Fragment<M, kColumns / 8> sums;
   sums.clear();
   const int seen =
       Shape::kCausal && firstRow + kRows < time ? firstRow + kRows : time;
-  for (int firstKey = 0; firstKey < seen; firstKey += kKeys) {
+  for (int firstKey = start; firstKey < seen; firstKey += kKeys) {
     const bool hasNext = firstKey + kKeys < seen;
     copyAsyncWait<0>();
     __syncthreads(); // this stage is there, the one before is done with
     if (Tiles::kStages == 2 && hasNext)
       load(firstKey + kKeys);
     const T *keys = stages + firstKey / kKeys % Tiles::kStages * 2 * kKeyTile;
-    if (warpFirst < time && (!Shape::kCausal || firstKey <= warpLast)) {
+    if (warpFirst < time && (!Shape::kCausal || firstKey <= warpLast) &&
+        (!Shape::kWindowed || firstKey + kKeys > warpSeen)) {
       Fragment<M, kKeys / 8> scores, scoreGrads;
       scores.clear();
       addRowsByRows<Shape>(scores, warpQueries, keys);
-      flipScores(scores, scale);
+      shaped.shape(scores);
       if (firstKey + kKeys > time ||
-          (Shape::kCausal && firstKey + kKeys - 1 > warpFirst))
+          (Shape::kCausal && firstKey + kKeys - 1 > warpFirst) ||
+          (Shape::kWindowed && firstKey < allSeen))
         scores.forEach([&](float &s, int row, int column) {
           const int k = firstKey + column;
-          if (k >= time || (Shape::kCausal && k > warpFirst + row))
+          if (k >= time || (Shape::kCausal && k > warpFirst + row) ||
+              (Shape::kWindowed && k <= warpFirst + row - window))
             s = kMaskedScore;
         });
       // The sums dout v^T start at -D.
@@ -137,8 +148,10 @@ __device__ __forceinline__ void attentionGradQ(
         for (int n = 0; n < kKeys / 8; ++n)
 #pragma unroll
           for (int i = 0; i < 4; ++i) {
-            scores.at[m][n][i] =
-                exp2Fast(fmaf(scores.at[m][n][i], factor, base[m][i / 2]));
+            const float s = scores.at[m][n][i];
+            scores.at[m][n][i] = exp2Fast(fmaf(s, factor, base[m][i / 2]));
+            if constexpr (Shape::kCapped)
+              scores.at[m][n][i] *= Scores<Shape>::slope(s);
             scoreGrads.at[m][n][i] = -mean[m][i / 2];
           }
       addRowsByRows<Shape>(scoreGrads, warpGrads, keys + kKeyTile);

@@ -23,12 +23,16 @@
 
 namespace lns {
 
-/// One attention: element type, head size, heads, and what a query sees.
-template <class T, int HeadDim, int Heads, int KvHeads, bool Causal>
+/// One attention: element type, head size, heads, what a query sees, and
+/// whether scores have a soft-cap.
+template <class T, int HeadDim, int Heads, int KvHeads, bool Causal,
+          bool Windowed = false, bool Capped = false>
 struct AttentionShape {
   using Element = T;
   static constexpr int kHeadDim = HeadDim;
   static constexpr bool kCausal = Causal;
+  static constexpr bool kWindowed = Windowed; ///< and causal
+  static constexpr bool kCapped = Capped;
   static constexpr int kHeads = Heads;
   static constexpr int kKvHeads = KvHeads;
   static constexpr int kGroup = Heads / KvHeads;
@@ -211,6 +215,45 @@ __device__ __forceinline__ void flipScores(Fragment<M, N> &scores,
                                            float scale) {
   if (scale < 0.0f)
     scores.forEach([](float &s, int, int) { s = -s; });
+}
+
+/// What a launch says of scores: of products q k times `scale`, or with a
+/// soft-cap c, of c tanh(product * scale / c).
+template <class Shape> struct Scores {
+  float scale, cap;
+
+  /// From what `shape` leaves behind to the exponent of 2.
+  __device__ __forceinline__ float factor() const {
+    return exponentFactor(Shape::kCapped ? cap : scale);
+  }
+  /// From what `shape` leaves behind to the score.
+  __device__ __forceinline__ float size() const {
+    return Shape::kCapped ? cap : fabsf(scale);
+  }
+  /// Makes products grow with their scores; with a soft-cap they become t, the
+  /// score less the factor c.
+  template <int M, int N>
+  __device__ __forceinline__ void shape(Fragment<M, N> &products) const {
+    if constexpr (Shape::kCapped) {
+      const float inverse = scale / cap;
+      products.forEach([&](float &s, int, int) { s = tanhf(s * inverse); });
+    } else {
+      flipScores(products, scale);
+    }
+  }
+  /// The derivative 1 - t^2 of a capped score by the one before; 0 of a masked
+  /// one.
+  static __device__ __forceinline__ float slope(float t) {
+    t = fmaxf(t, -1.0f);
+    return fmaf(-t, t, 1.0f);
+  }
+};
+
+/// The first key that a query of the tile from `row` on sees: a window lets it
+/// see that of `row` first.
+template <class Shape>
+__device__ __forceinline__ int firstSeenKey(int row, int window) {
+  return Shape::kWindowed && row + 1 > window ? row + 1 - window : 0;
 }
 
 } // namespace lns

@@ -190,14 +190,25 @@ loadGains(const float *gain, long long first, const RowWidth &row) {
   return x;
 }
 
-/// adamW, and compute[i] = gain[i % width] * parameter[i] of the new parameter,
-/// rounded. gain may be null, for ones.
+template <int N>
+__device__ __forceinline__ Floats<N> addOffset(Floats<N> gains, float offset) {
+  if (offset == 0.0f)
+    return gains;
+#pragma unroll
+  for (int i = 0; i < N; ++i)
+    gains.at[i] += offset;
+  return gains;
+}
+
+/// adamW, and compute[i] = (gain[i % width] + gainOffset) * parameter[i] of the
+/// new parameter, rounded. gain may be null, for ones.
 template <class To, int THREADS>
 __device__ __forceinline__ void
 adamWAndCompute(float *parameter, float *expAvg, float *expAvgSq,
                 const float *gradient, const float *clipFactor,
                 const float *optimizer, const float *gain, To *compute,
-                float decay, long long elements, RowWidth row) {
+                float decay, long long elements, RowWidth row,
+                float gainOffset = 0.0f) {
   constexpr int kLanes = 4;
   const AdamW adam(optimizer, clipFactor, decay);
   elements = adam.count(elements);
@@ -207,7 +218,7 @@ adamWAndCompute(float *parameter, float *expAvg, float *expAvgSq,
     Floats<kLanes> p = adam.update<kLanes>(parameter + first, expAvg + first,
                                            expAvgSq + first, gradient + first);
     if (gain)
-      p = loadGains<kLanes>(gain, first, row) * p;
+      p = addOffset(loadGains<kLanes>(gain, first, row), gainOffset) * p;
     storeFloats(compute + first, p);
     return;
   }
@@ -215,7 +226,7 @@ adamWAndCompute(float *parameter, float *expAvg, float *expAvgSq,
     Floats<1> p =
         adam.update<1>(parameter + i, expAvg + i, expAvgSq + i, gradient + i);
     if (gain)
-      p = loadGains<1>(gain, i, row) * p;
+      p = addOffset(loadGains<1>(gain, i, row), gainOffset) * p;
     storeFloats(compute + i, p);
   }
 }

@@ -109,6 +109,32 @@ func.func @logits(%x: tensor<3x4xbf16>, %z: tensor<3x4xf32>) -> (tensor<3x8xbf16
 
 // -----
 
+// A gain that is stored less a number: AdamW adds it, and so does @refresh.
+// expected-remark@+1 {{Remark="compute weights are kept", bytes=64, values=1, weights=1}}
+module {
+// CHECK: lns.compute_weight @w.scaled.bf16 of @w gain(@g) {gain_offset = 1.000000e+00 : f64} : tensor<8x4xbf16>
+lns.parameter @w matrix init(normal, 0.5) decay(true) : tensor<8x4xf32>
+lns.parameter @g gain init(zeros) decay(false) : tensor<4xf32>
+// CHECK-LABEL: func.func @logits
+// CHECK-NEXT: %[[V:.*]] = lns.get compute @w.scaled.bf16 : tensor<8x4xbf16>
+// CHECK-NEXT: lns.linear %{{.*}}, %[[V]]
+func.func @logits(%x: tensor<3x4xbf16>) -> tensor<3x8xbf16> {
+  %w = lns.get parameter @w : tensor<8x4xf32>
+  %g = lns.get parameter @g : tensor<4xf32>
+  %h = lns.offset %g by(1.0) : tensor<4xf32>
+  %s = lns.scale_columns %w, %h : tensor<8x4xf32>, tensor<4xf32>
+  %v = lns.cast %s : tensor<8x4xf32> to tensor<8x4xbf16>
+  %y = lns.linear %x, %v : (tensor<3x4xbf16>, tensor<8x4xbf16>) -> tensor<3x8xbf16>
+  return %y : tensor<3x8xbf16>
+}
+// CHECK-LABEL: func.func @refresh
+// CHECK: %[[G:.*]] = lns.get parameter @g
+// CHECK-NEXT: %[[H:.*]] = lns.offset %[[G]] by(1.000000e+00) : tensor<4xf32>
+// CHECK-NEXT: lns.scale_columns %{{.*}}, %[[H]]
+}
+
+// -----
+
 // Of a weight with two gains, AdamW writes the first compute weight, and the second
 // one is computed behind the updates, where both have happened.
 // expected-remark@+1 {{Remark="compute weights are kept", bytes=64, values=2, weights=2}}

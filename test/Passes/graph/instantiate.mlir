@@ -105,3 +105,40 @@ lns.model @plain(%tokens: tensor<?x?xi32>) attributes {config = "{}"} {
   }
   lns.output %y : tensor<?x?x4xf32>
 }
+
+// -----
+
+// Blocks of types: each op is what its block's type says, a rotation that is not
+// there leaves its operand to the readers, and parameters and depths count as in
+// any other model.
+// CHECK-LABEL: module attributes {lns.model = {{{.*}}layers = 3 : i64, name = "types"
+// CHECK: lns.parameter @a.0.g
+// CHECK: lns.parameter @a.2.g
+// CHECK: func.func @logits
+// CHECK: lns.norm rms {{.*}} : tensor<2x4x8xf32>
+// CHECK: %[[Q0:.*]] = lns.rope %{{.*}} head_dim(4) {base = 5.000000e+02 : f64} : tensor<2x4x8xf32>
+// CHECK: lns.attention %[[Q0]], {{.*}} causal window(2) softcap(5.000000e+00) : (
+// CHECK: %[[N1:.*]] = lns.norm rms {{.*}} scale(0.70710678118654746)
+// CHECK-NEXT: lns.attention %[[N1]], {{.*}} causal softcap(5.000000e+00) : (
+// CHECK: lns.norm rms {{.*}} scale(0.57735026918962584)
+// CHECK: lns.rope %{{.*}} head_dim(4) {base = 5.000000e+02 : f64}
+// CHECK: lns.attention {{.*}} causal window(2) softcap(5.000000e+00) : (
+// CHECK: return
+// An offset is called after the gain that it makes.
+// NAMES: lns.offset {{.*}} loc("a.0.g.gain"
+// NAMES: lns.norm {{.*}} loc("a.0.g"
+lns.model @types(%tokens: tensor<?x?xi32>) {
+  %e = lns.param "e" embedding init(normal, 0.3) : tensor<16x8xf32>
+  %x = lns.embedding %e, %tokens : (tensor<16x8xf32>, tensor<?x?xi32>) -> tensor<?x?x8xf32>
+  %y = lns.layers(%h = %x) depth(3) types("local", "full", ...) : tensor<?x?x8xf32> {
+    %w = lns.param "a.{layer}.g" gain init(zeros) : tensor<8xf32>
+    %g = lns.offset %w by(1.0) : tensor<8xf32>
+    %n = lns.norm rms %h, %g depth_scale(inv_sqrt_depth) : tensor<?x?x8xf32>, tensor<8xf32>
+    %q = lns.rope %n head_dim(4) {by_type = {full = none, local = {base = 500.0 : f64}}} : tensor<?x?x8xf32>
+    %a = lns.attention %q, %n, %n heads(2) kv_heads(2) causal softcap(5.0) {by_type = {local = {window = 2 : i64}}}
+      : (tensor<?x?x8xf32>, tensor<?x?x8xf32>, tensor<?x?x8xf32>) -> tensor<?x?x8xf32>
+    lns.yield %a : tensor<?x?x8xf32>
+  }
+  %z = lns.linear %y, %e : (tensor<?x?x8xf32>, tensor<16x8xf32>) -> tensor<?x?x16xf32>
+  lns.output %z : tensor<?x?x16xf32>
+}

@@ -14,12 +14,15 @@ namespace {
 struct Shape {
   int batch, time, heads, kvHeads, headDim;
   bool causal;
+  int window = 0; ///< 0: none
+  double cap = 0; ///< 0: none
 };
 
 std::ostream &operator<<(std::ostream &stream, const Shape &s) {
   return stream << s.batch << "x" << s.time << " heads " << s.heads << "/"
                 << s.kvHeads << " of " << s.headDim
-                << (s.causal ? " causal" : " full");
+                << (s.causal ? " causal" : " full") << " window " << s.window
+                << " cap " << s.cap;
 }
 
 class AttentionKernel
@@ -34,7 +37,16 @@ INSTANTIATE_TEST_SUITE_P(
             Shape{1, 16, 2, 2, 16, false}, Shape{2, 37, 3, 1, 48, true},
             Shape{1, 50, 2, 1, 52, false}, Shape{1, 97, 1, 1, 80, true},
             Shape{1, 64, 2, 2, 128, true}, Shape{1, 48, 2, 2, 6, true},
-            Shape{1, 130, 2, 2, 32, true}, Shape{1, 49, 2, 2, 26, false}),
+            Shape{1, 130, 2, 2, 32, true}, Shape{1, 49, 2, 2, 26, false},
+            // Windows of one key, within blocks and across them, longer than
+            // the sequence; soft-caps that act.
+            Shape{2, 37, 4, 2, 8, true, 1}, Shape{1, 130, 2, 1, 16, true, 5},
+            Shape{1, 200, 2, 2, 6, true, 17}, Shape{1, 130, 1, 1, 20, true, 48},
+            Shape{1, 241, 2, 1, 8, true, 64}, Shape{1, 49, 2, 2, 26, true, 99},
+            Shape{2, 1, 1, 1, 4, true, 3},
+            Shape{1, 50, 2, 1, 52, false, 0, 1.5},
+            Shape{2, 37, 4, 2, 8, true, 0, 0.5},
+            Shape{1, 145, 3, 1, 12, true, 33, 2}),
         testing::Values("f32", "bf16")));
 
 // Forward with and without log-sum-exp, then backward from its results.
@@ -52,6 +64,10 @@ TEST_P(AttentionKernel, AgreesWithTheReference) {
   std::string attributes = " heads(" + std::to_string(s.heads) + ") kv_heads(" +
                            std::to_string(s.kvHeads) + ")" +
                            (s.causal ? " causal" : "");
+  if (s.window)
+    attributes += " window(" + std::to_string(s.window) + ")";
+  if (s.cap != 0)
+    attributes += " softcap(" + std::to_string(s.cap) + ")";
   check("%q: " + q + ", %k: " + k + ", %v: " + k + ", %g: " + q,
         "%0 = lns.attention %q, %k, %v" + attributes + " : (" + q + ", " + k +
             ", " + k + ") -> " + q + "\n%1:2 = lns.attention %q, %k, %v" +
@@ -92,6 +108,84 @@ TEST_F(AttentionKernels, AreSharedByShape) {
   EXPECT_NE(launches[0].kernel, launches[2].kernel);
   EXPECT_NE(launches[2].kernel, launches[3].kernel);
   EXPECT_EQ(launches[1].floats[0], 0.1f);
+}
+
+// What a window hides from a whole block is not looked at: a number that is
+// none would show, however small what it is multiplied by.
+TEST_F(AttentionKernels, LookAtNoBlockOutsideOfTheWindow) {
+  constexpr int64_t time = 400, width = 8;
+  std::string x = "tensor<1x400x8xf32>", lse = "tensor<1x1x400xf32>";
+  std::string clauses = " heads(1) kv_heads(1) causal window(8) : (";
+  parse("%q: " + x + ", %k: " + x + ", %v: " + x + ", %g: " + x,
+        "%0:2 = lns.attention %q, %k, %v" + clauses + x + ", " + x + ", " + x +
+            ") -> (" + x + ", " + lse +
+            ")\n%1:3 = lns.attention_grad %q, %k, %v, %0#0, %0#1, %g" +
+            clauses + x + ", " + x + ", " + x + ", " + x + ", " + lse + ", " +
+            x + ") -> (" + x + ", " + x + ", " + x + ")");
+  ASSERT_EQ(launches.size(), 2u);
+  makeInputs();
+  build();
+  ASSERT_TRUE(code);
+  mlir::Value results[5];
+  unsigned count = 0;
+  for (mlir::Operation &op :
+       getFunction().getBody().front().without_terminator())
+    for (mlir::Value result : op.getResults())
+      results[count++] = result;
+  auto [out, lses, queryGrad, keyGrad, valueGrad] = results;
+  RunResult whole = run(Split::Whole);
+  // Numbers that are none in rows [from, to) of two inputs.
+  auto runWithout = [&](unsigned a, unsigned b, int64_t from, int64_t to) {
+    Tensors before = inputs;
+    for (unsigned argument : {a, b}) {
+      Tensor &tensor = inputs[getFunction().getArgument(argument)];
+      std::fill(tensor.begin() + from * width, tensor.begin() + to * width,
+                NAN);
+    }
+    RunResult result = run(Split::Whole);
+    inputs = before;
+    return result;
+  };
+  auto expectSame = [&](RunResult &other, mlir::Value value, int64_t from,
+                        int64_t to) {
+    auto f32 = mlir::Float32Type::get(&context);
+    Tensor a = readBuffer(*whole[nameOf(value)], f32);
+    Tensor b = readBuffer(*other[nameOf(value)], f32);
+    for (int64_t i = from * width; i < to * width; ++i)
+      ASSERT_EQ(a[i], b[i]) << nameOf(value) << " " << i / width;
+  };
+  RunResult hidden = runWithout(1, 2, 0, 150);
+  expectSame(hidden, out, 256, time);
+  expectSame(hidden, queryGrad, 256, time);
+  RunResult later = runWithout(0, 3, 350, time);
+  expectSame(later, keyGrad, 0, 200);
+  expectSame(later, valueGrad, 0, 200);
+}
+
+// So are how far a window reaches and what scores are capped at: that there is
+// one is not.
+TEST_F(AttentionKernels, AreSharedByWindowsAndCaps) {
+  std::string x = "tensor<1x8x32xf32>";
+  std::string body;
+  for (const char *rest :
+       {"", "window(2)", "window(3)", "window(1000)", "softcap(5.0)",
+        "softcap(0.5)", "window(3) softcap(5.0)"})
+    body += "%" + std::to_string(body.size()) +
+            " = lns.attention %q, %k, %v heads(2) kv_heads(2) causal " + rest +
+            " : (" + x + ", " + x + ", " + x + ") -> " + x + "\n";
+  parse("%q: " + x + ", %k: " + x + ", %v: " + x, body);
+  ASSERT_EQ(launches.size(), 7u);
+  EXPECT_NE(launches[0].kernel, launches[1].kernel);
+  EXPECT_EQ(launches[1].kernel, launches[2].kernel);
+  EXPECT_EQ(launches[1].kernel, launches[3].kernel);
+  EXPECT_EQ(launches[1].ints[0], 2);
+  // No more than there are keys.
+  EXPECT_EQ(launches[3].ints[0], 8);
+  EXPECT_NE(launches[0].kernel, launches[4].kernel);
+  EXPECT_EQ(launches[4].kernel, launches[5].kernel);
+  EXPECT_EQ(launches[5].floats[1], 0.5f);
+  EXPECT_NE(launches[4].kernel, launches[6].kernel);
+  EXPECT_NE(launches[1].kernel, launches[6].kernel);
 }
 
 } // namespace

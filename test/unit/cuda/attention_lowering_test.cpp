@@ -73,6 +73,18 @@ TEST(CudaAttentionLowering, LayersShareKernels) {
       %2 = lns.attention %y, %y, %y heads(2) kv_heads(2)
         : (tensor<2x9x16xf32>, tensor<2x9x16xf32>, tensor<2x9x16xf32>)
           -> tensor<2x9x16xf32>
+      %3 = lns.attention %y, %y, %y heads(2) kv_heads(2) causal window(2)
+        : (tensor<2x9x16xf32>, tensor<2x9x16xf32>, tensor<2x9x16xf32>)
+          -> tensor<2x9x16xf32>
+      %4 = lns.attention %y, %y, %y heads(2) kv_heads(2) causal window(1000)
+        : (tensor<2x9x16xf32>, tensor<2x9x16xf32>, tensor<2x9x16xf32>)
+          -> tensor<2x9x16xf32>
+      %5 = lns.attention %y, %y, %y heads(2) kv_heads(2) causal softcap(5.0)
+        : (tensor<2x9x16xf32>, tensor<2x9x16xf32>, tensor<2x9x16xf32>)
+          -> tensor<2x9x16xf32>
+      %6 = lns.attention %y, %y, %y heads(2) kv_heads(2) causal softcap(0.5)
+        : (tensor<2x9x16xf32>, tensor<2x9x16xf32>, tensor<2x9x16xf32>)
+          -> tensor<2x9x16xf32>
       return
     })",
                                                         &context);
@@ -82,12 +94,19 @@ TEST(CudaAttentionLowering, LayersShareKernels) {
   for (auto function : module->getOps<mlir::func::FuncOp>())
     for (mlir::Operation &op : function.getBody().front().without_terminator())
       ASSERT_TRUE(succeeded(lowering.lower(&op, launches)));
-  ASSERT_EQ(launches.size(), 3u);
+  ASSERT_EQ(launches.size(), 7u);
   EXPECT_EQ(launches[0].kernel, launches[1].kernel);
   EXPECT_NE(launches[0].kernel, launches[2].kernel) << "one is not causal";
   EXPECT_EQ(launches[0].floats[0], 0.35355338f);
   EXPECT_EQ(launches[1].floats[0], 0.5f);
   EXPECT_EQ(launches[1].ints[0], 9);
+  EXPECT_NE(launches[0].kernel, launches[3].kernel) << "one has a window";
+  EXPECT_EQ(launches[3].kernel, launches[4].kernel);
+  EXPECT_EQ(launches[3].ints[1], 2);
+  EXPECT_EQ(launches[4].ints[1], 9) << "no more than there are keys";
+  EXPECT_NE(launches[0].kernel, launches[5].kernel) << "one has a soft-cap";
+  EXPECT_EQ(launches[5].kernel, launches[6].kernel);
+  EXPECT_EQ(launches[6].floats[1], 0.5f);
 }
 
 } // namespace

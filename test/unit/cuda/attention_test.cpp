@@ -48,20 +48,26 @@ struct Case {
   std::vector<int> times = {1, 7, 50, 65, 130};
   double scale = 0; ///< 0: 1/sqrt(d)
   double amplitude = 1;
+  int window = 0; ///< 0: none
+  double cap = 0; ///< 0: none
 };
 
 std::ostream &operator<<(std::ostream &os, const Case &c) {
   return os << (c.isBf16 ? "bf16" : "f32") << " head size " << c.headDim
             << ", heads " << c.heads << "/" << c.kvHeads
-            << (c.causal ? ", causal" : ", full") << ", scale " << c.scale;
+            << (c.causal ? ", causal" : ", full") << ", scale " << c.scale
+            << ", window " << c.window << ", cap " << c.cap;
 }
 
 std::string getName(const testing::TestParamInfo<Case> &info) {
   const Case &c = info.param;
-  return llvm::formatv("{0}_d{1}_h{2}_kv{3}_{4}{5}", c.isBf16 ? "bf16" : "f32",
-                       c.headDim, c.heads, c.kvHeads,
-                       c.causal ? "causal" : "full",
-                       c.scale < 0 ? "_negative" : "");
+  std::string name =
+      llvm::formatv("{0}_d{1}_h{2}_kv{3}_{4}{5}", c.isBf16 ? "bf16" : "f32",
+                    c.headDim, c.heads, c.kvHeads, c.causal ? "causal" : "full",
+                    c.scale < 0 ? "_negative" : "");
+  if (c.window)
+    name += "_w" + std::to_string(c.window);
+  return c.cap ? name + "_capped" : name;
 }
 
 struct Buffer {
@@ -115,6 +121,10 @@ protected:
     std::string attributes =
         llvm::formatv("heads({0}) kv_heads({1}) {2}", c.heads, c.kvHeads,
                       c.causal ? "causal" : "");
+    if (c.window)
+      attributes += llvm::formatv(" window({0})", c.window).str();
+    if (c.cap)
+      attributes += llvm::formatv(" softcap({0:e})", c.cap).str();
     if (c.scale)
       attributes +=
           llvm::formatv(" {{softmax_scale = {0:e} : f64}", c.scale).str();
@@ -229,28 +239,34 @@ void CudaAttention::compare(Values &v) {
         const size_t row = rowOf(b, i, h, c.heads);
         const size_t at = size_t(b * c.heads + h) * time + i;
         const int seen = c.causal ? i + 1 : time;
+        const int first = c.window ? std::max(i + 1 - c.window, 0) : 0;
         auto keyRow = [&](int j) {
           return rowOf(b, j, h / (c.heads / c.kvHeads), c.kvHeads);
         };
         double most = -INFINITY, size = 0;
-        for (int j = 0; j < seen; ++j) {
+        for (int j = first; j < seen; ++j) {
           double sum = 0, absolute = 0;
           for (int x = 0; x < d; ++x) {
             double product = q[row + x] * k[keyRow(j) + x];
             sum += product, absolute += std::fabs(product);
           }
           score[j] = scale * sum;
-          most = std::max(most, score[j]);
           size = std::max(size, std::fabs(scale) * absolute);
+          // An error of the score before is no greater behind; tanh has one.
+          if (c.cap) {
+            score[j] = c.cap * std::tanh(score[j] / c.cap);
+            size += c.cap;
+          }
+          most = std::max(most, score[j]);
         }
         double total = 0;
-        for (int j = 0; j < seen; ++j)
+        for (int j = first; j < seen; ++j)
           total += std::exp(score[j] - most);
         lse.value[at] = most + std::log(total);
         // An error of the exponent, of exp2 and of up to `seen` additions.
         double noise = kF32Unit * ((d + 8) * size + seen + 16);
         lse.bound[at] = noise + 4 * kF32Unit * std::fabs(lse.value[at]);
-        for (int j = 0; j < seen; ++j) {
+        for (int j = first; j < seen; ++j) {
           double p = std::exp(score[j] - lse.value[at]);
           for (int x = 0; x < d; ++x) {
             double term = p * val[keyRow(j) + x];
@@ -266,7 +282,7 @@ void CudaAttention::compare(Values &v) {
           double product = dout[row + x] * givenOut[row + x];
           mean += product, meanSize += std::fabs(product);
         }
-        for (int j = 0; j < seen; ++j) {
+        for (int j = first; j < seen; ++j) {
           const size_t key = keyRow(j);
           double p = std::exp(score[j] - givenLse[at]);
           double dp = 0, dpSize = 0;
@@ -275,8 +291,16 @@ void CudaAttention::compare(Values &v) {
             dp += product, dpSize += std::fabs(product);
           }
           double ds = p * (dp - mean);
+          // Near the cap, the slope is what is left of 1 - t^2.
+          double slopeError = 0;
+          if (c.cap) {
+            double t = score[j] / c.cap, slope = 1 - t * t;
+            slopeError =
+                std::fabs(ds) * kF32Unit * (8 + 4 * (d + 8) * size / c.cap);
+            ds *= slope;
+          }
           double sums = kF32Unit * time * c.heads; // of the second product
-          double dsError = (round + noise + sums) * std::fabs(ds) +
+          double dsError = (round + noise + sums) * std::fabs(ds) + slopeError +
                            kF32Unit * (d + 4) * p * (dpSize + meanSize);
           for (int x = 0; x < d; ++x) {
             double term = p * dout[row + x];
@@ -316,6 +340,46 @@ TEST_P(CudaAttention, IsFloat64sWithinBoundsInAnyOrder) {
   }
 }
 
+/// What a window hides from whole tiles is not looked at: a number that is none
+/// would show, however small what it is multiplied by.
+TEST_P(CudaAttention, LooksAtNoTileOutsideOfTheWindow) {
+  if (c.window == 0 || c.window > 10)
+    GTEST_SKIP() << "for narrow windows";
+  time = 500;
+  Values inputs;
+  for (const char *name : {"q", "dout"})
+    inputs[name] = draw(c.heads * c.headDim);
+  for (const char *name : {"k", "v"})
+    inputs[name] = draw(c.kvHeads * c.headDim);
+  Values whole = inputs;
+  ASSERT_NO_FATAL_FAILURE(run(whole, 0));
+  auto spoil = [&](Buffer &buffer, int heads, int from, int to) {
+    for (size_t i = size_t(from) * heads * c.headDim;
+         i < size_t(to) * heads * c.headDim; ++i)
+      buffer.isBf16 ? void(buffer.bf16[i] = Bf16(NAN))
+                    : void(buffer.f32[i] = NAN);
+  };
+  auto expectSame = [&](Values &other, const char *name, int heads, int from,
+                        int to) {
+    for (size_t i = size_t(from) * heads * c.headDim;
+         i < size_t(to) * heads * c.headDim; ++i)
+      ASSERT_EQ(whole[name][i], other[name][i]) << name << "[" << i << "]";
+  };
+  // Tiles are of 128 rows at most, here.
+  Values hidden = inputs;
+  for (const char *name : {"k", "v"})
+    spoil(hidden[name], c.kvHeads, 0, 150);
+  ASSERT_NO_FATAL_FAILURE(run(hidden, 0));
+  for (const char *name : {"out", "dq"})
+    expectSame(hidden, name, c.heads, 256, time);
+  Values later = inputs;
+  for (const char *name : {"q", "dout"})
+    spoil(later[name], c.heads, 400, time);
+  ASSERT_NO_FATAL_FAILURE(run(later, 0));
+  for (const char *name : {"dk", "dv"})
+    expectSame(later, name, c.kvHeads, 0, 250);
+}
+
 std::vector<Case> getCases() {
   std::vector<Case> cases;
   for (bool isBf16 : {true, false}) {
@@ -327,6 +391,19 @@ std::vector<Case> getCases() {
     cases.push_back({isBf16, 256, 2, 1, true, {70}});
     cases.push_back({isBf16, 130, 2, 1, false, {70}});
     cases.push_back({isBf16, 16, 3, 1, true, {150}, -0.7, 3});
+    // Windows of one key, within a tile, across tiles, longer than sequences.
+    for (int window : {1, 5, 40, 64, 100, 1000})
+      cases.push_back({isBf16, 16, 4, 2, true, {1, 50, 65, 200}, 0, 1, window});
+    cases.push_back({isBf16, 16, 2, 1, true, {150}, -0.7, 3, 33});
+    cases.push_back({isBf16, 64, 2, 1, true, {150}, 0, 1, 20});
+    // Scores that are far above the cap, and some below it.
+    cases.push_back({isBf16, 16, 4, 2, true, {7, 130}, 0, 2, 0, 3});
+    cases.push_back({isBf16, 26, 2, 2, false, {65}, -0.5, 1, 0, 2});
+    cases.push_back({isBf16, 128, 2, 1, true, {70}, 0, 1, 17, 50});
+    cases.push_back({isBf16, 256, 2, 1, true, {70}, 0, 1, 30, 1.5});
+    // All that a row sees of a tile may be hidden, however large scores are.
+    cases.push_back({isBf16, 16, 2, 1, true, {200}, 2, 3, 3, 50});
+    cases.push_back({isBf16, 10, 2, 1, true, {200}, 2, 3, 3});
   }
   return cases;
 }

@@ -32,7 +32,9 @@ protected:
       gain = read(*weight.getGain());
     for (size_t i = 0; i < expected.size(); ++i) {
       if (!gain.empty())
-        expected[i] = float(expected[i] * gain[i % gain.size()]);
+        expected[i] = float(expected[i] *
+                            float(gain[i % gain.size()] +
+                                  weight.getGainOffset().convertToDouble()));
       if (type.getElementType().isBF16())
         expected[i] = roundToBf16(expected[i]);
     }
@@ -73,6 +75,19 @@ TEST_F(CudaOptimizer, WithoutAGainAndInF32) {
   EXPECT_EQ(lowering->getKernels().size(), 3u);
   RunResult buffers = run(0);
   for (const char *name : {"p.f32", "q.plain"})
+    expectFresh(buffers, name);
+}
+
+// With a number that is added to the gain, in a kernel of its own.
+TEST_F(CudaOptimizer, WithAGainOffset) {
+  check("%o: tensor<8xf32>, %f: tensor<f32>, %a: tensor<37x45xf32>, "
+        "%b: tensor<300x300xf32>",
+        "lns.adamw @p, %a, %f, %o decay(true) compute(@p.offset) : "
+        "tensor<37x45xf32>, tensor<f32>, tensor<8xf32>\n"
+        "lns.adamw @q, %b, %f, %o decay(false) compute(@q.offset) : "
+        "tensor<300x300xf32>, tensor<f32>, tensor<8xf32>");
+  RunResult buffers = run(0);
+  for (const char *name : {"p.offset", "q.offset"})
     expectFresh(buffers, name);
 }
 

@@ -77,6 +77,37 @@ const Case cases[] = {
      "(tensor<2x4x8xf32>, tensor<2x4x8xf32>, tensor<2x4x8xf32>) -> "
      "tensor<2x4x8xf32>",
      4 * 2 * 10 * 8, 4 * 4 * 64},
+    // With a window of 3, the first queries see 1 and 2 keys, the others 3.
+    {"attention_window", "%q: tensor<2x5x8xf32>",
+     "%y = lns.attention %q, %q, %q heads(4) kv_heads(4) causal window(3) : "
+     "(tensor<2x5x8xf32>, tensor<2x5x8xf32>, tensor<2x5x8xf32>) -> "
+     "tensor<2x5x8xf32>",
+     4 * 2 * (1 + 2 + 3 * 3) * 8, 4 * 4 * 80},
+    {"attention_wide_window", "%q: tensor<2x4x8xf32>",
+     "%y = lns.attention %q, %q, %q heads(4) kv_heads(4) causal window(9) : "
+     "(tensor<2x4x8xf32>, tensor<2x4x8xf32>, tensor<2x4x8xf32>) -> "
+     "tensor<2x4x8xf32>",
+     4 * 2 * 10 * 8, 4 * 4 * 64},
+    // Three more for each score, of four heads.
+    {"attention_softcap", "%q: tensor<2x3x8xf32>",
+     "%y = lns.attention %q, %q, %q heads(4) kv_heads(4) softcap(2.0) : "
+     "(tensor<2x3x8xf32>, tensor<2x3x8xf32>, tensor<2x3x8xf32>) -> "
+     "tensor<2x3x8xf32>",
+     4 * 2 * 9 * 8 + 3 * 2 * 9 * 4, 4 * 4 * 48},
+    {"attention_grad_softcap", "%q: tensor<2x4x8xf32>, %l: tensor<2x4x4xf32>",
+     "%d:3 = lns.attention_grad %q, %q, %q, %q, %l, %q heads(4) kv_heads(4) "
+     "causal window(1) softcap(2.0) : (tensor<2x4x8xf32>, tensor<2x4x8xf32>, "
+     "tensor<2x4x8xf32>, tensor<2x4x8xf32>, tensor<2x4x4xf32>, "
+     "tensor<2x4x8xf32>) -> (tensor<2x4x8xf32>, tensor<2x4x8xf32>, "
+     "tensor<2x4x8xf32>)",
+     10 * 2 * 4 * 8 + 6 * 2 * 4 * 4, 4 * (5 * 64 + 32 + 3 * 64)},
+    {"softcap", "%x: tensor<2x4x8xf32>",
+     "%y = lns.softcap %x cap(2.0) : tensor<2x4x8xf32>", 3 * 64, 4 * (64 + 64)},
+    {"softcap_grad", "%x: tensor<2x4x8xf32>",
+     "%y = lns.softcap_grad %x, %x cap(2.0) : tensor<2x4x8xf32>", 5 * 64,
+     4 * (64 + 64 + 64)},
+    {"offset", "%w: tensor<8xf32>",
+     "%y = lns.offset %w by(1.0) : tensor<8xf32>", 8, 4 * (8 + 8)},
     {"attention_grad", "%q: tensor<2x4x8xf32>, %l: tensor<2x4x4xf32>",
      "%d:3 = lns.attention_grad %q, %q, %q, %q, %l, %q heads(4) kv_heads(4) "
      "causal : (tensor<2x4x8xf32>, tensor<2x4x8xf32>, tensor<2x4x8xf32>, "

@@ -67,6 +67,10 @@ void KernelCase::parse(const std::string &arguments, const std::string &body) {
       "lns.compute_weight @p.f32 of @p gain(@gp) : tensor<37x45xf32>\n"
       "lns.compute_weight @q.bf16 of @q gain(@gq) : tensor<300x300xbf16>\n"
       "lns.compute_weight @q.plain of @q : tensor<300x300xbf16>\n"
+      "lns.compute_weight @q.offset of @q gain(@gq) {gain_offset = 1.0 : f64} "
+      ": tensor<300x300xbf16>\n"
+      "lns.compute_weight @p.offset of @p gain(@gp) {gain_offset = -0.5 : f64} "
+      ": tensor<37x45xf32>\n"
       "lns.compute_weight @r.bf16 of @r gain(@gr) : tensor<5x3xbf16>\n"
       "func.func @f(" +
       arguments + ") {\n" + body + "\nreturn\n}\n";

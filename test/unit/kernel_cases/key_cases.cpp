@@ -74,6 +74,11 @@ func.func @f(%x: tensor<2x4x16xf32>, %y: tensor<2x4x16xf32>, %r: tensor<2x4xf32>
     %v = lns.scale %q factor(0.5) : tensor<16x16xf32>
     lns.yield %v : tensor<16x16xf32>
   }
+  %24:2 = lns.attention %x, %y, %y heads(2) kv_heads(2) causal window(3) softcap(2.0) : (tensor<2x4x16xf32>, tensor<2x4x16xf32>, tensor<2x4x16xf32>) -> (tensor<2x4x16xf32>, tensor<2x2x4xf32>)
+  %25:3 = lns.attention_grad %x, %y, %y, %24#0, %24#1, %x heads(2) kv_heads(2) causal window(3) softcap(2.0) : (tensor<2x4x16xf32>, tensor<2x4x16xf32>, tensor<2x4x16xf32>, tensor<2x4x16xf32>, tensor<2x2x4xf32>, tensor<2x4x16xf32>) -> (tensor<2x4x16xf32>, tensor<2x4x16xf32>, tensor<2x4x16xf32>)
+  %26 = lns.softcap %x cap(2.0) : tensor<2x4x16xf32>
+  %27 = lns.softcap_grad %x, %y cap(2.0) : tensor<2x4x16xf32>
+  %28 = lns.offset %g by(1.0) : tensor<16xf32>
   return
 }
 )";
@@ -83,6 +88,7 @@ SmallVector<Attribute> getOthers(Attribute attribute, MLIRContext *context) {
   Builder builder(context);
   if (!attribute)
     return {builder.getUnitAttr(), builder.getF64FloatAttr(0.3),
+            builder.getI64IntegerAttr(2),
             builder.getDenseF64ArrayAttr({1.0, 0.5, 0.25, 0.125}),
             FlatSymbolRefAttr::get(context, "p.bf16")};
   if (isa<UnitAttr>(attribute))

@@ -45,16 +45,17 @@ public:
     return TypeSwitch<Operation *, bool>(op)
         .Case<AddOp, ScaleOp, ResidualOp, RowScaleOp, ScaleColumnsOp, AddBiasOp,
               AddPositionsOp, AddPositionsGradOp, CenterRowsOp, RowRstdOp,
-              RowRstdGradOp, RowDotOp, ScaleByOp, RopeOp, ActivationOp,
-              ActivationGradOp, GatedActivationOp, GatedActivationGradOp,
-              ColumnDotOp, EmbeddingOp, EmbeddingGradOp, CrossEntropyOp,
-              CrossEntropyGradOp, CrossEntropyWithGradOp, TargetCountOp, MeanOp,
-              SumOp, MeanGradOp, lns::ConstantOp, ClipFactorOp, AdamWOp,
-              AttentionOp, AttentionGradOp, CastOp, ClusterOp, LinearOp,
-              MatmulOp>([&](auto op) {
-          eval(op);
-          return true;
-        })
+              RowRstdGradOp, RowDotOp, ScaleByOp, SoftcapOp, SoftcapGradOp,
+              OffsetOp, RopeOp, ActivationOp, ActivationGradOp,
+              GatedActivationOp, GatedActivationGradOp, ColumnDotOp,
+              EmbeddingOp, EmbeddingGradOp, CrossEntropyOp, CrossEntropyGradOp,
+              CrossEntropyWithGradOp, TargetCountOp, MeanOp, SumOp, MeanGradOp,
+              lns::ConstantOp, ClipFactorOp, AdamWOp, AttentionOp,
+              AttentionGradOp, CastOp, ClusterOp, LinearOp, MatmulOp>(
+            [&](auto op) {
+              eval(op);
+              return true;
+            })
         .Default([](Operation *) { return false; });
   }
 
@@ -341,6 +342,24 @@ private:
     double count = op.getCount() ? in(op.getCount())[0] : a.size();
     out(op.getResult())[0] = sum / count;
   }
+  void eval(SoftcapOp op) {
+    auto x = in(op.getInput());
+    double cap = op.getCap().convertToDouble();
+    fill(op.getResult(), [&](size_t i) { return cap * std::tanh(x[i] / cap); });
+  }
+  void eval(SoftcapGradOp op) {
+    auto dy = in(op.getGrad()), x = in(op.getInput());
+    double cap = op.getCap().convertToDouble();
+    fill(op.getResult(), [&](size_t i) {
+      double cosh = std::cosh(x[i] / cap);
+      return dy[i] / (cosh * cosh);
+    });
+  }
+  void eval(OffsetOp op) {
+    auto x = in(op.getInput());
+    fill(op.getResult(),
+         [&](size_t i) { return x[i] + op.getBy().convertToDouble(); });
+  }
   void eval(ScaleByOp op) {
     auto x = in(op.getInput());
     double factor = in(op.getFactor())[0];
@@ -462,6 +481,12 @@ private:
             for (size_t c = 0; c < d; ++c)
               p[j] += q[query + c] * k[key(j) + c];
             p[j] *= op.getEffectiveScale();
+            if (op.getSoftcap()) {
+              double cap = op.getSoftcap()->convertToDouble();
+              p[j] = cap * std::tanh(p[j] / cap);
+            }
+            if (op.getWindow() && i - j >= *op.getWindow())
+              p[j] = -INFINITY;
           }
           double most = *std::max_element(p.begin(), p.end()), sum = 0;
           for (double x : p)
@@ -495,23 +520,31 @@ private:
     Tensor dq(q.size()), dk(k.size()), dv(v.size());
     double scale = op.getEffectiveScale();
     int64_t d = op.getHeadDim();
-    overQueries(op,
-                [&](size_t, size_t query, auto key, const Tensor &p, double) {
-                  double mean = 0;
-                  for (int64_t c = 0; c < d; ++c)
-                    mean += grad[query + c] * o[query + c];
-                  for (size_t j = 0; j < p.size(); ++j) {
-                    double dp = 0;
-                    for (int64_t c = 0; c < d; ++c)
-                      dp += grad[query + c] * v[key(j) + c];
-                    double ds = p[j] * (dp - mean);
-                    for (int64_t c = 0; c < d; ++c) {
-                      dv[key(j) + c] += p[j] * grad[query + c];
-                      dq[query + c] += scale * ds * k[key(j) + c];
-                      dk[key(j) + c] += scale * ds * q[query + c];
-                    }
-                  }
-                });
+    overQueries(op, [&](size_t, size_t query, auto key, const Tensor &p,
+                        double) {
+      double mean = 0;
+      for (int64_t c = 0; c < d; ++c)
+        mean += grad[query + c] * o[query + c];
+      for (size_t j = 0; j < p.size(); ++j) {
+        double dp = 0;
+        for (int64_t c = 0; c < d; ++c)
+          dp += grad[query + c] * v[key(j) + c];
+        double ds = p[j] * (dp - mean);
+        if (op.getSoftcap()) {
+          double product = 0;
+          for (int64_t c = 0; c < d; ++c)
+            product += q[query + c] * k[key(j) + c];
+          double cosh =
+              std::cosh(scale * product / op.getSoftcap()->convertToDouble());
+          ds /= cosh * cosh;
+        }
+        for (int64_t c = 0; c < d; ++c) {
+          dv[key(j) + c] += p[j] * grad[query + c];
+          dq[query + c] += scale * ds * k[key(j) + c];
+          dk[key(j) + c] += scale * ds * q[query + c];
+        }
+      }
+    });
     values[op.getQueryGrad()] = dq;
     values[op.getKeyGrad()] = dk;
     values[op.getValueGrad()] = dv;

@@ -48,6 +48,25 @@ TEST_P(RowKernelWidths, SingleOps) {
             g() + "\n%12 = lns.center_rows %a : " + x());
 }
 
+// A soft-cap and its slope, far above the cap, about it and far below; and what
+// is added to a gain, a vector that is one row.
+TEST_P(RowKernelWidths, SoftcapsAndOffsets) {
+  deviation = 4;
+  check("%y: " + x() + ", %a: " + x() + ", %g: " + g(),
+        "%0 = lns.softcap %a cap(1.5) : " + x() +
+            "\n%1 = lns.softcap %a cap(50.0) : " + x() +
+            "\n%2 = lns.softcap_grad %y, %a cap(1.5) : " + x() +
+            "\n%3 = lns.softcap_grad %y, %a cap(50.0) : " + x() +
+            "\n%4 = lns.offset %a by(1.0) : " + x() +
+            "\n%5 = lns.offset %g by(-0.25) : " + g() +
+            "\n%6 = lns.cluster(%b = %a, %h = %5) : (" + x() + ", " + g() +
+            ") -> " + x() + " {\n%s = lns.scale_columns %b, %h : " + x() +
+            ", " + g() + "\n%t = lns.softcap %s cap(3.0) : " + x() +
+            "\n%u = lns.offset %t by(1.0) : " + x() +
+            "\nlns.yield %u : " + x() + "\n}",
+        1e-5, 1.0 / 256);
+}
+
 // A number that all elements read, alone, before a function and beside what
 // columns and rows have of their own.
 TEST_P(RowKernelWidths, ScaleBy) {
