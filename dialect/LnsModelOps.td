@@ -107,11 +107,14 @@ def LNS_LayersOp : LNS_Op<"layers", [
   let summary = "depth x the same block";
   let description = [{
     Applies its body `depth` times to the carried values (one hidden state, or
-    several). The body is written once; its parameters exist once per block.
+    several). The body is written once; its parameters exist once per block. What
+    the body yields beyond what it carries are further results, those of the last
+    block; then the types of all results stand behind an arrow.
 
     - (C1) 1 <= depth <= 2048.
-    - (C2) Block arguments, carried operands, yielded values and results agree in
-         number and types; at least one value is carried.
+    - (C2) Block arguments and carried operands agree in number and types, and so
+         do yielded values and results, whose first ones are the carried; at
+         least one value is carried.
 
     ```mlir
     %y = lns.layers(%h = %x) depth(12) : tensor<?x?x64xf32> {
@@ -119,6 +122,12 @@ def LNS_LayersOp : LNS_Op<"layers", [
       %n = lns.norm rms %h, %g depth_scale(inv_sqrt_depth) : tensor<?x?x64xf32>, tensor<64xf32>
       %r = lns.residual %h, %n : tensor<?x?x64xf32>
       lns.yield %r : tensor<?x?x64xf32>
+    }
+    %z, %w = lns.layers(%h = %y) depth(1) : tensor<?x?x64xf32>
+        -> (tensor<?x?x64xf32>, tensor<?x?x64xf32>) {
+      %n = lns.norm rms %h : tensor<?x?x64xf32>
+      %r = lns.residual %h, %n : tensor<?x?x64xf32>
+      lns.yield %r, %n : tensor<?x?x64xf32>, tensor<?x?x64xf32>
     }
     ```
   }];

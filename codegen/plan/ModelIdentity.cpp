@@ -194,8 +194,8 @@ SmallVector<Value> BlockWriter::getInputs(Operation *op) {
 }
 
 /// Absent operands of a group are written, so that a gain is never taken for a
-/// bias. A norm's alpha, the last group, was not there from the beginning:
-/// where there is none, texts stay what they were.
+/// bias. A norm's alpha and shift, the last groups, were not there from the
+/// beginning: where there are none, texts stay what they were.
 std::string BlockWriter::getOperands(Operation *op) {
   llvm::ListSeparator separator(", ");
   std::string text;
@@ -208,8 +208,8 @@ std::string BlockWriter::getOperands(Operation *op) {
   }
   unsigned next = 0;
   ArrayRef<int32_t> sizes = groups.asArrayRef();
-  if (auto norm = dyn_cast<NormOp>(op); norm && !norm.getAlpha())
-    sizes = sizes.drop_back();
+  if (auto norm = dyn_cast<NormOp>(op))
+    sizes = sizes.drop_back(norm.getShift() ? 0 : norm.getAlpha() ? 1 : 2);
   for (int32_t size : sizes) {
     os << separator;
     if (size == 0)
@@ -379,7 +379,7 @@ private:
 void Facts::addNorm(NormOp norm) {
   norms.push_back(norm);
   add("norm_kind", stringifyEnum(norm.getKind()));
-  if (norm.getKind() != NormKind::tanh)
+  if (norm.isOfRows())
     add("eps", formatNumber(norm.getEps().convertToDouble()));
   if (double scale = norm.getScale().convertToDouble(); scale != 1)
     add("norm_scale", formatNumber(scale));
