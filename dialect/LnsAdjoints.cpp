@@ -69,20 +69,22 @@ LogicalResult EmbeddingOp::buildAdjoint(OpBuilder &builder,
   return success();
 }
 
-/// With z = alpha * x, t = tanh(z) and du = s * g * dy, y = s * (g * t + b), so
-///   dz = du * tanh'(z), dx = alpha * dz, dalpha = sum of dz * x,
+/// With z = alpha * x (+ shift), t = f(z) and du = s * g * dy,
+/// y = s * (g * t + b), so
+///   dz = du * f'(z), dx = alpha * dz, dalpha = sum of dz * x,
+///   dshift = sum of dz,
 ///   dg = s * column_dot(dy, t), db = s * column sums of dy.
-static void buildTanhAdjoint(NormOp norm, OpBuilder &builder, Value dy,
-                             SmallVectorImpl<Value> &operandGrads) {
+static void buildFunctionAdjoint(NormOp norm, OpBuilder &builder, Value dy,
+                                 SmallVectorImpl<Value> &operandGrads) {
   Location loc = norm.getLoc();
   Value x = norm.getInput(), gain = norm.getGain(), bias = norm.getBias();
   RankedTensorType type = tensorOf(x);
   FloatAttr scale = builder.getF64FloatAttr(norm.getScale().convertToDouble());
-  Value value = norm.buildTanh(builder);
-  auto function = value.getDefiningOp<ActivationOp>();
+  ActivationOp function = norm.buildFunction(builder);
+  Value value = function.getResult();
   Value du = ScaleColumnsOp::create(builder, loc, type, dy, gain, scale);
   Value dz = ActivationGradOp::create(builder, loc, du, function.getInput(),
-                                      Activation::tanh);
+                                      function.getActivation());
   operandGrads.push_back(ScaleByOp::create(builder, loc, dz, norm.getAlpha()));
   if (gain)
     operandGrads.push_back(
@@ -93,6 +95,10 @@ static void buildTanhAdjoint(NormOp norm, OpBuilder &builder, Value dy,
   Value dots = RowDotOp::create(builder, loc, rowVectorType(type), dz, x);
   operandGrads.push_back(
       SumOp::create(builder, loc, norm.getAlpha().getType(), dots));
+  if (Value shift = norm.getShift()) {
+    Value sums = RowSumOp::create(builder, loc, rowVectorType(type), dz);
+    operandGrads.push_back(SumOp::create(builder, loc, shift.getType(), sums));
+  }
 }
 
 /// With c = x (kind rms) or center(x) (kind layer), r = row_rstd(c) and
@@ -106,8 +112,8 @@ LogicalResult NormOp::buildAdjoint(OpBuilder &builder, ValueRange resultGrads,
     return emitError("depth scale '")
            << stringifyEnum(getDepthScale())
            << "' has no adjoint, instantiate the model first";
-  if (getKind() == NormKind::tanh) {
-    buildTanhAdjoint(*this, builder, resultGrads[0], operandGrads);
+  if (!isOfRows()) {
+    buildFunctionAdjoint(*this, builder, resultGrads[0], operandGrads);
     return success();
   }
   Location loc = getLoc();
@@ -283,6 +289,43 @@ LogicalResult ScaleByOp::buildAdjoint(OpBuilder &builder,
       RowDotOp::create(builder, getLoc(), rowVectorType(tensorOf(x)), dy, x);
   operandGrads.push_back(
       SumOp::create(builder, getLoc(), getFactor().getType(), dots));
+  return success();
+}
+
+/// dx = dy, ds = the sum of dy over all elements.
+LogicalResult ShiftByOp::buildAdjoint(OpBuilder &builder,
+                                      ValueRange resultGrads,
+                                      SmallVectorImpl<Value> &operandGrads) {
+  Value dy = resultGrads[0];
+  operandGrads.push_back(dy);
+  Value sums = RowSumOp::create(builder, getLoc(),
+                                rowVectorType(tensorOf(getInput())), dy);
+  operandGrads.push_back(
+      SumOp::create(builder, getLoc(), getShift().getType(), sums));
+  return success();
+}
+
+/// None: that is what it is for.
+LogicalResult
+StopGradientOp::buildAdjoint(OpBuilder &, ValueRange,
+                             SmallVectorImpl<Value> &operandGrads) {
+  operandGrads.push_back(Value());
+  return success();
+}
+
+/// By an op of its own; a result that nothing reads has a gradient of 0.
+LogicalResult MixFactorsOp::buildAdjoint(OpBuilder &builder,
+                                         ValueRange resultGrads,
+                                         SmallVectorImpl<Value> &operandGrads) {
+  Value grads[2];
+  for (auto [grad, given] : llvm::zip_equal(grads, resultGrads))
+    grad = given ? given
+                 : ConstantOp::create(builder, getLoc(), getScale().getType(),
+                                      builder.getF64FloatAttr(0.0));
+  auto adjoint =
+      MixFactorsGradOp::create(builder, getLoc(), getScale(), getA(), getB(),
+                               grads[0], grads[1], getEpsAttr());
+  llvm::append_range(operandGrads, adjoint.getResults());
   return success();
 }
 

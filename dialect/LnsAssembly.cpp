@@ -324,10 +324,12 @@ ParseResult LayersOp::parse(OpAsmParser &parser, OperationState &state) {
     return parser.emitError(loc)
            << "carries " << operands.size() << " values but has "
            << types.size() << " types";
-  if (parser.resolveOperands(operands, types, loc, state.operands))
+  SmallVector<Type> results;
+  if (parser.resolveOperands(operands, types, loc, state.operands) ||
+      parser.parseOptionalArrowTypeList(results))
     return failure();
   properties.depth = parser.getBuilder().getI64IntegerAttr(depth);
-  state.addTypes(types);
+  state.addTypes(results.empty() ? types : results);
   return parseBody<LayersOp>(parser, state, arguments, types);
 }
 
@@ -343,7 +345,9 @@ void LayersOp::print(OpAsmPrinter &printer) {
       (*this)->getAttrs(),
       {getDepthAttrName(), getTypesAttrName(), getTypesRepeatAttrName()});
   printer << " : ";
-  llvm::interleaveComma(getResultTypes(), printer);
+  llvm::interleaveComma(getInits().getTypes(), printer);
+  if (getNumResults() != getInits().size())
+    printer.printArrowTypeList(getResultTypes());
   printer << ' ';
   printer.printRegion(getBody(), /*printEntryBlockArgs=*/false);
 }
@@ -383,8 +387,8 @@ ParseResult NormOp::parse(OpAsmParser &parser, OperationState &state) {
   MLIRContext *context = parser.getContext();
   auto &properties = state.getOrAddProperties<Properties>();
   NormKind kind = NormKind::rms;
-  OpAsmParser::UnresolvedOperand input, gain, bias, alpha;
-  bool hasGain = false, hasBias = false, hasAlpha = false;
+  OpAsmParser::UnresolvedOperand input, gain, bias, alpha, shift;
+  bool hasGain = false, hasBias = false, hasAlpha = false, hasShift = false;
   if (parseWord(parser, "norm kind", symbolizeNormKind, kind) ||
       parser.parseOperand(input))
     return failure();
@@ -394,18 +398,20 @@ ParseResult NormOp::parse(OpAsmParser &parser, OperationState &state) {
     if (parser.parseOperand(gain))
       return failure();
   }
-  if (succeeded(parser.parseOptionalKeyword("bias"))) {
-    hasBias = true;
-    if (parser.parseLParen() || parser.parseOperand(bias) ||
-        parser.parseRParen())
-      return failure();
-  }
-  if (succeeded(parser.parseOptionalKeyword("alpha"))) {
-    hasAlpha = true;
-    if (parser.parseLParen() || parser.parseOperand(alpha) ||
-        parser.parseRParen())
-      return failure();
-  }
+  auto parseClause = [&](StringRef keyword,
+                         OpAsmParser::UnresolvedOperand &operand,
+                         bool &isThere) -> ParseResult {
+    if (failed(parser.parseOptionalKeyword(keyword)))
+      return success();
+    isThere = true;
+    return ParseResult(failure(parser.parseLParen() ||
+                               parser.parseOperand(operand) ||
+                               parser.parseRParen()));
+  };
+  if (parseClause("bias", bias, hasBias) ||
+      parseClause("alpha", alpha, hasAlpha) ||
+      parseClause("shift", shift, hasShift))
+    return failure();
   if (succeeded(parser.parseOptionalKeyword("eps")) &&
       parseNumber(parser, properties.eps))
     return failure();
@@ -428,6 +434,8 @@ ParseResult NormOp::parse(OpAsmParser &parser, OperationState &state) {
     operands.push_back(bias);
   if (hasAlpha)
     operands.push_back(alpha);
+  if (hasShift)
+    operands.push_back(shift);
   SmallVector<Type> types;
   if (parseAttributes(parser, state, /*keyword=*/false))
     return failure();
@@ -438,7 +446,7 @@ ParseResult NormOp::parse(OpAsmParser &parser, OperationState &state) {
     return parser.emitError(loc)
            << "has " << operands.size() << " operands but " << types.size()
            << " types";
-  properties.operandSegmentSizes = {1, hasGain, hasBias, hasAlpha};
+  properties.operandSegmentSizes = {1, hasGain, hasBias, hasAlpha, hasShift};
   state.addTypes(types.front());
   return parser.resolveOperands(operands, types, loc, state.operands);
 }
@@ -451,6 +459,8 @@ void NormOp::print(OpAsmPrinter &printer) {
     printer << " bias(" << getBias() << ')';
   if (getAlpha())
     printer << " alpha(" << getAlpha() << ')';
+  if (getShift())
+    printer << " shift(" << getShift() << ')';
   // The defaults are what the accessors give when the attribute is absent.
   if (getEps().convertToDouble() != 1.0e-6)
     printNumber(printer, "eps", getEps());

@@ -63,7 +63,8 @@ class LNS_EnumAttr<EnumAttrInfo info, string mnemonic>
 def LNS_NormKind : LNS_Enum<"NormKind", "kind of normalization", [
   I32EnumAttrCase<"rms", 0>,   // x / sqrt(mean(x^2) + eps)
   I32EnumAttrCase<"layer", 1>, // (x - mean(x)) / sqrt(var(x) + eps)
-  I32EnumAttrCase<"tanh", 2>   // tanh(alpha x), alpha learned
+  I32EnumAttrCase<"tanh", 2>,  // tanh(alpha x), alpha learned
+  I32EnumAttrCase<"erf", 3>    // erf(alpha x + shift), both learned
 ]>;
 def LNS_NormKindAttr : LNS_EnumAttr<LNS_NormKind, "norm_kind">;
 
@@ -97,7 +98,8 @@ def LNS_Activation : LNS_Enum<"Activation", "activation of a feed-forward block"
   I32EnumAttrCase<"tanh", 3>,
   I32EnumAttrCase<"gelu", 4>,      // x/2 * (1 + erf(x / sqrt(2)))
   I32EnumAttrCase<"sigmoid", 5>,   // 1 / (1 + e^-x)
-  I32EnumAttrCase<"relu2", 6>      // max(x, 0)^2
+  I32EnumAttrCase<"relu2", 6>,     // max(x, 0)^2
+  I32EnumAttrCase<"erf", 7>
 ]>;
 def LNS_ActivationAttr : LNS_EnumAttr<LNS_Activation, "activation">;
 

@@ -49,9 +49,12 @@ def LNS_NormOp : LNS_ComputeOp<"norm", [LNS_Diff, AttrSizedOperandSegments, AllT
         rms:   y = scale * (gain * x / sqrt(mean(x^2) + eps))
         layer: y = scale * (gain * (x - mean(x)) / sqrt(var(x) + eps) + bias)
         tanh:  y = scale * (gain * tanh(alpha * x) + bias)
+        erf:   y = scale * (gain * erf(alpha * x + shift) + bias)
 
-    `tanh` stands in a norm's place (DyT, arXiv 2503.10622) but looks at no other
-    element of the row; its alpha is one learned number.
+    `tanh` and `erf` stand in a norm's place (DyT, arXiv 2503.10622; Derf, arXiv
+    2512.10938) but look at no other element of the row; alpha and shift are one
+    learned number each. erf(shift) is not 0, so that columns of zeros do not
+    stay zeros.
 
     `depth_scale(inv_sqrt_depth)` is symbolic: in block l (1-based, counted over
     the whole model) instantiation turns it into scale(1/sqrt(l)), LayerNorm
@@ -59,32 +62,39 @@ def LNS_NormOp : LNS_ComputeOp<"norm", [LNS_Diff, AttrSizedOperandSegments, AllT
 
     - (C1) gain and bias have the row's width and the input's wide type.
     - (C2) eps > 0 and finite; scale is finite.
-    - (C3) A bias needs kind `layer` or `tanh`.
+    - (C3) A bias needs kind `layer`, `tanh` or `erf`.
     - (C4) depth_scale other than `none` only inside `lns.layers`, with scale 1.
-    - (C5) Kind `tanh` has an alpha, of one element and the input's wide type, and
-         no eps; other kinds have no alpha.
+    - (C5) Kinds `tanh` and `erf` have an alpha, of one element and the input's
+         wide type, and no eps; other kinds have no alpha.
+    - (C6) Kind `erf` has a shift, of alpha's type; other kinds have none.
 
     ```mlir
     %y = lns.norm rms %x, %g eps(1.0e-05) depth_scale(inv_sqrt_depth)
       : tensor<?x?x64xf32>, tensor<64xf32>
     %z = lns.norm tanh %x, %g alpha(%a) : tensor<?x?x64xf32>, tensor<64xf32>, tensor<1xf32>
+    %e = lns.norm erf %x alpha(%a) shift(%s) : tensor<?x?x64xf32>, tensor<1xf32>, tensor<1xf32>
     ```
   }];
   let arguments = (ins LNS_Tensor:$input, Optional<LNS_Vector>:$gain,
                        Optional<LNS_Vector>:$bias, Optional<LNS_Vector>:$alpha,
-                       LNS_NormKindAttr:$kind,
+                       Optional<LNS_Vector>:$shift, LNS_NormKindAttr:$kind,
                        DefaultValuedAttr<F64Attr, "1.0e-6">:$eps,
                        DefaultValuedAttr<F64Attr, "1.0">:$scale,
                        DefaultValuedAttr<LNS_DepthScaleAttr, "::lns::DepthScale::none">:$depth_scale);
   let results = (outs LNS_Tensor:$result);
-  // lns.norm rms %x, %gain bias(%b) alpha(%a) eps(1e-6) scale(0.5) : types
+  // lns.norm rms %x, %gain bias(%b) alpha(%a) shift(%s) eps(1e-6) scale(0.5) : types
   let hasCustomAssemblyFormat = 1;
   let hasVerifier = 1;
   let builders = [OpBuilder<(ins "::mlir::Value":$input, "::mlir::Value":$gain,
     "::mlir::Value":$bias, "::lns::NormKind":$kind, "double":$eps, "double":$scale)>];
   let extraClassDeclaration = [{
-    /// tanh(alpha * x) of a norm of that kind, as row ops.
-    ::mlir::Value buildTanh(::mlir::OpBuilder &builder);
+    /// Whether it looks at rows: kinds `tanh` and `erf` do not.
+    bool isOfRows() {
+      return getKind() == ::lns::NormKind::rms || getKind() == ::lns::NormKind::layer;
+    }
+    /// tanh(alpha * x) or erf(alpha * x + shift), of a norm that is not of rows,
+    /// as row ops.
+    ::lns::ActivationOp buildFunction(::mlir::OpBuilder &builder);
   }];
 }
 
@@ -220,6 +230,7 @@ def LNS_ActivationOp : LNS_RowOp<"activation",
         gelu:      x/2 * (1 + erf(x / sqrt(2)))
         sigmoid:   1 / (1 + e^-x)
         relu2:     max(x, 0)^2 (Primer, arXiv 2109.08668)
+        erf:       erf(x)
 
     `gelu` is the GELU of Hendrycks and Gimpel (arXiv 1606.08415), and Hugging
     Face's. `gelu_tanh`, an approximation of it, is GPT-2's: `gelu_new` and
@@ -353,6 +364,97 @@ def LNS_ScaleByOp : LNS_RowOp<"scale_by",
   let arguments = (ins LNS_Tensor:$input, LNS_Vector:$factor);
   let results = (outs LNS_Tensor:$result);
   let assemblyFormat = "$input `,` $factor attr-dict `:` type($input) `,` type($factor)";
+  let hasVerifier = 1;
+}
+
+def LNS_ShiftByOp : LNS_RowOp<"shift_by",
+    ["buildElement", "getRowOperand", "isCheap"],
+    [LNS_Diff, AllTypesMatch<["input", "result"]>]> {
+  let summary = "y = x + shift, the shift a number of a tensor";
+  let description = [{
+    One number for all elements, which may be learned, as in a norm of kind `erf`.
+
+    - (C1) shift has one dimension, of one element, and the input's wide type.
+
+    ```mlir
+    %z = lns.shift_by %x, %s : tensor<?x?x64xf32>, tensor<1xf32>
+    ```
+  }];
+  let arguments = (ins LNS_Tensor:$input, LNS_Vector:$shift);
+  let results = (outs LNS_Tensor:$result);
+  let assemblyFormat = "$input `,` $shift attr-dict `:` type($input) `,` type($shift)";
+  let hasVerifier = 1;
+}
+
+def LNS_StopGradientOp : LNS_RowOp<"stop_gradient",
+    ["buildElement", "isCheap", "worksOnNumbers"],
+    [LNS_Diff, AllTypesMatch<["input", "result"]>]> {
+  let summary = "the same numbers, through which no gradient flows";
+  let description = [{
+    The identity, with an adjoint of zero: GPAS (arXiv 2506.22049) takes
+    silu(c) * stop_gradient(y) from y, so that y gets the gradient as it is. It
+    does not fold, since x - c * stop_gradient(x) is not (1 - c) * x before it is
+    differentiated. `lns-differentiate` leaves it out of gradients, and
+    `lns-drop-stop-gradients` everywhere once there is nothing more to
+    differentiate: no kernel has it.
+
+    ```mlir
+    %s = lns.stop_gradient %y : tensor<?x?x64xf32>
+    ```
+  }];
+  let arguments = (ins LNS_Tensor:$input);
+  let results = (outs LNS_Tensor:$result);
+  let assemblyFormat = "$input attr-dict `:` type($result)";
+}
+
+def LNS_MixFactorsOp : LNS_RowOp<"mix_factors",
+    ["buildElement", "getArgumentNames"],
+    [LNS_Diff, AllTypesMatch<["scale", "a", "b", "first", "second"]>]> {
+  let summary = "scale * a and scale * b, divided by the length of (a, b)";
+  let description = [{
+        first  = scale * a / sqrt(a^2 + b^2 + eps)
+        second = scale * b / sqrt(a^2 + b^2 + eps)
+
+    Learned factors of two values that are mixed, whose own length does not
+    matter: of a block's value and the first block's (value residual, arXiv
+    2410.17897, as IMU-1 has it). Where scale, a and b are 1, 1 and 0 the mix is
+    the first value.
+
+    - (C1) eps > 0 and finite.
+
+    ```mlir
+    %f, %g = lns.mix_factors %s, %a, %b eps(1.0e-08) : tensor<1xf32>
+    ```
+  }];
+  let arguments = (ins LNS_Tensor:$scale, LNS_Tensor:$a, LNS_Tensor:$b, F64Attr:$eps);
+  let results = (outs LNS_Tensor:$first, LNS_Tensor:$second);
+  let assemblyFormat = "$scale `,` $a `,` $b `eps` `(` $eps `)` attr-dict `:` type($scale)";
+  let hasVerifier = 1;
+}
+
+def LNS_RampOp : LNS_ComputeOp<"ramp", []> {
+  let summary = "min(t / steps, 1), t the optimizer steps that are done";
+  let description = [{
+    A number that follows the training, as the learning rate does: 0 in the
+    first step's forward pass, 1 from step `steps` on. With `per_layer`, block l
+    (1-based, counted over the whole model) takes l times as many steps, which
+    instantiation writes out: ProRes (arXiv 2603.05369).
+
+    It is no parameter and has no gradient. In a plan it is no command: the
+    runtime computes it before each step (docs/plan-format.md). `lns-interpret`
+    takes t from `--steps-done`.
+
+    - (C1) steps >= 1 and finite.
+    - (C2) the result has one dimension, of one element.
+    - (C3) `per_layer` only inside `lns.layers`.
+
+    ```mlir
+    %a = lns.ramp steps(1.0e+03) : tensor<1xf32>
+    ```
+  }];
+  let arguments = (ins F64Attr:$steps, UnitAttr:$per_layer);
+  let results = (outs LNS_Vector:$result);
+  let assemblyFormat = "`steps` `(` $steps `)` (`per_layer` $per_layer^)? attr-dict `:` type($result)";
   let hasVerifier = 1;
 }
 

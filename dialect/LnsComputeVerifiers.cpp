@@ -13,6 +13,7 @@
 #include "dialect/BlockTypes.h"
 #include "dialect/LnsOps.h"
 #include "dialect/LnsVerifiers.h"
+#include <cmath>
 
 using namespace mlir;
 using namespace lns;
@@ -60,6 +61,36 @@ LogicalResult EmbeddingGradOp::verify() {
 /// What eps is where none is given.
 static constexpr double kDefaultEps = 1.0e-6;
 
+/// (C5) and (C6) of a norm: what kinds have that do not look at rows.
+static LogicalResult verifyFunction(NormOp op, RankedTensorType input) {
+  StringRef kind = stringifyEnum(op.getKind());
+  if (op.isOfRows() && op.getAlpha())
+    return op.emitOpError("has an alpha, which kinds 'tanh' and 'erf' take but "
+                          "kind '")
+           << kind << "' does not";
+  bool isErf = op.getKind() == NormKind::erf;
+  if (!isErf && op.getShift())
+    return op.emitOpError("has a shift, which kind 'erf' takes but kind '")
+           << kind << "' does not";
+  if (op.isOfRows())
+    return success();
+  if (!op.getAlpha())
+    return op.emitOpError("has no alpha, which kind '") << kind << "' needs";
+  if (failed(verifyType(op, "alpha", tensorOf(op.getAlpha()), scalarType(input),
+                        "input")))
+    return failure();
+  if (isErf && !op.getShift())
+    return op.emitOpError("has no shift, which kind 'erf' needs");
+  if (isErf && failed(verifyType(op, "shift", tensorOf(op.getShift()),
+                                 scalarType(input), "input")))
+    return failure();
+  if (op.getEps().convertToDouble() != kDefaultEps)
+    return op.emitOpError("has an eps, which kinds 'rms' and 'layer' take but "
+                          "kind '")
+           << kind << "' does not";
+  return success();
+}
+
 LogicalResult NormOp::verify() {
   RankedTensorType input = tensorOf(getInput());
   if (failed(verifyHasColumns(*this, "input", input)))
@@ -78,22 +109,11 @@ LogicalResult NormOp::verify() {
     return failure();
   // (C3)
   if (getBias() && getKind() == NormKind::rms)
-    return emitOpError("has a bias, which kinds 'layer' and 'tanh' take but "
-                       "kind 'rms' does not");
-  // (C5)
-  if (getKind() != NormKind::tanh && getAlpha())
-    return emitOpError("has an alpha, which kind 'tanh' takes but kind '")
-           << stringifyEnum(getKind()) << "' does not";
-  if (getKind() == NormKind::tanh) {
-    if (!getAlpha())
-      return emitOpError("has no alpha, which kind 'tanh' needs");
-    if (failed(verifyType(*this, "alpha", tensorOf(getAlpha()),
-                          scalarType(input), "input")))
-      return failure();
-    if (getEps().convertToDouble() != kDefaultEps)
-      return emitOpError("has an eps, which kinds 'rms' and 'layer' take but "
-                         "kind 'tanh' does not");
-  }
+    return emitOpError("has a bias, which kinds 'layer', 'tanh' and 'erf' take "
+                       "but kind 'rms' does not");
+  // (C5), (C6)
+  if (failed(verifyFunction(*this, input)))
+    return failure();
   // (C4)
   if (getDepthScale() == DepthScale::none)
     return success();
@@ -406,6 +426,42 @@ LogicalResult ScaleByOp::verify() {
     return failure();
   return verifyType(*this, "factor", tensorOf(getFactor()), scalarType(input),
                     "input");
+}
+
+LogicalResult ShiftByOp::verify() {
+  RankedTensorType input = tensorOf(getInput());
+  // (C1)
+  if (failed(verifyHasColumns(*this, "input", input)))
+    return failure();
+  return verifyType(*this, "shift", tensorOf(getShift()), scalarType(input),
+                    "input");
+}
+
+LogicalResult MixFactorsOp::verify() {
+  // (C1)
+  return verifyPositive(*this, "eps", getEps());
+}
+
+LogicalResult MixFactorsGradOp::verify() {
+  // (C1)
+  return verifyPositive(*this, "eps", getEps());
+}
+
+LogicalResult RampOp::verify() {
+  // (C1)
+  double steps = getSteps().convertToDouble();
+  if (!std::isfinite(steps) || steps < 1)
+    return emitOpError("steps must be finite and at least 1, got ") << steps;
+  // (C2)
+  RankedTensorType result = tensorOf(getResult());
+  if (result.getShape() != ArrayRef<int64_t>(1))
+    return emitOpError("result has type ")
+           << result << ", expected one dimension of one element";
+  // (C3)
+  if (getPerLayer() && !(*this)->getParentOfType<LayersOp>())
+    return emitOpError("takes more steps in each layer, but the op is outside "
+                       "lns.layers, where there is no depth");
+  return success();
 }
 
 LogicalResult MeanOp::verify() {

@@ -66,9 +66,9 @@ int64_t NormOp::getFlops() {
   int64_t flops = 3 + (getGain() ? 1 : 0) + (getBias() ? 1 : 0);
   if (getKind() == NormKind::layer)
     flops += 2;
-  // Alpha and the function instead.
-  if (getKind() == NormKind::tanh)
-    flops -= 1;
+  // Alpha and the function instead; a shift.
+  if (!isOfRows())
+    flops += getShift() ? 0 : -1;
   return perElement(flops, getInput());
 }
 int64_t LinearOp::getFlops() {
@@ -137,6 +137,7 @@ int64_t TargetCountOp::getFlops() { return perElement(1, getTargets()); }
 int64_t ColumnDotOp::getFlops() { return perElement(getB() ? 2 : 1, getA()); }
 int64_t SumOp::getFlops() { return perElement(1, getInput()); }
 int64_t ConstantOp::getFlops() { return 0; }
+int64_t RampOp::getFlops() { return 0; }
 int64_t ReshapeOp::getFlops() { return 0; }
 int64_t ReshapeOp::getBytes() { return 0; }
 int64_t ClipFactorOp::getFlops() {

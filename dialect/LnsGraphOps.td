@@ -310,6 +310,25 @@ def LNS_RowDotOp : LNS_RowOp<"row_dot", ["buildTerm"]> {
   let hasVerifier = 1;
 }
 
+def LNS_RowSumOp : LNS_RowOp<"row_sum", ["buildTerm"]> {
+  let summary = "sum over columns, for every row";
+  let description = [{
+    The adjoint of `lns.shift_by` for its shift, of which `lns.sum` makes one
+    number.
+
+    - (C1) the result is the input's shape without its last dimension, in its
+         wide type.
+
+    ```mlir
+    %d = lns.row_sum %a : (tensor<2x8x64xf32>) -> tensor<2x8xf32>
+    ```
+  }];
+  let arguments = (ins LNS_Tensor:$input);
+  let results = (outs LNS_Tensor:$result);
+  let assemblyFormat = "$input attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+
 def LNS_ScaleColumnsOp : LNS_RowOp<"scale_columns",
     ["buildElement", "getRowOperand", "getArgumentNames", "isCheap"],
     [LNS_Diff, AllTypesMatch<["input", "result"]>]> {
@@ -535,6 +554,35 @@ def LNS_ActivationGradOp : LNS_RowOp<"activation_grad",
   let arguments = (ins LNS_Tensor:$grad, LNS_Tensor:$input, LNS_ActivationAttr:$activation);
   let results = (outs LNS_Tensor:$result);
   let assemblyFormat = "$activation $grad `,` $input attr-dict `:` type($result)";
+}
+
+def LNS_MixFactorsGradOp : LNS_RowOp<"mix_factors_grad",
+    ["buildElement", "getArgumentNames"],
+    [AllTypesMatch<["scale", "a", "b", "first_grad", "second_grad",
+                    "scale_grad", "a_grad", "b_grad"]>]> {
+  let summary = "gradients of lns.mix_factors";
+  let description = [{
+    With n = sqrt(a^2 + b^2 + eps), u and v the gradients of first and second,
+    and d = (a u + b v) / n:
+
+        scale_grad = d
+        a_grad = scale / n * (u - a d / n)
+        b_grad = scale / n * (v - b d / n)
+
+    - (C1) as `lns.mix_factors` C1.
+
+    ```mlir
+    %ds, %da, %db = lns.mix_factors_grad %s, %a, %b, %u, %v eps(1.0e-08) : tensor<1xf32>
+    ```
+  }];
+  let arguments = (ins LNS_Tensor:$scale, LNS_Tensor:$a, LNS_Tensor:$b,
+                       LNS_Tensor:$first_grad, LNS_Tensor:$second_grad, F64Attr:$eps);
+  let results = (outs LNS_Tensor:$scale_grad, LNS_Tensor:$a_grad, LNS_Tensor:$b_grad);
+  let assemblyFormat = [{
+    $scale `,` $a `,` $b `,` $first_grad `,` $second_grad `eps` `(` $eps `)`
+    attr-dict `:` type($scale)
+  }];
+  let hasVerifier = 1;
 }
 
 def LNS_AttentionGradOp : LNS_ComputeOp<"attention_grad", []> {

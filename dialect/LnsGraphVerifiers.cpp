@@ -149,6 +149,15 @@ LogicalResult RowDotOp::verify() {
                     "a");
 }
 
+LogicalResult RowSumOp::verify() {
+  RankedTensorType input = tensorOf(getInput());
+  // (C1)
+  if (failed(verifyHasColumns(*this, "input", input)))
+    return failure();
+  return verifyType(*this, "result", tensorOf(getResult()),
+                    rowVectorType(input), "input");
+}
+
 LogicalResult ScaleColumnsOp::verify() {
   RankedTensorType input = tensorOf(getInput());
   // (C1)

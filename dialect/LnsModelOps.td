@@ -107,7 +107,9 @@ def LNS_LayersOp : LNS_Op<"layers", [
   let summary = "depth x the same block";
   let description = [{
     Applies its body `depth` times to the carried values (one hidden state, or
-    several). The body is written once; its parameters exist once per block.
+    several). The body is written once; its parameters exist once per block. What
+    the body yields beyond what it carries are further results, those of the last
+    block; then the types of all results stand behind an arrow.
 
     Blocks that differ in constants alone have types, one for each block in their
     order, or fewer that repeat where the list ends with `...`. An op in the body
@@ -117,8 +119,9 @@ def LNS_LayersOp : LNS_Op<"layers", [
     Face's files.
 
     - (C1) 1 <= depth <= 2048.
-    - (C2) Block arguments, carried operands, yielded values and results agree in
-         number and types; at least one value is carried.
+    - (C2) Block arguments and carried operands agree in number and types, and so
+         do yielded values and results, whose first ones are the carried; at
+         least one value is carried.
     - (C3) There are as many types as the depth says, or, where they repeat, at
          most as many; none of them is empty.
     - (C4) `by_type` of an op in the body names these types only; what it gives
@@ -139,6 +142,12 @@ def LNS_LayersOp : LNS_Op<"layers", [
       %a = lns.attention %q, %q, %h heads(4) kv_heads(4) causal {by_type = {local = {window = 512 : i64}}}
         : (tensor<?x?x64xf32>, tensor<?x?x64xf32>, tensor<?x?x64xf32>) -> tensor<?x?x64xf32>
       lns.yield %a : tensor<?x?x64xf32>
+    }
+    %z, %w = lns.layers(%h = %y) depth(1) : tensor<?x?x64xf32>
+        -> (tensor<?x?x64xf32>, tensor<?x?x64xf32>) {
+      %n = lns.norm rms %h : tensor<?x?x64xf32>
+      %r = lns.residual %h, %n : tensor<?x?x64xf32>
+      lns.yield %r, %n : tensor<?x?x64xf32>, tensor<?x?x64xf32>
     }
     ```
   }];

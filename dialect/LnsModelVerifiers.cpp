@@ -147,19 +147,22 @@ LogicalResult LayersOp::verify() {
   if (getInits().empty())
     return emitOpError("carries no value, expected at least one");
   if (failed(verifySameTypes(*this, "carried values", getInits().getTypes(),
-                             "block arguments",
-                             getBody().getArgumentTypes())) ||
-      failed(verifySameTypes(*this, "carried values", getInits().getTypes(),
-                             "results", getResultTypes())))
+                             "block arguments", getBody().getArgumentTypes())))
     return failure();
-  return success();
+  // Further results stand behind the carried ones.
+  TypeRange results = getResultTypes();
+  return verifySameTypes(
+      *this, "carried values", getInits().getTypes(), "results",
+      results.take_front(std::min(results.size(), getInits().size())));
 }
 
 LogicalResult LayersOp::verifyRegions() {
   // (C2)
   auto yield = cast<YieldOp>(getBody().front().getTerminator());
-  return verifySameTypes(*this, "carried values", getInits().getTypes(),
-                         "yielded values", yield.getOperandTypes());
+  bool carriesOnly = getNumResults() == getInits().size();
+  return verifySameTypes(*this, carriesOnly ? "carried values" : "results",
+                         getResultTypes(), "yielded values",
+                         yield.getOperandTypes());
 }
 
 /// Whether two declarations of one name say the same.

@@ -19,16 +19,19 @@ void NormOp::build(OpBuilder &builder, OperationState &state, Value input,
                    Value gain, Value bias, NormKind kind, double eps,
                    double scale) {
   build(builder, state, input.getType(), input, gain, bias, /*alpha=*/Value(),
-        NormKindAttr::get(builder.getContext(), kind),
+        /*shift=*/Value(), NormKindAttr::get(builder.getContext(), kind),
         builder.getF64FloatAttr(eps), builder.getF64FloatAttr(scale),
         DepthScaleAttr::get(builder.getContext(), DepthScale::none));
 }
 
-Value NormOp::buildTanh(OpBuilder &builder) {
-  assert(getKind() == NormKind::tanh && "a norm of another kind");
-  Value scaled = ScaleByOp::create(builder, getLoc(), getInput(), getAlpha());
-  return ActivationOp::create(builder, getLoc(), scaled.getType(), scaled,
-                              Activation::tanh);
+ActivationOp NormOp::buildFunction(OpBuilder &builder) {
+  assert(!isOfRows() && "a norm of another kind");
+  Value value = ScaleByOp::create(builder, getLoc(), getInput(), getAlpha());
+  if (getShift())
+    value = ShiftByOp::create(builder, getLoc(), value, getShift());
+  return ActivationOp::create(builder, getLoc(), value.getType(), value,
+                              getKind() == NormKind::tanh ? Activation::tanh
+                                                          : Activation::erf);
 }
 
 void LinearOp::build(OpBuilder &builder, OperationState &state, Type result,

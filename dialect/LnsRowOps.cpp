@@ -102,6 +102,50 @@ RowOperand ScaleByOp::getRowOperand(unsigned operand) {
 }
 bool ScaleByOp::isCheap() { return true; }
 
+void ShiftByOp::buildElement(ScalarProgram &p) {
+  p.yield(p.add(p.operand(0), p.operand(1)));
+}
+RowOperand ShiftByOp::getRowOperand(unsigned operand) {
+  return operand == 1 ? RowOperand::scalar : RowOperand::row;
+}
+bool ShiftByOp::isCheap() { return true; }
+
+void StopGradientOp::buildElement(ScalarProgram &p) { p.yield(p.operand(0)); }
+bool StopGradientOp::isCheap() { return true; }
+bool StopGradientOp::worksOnNumbers() { return true; }
+
+/// 1 / n of operands a and b, n^2 = a^2 + b^2 + eps.
+static Scalar getInverseLength(ScalarProgram &p) {
+  Scalar a = p.operand(1), b = p.operand(2);
+  Scalar squares = p.add(p.fma(a, a, p.mul(b, b)), p.argument(0));
+  return p.div(p.constant(1), p.sqrt(squares));
+}
+
+void MixFactorsOp::buildElement(ScalarProgram &p) {
+  Scalar factor = p.mul(p.operand(0), getInverseLength(p));
+  p.yield(p.mul(factor, p.operand(1)));
+  p.yield(p.mul(factor, p.operand(2)));
+}
+ArrayRef<StringLiteral> MixFactorsOp::getArgumentNames() {
+  static constexpr StringLiteral names[] = {"eps"};
+  return names;
+}
+
+void MixFactorsGradOp::buildElement(ScalarProgram &p) {
+  Scalar inverse = getInverseLength(p);
+  Scalar a = p.mul(p.operand(1), inverse), b = p.mul(p.operand(2), inverse);
+  Scalar u = p.operand(3), v = p.operand(4);
+  Scalar along = p.fma(a, u, p.mul(b, v));
+  Scalar factor = p.mul(p.operand(0), inverse);
+  p.yield(along);
+  p.yield(p.mul(factor, p.sub(u, p.mul(a, along))));
+  p.yield(p.mul(factor, p.sub(v, p.mul(b, along))));
+}
+ArrayRef<StringLiteral> MixFactorsGradOp::getArgumentNames() {
+  static constexpr StringLiteral names[] = {"eps"};
+  return names;
+}
+
 void AddPositionsOp::buildElement(ScalarProgram &p) {
   p.yield(p.add(p.operand(0), p.operand(1)));
 }
@@ -149,6 +193,8 @@ void RowDotOp::buildTerm(ScalarProgram &p) {
   p.yield(p.mul(p.operand(0), p.operand(1)));
 }
 
+void RowSumOp::buildTerm(ScalarProgram &p) { p.yield(p.operand(0)); }
+
 void CenterRowsOp::buildTerm(ScalarProgram &p) { p.yield(p.operand(0)); }
 void CenterRowsOp::buildTotal(ScalarProgram &p) {
   p.yield(mean(p, p.operand(0)));
@@ -181,6 +227,9 @@ public:
     case Activation::tanh:
       inner = p.tanh(x);
       return;
+    case Activation::erf:
+      inner = p.erf(x);
+      return;
     case Activation::gelu:
       inner = p.fma(p.erf(p.mul(x, p.constant(M_SQRT1_2))), p.constant(0.5),
                     p.constant(0.5));
@@ -200,8 +249,9 @@ public:
       return p.max(p.constant(0), x); // not a number stays so
     if (activation == Activation::relu2)
       return p.mul(inner, inner);
-    bool isGate =
-        activation != Activation::tanh && activation != Activation::sigmoid;
+    bool isGate = activation != Activation::tanh &&
+                  activation != Activation::erf &&
+                  activation != Activation::sigmoid;
     return isGate ? p.mul(x, inner) : inner;
   }
 
@@ -216,6 +266,11 @@ public:
       return p.sub(one, p.mul(inner, inner));
     case Activation::sigmoid:
       return p.mul(inner, p.sub(one, inner));
+    case Activation::erf: {
+      constexpr double kTwoByRootPi = 1.1283791670955126; // 2 / sqrt(pi)
+      return p.mul(p.exp(p.mul(p.mul(x, x), p.constant(-1))),
+                   p.constant(kTwoByRootPi));
+    }
     case Activation::gelu: {
       // The gate's own slope is the normal distribution's density.
       constexpr double kDensity = 0.3989422804014327; // 1 / sqrt(2 pi)

@@ -91,11 +91,14 @@ void lns::buildTrainPipeline(OpPassManager &manager, int64_t microBatches) {
 }
 
 void lns::buildFusePipeline(OpPassManager &manager) {
+  // Nothing is differentiated any more.
+  manager.addNestedPass<func::FuncOp>(createDropStopGradients());
   manager.addNestedPass<func::FuncOp>(createCluster());
   manager.addNestedPass<func::FuncOp>(createVerifyFused());
 }
 
 void lns::buildCudaPreparePipeline(OpPassManager &manager, bool keepWeights) {
+  manager.addNestedPass<func::FuncOp>(createDropStopGradients());
   // Before lns-recompute, which then knows what is kept until the loss.
   manager.addNestedPass<func::FuncOp>(createFuseLoss());
   // On training form: the adjoint of a product with a gain is made from the

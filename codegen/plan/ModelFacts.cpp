@@ -78,7 +78,7 @@ private:
 void Facts::addNorm(NormOp norm) {
   norms.push_back(norm);
   add("norm_kind", stringifyEnum(norm.getKind()));
-  if (norm.getKind() != NormKind::tanh)
+  if (norm.isOfRows())
     add("eps", formatNumber(norm.getEps().convertToDouble()));
   if (double scale = norm.getScale().convertToDouble(); scale != 1)
     add("norm_scale", formatNumber(scale));

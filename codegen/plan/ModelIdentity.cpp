@@ -73,7 +73,8 @@ private:
   void writeLayers(LayersOp layers);
   void writeTypedLayers(LayersOp layers);
   SmallVector<std::string> writeRun(ArrayRef<std::string> inits, uint64_t begin,
-                                    uint64_t depth, const BlockWriter &body);
+                                    uint64_t depth, const BlockWriter &body,
+                                    unsigned count);
   BlockWriter &getBody(LayersOp layers, StringRef type = "");
   LayersOp getRunBefore(LayersOp layers);
   bool computesSame(const BlockWriter &other) const {
@@ -177,8 +178,8 @@ SmallVector<Value> BlockWriter::getInputs(Operation *op) {
 }
 
 /// Absent operands of a group are written, so that a gain is never taken for a
-/// bias. A norm's alpha, the last group, was not there from the beginning:
-/// where there is none, texts stay what they were.
+/// bias. A norm's alpha and shift, the last groups, were not there from the
+/// beginning: where there are none, texts stay what they were.
 std::string BlockWriter::getOperands(Operation *op) {
   llvm::ListSeparator separator(", ");
   std::string text;
@@ -191,8 +192,8 @@ std::string BlockWriter::getOperands(Operation *op) {
   }
   unsigned next = 0;
   ArrayRef<int32_t> sizes = groups.asArrayRef();
-  if (auto norm = dyn_cast<NormOp>(op); norm && !norm.getAlpha())
-    sizes = sizes.drop_back();
+  if (auto norm = dyn_cast<NormOp>(op))
+    sizes = sizes.drop_back(norm.getShift() ? 0 : norm.getAlpha() ? 1 : 2);
   for (int32_t size : sizes) {
     os << separator;
     if (size == 0)
@@ -318,10 +319,11 @@ LayersOp BlockWriter::getRunBefore(LayersOp layers) {
 }
 
 /// `depth` blocks with one body, from block `begin` on, of these values; gives
-/// the names of their results.
+/// the names of their `count` results.
 SmallVector<std::string> BlockWriter::writeRun(ArrayRef<std::string> inits,
                                                uint64_t begin, uint64_t depth,
-                                               const BlockWriter &body) {
+                                               const BlockWriter &body,
+                                               unsigned count) {
   std::string line = "layers(" + llvm::join(inits, ", ") +
                      ") blocks=" + llvm::utostr(begin) + ".." +
                      llvm::utostr(begin + depth - 1);
@@ -336,8 +338,8 @@ SmallVector<std::string> BlockWriter::writeRun(ArrayRef<std::string> inits,
     lines.push_back("  " + inner);
   lines.push_back("}");
   SmallVector<std::string> results;
-  for (size_t i = 0; i < inits.size(); ++i)
-    results.push_back(inits.size() == 1 ? name : name + "." + llvm::utostr(i));
+  for (unsigned i = 0; i < count; ++i)
+    results.push_back(count == 1 ? name : name + "." + llvm::utostr(i));
   return results;
 }
 
@@ -346,7 +348,7 @@ SmallVector<std::string> BlockWriter::writeRun(ArrayRef<std::string> inits,
 void BlockWriter::writeTypedLayers(LayersOp layers) {
   live.insert(layers);
   uint64_t first = firstBlocks.lookup(layers), depth = layers.getDepth();
-  SmallVector<std::string> carried;
+  SmallVector<std::string> carried, results;
   for (Value value : layers.getInits())
     carried.push_back(getName(value));
   for (uint64_t begin = 0, end; begin < depth; begin = end) {
@@ -355,9 +357,11 @@ void BlockWriter::writeTypedLayers(LayersOp layers) {
     while (end < depth &&
            body.computesSame(getBody(layers, layers.getBlockType(end))))
       ++end;
-    carried = writeRun(carried, first + begin, end - begin, body);
+    results = writeRun(carried, first + begin, end - begin, body,
+                       layers.getNumResults());
+    carried.assign(results.begin(), results.begin() + carried.size());
   }
-  for (auto [result, name] : llvm::zip_equal(layers.getResults(), carried))
+  for (auto [result, name] : llvm::zip_equal(layers.getResults(), results))
     names[result] = name;
 }
 
@@ -376,8 +380,8 @@ void BlockWriter::writeLayers(LayersOp layers) {
   SmallVector<std::string> inits;
   for (Value value : first.getInits())
     inits.push_back(getName(value));
-  SmallVector<std::string> results =
-      writeRun(inits, firstBlocks.lookup(first), depth, body);
+  SmallVector<std::string> results = writeRun(
+      inits, firstBlocks.lookup(first), depth, body, layers.getNumResults());
   for (auto [result, name] : llvm::zip_equal(layers.getResults(), results))
     names[result] = name;
 }

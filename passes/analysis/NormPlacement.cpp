@@ -7,19 +7,32 @@
 
 #include "passes/analysis/NormPlacement.h"
 
+#include <optional>
+
 using namespace mlir;
 using namespace lns;
 
-NormPlace lns::getNormPlace(NormOp norm) {
-  if (!isa<LayersOp>(norm->getParentOp()))
-    return NormPlace::Outside;
-  for (OpOperand &use : norm->getUses()) {
+/// Where the stream takes the value up, times a number or not.
+static std::optional<NormPlace> findPlaceBehind(Value value) {
+  for (OpOperand &use : value.getUses()) {
     if (isa<YieldOp>(use.getOwner()))
       return NormPlace::Stream;
     if (isa<ResidualOp>(use.getOwner()))
       return use.getOperandNumber() == 0 ? NormPlace::Stream
                                          : NormPlace::Behind;
+    auto scaled = dyn_cast<ScaleByOp>(use.getOwner());
+    if (scaled && use.getOperandNumber() == 0)
+      if (std::optional<NormPlace> place = findPlaceBehind(scaled.getResult()))
+        return place;
   }
+  return std::nullopt;
+}
+
+NormPlace lns::getNormPlace(NormOp norm) {
+  if (!isa<LayersOp>(norm->getParentOp()))
+    return NormPlace::Outside;
+  if (std::optional<NormPlace> place = findPlaceBehind(norm.getResult()))
+    return *place;
   // The stream is what the block carries, and what is added to it.
   Operation *source = norm.getInput().getDefiningOp();
   return !source || isa<ResidualOp, NormOp>(source) ? NormPlace::Before

@@ -294,6 +294,12 @@ private:
         norm.setDepthScale(DepthScale::none);
         norm.setScaleAttr(builder.getF64FloatAttr(getInvSqrtDepth(*layer)));
       }
+      if (auto ramp = dyn_cast<RampOp>(copy); ramp && ramp.getPerLayer()) {
+        ramp.setPerLayer(false);
+        ramp.setStepsAttr(
+            builder.getF64FloatAttr(ramp.getSteps().convertToDouble() *
+                                    static_cast<double>(*layer + 1)));
+      }
     }
   }
 
@@ -305,13 +311,14 @@ private:
     int64_t depth = layers.getDepth();
     for (int64_t i = 0; i < depth; ++i) {
       IRMapping inner(mapping);
+      // What is yielded beyond these is for readers of the last block.
       for (auto [argument, value] : llvm::zip(body.getArguments(), carried))
         inner.map(argument, value);
       emitBlock(body, inner, firstLayer.lookup(layers) + i,
                 layers.getBlockType(i));
-      for (auto [value, operand] :
-           llvm::zip(carried, body.getTerminator()->getOperands()))
-        value = inner.lookup(operand);
+      carried.clear();
+      for (Value operand : body.getTerminator()->getOperands())
+        carried.push_back(inner.lookup(operand));
     }
     for (auto [result, value] : llvm::zip(layers.getResults(), carried))
       mapping.map(result, value);

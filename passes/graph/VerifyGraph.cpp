@@ -37,6 +37,11 @@ struct VerifyGraphPass : lns::impl::VerifyGraphBase<VerifyGraphPass> {
                         "graph form");
         failed = true;
       }
+      if (auto ramp = dyn_cast<RampOp>(op); ramp && ramp.getPerLayer()) {
+        op->emitOpError("takes more steps in each layer, which must be numbers "
+                        "in graph form");
+        failed = true;
+      }
       SmallVector<Type> types(op->getResultTypes());
       for (Region &region : op->getRegions())
         for (Block &block : region)

@@ -41,8 +41,7 @@ bool isReadByNormsOnly(Value value) {
   SmallVector<OpOperand *> reads = getReads(value);
   return !reads.empty() && llvm::all_of(reads, [](OpOperand *read) {
     auto norm = dyn_cast<NormOp>(read->getOwner());
-    return norm && norm.getKind() != NormKind::tanh &&
-           read->getOperandNumber() == 0;
+    return norm && norm.isOfRows() && read->getOperandNumber() == 0;
   });
 }
 

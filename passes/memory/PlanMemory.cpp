@@ -72,7 +72,8 @@ public:
       positions[&op] = position++;
     findHomeAccesses();
     for (Operation &op : block.without_terminator()) {
-      if (isa<ReshapeOp>(op))
+      // A view is its operand's bytes, and a ramp the runtime's.
+      if (isa<ReshapeOp, RampOp>(op))
         continue;
       for (OpResult result : op.getResults())
         if (failed(placeResult(result)))

@@ -138,7 +138,7 @@ std::optional<unsigned> RecomputeModel::getProducer(Value value) const {
 bool RecomputeModel::isKept(Value value) const {
   value = getViewedValue(value);
   Operation *op = value.getDefiningOp();
-  return !op || isa<GetOp>(op) || isSumOverRows(op) ||
+  return !op || isa<GetOp, RampOp>(op) || isSumOverRows(op) ||
          llvm::any_of(getReads(value), [&](OpOperand *read) {
            return positions.lookup(read->getOwner()) > loss;
          });
@@ -148,8 +148,9 @@ bool RecomputeModel::isKept(Value value) const {
 uint64_t RecomputeModel::getSize(Value value) const {
   Operation *op = value.getDefiningOp();
   // A cheap op that has one reader becomes a part of its kernel.
-  if (isa<GetOp, ReshapeOp>(op) || (isCheapRowOp(op) && value.hasOneUse() &&
-                                    canShareKernel(*value.use_begin())))
+  if (isa<GetOp, RampOp, ReshapeOp>(op) ||
+      (isCheapRowOp(op) && value.hasOneUse() &&
+       canShareKernel(*value.use_begin())))
     return 0;
   // Stored gradients and compute weights are computed where they are stored.
   for (OpOperand *read : getReads(value))

@@ -11,6 +11,7 @@
 //        with c = center_rows(x)
 // tanh:  s * norm(x, g, b) = add_bias(scale_columns(t, g, s), b, s)
 //        with t = tanh(scale_by(x, alpha))
+// erf:   the same with t = erf(shift_by(scale_by(x, alpha), shift))
 //
 // Row ops, which clustering puts into one kernel with whatever stands around
 // them.
@@ -47,8 +48,8 @@ private:
     Value value = norm.getInput(), rstd;
     if (norm.getKind() == NormKind::layer)
       value = CenterRowsOp::create(builder, norm.getLoc(), value);
-    if (norm.getKind() == NormKind::tanh)
-      value = norm.buildTanh(builder);
+    if (!norm.isOfRows())
+      value = norm.buildFunction(builder);
     else
       rstd = RowRstdOp::create(builder, norm.getLoc(), rowVectorType(type),
                                value, norm.getEpsAttr());

@@ -76,6 +76,8 @@ struct FuseNormMatmulPass : lns::impl::FuseNormMatmulBase<FuseNormMatmulPass> {
           norm.getKind() == NormKind::rms ? "norm fused into its matmuls"
           : norm.getKind() == NormKind::tanh
               ? "norm fused into its matmuls, but for its tanh"
+          : norm.getKind() == NormKind::erf
+              ? "norm fused into its matmuls, but for its erf"
           : centersWeights ? "norm fused into its matmuls, centering weights"
                            : "norm fused into its matmuls, centering rows";
       Location location = norm.getLoc();
@@ -117,9 +119,9 @@ private:
                 " times, and a bias would be added to all of it")
             .str();
     }
-    // The adjoint of a tanh has no sums over a row that would have to cancel.
-    return bf16 && norm.getKind() != NormKind::tanh ? getRoundingRefusal(norm)
-                                                    : "";
+    // The adjoint of a function has no sums over a row that would have to
+    // cancel.
+    return bf16 && norm.isOfRows() ? getRoundingRefusal(norm) : "";
   }
 
   /// Why the gradient would be worse than the norm's own, once activations are
@@ -145,8 +147,7 @@ private:
     while (Operation *op = value.getDefiningOp()) {
       if (isa<EmbeddingOp, AddPositionsOp, GetOp>(op))
         return nullptr;
-      if (auto norm = dyn_cast<NormOp>(op);
-          norm && norm.getKind() != NormKind::tanh) {
+      if (auto norm = dyn_cast<NormOp>(op); norm && norm.isOfRows()) {
         value = norm.getInput();
         continue;
       }
@@ -164,7 +165,7 @@ private:
       // A norm that is computed where it stands, in parts or not, also one of
       // heads.
       if (isa<ScaleOp, ScaleByOp, CastOp, RowScaleOp, ScaleColumnsOp,
-              CenterRowsOp, ReshapeOp>(op)) {
+              CenterRowsOp, ReshapeOp, StopGradientOp>(op)) {
         value = op->getOperand(0);
         continue;
       }
@@ -196,8 +197,8 @@ private:
     Value input = norm.getInput(), rows = input, rstd;
     if (isLayer)
       rows = CenterRowsOp::create(builder, norm.getLoc(), input);
-    if (norm.getKind() == NormKind::tanh)
-      rows = norm.buildTanh(builder);
+    if (!norm.isOfRows())
+      rows = norm.buildFunction(builder);
     else
       rstd =
           RowRstdOp::create(builder, norm.getLoc(), rowVectorType(type(input)),

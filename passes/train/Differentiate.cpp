@@ -93,6 +93,12 @@ public:
         return failure();
     storeGradients(builder, module);
     finish(loss.getDefiningOp(), terminator);
+    // They have done what they are for.
+    for (auto stop :
+         llvm::make_early_inc_range(block.getOps<StopGradientOp>())) {
+      stop.getResult().replaceAllUsesWith(stop.getInput());
+      stop.erase();
+    }
     return success();
   }
 

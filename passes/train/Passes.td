@@ -53,6 +53,9 @@ def Differentiate : Pass<"lns-differentiate", "::mlir::ModuleOp"> {
     an error. Gradients of a value with several readers are summed in a fixed
     order. An adjoint is called after its op, as in `layers.3.mlp.up_proj.grad`.
 
+    No gradient flows through an `lns.stop_gradient`, and what is differentiated
+    has none any more.
+
     Where `@eval` is an `lns.repeat`, its callee gives `@micro_grads`, which adds
     its share to the stored gradients, and `@grads` clears these and repeats it.
 
@@ -77,6 +80,25 @@ def Differentiate : Pass<"lns-differentiate", "::mlir::ModuleOp"> {
     ```
   }];
   let dependentDialects = ["::lns::LnsDialect"];
+}
+
+def DropStopGradients : Pass<"lns-drop-stop-gradients", "::mlir::func::FuncOp"> {
+  let summary = "Replace each lns.stop_gradient by its operand";
+  let description = [{
+    Behind differentiation it is the identity, and costs no kernel and no copy.
+    `lns-differentiate` leaves none in the gradients that it makes; those of
+    `@eval` and `@logits` stay in training form, so that differences of `@eval`
+    can still be compared with the gradients, and go here.
+
+    Not before `lns-differentiate`: what is read through it has no gradient.
+
+    ```mlir
+    %s = lns.stop_gradient %y : tensor<2x8x64xf32>
+    %z = lns.scale_by %s, %f : tensor<2x8x64xf32>, tensor<1xf32>
+    // becomes
+    %z = lns.scale_by %y, %f : tensor<2x8x64xf32>, tensor<1xf32>
+    ```
+  }];
 }
 
 def FactorSums : Pass<"lns-factor-sums"> {

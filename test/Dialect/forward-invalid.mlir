@@ -92,7 +92,7 @@ func.func @norm(%x: tensor<2x4x8xf32>) {
 
 // lns.norm (C3)
 func.func @norm(%x: tensor<2x4x8xf32>, %b: tensor<8xf32>) {
-  // expected-error @below {{has a bias, which kinds 'layer' and 'tanh' take but kind 'rms' does not}}
+  // expected-error @below {{has a bias, which kinds 'layer', 'tanh' and 'erf' take but kind 'rms' does not}}
   %y = lns.norm rms %x bias(%b) : tensor<2x4x8xf32>, tensor<8xf32>
   return
 }
@@ -110,7 +110,7 @@ func.func @norm(%x: tensor<2x4x8xf32>) {
 
 // lns.norm (C5): one that nothing reads.
 func.func @norm(%x: tensor<2x4x8xf32>, %a: tensor<1xf32>) {
-  // expected-error @below {{has an alpha, which kind 'tanh' takes but kind 'rms' does not}}
+  // expected-error @below {{has an alpha, which kinds 'tanh' and 'erf' take but kind 'rms' does not}}
   %y = lns.norm rms %x alpha(%a) : tensor<2x4x8xf32>, tensor<1xf32>
   return
 }
@@ -584,6 +584,95 @@ func.func @scale_by(%x: tensor<f32>, %a: tensor<1xf32>) {
 func.func @scale_by(%x: tensor<2x4xf32>, %a: tensor<4xf32>) {
   // expected-error @below {{factor has type 'tensor<4xf32>', expected 'tensor<1xf32>' from input}}
   %y = lns.scale_by %x, %a : tensor<2x4xf32>, tensor<4xf32>
+  return
+}
+
+// -----
+
+// lns.norm (C6): none.
+func.func @norm(%x: tensor<2x4x8xf32>, %a: tensor<1xf32>) {
+  // expected-error @below {{has no shift, which kind 'erf' needs}}
+  %y = lns.norm erf %x alpha(%a) : tensor<2x4x8xf32>, tensor<1xf32>
+  return
+}
+
+// -----
+
+// lns.norm (C5): an erf without an alpha.
+func.func @norm(%x: tensor<2x4x8xf32>, %s: tensor<1xf32>) {
+  // expected-error @below {{has no alpha, which kind 'erf' needs}}
+  %y = lns.norm erf %x shift(%s) : tensor<2x4x8xf32>, tensor<1xf32>
+  return
+}
+
+// -----
+
+// lns.norm (C6): one that nothing reads.
+func.func @norm(%x: tensor<2x4x8xf32>, %a: tensor<1xf32>) {
+  // expected-error @below {{has a shift, which kind 'erf' takes but kind 'tanh' does not}}
+  %y = lns.norm tanh %x alpha(%a) shift(%a) : tensor<2x4x8xf32>, tensor<1xf32>, tensor<1xf32>
+  return
+}
+
+// -----
+
+// lns.norm (C6): one number, not one for each column.
+func.func @norm(%x: tensor<2x4x8xf32>, %a: tensor<1xf32>, %s: tensor<8xf32>) {
+  // expected-error @below {{shift has type 'tensor<8xf32>', expected 'tensor<1xf32>' from input}}
+  %y = lns.norm erf %x alpha(%a) shift(%s) : tensor<2x4x8xf32>, tensor<1xf32>, tensor<8xf32>
+  return
+}
+
+// -----
+
+func.func @shift_by(%x: tensor<f32>, %a: tensor<1xf32>) {
+  // expected-error @below {{input has type 'tensor<f32>', expected at least one dimension}}
+  %y = lns.shift_by %x, %a : tensor<f32>, tensor<1xf32>
+  return
+}
+
+// -----
+
+// lns.shift_by (C1): the wide type.
+func.func @shift_by(%x: tensor<2x4xbf16>, %a: tensor<1xf64>) {
+  // expected-error @below {{shift has type 'tensor<1xf64>', expected 'tensor<1xf32>' from input}}
+  %y = lns.shift_by %x, %a : tensor<2x4xbf16>, tensor<1xf64>
+  return
+}
+
+// -----
+
+// lns.mix_factors (C1)
+func.func @mix_factors(%a: tensor<1xf32>) {
+  // expected-error @below {{eps must be positive and finite, got 0.0}}
+  %y:2 = lns.mix_factors %a, %a, %a eps(0.0) : tensor<1xf32>
+  return
+}
+
+// -----
+
+// lns.ramp (C1)
+func.func @ramp() {
+  // expected-error @below {{steps must be finite and at least 1, got 5.0}}
+  %y = lns.ramp steps(0.5) : tensor<1xf32>
+  return
+}
+
+// -----
+
+// lns.ramp (C2)
+func.func @ramp() {
+  // expected-error @below {{result has type 'tensor<2xf32>', expected one dimension of one element}}
+  %y = lns.ramp steps(5.0) : tensor<2xf32>
+  return
+}
+
+// -----
+
+// lns.ramp (C3)
+func.func @ramp() {
+  // expected-error @below {{takes more steps in each layer, but the op is outside lns.layers, where there is no depth}}
+  %y = lns.ramp steps(5.0) per_layer : tensor<1xf32>
   return
 }
 

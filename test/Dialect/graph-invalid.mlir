@@ -249,6 +249,32 @@ func.func @row_dot(%x: tensor<f32>) {
 
 // -----
 
+// lns.row_sum (C1)
+func.func @row_sum(%x: tensor<4x8xbf16>) {
+  // expected-error @below {{result has type 'tensor<4xbf16>', expected 'tensor<4xf32>' from input}}
+  %y = lns.row_sum %x : (tensor<4x8xbf16>) -> tensor<4xbf16>
+  return
+}
+
+// -----
+
+func.func @row_sum(%x: tensor<f32>) {
+  // expected-error @below {{input has type 'tensor<f32>', expected at least one dimension}}
+  %y = lns.row_sum %x : (tensor<f32>) -> tensor<f32>
+  return
+}
+
+// -----
+
+// lns.mix_factors_grad (C1)
+func.func @mix_factors_grad(%a: tensor<1xf32>) {
+  // expected-error @below {{eps must be positive and finite, got -1.0}}
+  %y:3 = lns.mix_factors_grad %a, %a, %a, %a, %a eps(-1.0) : tensor<1xf32>
+  return
+}
+
+// -----
+
 // lns.row_dot (C1): operands.
 func.func @row_dot(%x: tensor<4x8xf32>, %z: tensor<4x6xf32>) {
   // expected-error @below {{b has type 'tensor<4x6xf32>', expected 'tensor<4x8xf32>' from a}}

@@ -88,6 +88,18 @@ func.func @folded_norm(%x: tensor<2x4x8xf32>, %g: tensor<8xf32>) {
   %10 = lns.sum %1 : (tensor<2x4xf32>) -> tensor<1xf32>
   // CHECK: lns.scale_by %{{.*}}, %{{.*}} : tensor<2x4x8xf32>, tensor<1xf32>
   %11 = lns.scale_by %x, %10 : tensor<2x4x8xf32>, tensor<1xf32>
+  // CHECK: lns.shift_by %{{.*}}, %{{.*}} : tensor<2x4x8xf32>, tensor<1xf32>
+  %12 = lns.shift_by %x, %10 : tensor<2x4x8xf32>, tensor<1xf32>
+  // CHECK: lns.row_sum %{{.*}} : (tensor<2x4x8xf32>) -> tensor<2x4xf32>
+  %13 = lns.row_sum %x : (tensor<2x4x8xf32>) -> tensor<2x4xf32>
+  // CHECK: lns.stop_gradient %{{.*}} : tensor<2x4x8xf32>
+  %14 = lns.stop_gradient %x : tensor<2x4x8xf32>
+  // CHECK: lns.mix_factors %{{.*}}, %{{.*}}, %{{.*}} eps(1.000000e-08) : tensor<1xf32>
+  %15:2 = lns.mix_factors %10, %10, %10 eps(1.0e-8) : tensor<1xf32>
+  // CHECK: lns.mix_factors_grad %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}} eps(1.000000e-08) : tensor<1xf32>
+  %16:3 = lns.mix_factors_grad %10, %10, %10, %10, %10 eps(1.0e-8) : tensor<1xf32>
+  // CHECK: lns.ramp steps(1.000000e+03) : tensor<1xf32>
+  %17 = lns.ramp steps(1.0e3) : tensor<1xf32>
   return
 }
 

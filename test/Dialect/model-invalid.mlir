@@ -594,3 +594,31 @@ lns.model @c6(%tokens: tensor<?x?xi32>) {
   }
   lns.output %z : tensor<?x?x8xf32>
 }
+
+// -----
+
+// lns.layers (C2): a result that the block does not yield.
+lns.model @m(%tokens: tensor<?x?xi32>) {
+  %table = lns.param "embed" embedding init(zeros) : tensor<16x8xf32>
+  %x = lns.embedding %table, %tokens : (tensor<16x8xf32>, tensor<?x?xi32>) -> tensor<?x?x8xf32>
+  // expected-error @below {{has 2 results but 1 yielded values}}
+  %s:2 = lns.layers(%h = %x) depth(2) : tensor<?x?x8xf32> -> (tensor<?x?x8xf32>, tensor<?x?x4xf32>) {
+    lns.yield %h : tensor<?x?x8xf32>
+  }
+  lns.output %s#1 : tensor<?x?x4xf32>
+}
+
+// -----
+
+// lns.layers (C2): the carried values come first.
+lns.model @m(%tokens: tensor<?x?xi32>) {
+  %table = lns.param "embed" embedding init(zeros) : tensor<16x8xf32>
+  %x = lns.embedding %table, %tokens : (tensor<16x8xf32>, tensor<?x?xi32>) -> tensor<?x?x8xf32>
+  %w = lns.param "w" matrix init(zeros) : tensor<4x8xf32>
+  %v = lns.linear %x, %w : (tensor<?x?x8xf32>, tensor<4x8xf32>) -> tensor<?x?x4xf32>
+  // expected-error @below {{carried values and results differ at 0: 'tensor<?x?x8xf32>' and 'tensor<?x?x4xf32>'}}
+  %s:2 = lns.layers(%h = %x) depth(2) : tensor<?x?x8xf32> -> (tensor<?x?x4xf32>, tensor<?x?x8xf32>) {
+    lns.yield %v, %h : tensor<?x?x4xf32>, tensor<?x?x8xf32>
+  }
+  lns.output %s#0 : tensor<?x?x4xf32>
+}

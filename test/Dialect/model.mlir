@@ -75,3 +75,21 @@ lns.model @two_stacks(%tokens: tensor<2x4xi32>) {
   }
   lns.output %t : tensor<2x4x8xf64>
 }
+
+// What a block yields beyond what it carries is the last block's.
+// CHECK-LABEL: lns.model @further_results
+lns.model @further_results(%tokens: tensor<?x?xi32>) {
+  %table = lns.param "embed" embedding init(zeros) : tensor<16x8xf32>
+  %x = lns.embedding %table, %tokens : (tensor<16x8xf32>, tensor<?x?xi32>) -> tensor<?x?x8xf32>
+  // CHECK: %[[S:.*]]:2 = lns.layers(%[[H:.*]] = %{{.*}}) depth(2) : tensor<?x?x8xf32> -> (tensor<?x?x8xf32>, tensor<?x?x4xf32>) {
+  %s:2 = lns.layers(%h = %x) depth(2) : tensor<?x?x8xf32> -> (tensor<?x?x8xf32>, tensor<?x?x4xf32>) {
+    // CHECK: lns.ramp steps(1.000000e+03) per_layer : tensor<1xf32>
+    %a = lns.ramp steps(1.0e3) per_layer : tensor<1xf32>
+    %b = lns.scale_by %h, %a : tensor<?x?x8xf32>, tensor<1xf32>
+    %w = lns.param "blocks.{layer}.w" matrix init(zeros) : tensor<4x8xf32>
+    %v = lns.linear %b, %w : (tensor<?x?x8xf32>, tensor<4x8xf32>) -> tensor<?x?x4xf32>
+    // CHECK: lns.yield %{{.*}}, %{{.*}} : tensor<?x?x8xf32>, tensor<?x?x4xf32>
+    lns.yield %b, %v : tensor<?x?x8xf32>, tensor<?x?x4xf32>
+  }
+  lns.output %s#1 : tensor<?x?x4xf32>
+}

@@ -638,3 +638,67 @@ func.func @center_rows(%x: tensor<2x3x4xf64>) -> tensor<2x3x4xf64> {
   %y = lns.center_rows %x : tensor<2x3x4xf64>
   return %y : tensor<2x3x4xf64>
 }
+
+// -----
+
+// CHECK: shift_by{{.*}}argument 0 agrees
+// CHECK: shift_by{{.*}}argument 1 agrees
+func.func @shift_by(%x: tensor<2x3x4xf64>, %s: tensor<1xf64>) -> tensor<2x3x4xf64> {
+  %y = lns.shift_by %x, %s : tensor<2x3x4xf64>, tensor<1xf64>
+  return %y : tensor<2x3x4xf64>
+}
+
+// -----
+
+// Differences with what is stopped as it was: y * (1 - silu(c)) would have
+// another gradient for y.
+// CHECK: stop_gradient{{.*}}argument 0 agrees
+// CHECK: stop_gradient{{.*}}argument 1 agrees
+func.func @stop_gradient(%y: tensor<2x3x4xf64>, %c: tensor<1xf64>) -> tensor<2x3x4xf64> {
+  %g = lns.activation silu %c : tensor<1xf64>
+  %s = lns.stop_gradient %y : tensor<2x3x4xf64>
+  %z = lns.scale_by %s, %g : tensor<2x3x4xf64>, tensor<1xf64>
+  %r = lns.residual %y, %z {branch_scale = -1.0 : f64} : tensor<2x3x4xf64>
+  return %r : tensor<2x3x4xf64>
+}
+
+// -----
+
+// CHECK: mix_factors{{.*}}argument 0 agrees
+// CHECK: mix_factors{{.*}}argument 1 agrees
+// CHECK: mix_factors{{.*}}argument 2 agrees
+func.func @mix_factors(%s: tensor<1xf64>, %a: tensor<1xf64>, %b: tensor<1xf64>) -> (tensor<1xf64>, tensor<1xf64>) {
+  %f, %g = lns.mix_factors %s, %a, %b eps(1.0e-2) : tensor<1xf64>
+  return %f, %g : tensor<1xf64>, tensor<1xf64>
+}
+
+// -----
+
+// Of one that nothing reads, the gradient is zero.
+// CHECK: mix_factor{{.*}}argument 0 agrees
+// CHECK: mix_factor{{.*}}argument 1 agrees
+// CHECK: mix_factor{{.*}}argument 2 agrees
+func.func @mix_factor(%s: tensor<3xf64>, %a: tensor<3xf64>, %b: tensor<3xf64>) -> tensor<3xf64> {
+  %f, %g = lns.mix_factors %s, %a, %b eps(1.0e-2) : tensor<3xf64>
+  return %g : tensor<3xf64>
+}
+
+// -----
+
+// CHECK: erf_norm{{.*}}argument 0 agrees
+// CHECK: erf_norm{{.*}}argument 1 agrees
+// CHECK: erf_norm{{.*}}argument 2 agrees
+// CHECK: erf_norm{{.*}}argument 3 agrees
+// CHECK: erf_norm{{.*}}argument 4 agrees
+func.func @erf_norm(%x: tensor<2x3x4xf64>, %g: tensor<4xf64>, %b: tensor<4xf64>, %a: tensor<1xf64>, %s: tensor<1xf64>) -> tensor<2x3x4xf64> {
+  %y = lns.norm erf %x, %g bias(%b) alpha(%a) shift(%s) scale(0.5) : tensor<2x3x4xf64>, tensor<4xf64>, tensor<4xf64>, tensor<1xf64>, tensor<1xf64>
+  return %y : tensor<2x3x4xf64>
+}
+
+// -----
+
+// CHECK: erf_activation{{.*}}argument 0 agrees
+func.func @erf_activation(%x: tensor<2x3x4xf64>) -> tensor<2x3x4xf64> {
+  %y = lns.activation erf %x : tensor<2x3x4xf64>
+  return %y : tensor<2x3x4xf64>
+}

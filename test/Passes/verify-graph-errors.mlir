@@ -10,6 +10,8 @@ lns.model @m(%tokens: tensor<2x4xi32>) {
   %y = lns.layers(%h = %x) depth(1) : tensor<2x4x4xf32> {
     // expected-error@+1 {{has a symbolic depth scale, which must be a number in graph form}}
     %n = lns.norm rms %h depth_scale(inv_sqrt_depth) : tensor<2x4x4xf32>
+    // expected-error@+1 {{takes more steps in each layer, which must be numbers in graph form}}
+    %a = lns.ramp steps(5.0) per_layer : tensor<1xf32>
     lns.yield %n : tensor<2x4x4xf32>
   }
   lns.output %y : tensor<2x4x4xf32>

@@ -183,7 +183,7 @@ public:
   LogicalResult run(llvm::raw_ostream &report) {
     SmallVector<TensorRef> results, gradients;
     if (failed(makeArguments(entry, options.inputs, arguments)) ||
-        failed(runCopy(entry, arguments, results)))
+        failed(runCopy(entry, arguments, results, &stopped)))
       return failure();
     for (auto [index, result] : llvm::enumerate(results))
       seeds.push_back(result->isTokens
@@ -215,8 +215,10 @@ public:
 
 private:
   LogicalResult runCopy(const EntryPoint &what, ArrayRef<TensorRef> inputs,
-                        SmallVectorImpl<TensorRef> &results) {
+                        SmallVectorImpl<TensorRef> &results,
+                        StoppedValues *noted = nullptr) {
     Environment state = environment;
+    state.stopped = noted;
     return runEntryPoint(what, state, inputs, results);
   }
 
@@ -227,7 +229,8 @@ private:
     auto shifted = std::make_shared<Tensor>(*arguments[argument]);
     shifted->values[element] += offset;
     inputs[argument] = shifted;
-    if (failed(runCopy(entry, inputs, results)))
+    stopped.replay();
+    if (failed(runCopy(entry, inputs, results, &stopped)))
       return failure();
     value = 0;
     for (auto [seed, result] : llvm::zip_equal(seeds, results))
@@ -276,6 +279,7 @@ private:
   const AdjointOptions &options;
   EntryPoint entry;
   SmallVector<TensorRef> arguments, seeds;
+  StoppedValues stopped;
 };
 
 } // namespace

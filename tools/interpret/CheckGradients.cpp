@@ -41,6 +41,10 @@ public:
     if (failed(makeArguments(eval, options.inputs, arguments)) ||
         failed(runEntryPoint(grads, state, arguments, results)))
       return failure();
+    Environment noting = environment;
+    noting.stopped = &stopped;
+    if (failed(runEntryPoint(eval, noting, arguments, results)))
+      return failure();
     if (state.empty())
       return grads.op->emitError("has no parameters, so there is no gradient "
                                  "to check");
@@ -59,6 +63,8 @@ private:
                           const std::vector<double> &direction, double offset,
                           double &loss) {
     Environment state = environment;
+    stopped.replay();
+    state.stopped = &stopped;
     ParameterState &parameter = state[name];
     auto shifted = std::make_shared<Tensor>(*parameter.value);
     for (auto [value, d] : llvm::zip_equal(shifted->values, direction))
@@ -129,6 +135,7 @@ private:
   const Environment &environment;
   const AdjointOptions &options;
   SmallVector<TensorRef> arguments;
+  StoppedValues stopped;
 };
 
 } // namespace

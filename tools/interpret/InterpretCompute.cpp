@@ -86,9 +86,14 @@ static LogicalResult interpretNorm(OpCall &call, NormOp op) {
   double scale = op.getScale().convertToDouble();
   if (op.getDepthScale() == DepthScale::inv_sqrt_depth)
     scale = 1.0 / std::sqrt(static_cast<double>(call.layer + 1));
-  const Tensor *alpha = call.get(op.getAlpha());
-  if (alpha && failed(call.expectShape(op.getAlpha(), int64_t(1))))
-    return failure();
+  double alpha = 0, shift = 0;
+  for (auto [operand, number] :
+       {std::pair(op.getAlpha(), &alpha), std::pair(op.getShift(), &shift)})
+    if (operand) {
+      if (failed(call.expectShape(operand, int64_t(1))))
+        return failure();
+      *number = call.get(operand)->values[0];
+    }
   std::vector<double> means(x.rows());
   if (op.getKind() == NormKind::layer) {
     for (int64_t i = 0; i < x.size(); ++i)
@@ -104,8 +109,10 @@ static LogicalResult interpretNorm(OpCall &call, NormOp op) {
       square += (in[k] - mean) * (in[k] - mean);
     double rstd = 1.0 / std::sqrt(square / static_cast<double>(width) + eps);
     for (int64_t k = 0; k < width; ++k) {
-      double value =
-          alpha ? std::tanh(alpha->values[0] * in[k]) : (in[k] - mean) * rstd;
+      double value = op.getKind() == NormKind::tanh ? std::tanh(alpha * in[k])
+                     : op.getKind() == NormKind::erf
+                         ? std::erf(alpha * in[k] + shift)
+                         : (in[k] - mean) * rstd;
       if (gain)
         value *= gain->values[k];
       if (bias)

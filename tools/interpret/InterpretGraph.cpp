@@ -247,6 +247,17 @@ static LogicalResult interpretAdamW(OpCall &call, AdamWOp op) {
   return success(computed != nullptr);
 }
 
+static LogicalResult interpretRamp(OpCall &call, RampOp op) {
+  Tensor *result = call.allocate(0, {1});
+  if (!result)
+    return failure();
+  double steps = op.getSteps().convertToDouble();
+  if (op.getPerLayer())
+    steps *= static_cast<double>(call.layer + 1);
+  result->values[0] = std::min(call.environment.stepsDone / steps, 1.0);
+  return success();
+}
+
 std::optional<LogicalResult> lns::interpret::interpretGraph(OpCall &call) {
   using Outcome = std::optional<LogicalResult>;
   return llvm::TypeSwitch<Operation *, Outcome>(call.op)
@@ -255,6 +266,7 @@ std::optional<LogicalResult> lns::interpret::interpretGraph(OpCall &call) {
       .Case([&](SetOp op) { return interpretSet(call, op); })
       .Case([&](arith::ConstantOp op) { return interpretLiteral(call, op); })
       .Case([&](ConstantOp op) { return interpretConstant(call, op); })
+      .Case([&](RampOp op) { return interpretRamp(call, op); })
       .Case([&](ClipFactorOp op) { return interpretClipFactor(call, op); })
       .Case([&](AdamWOp op) { return interpretAdamW(call, op); })
       .Default([](Operation *) { return std::nullopt; });

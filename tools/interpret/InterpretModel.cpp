@@ -93,7 +93,8 @@ LogicalResult lns::interpret::declareParameters(ModuleOp module,
 //===----------------------------------------------------------------------===//
 
 /// Runs the body once for each block; l, the index that names and depth scales
-/// use, counts over all lns.layers of the model.
+/// use, counts over all lns.layers of the model. Results beyond the carried
+/// ones are what the last block yields.
 LogicalResult Interpreter::runLayers(LayersOp layers) {
   SmallVector<TensorRef> carried;
   for (Value init : layers.getInits())
@@ -103,6 +104,7 @@ LogicalResult Interpreter::runLayers(LayersOp layers) {
     layer = nextLayer++;
     blockType = layers.getBlockType(i);
     SmallVector<TensorRef> yielded;
+    carried.truncate(layers.getInits().size());
     if (failed(runBlock(layers.getBody().front(), carried, yielded)))
       return failure();
     carried = std::move(yielded);

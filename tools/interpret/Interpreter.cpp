@@ -100,7 +100,8 @@ LogicalResult Interpreter::bind(Value value, TensorRef tensor) {
            << (tensor->isTokens ? "tokens" : "numbers") << " of shape "
            << formatShape(tensor->shape);
   // A view is not rounded once more.
-  if (!isInteger && !value.getDefiningOp<ReshapeOp>())
+  if (!isInteger &&
+      !isa_and_nonnull<ReshapeOp, StopGradientOp>(value.getDefiningOp()))
     tensor = round(std::move(tensor), type.getElementType());
   for (double number : tensor->values)
     largest =
@@ -217,6 +218,8 @@ LogicalResult Interpreter::runOp(Operation *op) {
     if (failed(*outcome))
       return failure();
   }
+  if (environment.stopped && isa<StopGradientOp>(op))
+    environment.stopped->pass(call.results[0]);
   for (auto [value, tensor] : llvm::zip_equal(op->getResults(), call.results))
     if (failed(bind(value, tensor)))
       return failure();

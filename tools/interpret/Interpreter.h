@@ -58,10 +58,38 @@ struct ParameterState {
   std::map<std::string, TensorRef> compute = {};
 };
 
+/// What lns.stop_gradient gave, one run's values in their order. A derivative
+/// of a function is that of its differences with these values as they were.
+class StoppedValues {
+public:
+  /// From now on, runs get what the first one noted.
+  void replay() {
+    replays = true;
+    next = 0;
+  }
+  /// Notes `value`, or puts the noted one in its place.
+  void pass(TensorRef &value) {
+    if (!replays)
+      values.push_back(value);
+    else if (next < values.size())
+      value = values[next++];
+  }
+
+private:
+  std::vector<TensorRef> values;
+  size_t next = 0;
+  bool replays = false;
+};
+
 /// Parameters by their Hugging Face names, in the order of declaration. A copy
 /// is cheap: tensors are shared.
-using Environment = llvm::MapVector<std::string, ParameterState,
-                                    std::map<std::string, unsigned>>;
+struct Environment : llvm::MapVector<std::string, ParameterState,
+                                     std::map<std::string, unsigned>> {
+  /// Optimizer steps that are done: what lns.ramp looks at.
+  double stepsDone = 0;
+  /// Not owned; null where nobody takes differences.
+  StoppedValues *stopped = nullptr;
+};
 
 /// Adds every parameter that `module` declares, in either form, with all its
 /// tensors zero. An error: a parameter of more than Tensor::maxElements.

@@ -22,11 +22,13 @@ LogicalResult PlannedMemory::check(func::FuncOp function) {
 }
 
 std::optional<PlannedMemory::Place> PlannedMemory::getPlace(Value value) {
-  // A function's argument is nobody's to overwrite.
+  // A function's argument and a ramp are nobody's to overwrite.
   auto result = dyn_cast<OpResult>(getViewedValue(value));
   if (!result)
     return std::nullopt;
   Operation *op = result.getOwner();
+  if (isa<RampOp>(op))
+    return std::nullopt;
   auto offsets = op->getAttrOfType<DenseI64ArrayAttr>(kOffsetsAttr);
   int64_t offset = offsets ? offsets[result.getResultNumber()] : -1;
   if (offset >= 0)

@@ -26,6 +26,7 @@
 #include "llvm/Support/Format.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/SourceMgr.h"
+#include <cmath>
 
 using namespace mlir;
 using namespace lns;
@@ -73,6 +74,10 @@ cl::opt<std::string>
 cl::opt<int64_t> steps("steps", cl::init(1), cl::value_desc("N"),
                        cl::desc("run train_step or apply N times"),
                        cl::cat(category));
+cl::opt<double> stepsDone("steps-done", cl::init(0), cl::value_desc("N"),
+                          cl::desc("optimizer steps that are done before, "
+                                   "which lns.ramp looks at (default 0)"),
+                          cl::cat(category));
 cl::list<double> optimizer("optimizer", cl::CommaSeparated,
                            cl::value_desc("LR,BETA1,BETA2,EPS,DECAY,CLIP"),
                            cl::desc("AdamW's values, the rest by default: "
@@ -165,6 +170,8 @@ double toleranceOr(double usual) {
 LogicalResult makeOptions(InputOptions &options) {
   if (batch < 1 || sequence < 1 || steps < 1)
     return fail("--batch, --seq and --steps must be at least 1");
+  if (!(stepsDone >= 0) || !std::isfinite(stepsDone))
+    return fail("--steps-done must be a finite number, at least 0");
   options.seed = seed;
   options.batch = batch;
   options.sequence = sequence;
@@ -183,6 +190,7 @@ LogicalResult makeOptions(InputOptions &options) {
 /// Random parameters, or those of --params.
 LogicalResult fillEnvironment(Environment &environment, bool moments) {
   randomizeParameters(environment, seed, moments);
+  environment.stepsDone = stepsDone;
   if (paramsPath.empty())
     return success();
   return report(loadParameterFile(paramsPath, environment));
@@ -272,6 +280,7 @@ LogicalResult runModule(ModuleOp module) {
   for (int64_t step = 1; step <= steps; ++step) {
     if (optimizerArgument)
       arguments[*optimizerArgument] = makeOptimizer(options.optimizer, step);
+    environment.stepsDone = stepsDone + static_cast<double>(step - 1);
     if (failed(runEntryPoint(entry, environment, arguments, results,
                              roundingOfRuns(), memoryOfRuns())))
       return failure();

@@ -380,3 +380,17 @@ func.func @fresh(%x: tensor<4x64xf32>) -> tensor<4x64xf32> {
   lns.set %x, parameter @w : tensor<4x64xf32>
   return %s : tensor<4x64xf32>
 }
+
+// -----
+
+// A ramp is the runtime's number: it has no room in the arena, and what is
+// computed of it has.
+// CHECK-LABEL: func.func @ramp
+// CHECK-SAME: lns.arena_bytes = 1024
+// CHECK: lns.ramp steps(5.000000e+00) : tensor<1xf32>
+// CHECK-NEXT: lns.scale_by {{.*}} {lns.offsets = array<i64: 0>}
+func.func @ramp(%x: tensor<4x64xf32>) -> tensor<4x64xf32> {
+  %a = lns.ramp steps(5.0) : tensor<1xf32>
+  %b = lns.scale_by %x, %a : tensor<4x64xf32>, tensor<1xf32>
+  return %b : tensor<4x64xf32>
+}

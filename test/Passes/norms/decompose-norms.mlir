@@ -90,3 +90,19 @@ func.func @bare_tanh_norm(%x: tensor<2x3x4xf32>, %a: tensor<1xf32>) -> tensor<2x
   %n = lns.norm tanh %x alpha(%a) : tensor<2x3x4xf32>, tensor<1xf32>
   return %n : tensor<2x3x4xf32>
 }
+
+// -----
+
+// Nor has an erf, whose argument is shifted.
+// CHECK-LABEL: func.func @erf_norm
+// CHECK-SAME: %[[X:[a-z0-9]+]]: tensor<2x3x4xf32>, %[[G:[a-z0-9]+]]: tensor<4xf32>, %[[B:[a-z0-9]+]]: tensor<4xf32>, %[[A:[a-z0-9]+]]: tensor<1xf32>, %[[S:[a-z0-9]+]]: tensor<1xf32>
+// CHECK-NEXT: %[[Z:.*]] = lns.scale_by %[[X]], %[[A]]
+// CHECK-NEXT: %[[Q:.*]] = lns.shift_by %[[Z]], %[[S]]
+// CHECK-NEXT: %[[T:.*]] = lns.activation erf %[[Q]]
+// CHECK-NEXT: %[[U:.*]] = lns.scale_columns %[[T]], %[[G]]
+// CHECK-NEXT: %[[Y:.*]] = lns.add_bias %[[U]], %[[B]]
+// CHECK-NEXT: return %[[Y]]
+func.func @erf_norm(%x: tensor<2x3x4xf32>, %g: tensor<4xf32>, %b: tensor<4xf32>, %a: tensor<1xf32>, %s: tensor<1xf32>) -> tensor<2x3x4xf32> {
+  %n = lns.norm erf %x, %g bias(%b) alpha(%a) shift(%s) : tensor<2x3x4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<1xf32>, tensor<1xf32>
+  return %n : tensor<2x3x4xf32>
+}

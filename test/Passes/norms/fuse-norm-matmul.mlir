@@ -354,3 +354,20 @@ func.func @heads(%x: tensor<2x3x8xf32>, %w: tensor<5x8xf32>, %v: tensor<5x4xf32>
   %u = lns.linear %k, %v : (tensor<2x3x2x4xf32>, tensor<5x4xf32>) -> tensor<2x3x2x5xf32>
   return %y, %z, %u : tensor<2x3x5xf32>, tensor<2x3x2x5xf32>, tensor<2x3x2x5xf32>
 }
+
+// -----
+
+// An erf stays, and its gain goes where others' go.
+// CHECK-LABEL: func.func @erf_norm
+// CHECK-SAME: %[[X:[a-z0-9]+]]: tensor<2x3x4xf32>, %[[G:[a-z0-9]+]]: tensor<4xf32>, %[[A:[a-z0-9]+]]: tensor<1xf32>, %[[S:[a-z0-9]+]]: tensor<1xf32>, %[[W:[a-z0-9]+]]: tensor<8x4xf32>
+// CHECK: %[[Z:.*]] = lns.scale_by %[[X]], %[[A]]
+// CHECK: %[[Q:.*]] = lns.shift_by %[[Z]], %[[S]]
+// CHECK: %[[T:.*]] = lns.activation erf %[[Q]]
+// CHECK: %[[Y:.*]] = lns.linear %[[T]], %[[W]] gain(%[[G]]) :
+// CHECK-NEXT: return %[[Y]]
+func.func @erf_norm(%x: tensor<2x3x4xf32>, %g: tensor<4xf32>, %a: tensor<1xf32>, %s: tensor<1xf32>, %w: tensor<8x4xf32>) -> tensor<2x3x8xf32> {
+  // expected-remark@+1 {{norm fused into its matmuls, but for its erf}}
+  %n = lns.norm erf %x, %g alpha(%a) shift(%s) : tensor<2x3x4xf32>, tensor<4xf32>, tensor<1xf32>, tensor<1xf32>
+  %y = lns.linear %n, %w : (tensor<2x3x4xf32>, tensor<8x4xf32>) -> tensor<2x3x8xf32>
+  return %y : tensor<2x3x8xf32>
+}

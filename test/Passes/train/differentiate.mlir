@@ -122,3 +122,39 @@ func.func @eval(%tokens: tensor<2x3xi32>, %targets: tensor<2x3xi32>) -> tensor<f
   %loss = lns.mean %losses : (tensor<2x3xf32>) -> tensor<f32>
   return %loss : tensor<f32>
 }
+
+// -----
+
+// GPAS: what is read through lns.stop_gradient has no gradient, so that dx is dy,
+// and nothing folds x - c x. The gradients have the op no more, @eval still has it.
+// CHECK: func.func @eval
+// CHECK: lns.stop_gradient
+// CHECK-LABEL: func.func @grads(
+// CHECK: %[[C:.*]] = lns.get parameter @c
+// CHECK: %[[X:.*]] = lns.embedding
+// CHECK: %[[G:.*]] = lns.activation silu %[[C]]
+// CHECK: %[[P:.*]] = lns.scale_by %[[X]], %[[G]]
+// CHECK: lns.residual %[[X]], %[[P]]
+// CHECK: %[[DH:.*]] = lns.cross_entropy_grad
+// CHECK: %[[DP:.*]] = lns.scale %[[DH]] factor(-1.0
+// CHECK: %[[DOTS:.*]] = lns.row_dot %[[DP]], %[[X]]
+// CHECK: %[[DG:.*]] = lns.sum %[[DOTS]]
+// CHECK: %[[DC:.*]] = lns.activation_grad silu %[[DG]], %[[C]]
+// CHECK: %[[DE:.*]] = lns.embedding_grad %[[DH]],
+// CHECK-NOT: lns.stop_gradient
+// CHECK: lns.set %[[DE]], gradient @e
+// CHECK: lns.set %[[DC]], gradient @c
+lns.parameter @e embedding init(normal, 1.0) decay(true) : tensor<5x5xf32>
+lns.parameter @c gain init(constant, 0.5) decay(false) : tensor<1xf32>
+func.func @eval(%tokens: tensor<2x3xi32>, %targets: tensor<2x3xi32>) -> tensor<f32> {
+  %e = lns.get parameter @e : tensor<5x5xf32>
+  %c = lns.get parameter @c : tensor<1xf32>
+  %x = lns.embedding %e, %tokens : (tensor<5x5xf32>, tensor<2x3xi32>) -> tensor<2x3x5xf32>
+  %g = lns.activation silu %c : tensor<1xf32>
+  %s = lns.stop_gradient %x : tensor<2x3x5xf32>
+  %p = lns.scale_by %s, %g : tensor<2x3x5xf32>, tensor<1xf32>
+  %h = lns.residual %x, %p {branch_scale = -1.0 : f64} : tensor<2x3x5xf32>
+  %losses, %lse = lns.cross_entropy %h, %targets : (tensor<2x3x5xf32>, tensor<2x3xi32>) -> (tensor<2x3xf32>, tensor<2x3xf32>)
+  %loss = lns.mean %losses : (tensor<2x3xf32>) -> tensor<f32>
+  return %loss : tensor<f32>
+}
