@@ -108,7 +108,8 @@ function(lns_add_compiler_library name)
   target_link_libraries(${name} PUBLIC ${ARG_LINK_LIBS})
   if(TARGET LnsPch AND NOT ARG_NO_PCH)
     # Not REUSE_FROM, which names the header by its whole path.
-    add_dependencies(${name} LnsPch)
+    set_source_files_properties(${ARG_SOURCES} PROPERTIES
+      OBJECT_DEPENDS "${CMAKE_BINARY_DIR}/${LNS_PCH}")
     target_compile_options(${name} PRIVATE -Xclang -fno-pch-timestamp
       "SHELL:-include-pch ${LNS_PCH}")
   endif()
