@@ -29,6 +29,23 @@
 
 namespace lns {
 
+/// Calls f(m, n, j, P) for everything that this lane holds of P^T; `bases` are
+/// the negated log-sum-exp of the tile's queries, as exponents of 2.
+template <int M, int N, class F>
+__device__ __forceinline__ void forProbabilities(const Fragment<M, N> &scores,
+                                                 const float *bases,
+                                                 float factor, F f) {
+#pragma unroll
+  for (int n = 0; n < N; ++n) {
+    const auto base = loadVec<Vec<float, 2>>(bases + 8 * n + laneId() % 4 * 2);
+#pragma unroll
+    for (int m = 0; m < M; ++m)
+#pragma unroll
+      for (int j = 0; j < 4; ++j)
+        f(m, n, j, exp2Fast(fmaf(scores.at[m][n][j], factor, base.at[j % 2])));
+  }
+}
+
 template <class Shape, class Tiles>
 __device__ __forceinline__ void attentionGradKv(
     const typename Shape::Element *query, const typename Shape::Element *key,
@@ -140,25 +157,12 @@ __device__ __forceinline__ void attentionGradKv(
           if (distance < 0 || (Shape::kWindowed && distance >= window))
             s = kMaskedScore;
         });
-      // Calls f(m, n, j, P) for everything that this lane holds.
-      auto forProbabilities = [&](auto f) {
-#pragma unroll
-        for (int n = 0; n < kQueries / 8; ++n) {
-          const auto base =
-              loadVec<Vec<float, 2>>(bases + 8 * n + laneId() % 4 * 2);
-#pragma unroll
-          for (int m = 0; m < M; ++m)
-#pragma unroll
-            for (int j = 0; j < 4; ++j)
-              f(m, n, j,
-                exp2Fast(fmaf(scores.at[m][n][j], factor, base.at[j % 2])));
-        }
-      };
       // With a soft-cap scores are wanted once more, and P is computed again:
       // there are registers for two fragments.
       Fragment<M, kQueries / 8> &probabilities =
           Shape::kCapped ? scoreGrads : scores;
       forProbabilities(
+          scores, bases, factor,
           [&](int m, int n, int j, float p) { probabilities.at[m][n][j] = p; });
       addTimesRows<Shape>(valueSums, probabilities, grads + warpColumn);
       // The sums v dout^T start at -D.
@@ -174,10 +178,11 @@ __device__ __forceinline__ void attentionGradKv(
       }
       addRowsByRows<Shape>(scoreGrads, warpValues, grads);
       if constexpr (Shape::kCapped)
-        forProbabilities([&](int m, int n, int j, float p) {
-          scoreGrads.at[m][n][j] *=
-              p * Scores<Shape>::slope(scores.at[m][n][j]);
-        });
+        forProbabilities(scores, bases, factor,
+                         [&](int m, int n, int j, float p) {
+                           scoreGrads.at[m][n][j] *=
+                               p * Scores<Shape>::slope(scores.at[m][n][j]);
+                         });
       else
         scoreGrads.multiply(scores);
       addTimesRows<Shape>(keySums, scoreGrads, queries + warpColumn);

@@ -246,6 +246,26 @@ TEST_P(CudaCompiler, ProductKernelsSpillNothing) {
   }
 }
 
+// Attention with a window, and with a soft-cap, which promises nothing.
+TEST_P(CudaCompiler, WindowedAttentionKernelsSpillNothing) {
+  if (!Nvrtc())
+    GTEST_SKIP() << "no NVRTC here";
+  for (bool isCapped : {false, true}) {
+    const std::string q = tensor("1x70x512"), k = tensor("1x70x128"),
+                      lse = "tensor<1x8x70xf32>";
+    const std::string clauses =
+        std::string(" heads(8) kv_heads(2) causal window(33) ") +
+        (isCapped ? "softcap(50.0)" : "") + " : (" + q + ", " + k + ", " + k;
+    parse("%q: " + q + ", %k: " + k + ", %v: " + k + ", %g: " + q,
+          "%0:2 = lns.attention %q, %k, %v" + clauses + ") -> (" + q + ", " +
+              lse + ")\n%1:3 = lns.attention_grad %q, %k, %v, %0#0, %0#1, %g" +
+              clauses + ", " + q + ", " + lse + ", " + q + ") -> (" + q + ", " +
+              k + ", " + k + ")");
+    ASSERT_EQ(lowering->getKernels().size(), 3u) << errors;
+    compileAll(isCapped ? "attention" : "none");
+  }
+}
+
 TEST_P(CudaCompiler, OtherKernelsSpillNothing) {
   if (!Nvrtc())
     GTEST_SKIP() << "no NVRTC here";
