@@ -109,6 +109,11 @@ BlockSpec makeBlock(const NormChoice &choice, int64_t layers) {
     block.normKind = NormKind::tanh;
     block.alpha = choice.alpha;
     return block;
+  case NormScheme::Derf:
+    block = makePre();
+    block.normKind = NormKind::erf;
+    block.alpha = choice.alpha;
+    return block;
   case NormScheme::Hybrid:
   case NormScheme::HybridStar: // its later blocks
     block.attention.stream = kPostAttention;
@@ -116,6 +121,8 @@ BlockSpec makeBlock(const NormChoice &choice, int64_t layers) {
     block.valueNorm = true;
     return block;
   case NormScheme::Pre:
+  case NormScheme::Gpas:
+  case NormScheme::ProRes:
   case NormScheme::Mix: // its later blocks
   case NormScheme::ScaledInit:
   case NormScheme::DepthScaledInit:
@@ -152,7 +159,9 @@ ModelSpec lns::getModelSpec(const NormChoice &choice, int64_t layers) {
   model.embeddingNorm =
       choice.scheme == NormScheme::Peri && choice.embeddingNorm;
   model.finalNorm = choice.finalNorm.value_or(hasFinalNorm(choice.scheme));
-  model.embeddingScale = choice.scheme == NormScheme::DyT;
+  model.embeddingScale =
+      choice.scheme == NormScheme::DyT || choice.scheme == NormScheme::Derf;
+  model.valueResidual = choice.valueResidual;
   // The first blocks of some schemes are others.
   int64_t first = 0;
   BlockSpec block;
@@ -176,6 +185,10 @@ ModelSpec lns::getModelSpec(const NormChoice &choice, int64_t layers) {
     if (choice.qkNorm)
       run.block.qkNorm = choice.qkNorm;
     run.block.headGate = choice.headGate;
+    run.block.gpas = choice.gpas || choice.scheme == NormScheme::Gpas;
+    bool opens = choice.openingSteps || choice.scheme == NormScheme::ProRes;
+    run.block.openingSteps =
+        opens ? choice.openingSteps.value_or(kDefaultOpeningSteps) : 0;
   }
   return model;
 }

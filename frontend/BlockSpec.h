@@ -39,10 +39,16 @@ struct BlockSpec {
   double skip = 1, branch = 1;
   DepthScale depthScale = DepthScale::none; ///< of the norms before sublayers
   NormKind normKind = NormKind::rms;
-  double alpha = 0; ///< of norms of kind tanh: where it starts
+  double alpha = 0; ///< of norms of kind tanh and erf: where it starts
   std::optional<QkNorm> qkNorm = std::nullopt; ///< none: the family's
   bool valueNorm = false; ///< of each head, as its query and key
   bool headGate = false;
+  /// Branches are multiplied by min(t / (openingSteps l), 1), t the steps done;
+  /// 0: they are open.
+  double openingSteps = 0;
+  /// The stream, or the skip before a norm on the stream, is x - silu(c) x, x
+  /// with the gradient as it is; c is one number for both sublayers.
+  bool gpas = false;
   double gateStart = 0;      ///< of what branches are multiplied by
   bool gatesColumns = false; ///< which is a vector, and no number
   /// What gains start from: one, or that scaled with depth.
@@ -58,6 +64,8 @@ struct BlockRun {
 struct ModelSpec {
   bool embeddingNorm = false, finalNorm = true;
   bool embeddingScale = false; ///< learned, from sqrt(hidden)
+  /// Values are mixed with those of the first block.
+  bool valueResidual = false;
   llvm::SmallVector<BlockRun, 2> runs;
 };
 

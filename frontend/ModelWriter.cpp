@@ -17,7 +17,7 @@ using namespace lns;
 
 namespace {
 
-/// What lns.norm has where it is given no eps, which a tanh takes none of.
+/// What lns.norm has where it is given no eps, which a function takes none of.
 constexpr double kUnusedEps = 1e-6;
 
 class ModelWriter {
@@ -56,7 +56,11 @@ public:
       hidden = norm(hidden, outerNorm("model.embed_norm"));
     int64_t first = 0;
     for (const BlockRun &run : spec.runs) {
-      hidden = writeLayers(run.block, first, run.depth, hidden);
+      for (int64_t begin = first, end; begin < first + run.depth; begin = end) {
+        // The first block's values go to all others.
+        end = spec.valueResidual && begin == 0 ? 1 : first + run.depth;
+        hidden = writeLayers(run.block, begin, end - begin, hidden);
+      }
       first += run.depth;
     }
 
@@ -142,21 +146,38 @@ private:
     return entries.empty() ? nullptr : builder.getDictionaryAttr(entries);
   }
 
-  Value writeLayers(const BlockSpec &spec, int64_t first, int64_t depth,
+  Value writeLayers(const BlockSpec &blockSpec, int64_t first, int64_t depth,
                     Value input) {
     bool repeats = false;
     ArrayAttr types = takeLayerTypes(first, depth, repeats);
+    bool yieldsValue = spec.valueResidual && !firstValue;
+    SmallVector<Type, 2> results = {input.getType()};
+    if (yieldsValue)
+      results.push_back(open({decoder.kvHeads * decoder.headDim}));
     auto layers =
-        LayersOp::create(builder, at("num_hidden_layers"), input.getType(),
-                         input, static_cast<uint64_t>(depth), types, repeats);
+        LayersOp::create(builder, at("num_hidden_layers"), results, input,
+                         static_cast<uint64_t>(depth), types, repeats);
     Block &body = layers.getBody().emplaceBlock();
     Value hidden = body.addArgument(input.getType(), layers.getLoc());
     OpBuilder::InsertionGuard guard(builder);
     builder.setInsertionPointToStart(&body);
-    block = &spec;
+    block = &blockSpec;
+    opening = streamGate = Value();
+    if (block->openingSteps != 0)
+      opening = RampOp::create(builder, at("num_hidden_layers"),
+                               RankedTensorType::get({1}, builder.getF32Type()),
+                               builder.getF64FloatAttr(block->openingSteps),
+                               builder.getUnitAttr());
+    if (block->gpas)
+      streamGate = writeGate();
     hidden = writeAttention(hidden);
     hidden = writeFeedForward(hidden);
-    YieldOp::create(builder, layers.getLoc(), hidden);
+    SmallVector<Value, 2> yielded = {hidden};
+    if (yieldsValue)
+      yielded.push_back(firstValue);
+    YieldOp::create(builder, layers.getLoc(), yielded);
+    if (yieldsValue)
+      firstValue = layers.getResult(1);
     return layers.getResult(0);
   }
 
@@ -186,6 +207,8 @@ private:
     if (block->valueNorm)
       value = merge(norm(split(value, decoder.kvHeads),
                          attentionNorm("self_attn.v_norm", decoder.headDim)));
+    if (spec.valueResidual)
+      value = mixValues(value);
     // One type's window is every layer's; several are told apart by type.
     bool isUniform = layerTypes.size() == 1;
     IntegerAttr window =
@@ -212,6 +235,45 @@ private:
     return finish(sublayer, skip, heads, width, o);
   }
 
+  /// s (a V + b V*) / sqrt(a^2 + b^2 + 1e-8), V* the first block's, after its
+  /// own mix.
+  Value mixValues(Value value) {
+    constexpr double kMixEps = 1e-8;
+    std::string name = getBlockName("self_attn.value_residual", "");
+    Value scale = number(name + ".scale", 1), own = number(name + ".own", 1);
+    Value first = number(name + ".first", 0);
+    Location location = at("num_attention_heads");
+    auto factors = MixFactorsOp::create(
+        builder, location, TypeRange{scale.getType(), scale.getType()}, scale,
+        own, first, builder.getF64FloatAttr(kMixEps));
+    Value other = firstValue ? firstValue : value;
+    value = ScaleByOp::create(builder, location, value.getType(), value,
+                              factors.getFirst());
+    other = ScaleByOp::create(builder, location, other.getType(), other,
+                              factors.getSecond());
+    value = AddOp::create(builder, location, value.getType(), value, other);
+    if (!firstValue)
+      firstValue = value;
+    return value;
+  }
+
+  /// silu(c) of the block.
+  Value writeGate() {
+    Value gate = number(getBlockName("gpas_gate", ""), 0);
+    return ActivationOp::create(builder, at("num_hidden_layers"),
+                                gate.getType(), gate, Activation::silu);
+  }
+
+  /// x - silu(c) x, x with the gradient as it is.
+  Value scaleStream(Value x) {
+    Location location = at("num_hidden_layers");
+    Value part = StopGradientOp::create(builder, location, x.getType(), x);
+    part = ScaleByOp::create(builder, location, x.getType(), part, streamGate);
+    return ResidualOp::create(builder, location, x.getType(), x, part,
+                              builder.getF64FloatAttr(1),
+                              builder.getF64FloatAttr(-1));
+  }
+
   /// Query or key: normalized, and rotated where the layer rotates.
   Value prepare(Value value, QkNorm kind, StringRef name, int64_t heads) {
     if (kind == QkNorm::Off || kind == QkNorm::Full) {
@@ -221,7 +283,7 @@ private:
     }
     value = split(value, heads);
     value = norm(value, kind == QkNorm::Free
-                            ? Norm{NormKind::rms, Value(), Value()}
+                            ? Norm{NormKind::rms, {}, {}, {}, {}}
                             : attentionNorm(name, decoder.headDim));
     return merge(rope(value));
   }
@@ -292,12 +354,19 @@ private:
       branch = norm(branch, *own);
     if (!sublayer.gate.empty())
       branch = multiply(branch, sublayer.gate);
+    if (opening)
+      branch = ScaleByOp::create(builder, at("num_hidden_layers"),
+                                 branch.getType(), branch, opening);
+    if (streamGate && !sublayer.stream.empty())
+      skip = scaleStream(skip);
     Value hidden = ResidualOp::create(
         builder, at("num_hidden_layers"), skip.getType(), skip, branch,
         builder.getF64FloatAttr(block->skip),
         builder.getF64FloatAttr(block->branch * decoder.residualScale));
     if (std::optional<Norm> own = blockNorm(sublayer.stream, decoder.hidden))
       hidden = norm(hidden, *own);
+    else if (streamGate)
+      hidden = scaleStream(hidden);
     return hidden;
   }
 
@@ -335,20 +404,25 @@ private:
   /// What a norm has of its own.
   struct Norm {
     NormKind kind;
-    Value gain, alpha;
+    Value gain, bias, alpha, shift;
+
+    bool isOfRows() const {
+      return kind == NormKind::rms || kind == NormKind::layer;
+    }
   };
 
   Value norm(Value input, const Norm &own,
              DepthScale depthScale = DepthScale::none) {
     StringRef key =
         config.contains("rms_norm_eps") ? "rms_norm_eps" : "hidden_size";
-    bool isTanh = own.kind == NormKind::tanh;
-    auto op = NormOp::create(builder, at(key), input, own.gain,
-                             /*bias=*/Value(), own.kind,
-                             isTanh ? kUnusedEps : decoder.normEps,
-                             /*scale=*/1.0);
-    if (isTanh)
+    auto op =
+        NormOp::create(builder, at(key), input, own.gain, own.bias, own.kind,
+                       own.isOfRows() ? decoder.normEps : kUnusedEps,
+                       /*scale=*/1.0);
+    if (own.alpha)
       op.getAlphaMutable().assign(own.alpha);
+    if (own.shift)
+      op.getShiftMutable().assign(own.shift);
     op.setDepthScale(depthScale);
     return op;
   }
@@ -404,7 +478,7 @@ private:
     return makeNorm(getBlockName(name, ""), width, *block);
   }
 
-  /// One of queries, keys or values, which no scheme replaces by a tanh.
+  /// One of queries, keys or values, which no scheme replaces by a function.
   Norm attentionNorm(StringRef name, int64_t width) {
     BlockSpec own = *block;
     own.normKind = NormKind::rms;
@@ -425,14 +499,22 @@ private:
       init = {InitKind::constant, 1.0, block.gainInit};
     else if (offset == 1)
       init = {InitKind::zeros};
-    Value gain =
+    Norm own = {block.normKind, {}, {}, {}, {}};
+    own.gain =
         param(name.str() + ".weight", Role::gain, {width}, "hidden_size", init);
     if (offset != 0)
-      gain = OffsetOp::create(builder, at("hidden_size"), gain.getType(), gain,
-                              builder.getF64FloatAttr(offset));
-    Norm own = {block.normKind, gain, Value()};
-    if (own.kind == NormKind::tanh)
+      own.gain =
+          OffsetOp::create(builder, at("hidden_size"), own.gain.getType(),
+                           own.gain, builder.getF64FloatAttr(offset));
+    // Derf's paper has a bias, DyT's LLaMA models none.
+    if (own.kind == NormKind::erf)
+      own.bias = param(name.str() + ".bias", Role::bias, {width}, "hidden_size",
+                       {InitKind::zeros});
+    if (!own.isOfRows())
       own.alpha = number(name.str() + ".alpha", block.alpha);
+    if (own.kind == NormKind::erf)
+      own.shift = param(name.str() + ".shift", Role::bias, {1}, "hidden_size",
+                        {InitKind::zeros});
     return own;
   }
 
@@ -484,6 +566,8 @@ private:
   ModelSpec spec;
   const BlockSpec *block = nullptr;     ///< that is being written
   SmallVector<LayerType, 2> layerTypes; ///< of the layers that are written
+  Value opening, streamGate;            ///< of them, where they have such
+  Value firstValue; ///< of the first block, once that is written
   OpBuilder builder;
 };
 

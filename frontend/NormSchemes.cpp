@@ -62,6 +62,12 @@ constexpr SchemeEntry kSchemes[] = {
      "arXiv 2003.04887"},
     {NormScheme::DyT, "dyt", "pre, g tanh(a x) for every norm",
      "arXiv 2503.10622"},
+    {NormScheme::Derf, "derf", "pre, g erf(a x + s) + b for every norm",
+     "arXiv 2512.10938"},
+    {NormScheme::Gpas, "gpas", "y = x + F(N x), y - silu(c) sg(y)",
+     "arXiv 2506.22049"},
+    {NormScheme::ProRes, "prores", "x + min(t/(T l), 1) F(N x)",
+     "arXiv 2603.05369"},
     {NormScheme::Hybrid, "hybrid", "y = N(x + A x), y + M y; q, k, v norms",
      "HybridNorm, arXiv 2503.04598"},
     {NormScheme::HybridStar, "hybrid-star", "hybrid, its first block pre",
@@ -126,7 +132,12 @@ constexpr NormScheme kKeel[] = {NormScheme::Keel};
 constexpr NormScheme kPeri[] = {NormScheme::Peri};
 constexpr NormScheme kLearned[] = {NormScheme::LayerScale, NormScheme::SkipInit,
                                    NormScheme::ReZero};
-constexpr NormScheme kDyT[] = {NormScheme::DyT};
+constexpr NormScheme kFunctions[] = {NormScheme::DyT, NormScheme::Derf};
+constexpr NormScheme kGpas[] = {NormScheme::Post, NormScheme::DeepNorm,
+                                NormScheme::Mix, NormScheme::Sandwich};
+constexpr NormScheme kProRes[] = {NormScheme::ProRes};
+constexpr NormScheme kOpening[] = {NormScheme::Post, NormScheme::DeepNorm,
+                                   NormScheme::Sandwich};
 constexpr NormScheme kMultiplier[] = {NormScheme::ResidualMultiplier};
 constexpr NormScheme kPlainInit[] = {NormScheme::Pre,
                                      NormScheme::Lns,
@@ -140,11 +151,18 @@ constexpr NormScheme kPlainInit[] = {NormScheme::Pre,
                                      NormScheme::LayerScale,
                                      NormScheme::SkipInit,
                                      NormScheme::ReZero,
-                                     NormScheme::DyT};
+                                     NormScheme::DyT,
+                                     NormScheme::Derf,
+                                     NormScheme::Gpas,
+                                     NormScheme::ProRes};
 
 /// Multipliers beyond this are mistakes, and would overflow f32.
 constexpr double kMaxMultiplier = 1e6;
 constexpr llvm::StringLiteral kFactor = "a number from 1e-6 to 1e6";
+
+/// Of a block's opening, times its depth.
+constexpr double kMaxSteps = 1e9;
+constexpr llvm::StringLiteral kSteps = "a number of steps from 1 to 1e9";
 
 const Option kOptions[] = {
     {"init", "plain|scaled|depth-scaled|depth-scaled-up|mitchell",
@@ -198,7 +216,7 @@ const Option kOptions[] = {
      [](const NormChoice &choice) {
        return choice.start ? formatNumber(*choice.start) : std::string();
      }},
-    {"alpha", kFactor, "where alphas start; 0.5", kDyT,
+    {"alpha", kFactor, "where alphas start; 0.5", kFunctions,
      [](StringRef value, NormChoice &choice) {
        return readNumber(value, 1 / kMaxMultiplier, kMaxMultiplier,
                          choice.alpha);
@@ -206,6 +224,35 @@ const Option kOptions[] = {
      [](const NormChoice &choice) {
        return choice.alpha == NormChoice().alpha ? std::string()
                                                  : formatNumber(choice.alpha);
+     }},
+    {"T", kSteps,
+     "steps until block 1 is open, l times as many of block l; 1000", kProRes,
+     [](StringRef value, NormChoice &choice) {
+       return readNumber(value, 1, kMaxSteps, choice.openingSteps.emplace());
+     },
+     [](const NormChoice &choice) {
+       return choice.scheme == NormScheme::ProRes && choice.openingSteps
+                  ? formatNumber(*choice.openingSteps)
+                  : std::string();
+     }},
+    {"prores", kSteps, "branches open as those of prores, with this T; 1000",
+     kOpening,
+     [](StringRef value, NormChoice &choice) {
+       choice.openingSteps = kDefaultOpeningSteps;
+       return value.empty() ||
+              readNumber(value, 1, kMaxSteps, *choice.openingSteps);
+     },
+     [](const NormChoice &choice) {
+       return choice.scheme != NormScheme::ProRes && choice.openingSteps
+                  ? formatNumber(*choice.openingSteps)
+                  : std::string();
+     }},
+    {"gpas", "on|off", "the stream is scaled as by gpas; off", kGpas,
+     [](StringRef value, NormChoice &choice) {
+       return readFlag(value, choice.gpas);
+     },
+     [](const NormChoice &choice) {
+       return choice.gpas ? std::string("on") : std::string();
      }},
     {"final-norm",
      "on|off",
@@ -245,6 +292,16 @@ const Option kOptions[] = {
        return choice.qkNorm
                   ? kQkNorms[static_cast<size_t>(*choice.qkNorm)].second.str()
                   : std::string();
+     }},
+    {"value-residual",
+     "on|off",
+     "values mixed with those of block 1; off",
+     {},
+     [](StringRef value, NormChoice &choice) {
+       return readFlag(value, choice.valueResidual);
+     },
+     [](const NormChoice &choice) {
+       return choice.valueResidual ? std::string("on") : std::string();
      }},
     {"head-gate",
      "on|off",
@@ -356,6 +413,11 @@ std::optional<NormChoice> lns::parseNormChoice(StringRef text,
   for (StringRef part : llvm::drop_begin(parts))
     if (!parseOption(part, choice, given, error))
       return std::nullopt;
+  if (choice.gpas && choice.openingSteps) {
+    error = "'gpas' and 'prores' have no published meaning together; give one "
+            "of them";
+    return std::nullopt;
+  }
   return choice;
 }
 

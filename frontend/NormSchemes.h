@@ -46,6 +46,9 @@ enum class NormScheme {
   SkipInit,
   ReZero,
   DyT,
+  Derf,
+  Gpas,
+  ProRes,
   Hybrid,
   HybridStar
 };
@@ -68,6 +71,9 @@ enum class InitRule {
   Mitchell       ///< by widths, and 1 / sqrt(2 l) at output projections
 };
 
+/// Of prores, where no number is given.
+inline constexpr double kDefaultOpeningSteps = 1000;
+
 /// A scheme and its options. `--norm=SCHEME[,KEY=VALUE]...` as text.
 struct NormChoice {
   NormScheme scheme = NormScheme::Pre;
@@ -82,7 +88,7 @@ struct NormChoice {
   /// layerscale, skipinit, rezero: where what branches are multiplied by
   /// starts; by default 1e-4, 1 / sqrt(L), 0.
   std::optional<double> start = std::nullopt;
-  /// dyt: where alphas start.
+  /// dyt, derf: where alphas start.
   double alpha = 0.5;
   /// Norm of the last block's output, before the head; by default, what the
   /// scheme has.
@@ -91,6 +97,14 @@ struct NormChoice {
   bool embeddingNorm = true;
   /// By default, what the scheme has, or else the family.
   std::optional<QkNorm> qkNorm = std::nullopt;
+  /// post, deepnorm, mix, sandwich: the stream is scaled as by `gpas`.
+  bool gpas = false;
+  /// prores, and post, deepnorm, sandwich with it: the first block's branch
+  /// opens over so many steps, that of block l over l times as many. prores
+  /// without it: 1000.
+  std::optional<double> openingSteps = std::nullopt;
+  /// Values of the attention are mixed with those of the first block.
+  bool valueResidual = false;
   /// Heads are multiplied by 2 sigmoid(G x) before the output projection, x
   /// being what the projections of the attention read.
   bool headGate = false;

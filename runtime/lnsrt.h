@@ -104,6 +104,8 @@ typedef struct lnsrt_plan_info {
   const char *compiler;      ///< version of the lnsc that wrote the plan
   uint32_t micro_batch;      ///< sequences that are in memory at one time; B
                              ///< is a multiple of it
+  uint32_t schedules;        ///< numbers of the model that follow the steps
+                             ///< done; 0: it computes the same at any step
 } lnsrt_plan_info;
 
 LNSRT_API lnsrt_error *lnsrt_plan_get_info(const lnsrt_plan *plan,
@@ -223,8 +225,18 @@ LNSRT_API const char *lnsrt_session_matmul(const lnsrt_session *session);
 /// Fills every parameter from its initializer with Philox4x32-10, keyed by
 /// `seed` and the parameter's name and counted by element, and zeroes the
 /// optimizer state. So two models that differ in a scheme or in their depth
-/// start from the same numbers where they have parameters of the same names.
+/// start from the same numbers where they have parameters of the same names. No
+/// step is done then.
 LNSRT_API lnsrt_error *lnsrt_init(lnsrt_session *session, uint64_t seed);
+
+/// How many optimizer steps the session's parameters have been trained, for
+/// models in which branches open with them (lnsrt_plan_info.schedules): to be
+/// called when the parameters of a checkpoint were written, before lnsrt_eval,
+/// lnsrt_logits and lnsrt_grads. lnsrt_train_step looks at its own `step` and
+/// counts on from there, and so does lnsrt_apply. Other models compute the same
+/// whatever is given.
+LNSRT_API lnsrt_error *lnsrt_set_steps_done(lnsrt_session *session,
+                                            uint64_t steps);
 
 /// Defaults in parentheses.
 typedef struct lnsrt_optimizer_options {
@@ -235,7 +247,8 @@ typedef struct lnsrt_optimizer_options {
   float eps;          ///< (1e-8)
   float weight_decay; ///< (0) decoupled; for parameters marked for decay
   float clip;         ///< (0) global gradient-norm limit; 0: no clipping
-  uint64_t step;      ///< (1) 1-based, for the bias correction
+  uint64_t step;      ///< (1) 1-based, for the bias correction; `step` - 1
+                      ///< are done before
 } lnsrt_optimizer_options;
 
 /// A target that is ignored (PyTorch's ignore_index): it counts neither in the

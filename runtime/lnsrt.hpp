@@ -204,6 +204,10 @@ public:
   }
 
   Status init(uint64_t seed) { return Status(lnsrt_init(handle.get(), seed)); }
+  /// Of the parameters that were written, where the model depends on it.
+  Status setStepsDone(uint64_t steps) {
+    return Status(lnsrt_set_steps_done(handle.get(), steps));
+  }
   Result<StepResult> trainStep(const int32_t *tokens, const int32_t *targets,
                                const OptimizerOptions &options) {
     StepResult result = {};

@@ -87,6 +87,7 @@ public:
         if (repeats == hasRepeat(function) && failed(buildEntryPoint(function)))
           return failure();
     placeConstants();
+    plan.ioBytes += kBufferAlignment * plan.ramps.size();
     return success();
   }
 
@@ -132,8 +133,15 @@ private:
     plan.ioBytes = 2 * tokenBytes + kBufferAlignment;
     microTokens = tokens;
     microTargets = targets;
-    if (plan.microBatch == 0)
-      return success();
+    if (plan.microBatch != 0)
+      placeParts();
+    // Ramps stand last: how many there are is known when functions are built.
+    plan.rampsOffset = plan.ioBytes;
+    return success();
+  }
+
+  /// What one part of a step is given.
+  void placeParts() {
     uint64_t partBytes = uint64_t(plan.microBatch) * plan.sequence * 4;
     microTokens = {PlanSegment::Io, plan.ioBytes, partBytes};
     plan.ioBytes += llvm::alignTo(partBytes, kBufferAlignment);
@@ -141,7 +149,21 @@ private:
     plan.ioBytes += llvm::alignTo(partBytes, kBufferAlignment);
     targetCount = {PlanSegment::Io, plan.ioBytes, sizeof(int32_t)};
     plan.ioBytes += kBufferAlignment;
-    return success();
+  }
+
+  /// Equal ramps are one.
+  FailureOr<PlanBuffer> getRampBuffer(RampOp op) {
+    if (!getElementTypeOrSelf(op.getType()).isF32())
+      return op.emitOpError()
+             << "has type " << op.getType()
+             << ", but the numbers that a runtime computes are f32";
+    double steps = op.getSteps().convertToDouble();
+    size_t index = llvm::find(plan.ramps, steps) - plan.ramps.begin();
+    if (index == plan.ramps.size())
+      plan.ramps.push_back(steps);
+    return PlanBuffer{PlanSegment::Io,
+                      plan.rampsOffset + index * kBufferAlignment,
+                      sizeof(float)};
   }
 
   LogicalResult placeParameters() {
@@ -384,6 +406,8 @@ private:
   /// Where a result outside of the arena stands.
   FailureOr<PlanBuffer> getHome(OpResult result) {
     Operation *op = result.getOwner();
+    if (auto ramp = dyn_cast<RampOp>(op))
+      return getRampBuffer(ramp);
     if (auto get = dyn_cast<GetOp>(op))
       return getStoredBuffer(get);
     if (SetOp set = findStore(result))
@@ -393,7 +417,7 @@ private:
   }
 
   LogicalResult buildCommands(Operation *op, PlanEntryPoint &entry) {
-    if (isa<ReshapeOp>(op))
+    if (isa<ReshapeOp, RampOp>(op))
       return success();
     std::string name = getCommandName(op);
     if (auto get = dyn_cast<GetOp>(op)) {

@@ -212,17 +212,22 @@ void serializeTable(flatbuffers::FlatBufferBuilder &builder, const Plan &plan,
   auto kernelVector = builder.CreateVector(kernels);
   auto entryVector = builder.CreateVector(entryPoints);
   auto codeVector = builder.CreateVector(blobs);
+  std::vector<flatbuffers::Offset<fb::Schedule>> schedules;
+  for (double steps : plan.ramps)
+    schedules.push_back(
+        fb::CreateSchedule(builder, fb::ScheduleKind::ramp, steps));
+  auto scheduleVector = builder.CreateVector(schedules);
   flatbuffers::Offset<fb::CudaProgram> cuda;
   if (plan.cuda)
     cuda = serializeCuda(builder, *plan.cuda, places);
   builder.Finish(
-      fb::CreatePlan(builder, compiler, modelName, plan.sourceHash, config,
-                     plan.batch, plan.sequence, plan.vocabulary, plan.layers,
-                     plan.parameterBytes, plan.arenaBytes, plan.ioBytes,
-                     places.constants.offset, places.constants.size,
-                     parameterVector, kernelVector, entryVector, codeVector,
-                     scheme, static_cast<fb::DType>(plan.dtype),
-                     plan.microBatch, cuda, identity),
+      fb::CreatePlan(
+          builder, compiler, modelName, plan.sourceHash, config, plan.batch,
+          plan.sequence, plan.vocabulary, plan.layers, plan.parameterBytes,
+          plan.arenaBytes, plan.ioBytes, places.constants.offset,
+          places.constants.size, parameterVector, kernelVector, entryVector,
+          codeVector, scheme, static_cast<fb::DType>(plan.dtype),
+          plan.microBatch, cuda, identity, scheduleVector, plan.rampsOffset),
       fb::PlanIdentifier());
 }
 

@@ -213,6 +213,11 @@ Error CpuSession::write(Segment which, const plan::Parameter &parameter,
   return nullptr;
 }
 
+Error CpuSession::writeIo(uint64_t offset, const void *bytes, uint64_t size) {
+  std::memcpy(segment(Segment::io) + offset, bytes, size);
+  return nullptr;
+}
+
 std::string CpuSession::json() const {
   JsonWriter json;
   json.open('{');

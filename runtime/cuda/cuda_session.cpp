@@ -351,6 +351,15 @@ Error CudaSession::write(Segment segment, const plan::Parameter &parameter,
   return synchronize("writing a tensor");
 }
 
+Error CudaSession::writeIo(uint64_t offset, const void *bytes, uint64_t size) {
+  if (Error error = context.makeCurrent())
+    return error;
+  return driver->check(
+      driver->memcpyHtoDAsync(segments[size_t(Segment::io)].address() + offset,
+                              bytes, size, stream),
+      title, "cannot copy inputs to the device");
+}
+
 Error lns::cuda::createSession(const lnsrt_plan &plan,
                                const lnsrt_session_options &options,
                                std::string_view device,

@@ -69,6 +69,7 @@ public:
              uint64_t first, uint64_t count, float *to) override;
   Error write(plan::Segment segment, const plan::Parameter &parameter,
               const float *from) override;
+  Error writeIo(uint64_t offset, const void *bytes, uint64_t size) override;
   size_t profileRows() const override;
   Error profile(uint64_t seed, const float *optimizer,
                 std::vector<lnsrt_profile_row> &rows) override;

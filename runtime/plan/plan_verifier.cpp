@@ -213,6 +213,42 @@ Error PlanVerifier::checkKernels() {
   return nullptr;
 }
 
+/// They stand one behind the other in `io`, beside inputs and outputs.
+Error PlanVerifier::checkSchedules() {
+  const auto *schedules = table.schedules();
+  if (!schedules || schedules->size() == 0)
+    return nullptr;
+  for (const plan::Schedule *schedule : *schedules) {
+    if (plan::EnumNameScheduleKind(schedule->kind())[0] == '\0')
+      return bad("a schedule is of the unknown kind ", int(schedule->kind()));
+    if (!std::isfinite(schedule->steps()) || schedule->steps() < 1)
+      return bad("a schedule takes ", schedule->steps(),
+                 " steps, expected a finite number of at least 1");
+  }
+  uint64_t offset = table.schedules_offset();
+  uint64_t bytes = uint64_t(schedules->size()) * kBufferAlignment;
+  if (offset % kBufferAlignment != 0)
+    return bad("schedules at offset ", offset, ", which is not a multiple of ",
+               kBufferAlignment);
+  if (!insideRange(offset, bytes, table.io_bytes()))
+    return bad(schedules->size(), " schedules of ", bytes, " bytes at offset ",
+               offset, " lie outside the segment 'io' of ", table.io_bytes());
+  auto check = [&](const auto &entries) -> Error {
+    for (const plan::EntryPoint *entry : entries)
+      for (const auto *bindings : {entry->inputs(), entry->outputs()})
+        for (const plan::Binding *binding : *bindings)
+          if (binding->buffer()->segment() == plan::Segment::io &&
+              rangesOverlap(offset, bytes, binding->buffer()->offset(),
+                            binding->buffer()->size()))
+            return bad("schedules overlap '", binding->name()->string_view(),
+                       "' of '", entry->name()->string_view(), "'");
+    return nullptr;
+  };
+  if (Error error = check(*table.entry_points()))
+    return error;
+  return table.cuda() ? check(*table.cuda()->entry_points()) : nullptr;
+}
+
 Error PlanVerifier::run() {
   if (Error error = checkSizes())
     return error;
@@ -221,6 +257,8 @@ Error PlanVerifier::run() {
   if (Error error = checkParameters())
     return error;
   if (Error error = checkKernels())
+    return error;
+  if (Error error = checkSchedules())
     return error;
   if (Error error = checkEntryPoints({.entries = *table.entry_points(),
                                       .arena = table.arena_bytes(),

@@ -67,6 +67,7 @@ private:
   Error checkBlobs();
   Error checkParameters();
   Error checkKernels();
+  Error checkSchedules();
 
   // A program.
   Error checkEntryPoints(const Program &program);

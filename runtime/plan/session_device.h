@@ -87,6 +87,10 @@ public:
   virtual Error write(plan::Segment segment, const plan::Parameter &parameter,
                       const float *from) = 0;
 
+  /// Writes into the segment `io`, before what is run next. `bytes` must stay
+  /// as they are until that has ended.
+  virtual Error writeIo(uint64_t offset, const void *bytes, uint64_t size) = 0;
+
   /// How many rows `profile` adds.
   virtual size_t profileRows() const = 0;
   /// Runs train_step command by command, with tokens and targets that

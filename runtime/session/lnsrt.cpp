@@ -221,7 +221,16 @@ lnsrt_error *lnsrt_init(lnsrt_session *session, uint64_t seed) {
   return guarded([&]() -> Error {
     if (!session)
       return missing("session");
-    return session->device->init(seed);
+    return session->init(seed);
+  });
+}
+
+lnsrt_error *lnsrt_set_steps_done(lnsrt_session *session, uint64_t steps) {
+  return guarded([&]() -> Error {
+    if (!session)
+      return missing("session");
+    session->setStepsDone(steps);
+    return nullptr;
   });
 }
 

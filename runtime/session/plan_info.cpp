@@ -78,6 +78,7 @@ void lns::fillPlanInfo(const lnsrt_plan &plan, lnsrt_plan_info &info) {
   info.sequence = table.sequence();
   info.micro_batch = table.micro_batch() ? table.micro_batch() : table.batch();
   info.vocabulary = table.vocabulary();
+  info.schedules = table.schedules() ? table.schedules()->size() : 0;
   info.layers = table.layers();
   info.parameters = 0;
   for (const plan::Parameter *parameter : *table.parameters())
@@ -318,6 +319,18 @@ std::string lns::planJson(const lnsrt_plan &plan) {
   addKernels(json, program, *table.kernels(), [](const plan::Kernel &) {});
   if (plan.cuda())
     addCuda(json, plan);
+
+  json.key("schedules");
+  json.open('[');
+  for (uint32_t i = 0; i < info.schedules; ++i) {
+    const plan::Schedule &schedule = *table.schedules()->Get(i);
+    json.open('{');
+    json.field("kind",
+               std::string_view(plan::EnumNameScheduleKind(schedule.kind())));
+    json.field("steps", schedule.steps());
+    json.close('}');
+  }
+  json.close(']');
 
   json.key("tensors");
   json.open('[');

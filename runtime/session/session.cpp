@@ -54,7 +54,13 @@ Error lnsrt_session::create(lnsrt_plan *from,
   hasPadding = std::any_of(
       parameters.begin(), parameters.end(),
       [](const plan::Parameter *parameter) { return isPadded(*parameter); });
+  schedules.create(*plan);
   return nullptr;
+}
+
+Error lnsrt_session::init(uint64_t seed) {
+  stepsDone = 0;
+  return device->init(seed);
 }
 
 Error lnsrt_session::require(Entry which) const {
@@ -162,9 +168,17 @@ Error lnsrt_session::trainStep(const int32_t *tokens, const int32_t *targets,
   OptimizerValues values;
   if (Error error = optimizerValues(options, values))
     return error;
-  return device->run(
-      Entry::TrainStep, {tokens, targets, values.data()},
-      {.loss = &result.loss, .gradientNorm = &result.gradient_norm});
+  stepsDone = options.step - 1;
+  if (Error error = schedules.put(stepsDone, *device))
+    return error;
+  if (Error error = device->run(
+          Entry::TrainStep, {tokens, targets, values.data()},
+          {.loss = &result.loss, .gradientNorm = &result.gradient_norm}))
+    return error;
+  // What is not finite has changed nothing.
+  if (std::isfinite(result.loss) && std::isfinite(result.gradient_norm))
+    stepsDone = options.step;
+  return nullptr;
 }
 
 Error lnsrt_session::grads(const int32_t *tokens, const int32_t *targets,
@@ -172,6 +186,8 @@ Error lnsrt_session::grads(const int32_t *tokens, const int32_t *targets,
   if (Error error = require(Entry::Grads))
     return error;
   if (Error error = checkBatch(tokens, targets))
+    return error;
+  if (Error error = schedules.put(stepsDone, *device))
     return error;
   return device->run(Entry::Grads, {tokens, targets}, {.loss = &loss});
 }
@@ -183,8 +199,11 @@ Error lnsrt_session::apply(const lnsrt_optimizer_options &options,
   OptimizerValues values;
   if (Error error = optimizerValues(options, values))
     return error;
-  return device->run(Entry::Apply, {.optimizer = values.data()},
-                     {.gradientNorm = &norm});
+  if (Error error = device->run(Entry::Apply, {.optimizer = values.data()},
+                                {.gradientNorm = &norm}))
+    return error;
+  stepsDone = std::isfinite(norm) ? options.step : options.step - 1;
+  return nullptr;
 }
 
 Error lnsrt_session::eval(const int32_t *tokens, const int32_t *targets,
@@ -193,6 +212,8 @@ Error lnsrt_session::eval(const int32_t *tokens, const int32_t *targets,
     return error;
   if (Error error = checkBatch(tokens, targets))
     return error;
+  if (Error error = schedules.put(stepsDone, *device))
+    return error;
   return device->run(Entry::Eval, {tokens, targets}, {.loss = &loss});
 }
 
@@ -200,6 +221,8 @@ Error lnsrt_session::logits(const int32_t *tokens, float *logits) {
   if (Error error = require(Entry::Logits))
     return error;
   if (Error error = checkTokens(tokens))
+    return error;
+  if (Error error = schedules.put(stepsDone, *device))
     return error;
   const plan::Plan &table = *plan->table;
   // Each part's logits go to the caller before the next one's are computed.
@@ -226,6 +249,8 @@ Error lnsrt_session::profileStep(uint64_t seed) {
   if (Error error = optimizerValues(options, values))
     return error;
   rows.clear();
+  if (Error error = schedules.put(stepsDone, *device))
+    return error;
   return device->profile(seed, values.data(), rows);
 }
 

@@ -10,6 +10,7 @@
 
 #include "runtime/plan/kernel_abi.h"
 #include "runtime/plan/session_device.h"
+#include "runtime/session/schedules.h"
 
 #include <array>
 #include <vector>
@@ -25,6 +26,8 @@ struct lnsrt_session {
   lns::Error trainStep(const int32_t *tokens, const int32_t *targets,
                        const lnsrt_optimizer_options &options,
                        lnsrt_step_result &result);
+  lns::Error init(uint64_t seed);
+  void setStepsDone(uint64_t steps) { stepsDone = steps; }
   lns::Error grads(const int32_t *tokens, const int32_t *targets, float &loss);
   lns::Error apply(const lnsrt_optimizer_options &options, float &norm);
   lns::Error eval(const int32_t *tokens, const int32_t *targets, float &loss);
@@ -57,6 +60,8 @@ private:
   uint32_t partSize() const;
 
   bool hasPadding = false; ///< of any parameter
+  lns::Schedules schedules;
+  uint64_t stepsDone = 0; ///< by the optimizer
 };
 
 #endif // LNS_RUNTIME_SESSION_SESSION_H

@@ -57,6 +57,7 @@ struct Case {
   /// The first sequence's targets, and every third of the others', are ignored:
   /// of parts of one sequence, the first has no target that counts.
   bool ignores = false;
+  const char *choice = nullptr; ///< in place of `norm`, with its options
 };
 
 // Odd sizes on purpose: head sizes 8, 10 and 26, widths that no vector divides,
@@ -117,6 +118,10 @@ protected:
   /// were at first.
   void makeSession(unsigned threads);
   void restoreParameters();
+
+  /// Optimizer steps that are done at first: where branches open with them, the
+  /// first block's are open, and others on their way.
+  static uint64_t getStepsDone();
 
   /// Makes targets ones that are ignored.
   void ignore(llvm::function_ref<bool(int64_t index)> isIgnored);

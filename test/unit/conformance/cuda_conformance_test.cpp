@@ -48,6 +48,24 @@ const Case kCases[] = {
     {"SandwichBf16", NormScheme::Sandwich, kGrouped, 2, 9, "cuda", true},
     {"SubLnBf16", NormScheme::SubLn, kOddHeads, 2, 9, "cuda", true},
     {"TanhNorm", NormScheme::Lns, "tanh-norm.mlir", 3, 7, "cuda"},
+    {"Derf", NormScheme::Derf, kGrouped, 2, 9, "cuda"},
+    {"DerfBf16", NormScheme::Derf, kGrouped, 2, 9, "cuda", true},
+    {"Gpas", NormScheme::Gpas, kTied, 2, 9, "cuda"},
+    {"GpasBf16", NormScheme::Gpas, kGrouped, 2, 9, "cuda", true},
+    {"GpasBiasesParts", NormScheme::Gpas, kBiases, 4, 7, "cuda", false, true,
+     2},
+    {"PostGpas", NormScheme::Post, kOddHeads, 2, 9, "cuda", false, true, 1,
+     false, "post,gpas"},
+    {"ValueResidual", NormScheme::Lns, kGrouped, 2, 9, "cuda", false, true, 1,
+     false, "lns,value-residual"},
+    {"ValueResidualBf16", NormScheme::Lns, kDeep, 2, 9, "cuda", true, true, 1,
+     false, "lns,value-residual"},
+    {"ProRes", NormScheme::ProRes, kTied, 2, 9, "cuda", false, true, 1, false,
+     "prores,T=4"},
+    {"ProResBf16Parts", NormScheme::ProRes, kDeep, 4, 9, "cuda", true, true, 2,
+     false, "prores,T=3"},
+    {"SandwichProRes", NormScheme::Sandwich, kGrouped, 2, 9, "cuda", false,
+     true, 1, false, "sandwich,prores=4"},
     {"TanhNormApart", NormScheme::Lns, "tanh-norm.mlir", 3, 7, "cuda", false,
      false},
     {"TanhNormBf16", NormScheme::Lns, "tanh-norm.mlir", 3, 7, "cuda", true},
@@ -118,6 +136,7 @@ TEST_P(Conformance, WritesAreSeen) {
     std::vector<std::vector<float>> parameters;
     for (size_t i = 0; i < plan->tensorCount(); ++i)
       parameters.push_back(readParameter(i));
+    ASSERT_TRUE(session->setStepsDone(getStepsDone()));
     auto loss = session->grads(tokens.data(), targets.data());
     ASSERT_TRUE(loss) << loss.status().message();
     std::vector<std::vector<float>> gradients = readGradients();

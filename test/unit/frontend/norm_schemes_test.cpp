@@ -29,16 +29,32 @@ static std::string getError(const char *text) {
 
 // What is written is read as the same, and is as short as can be.
 TEST(NormSchemes, TextIsReadBack) {
-  for (const char *text :
-       {"pre", "lns", "lns,init=scaled", "mix,fraction=0.5",
-        "deepnorm,final-norm=on", "peri,embed-norm=off", "keel,skip=3",
-        "residual-multiplier,branch=0.22", "reordered,qk-norm=full",
-        "sandwich,init=depth-scaled-up,final-norm=off",
-        "lns,qk-norm=free,head-gate=on", "layerscale,start=1e-05",
-        "dyt,alpha=0.8", "hybrid-star", "pre,qk-norm=off"})
+  for (const char *text : {"pre",
+                           "lns",
+                           "lns,init=scaled",
+                           "mix,fraction=0.5",
+                           "deepnorm,final-norm=on",
+                           "peri,embed-norm=off",
+                           "keel,skip=3",
+                           "residual-multiplier,branch=0.22",
+                           "reordered,qk-norm=full",
+                           "sandwich,init=depth-scaled-up,final-norm=off",
+                           "lns,qk-norm=free,head-gate=on",
+                           "layerscale,start=1e-05",
+                           "dyt,alpha=0.8",
+                           "hybrid-star",
+                           "pre,qk-norm=off",
+                           "derf,alpha=0.4",
+                           "gpas",
+                           "post,gpas=on",
+                           "prores",
+                           "prores,T=200",
+                           "sandwich,prores=500",
+                           "lns,value-residual=on"})
     EXPECT_EQ(formatNormChoice(choose(text)), text);
   EXPECT_EQ(formatNormChoice(choose("mix,fraction=0.25")), "mix");
   EXPECT_EQ(formatNormChoice(choose("lns,qk-norm")), "lns,qk-norm=head");
+  EXPECT_EQ(formatNormChoice(choose("post,prores")), "post,prores=1000");
 }
 
 TEST(NormSchemes, Errors) {
@@ -54,16 +70,31 @@ TEST(NormSchemes, Errors) {
             "one of them");
   EXPECT_EQ(getError("mix,fractio=1"),
             "'fractio' is no option of 'mix', which has: init, fraction, "
-            "final-norm, qk-norm, head-gate; did you mean 'fraction'?");
+            "gpas, final-norm, qk-norm, value-residual, head-gate; did you "
+            "mean 'fraction'?");
   EXPECT_EQ(getError("lns,skip=2"),
             "'skip' is an option of keel, not of 'lns', which has: init, "
-            "final-norm, qk-norm, head-gate");
+            "final-norm, qk-norm, value-residual, head-gate");
+  // Where the stream is scaled by a scheme that scales norms before sublayers,
+  // nobody has said what that means.
+  EXPECT_EQ(getError("lns,gpas"),
+            "'gpas' is an option of post, deepnorm, mix, sandwich, not of "
+            "'lns', which has: init, final-norm, qk-norm, value-residual, "
+            "head-gate");
+  EXPECT_EQ(getError("lns,prores=10"),
+            "'prores' is an option of post, deepnorm, sandwich, not of 'lns', "
+            "which has: init, final-norm, qk-norm, value-residual, head-gate");
+  EXPECT_EQ(getError("sandwich,gpas,prores"),
+            "'gpas' and 'prores' have no published meaning together; give one "
+            "of them");
   EXPECT_EQ(getError("mix,fraction=1.5"),
             "'fraction' of 'mix' is '1.5', but must be a number from 0 to 1");
   for (const char *text :
        {"keel,skip=0", "keel,skip=nan", "keel,skip=-2", "keel,skip=1e9",
         "keel,skip=2x", "keel,skip", "post,final-norm=yes", "pre,init=xavier",
-        "pre,qk-norm=heads", "dyt,alpha=0", "skipinit,start=inf"})
+        "pre,qk-norm=heads", "dyt,alpha=0", "skipinit,start=inf",
+        "prores,T=0.5", "prores,T", "post,prores=0", "post,prores=inf",
+        "sandwich,gpas=1", "pre,value-residual=yes"})
     EXPECT_NE(getError(text).find("but must be"), std::string::npos) << text;
 }
 

@@ -29,6 +29,8 @@ namespace {
 constexpr int kWidth = 12, kHeads = 3, kKvHeads = 1, kHeadDim = 6, kInner = 10,
               kVocabulary = 11, kLayers = 4, kTime = 5;
 constexpr double kEps = 1e-5;
+/// Optimizer steps, at which some branches of prores are open and some are not.
+constexpr double kStepsDone = 1500;
 constexpr const char *kConfig = R"({"model_type": "llama", "vocab_size": 11,
   "hidden_size": 12, "intermediate_size": 10, "num_hidden_layers": 4,
   "num_attention_heads": 3, "num_key_value_heads": 1, "head_dim": 6,
@@ -53,7 +55,13 @@ Rows operator*(double factor, Rows a) {
 class Formula {
 public:
   Formula(const interpret::Environment &parameters, std::string scheme)
-      : parameters(parameters), scheme(std::move(scheme)) {}
+      : parameters(parameters), scheme(std::move(scheme)) {
+    // Of values, whatever the scheme is.
+    constexpr std::string_view kOption = ",value-residual=on";
+    mixesValues = this->scheme.ends_with(kOption);
+    if (mixesValues)
+      this->scheme.resize(this->scheme.size() - kOption.size());
+  }
 
   Rows logits(const std::vector<int64_t> &tokens) {
     Rows x;
@@ -64,11 +72,12 @@ public:
     }
     if (scheme == "peri")
       x = norm("model.embed_norm", x);
-    if (scheme == "dyt")
+    if (scheme == "dyt" || scheme == "derf")
       x = number("model.embed_scale") * x;
     for (layer = 0; layer < kLayers; ++layer)
       x = block(x);
-    if (scheme != "post" && scheme != "deepnorm" && scheme.rfind("keel", 0))
+    if (scheme.rfind("post", 0) && scheme.rfind("deepnorm", 0) &&
+        scheme.rfind("keel", 0))
       x = norm("model.norm", x);
     return linear("lm_head", x);
   }
@@ -86,6 +95,45 @@ private:
     if (scheme == "lns" || scheme.rfind("lns,", 0) == 0) {
       x = x + A(1 / std::sqrt(l) * N1(x));
       return x + M(1 / std::sqrt(l) * N2(x));
+    }
+    // x - silu(c) x, however gradients flow.
+    auto G = [&](const Rows &y) {
+      double c = number(name("gpas_gate"));
+      return (1 - c / (1 + std::exp(-c))) * y;
+    };
+    if (scheme == "gpas" || (scheme == "mix,fraction=0.5,gpas=on" && l > 2)) {
+      x = G(x + A(N1(x)));
+      return G(x + M(N2(x)));
+    }
+    if (scheme == "post,gpas=on" ||
+        (scheme == "mix,fraction=0.5,gpas=on" && l <= 2)) {
+      x = N2(G(x) + A(x));
+      return N4(G(x) + M(x));
+    }
+    if (scheme == "deepnorm,gpas=on") {
+      double a = std::pow(2 * L, 0.25);
+      x = N2(a * G(x) + A(x));
+      return N4(a * G(x) + M(x));
+    }
+    if (scheme == "sandwich,gpas=on") {
+      x = G(x + N2(A(N1(x))));
+      return G(x + N4(M(N3(x))));
+    }
+    if (scheme == "prores" || scheme == "prores,T=600") {
+      double a =
+          std::min(kStepsDone / ((scheme == "prores" ? 1000 : 600) * l), 1.0);
+      x = x + a * A(N1(x));
+      return x + a * M(N2(x));
+    }
+    if (scheme == "sandwich,prores=500") {
+      double a = std::min(kStepsDone / (500 * l), 1.0);
+      x = x + a * N2(A(N1(x)));
+      return x + a * N4(M(N3(x)));
+    }
+    if (scheme == "post,prores=1000") {
+      double a = std::min(kStepsDone / (1000 * l), 1.0);
+      x = N2(x + a * A(x));
+      return N4(x + a * M(x));
     }
     if (scheme == "post" || (scheme == "mix,fraction=0.5" && l <= 2)) {
       x = N2(x + A(x));
@@ -152,6 +200,15 @@ private:
     }
     if (isHybrid)
       v = headNorm(v, get(name("self_attn.v_norm.weight")));
+    if (mixesValues) {
+      double s = number(name("self_attn.value_residual.scale"));
+      double a = number(name("self_attn.value_residual.own"));
+      double b = number(name("self_attn.value_residual.first"));
+      double n = std::sqrt(a * a + b * b + 1e-8);
+      v = s * a / n * v + s * b / n * (layer == 0 ? v : firstValue);
+      if (layer == 0)
+        firstValue = v;
+    }
     Rows heads;
     for (int t = 0; t < kTime; ++t) {
       heads.emplace_back();
@@ -244,6 +301,14 @@ private:
           row[i] = gain[i] * std::tanh(alpha * row[i]);
       return x;
     }
+    if (scheme == "derf") {
+      double alpha = number(which + ".alpha"), shift = number(which + ".shift");
+      const std::vector<double> &bias = get(which + ".bias");
+      for (Row &row : x)
+        for (size_t i = 0; i < row.size(); ++i)
+          row[i] = gain[i] * std::erf(alpha * row[i] + shift) + bias[i];
+      return x;
+    }
     for (Row &row : x) {
       double squares = 0;
       for (double value : row)
@@ -282,6 +347,8 @@ private:
   const interpret::Environment &parameters;
   std::string scheme;
   int layer = 0;
+  bool mixesValues = false;
+  Rows firstValue; ///< of block 1
 
 public:
   std::set<std::string> read;
@@ -300,6 +367,7 @@ TEST_P(SchemeFormula, Logits) {
   ASSERT_TRUE(module);
 
   interpret::Environment parameters;
+  parameters.stepsDone = kStepsDone;
   ASSERT_TRUE(succeeded(interpret::declareParameters(*module, parameters)));
   uint64_t stream = 0;
   for (auto &[name, state] : parameters) {
@@ -330,13 +398,16 @@ TEST_P(SchemeFormula, Logits) {
 
 INSTANTIATE_TEST_SUITE_P(
     Schemes, SchemeFormula,
-    testing::Values("pre", "lns", "lns-folded-init", "post", "deepnorm",
-                    "mix,fraction=0.5", "sandwich", "peri", "reordered",
-                    "reordered,qk-norm=full", "keel", "keel,skip=3", "sub-ln",
-                    "scaled-init", "depth-scaled-init", "mitchell",
-                    "residual-multiplier", "residual-multiplier,branch=0.2",
-                    "layerscale", "skipinit", "rezero", "dyt", "hybrid",
-                    "hybrid-star", "lns,qk-norm=head", "lns,qk-norm=free",
-                    "lns,head-gate=on"));
+    testing::Values(
+        "pre", "lns", "lns-folded-init", "post", "deepnorm", "mix,fraction=0.5",
+        "sandwich", "peri", "reordered", "reordered,qk-norm=full", "keel",
+        "keel,skip=3", "sub-ln", "scaled-init", "depth-scaled-init", "mitchell",
+        "residual-multiplier", "residual-multiplier,branch=0.2", "layerscale",
+        "skipinit", "rezero", "dyt", "hybrid", "hybrid-star",
+        "lns,qk-norm=head", "lns,qk-norm=free", "lns,head-gate=on", "derf",
+        "gpas", "post,gpas=on", "deepnorm,gpas=on", "sandwich,gpas=on",
+        "mix,fraction=0.5,gpas=on", "prores", "prores,T=600",
+        "sandwich,prores=500", "post,prores=1000", "lns,value-residual=on",
+        "hybrid-star,value-residual=on", "mix,fraction=0.5,value-residual=on"));
 
 } // namespace

@@ -62,6 +62,8 @@ int lns_c_abi_check(void) {
     return 12;
   if (!refuses(lnsrt_init(NULL, 1)))
     return 13;
+  if (!refuses(lnsrt_set_steps_done(NULL, 1)))
+    return 31;
   if (!refuses(lnsrt_train_step(NULL, &token, &token, NULL, &result)))
     return 14;
   if (!refuses(lnsrt_grads(NULL, &token, &token, &value)))

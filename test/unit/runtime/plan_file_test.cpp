@@ -128,7 +128,7 @@ TEST(PlanFile, HeaderFields) {
   expectHeader([](PlanHeader &header) { header.magic[0] = 'X'; },
                "not a plan: the file does not start with 'LNSPLAN'");
   expectHeader([](PlanHeader &header) { header.version = 99; },
-               "plan format version 99, this runtime reads 6");
+               "plan format version 99, this runtime reads 7");
   expectHeader([](PlanHeader &header) { header.header_size = 65; },
                "plan header of 65 bytes, expected 64");
   expectHeader([](PlanHeader &header) { header.feature_bits = 4; },

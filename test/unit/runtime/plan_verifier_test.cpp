@@ -71,6 +71,68 @@ TEST(PlanVerifier, AcceptsAGain) {
   EXPECT_TRUE(plan) << plan.status().message();
 }
 
+/// So many ramps behind what the plan has in `io`.
+static void addRamps(TestPlan &plan, double steps, unsigned count = 2) {
+  plan.table.schedules_offset = plan.table.io_bytes;
+  plan.table.io_bytes += 64 * count;
+  for (unsigned i = 0; i < count; ++i) {
+    auto schedule = std::make_unique<ScheduleT>();
+    schedule->steps = steps;
+    plan.table.schedules.push_back(std::move(schedule));
+  }
+}
+
+TEST(PlanVerifier, AcceptsSchedules) {
+  TestPlan source;
+  addRamps(source, 1);
+  auto plan = open(source.serialize());
+  ASSERT_TRUE(plan) << plan.status().message();
+  EXPECT_EQ(plan->info().schedules, 2u);
+  std::string json = *plan->json();
+  EXPECT_NE(json.find(R"("schedules":[{"kind":"ramp","steps":1},)"
+                      R"({"kind":"ramp","steps":1}])"),
+            std::string::npos)
+      << json;
+}
+
+static const Case kSchedules[] = {
+    {"UnknownSchedule",
+     [](TestPlan &p) {
+       addRamps(p, 5);
+       p.table.schedules[1]->kind = ScheduleKind(3);
+     },
+     "a schedule is of the unknown kind 3"},
+    {"ShortSchedule", [](TestPlan &p) { addRamps(p, 0.5); },
+     "a schedule takes 0.5 steps, expected a finite number of at least 1"},
+    {"NotANumberOfSteps", [](TestPlan &p) { addRamps(p, NAN); },
+     "a schedule takes nan steps, expected a finite number of at least 1"},
+    {"MisalignedSchedules",
+     [](TestPlan &p) {
+       addRamps(p, 5);
+       p.table.schedules_offset += 4;
+     },
+     "schedules at offset 324, which is not a multiple of 64"},
+    {"SchedulesOutside",
+     [](TestPlan &p) {
+       addRamps(p, 5);
+       p.table.io_bytes -= 64;
+     },
+     "2 schedules of 128 bytes at offset 320 lie outside the segment 'io' of "
+     "384"},
+    {"SchedulesFarOutside",
+     [](TestPlan &p) {
+       addRamps(p, 5);
+       p.table.schedules_offset = kHuge;
+     },
+     "2 schedules of 128 bytes at offset 9223372036854775808 lie outside the "
+     "segment 'io' of 448"},
+    {"SchedulesOverOptimizer",
+     [](TestPlan &p) {
+       addRamps(p, 5);
+       p.table.schedules_offset = 64;
+     },
+     "schedules overlap 'targets' of 'train_step'"}};
+
 static const Case kSizes[] = {
     {"ZeroBatch", [](TestPlan &p) { p.table.batch = 0; },
      "batch 0, sequence 3, vocabulary 5: each must be at least 1"},
@@ -620,6 +682,7 @@ static std::vector<Case> withMessage(const Case *begin, const Case *end) {
       testing::ValuesIn(withMessage(std::begin(cases), std::end(cases))),      \
       caseName)
 LNS_CASES(Sizes, kSizes);
+LNS_CASES(Schedules, kSchedules);
 LNS_CASES(Blobs, kBlobs);
 LNS_CASES(Parameters, kParameters);
 LNS_CASES(Kernels, kKernels);

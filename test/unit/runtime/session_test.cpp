@@ -519,3 +519,69 @@ TEST(Session, DefaultOptions) {
             nullptr);
   lnsrt_session_release(session);
 }
+
+/// The toy with two ramps, of which `eval` and `grads` give the first as their
+/// loss.
+static TestPlan withRamps() {
+  TestPlan source;
+  source.table.schedules_offset = source.table.io_bytes;
+  for (double steps : {4.0, 8.0}) {
+    auto schedule = std::make_unique<plan::ScheduleT>();
+    schedule->steps = steps;
+    source.table.schedules.push_back(std::move(schedule));
+    source.table.io_bytes += 64;
+  }
+  for (const char *name : {"eval", "grads", "train_step"}) {
+    plan::EntryPointT &entry = source.entry(name);
+    plan::CopyT copy;
+    copy.source = std::make_unique<plan::BufferRef>(
+        source.table.schedules_offset + 64, 4, plan::Segment::io);
+    for (const auto &binding : entry.outputs)
+      if (binding->name == "loss")
+        copy.target = std::make_unique<plan::BufferRef>(*binding->buffer);
+    auto command = std::make_unique<plan::CommandT>();
+    command->name = "ramp";
+    command->body.Set(std::move(copy));
+    entry.commands.push_back(std::move(command));
+  }
+  return source;
+}
+
+// A ramp is min(t / steps, 1): t is 0 at first, what a step says less one while
+// it runs, that step afterwards, and what the caller says.
+TEST(Session, RampsFollowTheSteps) {
+  Running running = start(2, nullptr, withRamps());
+  EXPECT_EQ(running.plan.info().schedules, 2u);
+  auto eval = [&] {
+    auto value = running.session.eval(kTokens, kTargets);
+    EXPECT_TRUE(value) << value.status().message();
+    return value ? *value : -1.0f;
+  };
+  ASSERT_TRUE(running.session.init(1));
+  EXPECT_EQ(eval(), 0.0f);
+  lnsrt::OptimizerOptions options = optimizer(1e-3f);
+  for (options.step = 1; options.step <= 3; ++options.step) {
+    auto result = running.session.trainStep(kTokens, kTargets, options);
+    ASSERT_TRUE(result) << result.status().message();
+    EXPECT_EQ(result->loss, float(options.step - 1) / 8);
+    EXPECT_EQ(eval(), float(options.step) / 8);
+  }
+  ASSERT_TRUE(running.session.setStepsDone(5));
+  auto grads = running.session.grads(kTokens, kTargets);
+  ASSERT_TRUE(grads) << grads.status().message();
+  EXPECT_EQ(*grads, 5.0f / 8);
+  options.step = 6;
+  ASSERT_TRUE(running.session.apply(options));
+  EXPECT_EQ(eval(), 6.0f / 8);
+  // From its end on it is 1, for good.
+  for (uint64_t steps : {uint64_t(8), uint64_t(9), UINT64_MAX}) {
+    ASSERT_TRUE(running.session.setStepsDone(steps));
+    EXPECT_EQ(eval(), 1.0f);
+  }
+  ASSERT_TRUE(running.session.setStepsDone(1));
+  EXPECT_EQ(eval(), 1.0f / 8);
+  ASSERT_TRUE(running.session.init(1));
+  EXPECT_EQ(eval(), 0.0f);
+  lnsrt::Status none(lnsrt_set_steps_done(nullptr, 1));
+  EXPECT_STREQ(none.message(), "session is null");
+}

@@ -31,7 +31,7 @@ protected:
   Status load(const std::string &path, const std::string &identity,
               bool force = false) {
     notes.clear();
-    return loadModelWeights(path, identity, force, back, notes);
+    return loadModelWeights(path, identity, force, back, notes, stepsDone);
   }
   void expectUnknown() {
     ASSERT_EQ(notes.size(), 1u);
@@ -48,7 +48,33 @@ protected:
   std::string checkpoint = folder / "step-000005";
   MemoryStore store, back;
   std::vector<std::string> notes;
+  std::optional<uint64_t> stepsDone;
 };
+
+// A checkpoint says how many steps have updated it, its file alone does not;
+// nor does one whose numbers contradict each other.
+TEST_F(ModelWeights, StepsDone) {
+  for (const std::string &path : {folder.path, checkpoint}) {
+    ASSERT_TRUE(load(path, lns).ok());
+    EXPECT_EQ(stepsDone, 5u);
+  }
+  ASSERT_TRUE(load(checkpoint + "/model.safetensors", lns).ok());
+  EXPECT_EQ(stepsDone, std::nullopt);
+  auto withState = [&](const std::string &text) {
+    std::ofstream(checkpoint + "/trainer_state.json") << text;
+    EXPECT_TRUE(load(checkpoint, lns).ok());
+    return stepsDone;
+  };
+  EXPECT_EQ(withState(R"({"step": 9, "skipped_steps": 2})"), 7u);
+  EXPECT_EQ(withState(R"({"step": 9})"), 9u);
+  EXPECT_EQ(withState(R"({"step": 9, "skipped_steps": 10})"), std::nullopt);
+  EXPECT_EQ(withState(R"({"step": -9})"), std::nullopt);
+  EXPECT_EQ(withState(R"({"step": "9"})"), std::nullopt);
+  EXPECT_EQ(withState("[9]"), std::nullopt);
+  remove("trainer_state.json");
+  ASSERT_TRUE(load(checkpoint, lns).ok());
+  EXPECT_EQ(stepsDone, std::nullopt);
+}
 
 TEST_F(ModelWeights, OfTheSameModelAreTaken) {
   for (const std::string &path :

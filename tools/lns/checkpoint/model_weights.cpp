@@ -50,9 +50,35 @@ static Expected<std::string> findIdentity(const WeightFiles &files,
   return identityOfConfig(*config);
 }
 
+/// Of the checkpoint that the files belong to; nothing if it does not say.
+static Expected<std::optional<uint64_t>>
+findStepsDone(const WeightFiles &files) {
+  using Steps = std::optional<uint64_t>;
+  std::string state =
+      std::filesystem::path(files.path()).parent_path().string() +
+      "/trainer_state.json";
+  if (!pathExists(state))
+    return Steps();
+  Expected<std::string> text = readTextFile(state, maxTextBytes);
+  if (!text)
+    return text.status();
+  nlohmann::json json = parseJson(*text);
+  auto read = [&](const char *key) -> Steps {
+    auto it = json.is_object() ? json.find(key) : json.end();
+    return json.is_object() && it != json.end() && it->is_number_unsigned()
+               ? Steps(it->get<uint64_t>())
+               : Steps();
+  };
+  Steps steps = read("step"), skipped = read("skipped_steps");
+  if (!steps || skipped.value_or(0) > *steps)
+    return Steps();
+  return Steps(*steps - skipped.value_or(0));
+}
+
 Status loadModelWeights(const std::string &path, std::string_view identity,
                         bool force, TensorStore &store,
-                        std::vector<std::string> &notes) {
+                        std::vector<std::string> &notes,
+                        std::optional<uint64_t> &stepsDone) {
   Expected<WeightFiles> files = WeightFiles::open(path);
   if (!files)
     return files.status();
@@ -65,6 +91,13 @@ Status loadModelWeights(const std::string &path, std::string_view identity,
     return note.status();
   if (!note->empty())
     notes.push_back(*note);
+  stepsDone.reset();
+  if (isFolder(path)) {
+    Expected<std::optional<uint64_t>> steps = findStepsDone(*files);
+    if (!steps)
+      return steps.status();
+    stepsDone = *steps;
+  }
   return loadParameters(*files, store, notes);
 }
 

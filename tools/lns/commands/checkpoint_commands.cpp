@@ -19,6 +19,7 @@
 #include <cstdio>
 #include <fmt/format.h>
 #include <memory>
+#include <optional>
 #include <utility>
 
 namespace lns::tool {
@@ -32,9 +33,38 @@ struct LoadedModel {
 };
 } // namespace
 
+/// How many steps the parameters were trained, for a plan that asks; `given` by
+/// the command line before what the checkpoint says.
+static Status tellSteps(const LoadedModel &model, const std::string &checkpoint,
+                        std::optional<uint64_t> given,
+                        std::optional<uint64_t> found) {
+  if (model.plan->info().schedules == 0)
+    return Status::success();
+  if (!given && !found)
+    return Status::failure(fmt::format(
+        "{}: does not say how many steps it was trained, by which branches of "
+        "{} are open; give --steps-done",
+        checkpoint, model.plan->path()));
+  return takeError(
+      lnsrt_set_steps_done(model.session->get(), given ? *given : *found));
+}
+
+static void declareStepsDone(ArgParser &parser, uint64_t *steps) {
+  parser.option(
+      "--steps-done", "N", steps,
+      "steps that the checkpoint was trained, if it does not say, for "
+      "a model whose branches open with them");
+}
+
+static std::optional<uint64_t> getStepsDone(const ArgParser &parser,
+                                            uint64_t steps) {
+  return parser.given("--steps-done") ? std::optional(steps) : std::nullopt;
+}
+
 static Expected<LoadedModel> loadModel(const std::string &planPath,
                                        const std::string &checkpoint,
                                        bool force,
+                                       std::optional<uint64_t> stepsDone,
                                        const PlanSession::Options &options) {
   Expected<PlanFile> plan = PlanFile::open(planPath);
   if (!plan)
@@ -46,15 +76,17 @@ static Expected<LoadedModel> loadModel(const std::string &planPath,
     return session.status();
   model.session = std::make_unique<PlanSession>(std::move(*session));
   std::vector<std::string> notes;
+  std::optional<uint64_t> found;
   LNS_RETURN_IF_ERROR(loadModelWeights(checkpoint, model.plan->identity(),
-                                       force, *model.session, notes));
+                                       force, *model.session, notes, found));
   printNotes(notes);
+  LNS_RETURN_IF_ERROR(tellSteps(model, checkpoint, stepsDone, found));
   return model;
 }
 
 Status runEval(Arguments arguments) {
   std::string planPath, checkpoint, data, tokenType;
-  uint64_t batches = 0;
+  uint64_t batches = 0, stepsDone = 0;
   bool json = false;
   bool force = false;
   PlanSession::Options sessionOptions;
@@ -70,6 +102,7 @@ Status runEval(Arguments arguments) {
   parser.option("--eval-batches", "N", &batches,
                 "the first N batches, 0: all held-out targets");
   parser.flag("--json", &json, "print JSON");
+  declareStepsDone(parser, &stepsDone);
   declareForce(parser, &force);
   declareSessionOptions(parser, &sessionOptions);
   LNS_RETURN_IF_ERROR(parser.parse(arguments));
@@ -78,7 +111,8 @@ Status runEval(Arguments arguments) {
     return Status::success();
   }
   Expected<LoadedModel> model =
-      loadModel(planPath, checkpoint, force, sessionOptions);
+      loadModel(planPath, checkpoint, force, getStepsDone(parser, stepsDone),
+                sessionOptions);
   if (!model)
     return model.status();
   Expected<ShardSet> shards = findShards(data);
@@ -117,7 +151,7 @@ Status runEval(Arguments arguments) {
 
 Status runSample(Arguments arguments) {
   std::string planPath, checkpoint, prompt;
-  uint64_t count = 400, texts = 1;
+  uint64_t count = 400, texts = 1, stepsDone = 0;
   SamplerOptions sampler;
   sampler.temperature = 0.8;
   sampler.topK = 40;
@@ -139,6 +173,7 @@ Status runSample(Arguments arguments) {
   parser.option("--top-k", "K", &sampler.topK,
                 "draw among the K likeliest, 0: among all");
   parser.option("--seed", "N", &sampler.seed, "of the draws");
+  declareStepsDone(parser, &stepsDone);
   declareForce(parser, &force);
   declareSessionOptions(parser, &sessionOptions);
   LNS_RETURN_IF_ERROR(parser.parse(arguments));
@@ -147,7 +182,8 @@ Status runSample(Arguments arguments) {
     return Status::success();
   }
   Expected<LoadedModel> model =
-      loadModel(planPath, checkpoint, force, sessionOptions);
+      loadModel(planPath, checkpoint, force, getStepsDone(parser, stepsDone),
+                sessionOptions);
   if (!model)
     return model.status();
   if (texts == 0)
@@ -195,6 +231,7 @@ static Status gradientNorm(PlanSession &session, double &norm) {
 Status runGrads(Arguments arguments) {
   std::string planPath, checkpoint, tokenPath, tokenType, out;
   bool json = false, withLogits = false;
+  uint64_t stepsDone = 0;
   bool force = false;
   PlanSession::Options sessionOptions;
   ArgParser parser("lns grads",
@@ -214,6 +251,7 @@ Status runGrads(Arguments arguments) {
   parser.flag("--logits", &withLogits,
               "add the tensors 'loss' [1] and 'logits' [B, T, vocabulary]");
   parser.flag("--json", &json, "print JSON");
+  declareStepsDone(parser, &stepsDone);
   declareForce(parser, &force);
   declareSessionOptions(parser, &sessionOptions);
   LNS_RETURN_IF_ERROR(parser.parse(arguments));
@@ -222,7 +260,8 @@ Status runGrads(Arguments arguments) {
     return Status::success();
   }
   Expected<LoadedModel> model =
-      loadModel(planPath, checkpoint, force, sessionOptions);
+      loadModel(planPath, checkpoint, force, getStepsDone(parser, stepsDone),
+                sessionOptions);
   if (!model)
     return model.status();
   Expected<HeldOutRows> rows =

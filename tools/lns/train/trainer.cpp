@@ -8,6 +8,7 @@
 #include "tools/lns/train/trainer.h"
 
 #include "tools/lns/base/interrupt.h"
+#include "tools/lns/base/json_text.h"
 #include "tools/lns/checkpoint/checkpoint.h"
 #include "tools/lns/checkpoint/model_identity.h"
 #include "tools/lns/checkpoint/model_weights.h"
@@ -154,6 +155,8 @@ Status Trainer::resumeFrom(const std::string &path, bool mayPassOver,
   isLoaded = true;
   step = state.step;
   skipped = state.skippedSteps;
+  LNS_RETURN_IF_ERROR(
+      takeError(lnsrt_set_steps_done(session.get(), step - skipped)));
   // Started again, a run that too many skips have ended gets as many again.
   if (options.maxSkips == 0 || state.skippedInARow < options.maxSkips)
     skippedInARow = state.skippedInARow;
@@ -180,12 +183,50 @@ Status Trainer::startAnew() {
   if (options.initFrom.empty())
     return Status::success();
   std::vector<std::string> notes;
+  std::optional<uint64_t> stepsDone;
   LNS_RETURN_IF_ERROR(loadModelWeights(options.initFrom, plan.identity(),
-                                       options.force, session, notes));
+                                       options.force, session, notes,
+                                       stepsDone));
+  if (plan.info().schedules != 0)
+    notes.push_back(fmt::format(
+        "branches open from 0 again, however long {} was trained: a plan "
+        "without --norm=prores goes on from what it computes",
+        options.initFrom));
   for (const std::string &note : notes)
     progress.line("note: " + note);
   progress.line(
       fmt::format("starting from the weights of {}", options.initFrom));
+  return Status::success();
+}
+
+/// The step from which on the plan computes the same at every step.
+static Expected<double> findLastChange(const PlanFile &plan) {
+  Expected<std::string> text = plan.json();
+  if (!text)
+    return text.status();
+  nlohmann::json json = parseJson(*text);
+  double last = 0;
+  if (json.is_object())
+    for (const nlohmann::json &schedule : json["schedules"])
+      if (schedule.is_object())
+        last = std::max(last, schedule.value("steps", 0.0));
+  return last;
+}
+
+/// Branches that open too late to be trained are seldom meant.
+Status Trainer::noteClosedBranches() {
+  uint64_t steps = options.schedule.totalSteps;
+  if (plan.info().schedules == 0 || steps == 0)
+    return Status::success();
+  Expected<double> last = findLastChange(plan);
+  if (!last)
+    return last.status();
+  if (static_cast<double>(steps) < *last)
+    progress.line(fmt::format("note: all branches are open from step {} on, "
+                              "but the run ends at step {}: compile with a "
+                              "smaller T in --norm=prores,T=... if that is not "
+                              "meant",
+                              *last, steps));
   return Status::success();
 }
 
@@ -227,6 +268,7 @@ Status Trainer::start() {
 
   if (!isLoaded)
     LNS_RETURN_IF_ERROR(startAnew());
+  LNS_RETURN_IF_ERROR(noteClosedBranches());
   Expected<MetricsWriter> writer =
       MetricsWriter::open(options.runFolder + "/metrics.jsonl", step, history);
   if (!writer)

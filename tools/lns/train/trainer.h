@@ -84,6 +84,7 @@ private:
 
   Status start();
   Status startAnew();
+  Status noteClosedBranches();
   Status resumeFrom(const std::string &checkpoint, bool mayPassOver,
                     bool &isLoaded);
   Status loop();
