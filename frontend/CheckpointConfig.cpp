@@ -58,7 +58,8 @@ std::string lns::getCheckpointConfig(const llvm::json::Object &object,
                                      StringRef text,
                                      const DecoderConfig &decoder,
                                      const NormChoice &norm) {
-  if (norm == decoder.own.value_or(decoder.family->norm) &&
+  // Parameters of a checkpoint are not folded.
+  if (norm == decoder.own.value_or(decoder.family->norm) && !decoder.isFolded &&
       object.getInteger("vocab_size") == decoder.vocabulary)
     return text.str();
   NormChoice lnsAlone;

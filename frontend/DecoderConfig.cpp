@@ -116,7 +116,7 @@ private:
           << "; write the model as .mlir (docs/dialect.md)";
       return false;
     }
-    if (isOurs && !readScheme())
+    if (isOurs ? !readScheme() : root.has("lnsc") && !readMark())
       return false;
     std::optional<SmallVector<StringRef>> names =
         root.getStrings("architectures");
@@ -130,6 +130,41 @@ private:
         << "must be [\"" << wanted << "\"] for model_type "
         << root.quote("model_type");
     return false;
+  }
+
+  /// What an export says of itself (tools/lns/checkpoint/fold_mark.h). LNS can
+  /// come out of the gains again, and so the model is one of LNS; of other
+  /// schemes it is what its model_type says.
+  bool readMark() {
+    JsonSection section = root.getSection("lnsc");
+    if (!section)
+      return !config.hasFailed();
+    std::optional<int64_t> version = section.getInteger("version", 1);
+    if (version && *version != 1) {
+      section.mismatch("version") << "this lnsc reads 1; use a newer one";
+      return false;
+    }
+    std::optional<bool> folded = section.getBool("folded");
+    std::optional<StringRef> text = section.getString("norm");
+    for (StringRef key : {"version", "folded", "norm"})
+      if (!section.has(key))
+        section.missing(key) << "; restore the file as it was exported";
+    if (folded && !*folded)
+      section.mismatch("folded")
+          << "must be true for model_type " << root.quote("model_type")
+          << "; a model that is not folded has the model_type \"" << kLnsPrefix
+          << result.family->modelType << "\"";
+    section.rejectUnknownKeys();
+    if (config.hasFailed())
+      return false;
+    std::string error;
+    std::optional<NormChoice> choice = parseNormChoice(*text, error);
+    if (!choice)
+      section.mismatch("norm") << "names no scheme: " << error;
+    else if (choice->scheme == NormScheme::Lns)
+      result.own = choice;
+    result.isFolded = true;
+    return !config.hasFailed();
   }
 
   /// Files of the first version name no scheme: there was one.

@@ -35,6 +35,9 @@ struct DecoderConfig {
   const Family *family = nullptr;
   /// In a file of ours (CheckpointConfig.h): what its norms are.
   std::optional<NormChoice> own;
+  /// The file is one that `lns ckpt export-hf` wrote, with what a scheme
+  /// multiplies by in the parameters beside it. `own` is then LNS, or none.
+  bool isFolded = false;
   int64_t hidden = 0, intermediate = 0, layers = 0, vocabulary = 0;
   int64_t heads = 0, kvHeads = 0, headDim = 0;
   double normEps = 1e-6, initStd = 0.02;

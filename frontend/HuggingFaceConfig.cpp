@@ -32,6 +32,21 @@ StringRef getModelName(StringRef path) {
   return name;
 }
 
+/// --norm is for new models; that of an export is what its mark says.
+LogicalResult checkMark(const DecoderConfig &decoder, NormChoice norm,
+                        JsonConfig &config) {
+  NormChoice wanted = decoder.own.value_or(decoder.family->norm);
+  // How matrices start is no part of the model.
+  norm.init = wanted.init;
+  if (norm == wanted)
+    return success();
+  return config.error(decoder.own ? "lnsc.norm" : "lnsc")
+         << "--norm=" << formatNormChoice(norm)
+         << ", but the parameters beside this file are those of '"
+         << formatNormChoice(wanted)
+         << "'; leave --norm out, or 'lnsc' if the model is to be a new one";
+}
+
 } // namespace
 
 OwningOpRef<ModuleOp>
@@ -48,6 +63,8 @@ lns::importHuggingFaceConfig(StringRef json, StringRef path,
     return nullptr;
   const NormChoice &family = decoder->family->norm;
   NormChoice norm = options.norm.value_or(decoder->own.value_or(family));
+  if (decoder->isFolded && failed(checkMark(*decoder, norm, config)))
+    return nullptr;
   bool isPreNorm = family.scheme == NormScheme::Pre;
   if (!options.norm && !decoder->own)
     emitRemark(config.locate("model_type"))

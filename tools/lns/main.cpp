@@ -32,6 +32,11 @@ constexpr Command commands[] = {
     {"bench", "time of a step, by group, and its floor", runBench},
     {"devices", "what plans can run on here", runDevices},
     {"plan info", "what a plan holds", runPlanInfo},
+    {"ckpt info", "what a checkpoint holds", runCkptInfo},
+    {"ckpt verify", "whether a checkpoint is whole", runCkptVerify},
+    {"ckpt diff", "in what two checkpoints differ", runCkptDiff},
+    {"ckpt export-hf", "write a checkpoint for Hugging Face", runExportHf},
+    {"ckpt import-hf", "make a run of Hugging Face's files", runImportHf},
     {"data prepare", "turn text into token shards", runDataPrepare},
     {"data info", "what token shards hold", runDataInfo},
 };
@@ -41,7 +46,7 @@ static std::string usage() {
   std::string text = "usage: lns COMMAND [options]\n\n"
                      "Trains and inspects plans that lnsc compiled.\n\n";
   for (const Command &command : commands)
-    text += fmt::format("  {:14} {}\n", command.name, command.summary);
+    text += fmt::format("  {:15} {}\n", command.name, command.summary);
   return text +
          "\n'lns COMMAND --help' tells more.\n\n"
          "Exit codes:\n"

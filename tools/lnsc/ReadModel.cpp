@@ -8,6 +8,7 @@
 #include "tools/lnsc/ReadModel.h"
 #include "dialect/LnsOps.h"
 #include "dialect/Register.h"
+#include "driver/Forms.h"
 #include "frontend/GuardedParse.h"
 #include "frontend/HuggingFaceConfig.h"
 #include "frontend/SourceKind.h"
@@ -105,6 +106,32 @@ static bool checkModule(ModuleOp module) {
   return true;
 }
 
+/// A model that was written from a config.json keeps it for its checkpoints,
+/// from which others take what the model is. What was changed by hand since is
+/// another model, and loses it.
+static void checkConfig(ModuleOp module) {
+  for (auto model : module.getOps<ModelOp>()) {
+    StringAttr text = model.getConfigAttr();
+    if (!text)
+      return;
+    OwningOpRef<ModuleOp> described;
+    {
+      // Whatever is wrong with it, nothing will be made of it.
+      ScopedDiagnosticHandler silent(module.getContext(),
+                                     [](Diagnostic &) { return success(); });
+      HuggingFaceOptions options;
+      options.allowUnknownKeys = true;
+      described = importHuggingFaceConfig(text, "config.json", options,
+                                          module.getContext());
+    }
+    if (described && getIdentity(*described) == getIdentity(module))
+      return;
+    model.emitWarning() << "its 'config' is that of another model, and is left "
+                           "out of checkpoints; remove it, or what was changed";
+    model.removeConfigAttr();
+  }
+}
+
 static OwningOpRef<ModuleOp>
 readModule(std::unique_ptr<llvm::MemoryBuffer> file, MLIRContext &context,
            llvm::SourceMgr &sourceMgr) {
@@ -118,7 +145,10 @@ readModule(std::unique_ptr<llvm::MemoryBuffer> file, MLIRContext &context,
   sourceMgr.AddNewSourceBuffer(std::move(file), llvm::SMLoc());
   ParserConfig config(&context);
   OwningOpRef<ModuleOp> module = parseSourceFile<ModuleOp>(sourceMgr, config);
-  return module && checkModule(*module) ? std::move(module) : nullptr;
+  if (!module || !checkModule(*module))
+    return nullptr;
+  checkConfig(*module);
+  return module;
 }
 
 OwningOpRef<ModuleOp> driver::readModel(MLIRContext &context,

@@ -16,6 +16,9 @@ static std::string makeIdentity(const std::string &facts,
   return "lnsc model 1\n" + facts + "graph:\n" + ops;
 }
 
+static const std::string branch =
+    "residual_scale: 1 of the stream, 1 of the branch\n";
+
 static std::string refusal(const std::string &plan,
                            const std::string &checkpoint) {
   Expected<std::string> result =
@@ -112,17 +115,21 @@ TEST(ModelIdentity, ReadsAConfig) {
           R"("hidden_size": 64, "num_hidden_layers": 2,)"
           R"("rms_norm_eps": 1e-05, "tie_word_embeddings": false})"),
       "lnsc model 1\nnorm: pre\neps: 1e-05\nlayers: 2\nheads: 4\nkv_heads: "
-      "4\nhead_dim: 16\nrope: base 10000\ntied_head: no\n");
+      "4\nhead_dim: 16\nattention_scale: 0.25\n" +
+          branch + "rope: base 10000\ntied_head: no\n");
   // With a scaling the base says too little; 'lns_' is what our own configs
   // begin with.
   EXPECT_EQ(identityOfConfig(R"({"model_type": "lns_mistral", "head_dim": 8,)"
                              R"("rope_theta": 5e5, "rope_scaling":)"
                              R"({"rope_type": "llama3"}})"),
-            "lnsc model 1\nnorm: lns\neps: 1e-06\nhead_dim: 8\n");
+            "lnsc model 1\nnorm: lns\neps: 1e-06\nhead_dim: "
+            "8\nattention_scale: 0.35355339059327373\n" +
+                branch);
   EXPECT_EQ(identityOfConfig(R"({"model_type": "llama", "rope_parameters":)"
                              R"({"rope_type": "default",)"
                              R"("rope_theta": 500000}})"),
-            "lnsc model 1\nnorm: pre\neps: 1e-06\nrope: base 5e+05\n");
+            "lnsc model 1\nnorm: pre\neps: 1e-06\n" + branch +
+                "rope: base 5e+05\n");
   for (const char *other : {"", "{", "[]", "{}", R"({"model_type": 3})",
                             R"({"model_type": "gpt2"})"})
     EXPECT_EQ(identityOfConfig(other), "") << other;
@@ -130,7 +137,39 @@ TEST(ModelIdentity, ReadsAConfig) {
   EXPECT_EQ(
       identityOfConfig(R"({"model_type": "llama", "rope_scaling": 7,)"
                        R"("num_attention_heads": "4", "rope_theta": []})"),
-      "lnsc model 1\nnorm: pre\neps: 1e-06\nrope: base 10000\n");
+      "lnsc model 1\nnorm: pre\neps: 1e-06\n" + branch + "rope: base 10000\n");
+}
+
+// Of other families what a key means that is not there is not said; scales are
+// named where a plan does not name them, since there they are 1.
+TEST(ModelIdentity, ReadsConfigsOfOtherFamilies) {
+  EXPECT_EQ(identityOfConfig(R"({"model_type": "olmo2"})"),
+            "lnsc model 1\nnorm: reordered\n" + branch);
+  EXPECT_EQ(identityOfConfig(R"({"model_type": "granite",)"
+                             R"("residual_multiplier": 0.22,)"
+                             R"("attention_multiplier": 0.5})"),
+            "lnsc model 1\nnorm: pre\nattention_scale: 0.5\n"
+            "residual_scale: 1 of the stream, 0.22 of the branch\n");
+  std::string plan = makeIdentity(
+      "norm: pre\nresidual_scale: 1 of the stream, 0.5 of the branch\n", "");
+  EXPECT_NE(
+      refusal(plan, identityOfConfig(R"({"model_type": "llama"})"))
+          .find("residual_scale: 1 of the stream, 0.5 of the branch here, "
+                "1 of the stream, 1 of the branch in the checkpoint"),
+      std::string::npos);
+}
+
+// A mark that gains are folded makes a plain file one of LNS; other schemes do
+// not come out again, and the file is what its model_type says.
+TEST(ModelIdentity, ReadsMarks) {
+  for (auto [mark, norm] :
+       {std::pair{"lns", "lns"}, std::pair{"layerscale,start=0.1", "pre"}})
+    EXPECT_EQ(identityOfConfig(nlohmann::json{{"model_type", "qwen2"},
+                                              {"lnsc", toJson(FoldMark{mark})}}
+                                   .dump()),
+              "lnsc model 1\nnorm: " + std::string(norm) + "\n" + branch);
+  EXPECT_EQ(identityOfMark({"lns"}), "lnsc model 1\nnorm: lns\n");
+  EXPECT_EQ(identityOfMark({"layerscale"}), "");
 }
 
 // Facts of a config are compared as far as it has them.

@@ -7,10 +7,14 @@
 
 #include "tools/lns/checkpoint/model_identity.h"
 
+#include "tools/lns/base/json_text.h"
 #include "tools/lns/base/printable.h"
+#include "tools/lns/checkpoint/families.h"
+#include "tools/lns/checkpoint/fold_mark.h"
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -67,32 +71,38 @@ static std::string quote(std::string_view text, size_t from = 0) {
   return (begin ? "..." : "") + printable(text.substr(begin), maxQuoted);
 }
 
-static void addDifference(std::vector<std::string> &differences,
+/// What the two are called that are compared.
+struct Sides {
+  std::string_view here = "here", there = "in the checkpoint";
+};
+
+static void addDifference(std::vector<std::string> &differences, Sides sides,
                           std::string_view what, std::string_view here,
                           std::string_view there) {
   size_t from = static_cast<size_t>(
       std::mismatch(here.begin(), here.end(), there.begin(), there.end())
           .first -
       here.begin());
-  differences.push_back(fmt::format("{}: {} here, {} in the checkpoint",
-                                    quote(what), quote(here, from),
-                                    quote(there, from)));
+  differences.push_back(fmt::format("{}: {} {}, {} {}", quote(what),
+                                    quote(here, from), sides.here,
+                                    quote(there, from), sides.there));
 }
 
-static std::vector<std::string> compare(const Identity &plan,
-                                        const Identity &checkpoint) {
+static std::vector<std::string>
+compare(const Identity &plan, const Identity &checkpoint, Sides sides = {}) {
   bool isWhole = plan.hasGraph && checkpoint.hasGraph;
   std::vector<std::string> differences;
   for (const Fact &fact : plan.facts) {
     std::optional<std::string_view> other = checkpoint.find(fact.key);
     if (other ? *other != fact.value : isWhole)
-      addDifference(differences, fact.key, fact.value, other.value_or("none"));
+      addDifference(differences, sides, fact.key, fact.value,
+                    other.value_or("none"));
   }
   if (!isWhole)
     return differences;
   for (const Fact &fact : checkpoint.facts)
     if (!plan.find(fact.key))
-      addDifference(differences, fact.key, "none", fact.value);
+      addDifference(differences, sides, fact.key, "none", fact.value);
   if (!differences.empty())
     return differences;
   // Only the ops show it.
@@ -102,9 +112,30 @@ static std::vector<std::string> compare(const Identity &plan,
     std::string_view there =
         i < checkpoint.ops.size() ? checkpoint.ops[i] : "nothing";
     if (here != there)
-      addDifference(differences, fmt::format("op {}", i + 1), here, there);
+      addDifference(differences, sides, fmt::format("op {}", i + 1), here,
+                    there);
   }
   return differences;
+}
+
+std::optional<std::string> findFact(std::string_view identity,
+                                    std::string_view key) {
+  std::optional<std::string_view> fact = Identity(identity).find(key);
+  return fact ? std::optional<std::string>(*fact) : std::nullopt;
+}
+
+std::vector<std::string> factKeys(std::string_view identity) {
+  std::vector<std::string> keys;
+  for (const Fact &fact : Identity(identity).facts)
+    keys.emplace_back(fact.key);
+  return keys;
+}
+
+std::vector<std::string> describeDifferences(std::string_view a,
+                                             std::string_view b,
+                                             std::string_view inA,
+                                             std::string_view inB) {
+  return compare(Identity(a), Identity(b), {inA, inB});
 }
 
 Expected<std::string> checkIdentity(std::string_view plan,
@@ -161,25 +192,46 @@ static nlohmann::json getObject(const nlohmann::json &json, const char *key) {
   return it != json.end() && it->is_object() ? *it : nlohmann::json::object();
 }
 
+/// What a plan calls a scheme whose norms stand so; empty where nothing is
+/// said.
+static std::string normFact(NormStand stand) {
+  switch (stand) {
+  case NormStand::Before:
+  case NormStand::Inside:
+    return "pre";
+  case NormStand::Behind:
+    return "reordered";
+  case NormStand::Around:
+    return "sandwich";
+  }
+  return "";
+}
+
 std::string identityOfConfig(std::string_view config) {
-  nlohmann::json json = nlohmann::json::parse(config, nullptr, false);
+  nlohmann::json json = parseJson(std::string(config));
   if (!json.is_object() || !json.contains("model_type") ||
       !json["model_type"].is_string())
     return "";
   std::string type = json["model_type"].get<std::string>();
-  bool isLns = type.starts_with("lns_");
-  if (isLns)
-    type.erase(0, 4);
-  if (type != "llama" && type != "mistral")
+  bool isOurs = type.starts_with(ownPrefix);
+  if (isOurs)
+    type.erase(0, ownPrefix.size());
+  const FamilyInfo *family = findFamily(type);
+  if (!family)
     return "";
   std::string text = fmt::format("{}\n", versionLine);
   // Without a name, a config of ours is of the first scheme that there was. Of
   // other schemes the name does not say where norms stand, and is not compared.
-  std::string norm = isLns ? "lns" : "pre";
-  if (nlohmann::json own = getObject(json, "lnsc"); own.contains("norm"))
-    norm = own["norm"].is_string() ? own["norm"].get<std::string>() : "";
-  norm.resize(std::min(norm.find(','), norm.size()));
-  if (norm == "lns" || norm == "pre")
+  // In a plain file it is a mark, and only LNS can come out of gains again.
+  std::string norm = isOurs ? "lns" : normFact(family->stand);
+  if (nlohmann::json own = getObject(json, markKey); own.contains("norm")) {
+    std::string name =
+        own["norm"].is_string() ? own["norm"].get<std::string>() : "";
+    name.resize(std::min(name.find(','), name.size()));
+    if (isOurs || name == "lns")
+      norm = name == "lns" || name == "pre" ? name : "";
+  }
+  if (!norm.empty())
     text += fmt::format("norm: {}\n", norm);
   auto number = [&](const nlohmann::json &object, const char *key) {
     auto it = object.find(key);
@@ -195,15 +247,37 @@ std::string identityOfConfig(std::string_view config) {
                         kvHeads = number(json, "num_key_value_heads"),
                         headDim = number(json, "head_dim"),
                         hidden = number(json, "hidden_size");
-  if (!kvHeads && type == "llama")
+  // What is not there is compared where all of a family's readers agree.
+  bool isLlama = type == "llama", isKnown = isLlama || type == "mistral";
+  if (!kvHeads && isLlama)
     kvHeads = heads;
-  if (!headDim && heads && hidden && *heads > 0)
+  if (!headDim && isKnown && heads && hidden && *heads > 0)
     headDim = *hidden / *heads;
-  add("eps", number(json, "rms_norm_eps").value_or(1e-6));
-  add("layers", number(json, "num_hidden_layers"));
-  add("heads", heads);
-  add("kv_heads", kvHeads);
-  add("head_dim", headDim);
+  std::optional<double> eps = number(json, "rms_norm_eps");
+  add("eps", eps || !isKnown ? eps : 1e-6);
+  auto addSize = [&](const char *fact, std::optional<double> value) {
+    if (value && *value == std::floor(*value))
+      text += fmt::format("{}: {:.0f}\n", fact, *value);
+    else
+      add(fact, value);
+  };
+  addSize("layers", number(json, "num_hidden_layers"));
+  addSize("heads", heads);
+  addSize("kv_heads", kvHeads);
+  addSize("head_dim", headDim);
+  // A plan names scales where they are not 1, and these where they are.
+  if (!norm.empty()) {
+    std::optional<double> attention, branch = 1.0;
+    if (headDim && *headDim > 0 && !family->isSpecial)
+      attention = 1.0 / std::sqrt(*headDim);
+    if (type == "granite") {
+      attention = number(json, "attention_multiplier").value_or(1);
+      branch = number(json, "residual_multiplier").value_or(1);
+    }
+    add("attention_scale", attention);
+    text += fmt::format("residual_scale: 1 of the stream, {} of the branch\n",
+                        formatNumber(*branch));
+  }
   // With a scaling, the base alone does not say which frequencies there are.
   nlohmann::json rope = getObject(json, "rope_parameters");
   if (rope.empty())
@@ -215,12 +289,16 @@ std::string identityOfConfig(std::string_view config) {
   std::optional<double> base = number(json, "rope_theta");
   if (number(rope, "rope_theta"))
     base = number(rope, "rope_theta");
-  if (isPlain)
+  if (isPlain && (base || isKnown))
     text += fmt::format("rope: base {}\n", formatNumber(base.value_or(1e4)));
   if (auto it = json.find("tie_word_embeddings");
       it != json.end() && it->is_boolean())
     text += fmt::format("tied_head: {}\n", it->get<bool>() ? "yes" : "no");
   return text;
+}
+
+std::string identityOfMark(const FoldMark &mark) {
+  return mark.unfolds() ? fmt::format("{}\nnorm: lns\n", versionLine) : "";
 }
 
 } // namespace lns::tool

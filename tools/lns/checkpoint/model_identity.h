@@ -16,9 +16,12 @@
 #define LNS_TOOLS_LNS_CHECKPOINT_MODEL_IDENTITY_H
 
 #include "tools/lns/base/status.h"
+#include "tools/lns/checkpoint/fold_mark.h"
 
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace lns::tool {
 
@@ -37,9 +40,26 @@ Expected<std::string> checkIdentity(std::string_view plan,
                                     std::string_view checkpoint,
                                     const std::string &place, bool force);
 
+/// The value of a fact of an identity, "lns" for "norm".
+std::optional<std::string> findFact(std::string_view identity,
+                                    std::string_view key);
+
+/// The keys of all facts, in their order.
+std::vector<std::string> factKeys(std::string_view identity);
+
+/// "KEY: VALUE {inA}, VALUE {inB}" for everything in which two identities
+/// differ; where one has facts alone, what both speak of counts.
+std::vector<std::string> describeDifferences(std::string_view a,
+                                             std::string_view b,
+                                             std::string_view inA,
+                                             std::string_view inB);
+
 /// What a Hugging Face config.json beside parameters says of their model, as an
 /// identity's facts; empty for text that is no config of a model known here.
 std::string identityOfConfig(std::string_view config);
+
+/// What the mark of a file says, which is not in a folder with a config.json.
+std::string identityOfMark(const FoldMark &mark);
 
 } // namespace lns::tool
 

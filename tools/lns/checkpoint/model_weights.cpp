@@ -9,59 +9,190 @@
 
 #include "tools/lns/base/file_io.h"
 #include "tools/lns/base/json_text.h"
+#include "tools/lns/base/printable.h"
+#include "tools/lns/checkpoint/families.h"
+#include "tools/lns/checkpoint/manifest.h"
 #include "tools/lns/checkpoint/model_identity.h"
 #include "tools/lns/checkpoint/weights.h"
 
 #include <filesystem>
+#include <fmt/format.h>
 
 namespace lns::tool {
 
 static constexpr uint64_t maxTextBytes = 1 << 24;
 
-/// What the checkpoint that the files belong to says of its model; empty if it
-/// says nothing.
-static Expected<std::string> findIdentity(const WeightFiles &files,
-                                          bool isInFolder) {
-  if (std::optional<std::string> text = files.metadata(identityKey))
-    return *text;
-  if (!isInFolder)
+//===----------------------------------------------------------------------===//
+// Origin
+//===----------------------------------------------------------------------===//
+
+/// A text beside the files, checked against their manifest; empty if there is
+/// none.
+static Expected<std::string> readBeside(const std::string &folder,
+                                        const char *name) {
+  std::string path = folder + "/" + name;
+  if (!pathExists(path))
     return std::string();
+  LNS_RETURN_IF_ERROR(verifyWithManifest(path));
+  return readTextFile(path, maxTextBytes);
+}
+
+/// The mark of config.json and that of the files.
+static Expected<std::optional<FoldMark>> findMark(const WeightFiles &files,
+                                                  const std::string &config,
+                                                  const std::string &place) {
+  Expected<std::optional<FoldMark>> inFiles =
+      readMetadataMark(files.metadata(markKey), files.path());
+  if (!inFiles || config.empty())
+    return inFiles;
+  nlohmann::json json = parseJson(config);
+  if (!json.is_object())
+    return Status::failure(
+        fmt::format("{}: not a JSON object; restore it, or give the path of a "
+                    "safetensors file",
+                    place));
+  Expected<std::optional<FoldMark>> mark = readMark(json, place);
+  if (!mark || !*inFiles || *mark == *inFiles)
+    return mark;
+  auto describe = [](const std::optional<FoldMark> &side) {
+    return side ? fmt::format("says that '{}' is folded",
+                              printable(side->norm, 80))
+                : std::string("says nothing of it");
+  };
+  return Status::failure(fmt::format(
+      "{}: '{}' {}, but the metadata of {} {}; restore config.json as it was "
+      "exported",
+      place, markKey, describe(*mark), files.path(), describe(*inFiles)));
+}
+
+Expected<WeightsOrigin> findOrigin(const WeightFiles &files, bool isInFolder) {
+  WeightsOrigin origin;
   std::string folder =
       std::filesystem::path(files.path()).parent_path().string();
-  std::string state = folder + "/trainer_state.json";
-  if (pathExists(state)) {
+  if (folder.empty())
+    folder = ".";
+  if (isInFolder) {
+    Expected<std::string> config = readBeside(folder, "config.json");
+    if (!config)
+      return config.status();
+    origin.config = std::move(*config);
+  }
+  Expected<std::optional<FoldMark>> mark =
+      findMark(files, origin.config, folder + "/config.json");
+  if (!mark)
+    return mark.status();
+  origin.mark = std::move(*mark);
+  if (std::optional<std::string> text = files.metadata(identityKey)) {
+    origin.identity = std::move(*text);
+    if (origin.mark)
+      return Status::failure(fmt::format(
+          "{}: is a checkpoint of lns, whose gains are its own, and '{}' says "
+          "that '{}' is folded; restore config.json as it was written",
+          files.path(), markKey, printable(origin.mark->norm, 80)));
+  } else if (isInFolder) {
     // One of ours: without an identity it is older than these, and then its
     // config.json is that of the plain model, whatever its norms were.
-    Expected<std::string> text = readTextFile(state, maxTextBytes);
-    if (!text)
-      return text.status();
-    nlohmann::json json = parseJson(*text);
-    auto it = json.is_object() ? json.find("identity") : json.end();
-    return json.is_object() && it != json.end() && it->is_string()
-               ? it->get<std::string>()
-               : std::string();
+    Expected<std::string> state = readBeside(folder, "trainer_state.json");
+    if (!state)
+      return state.status();
+    if (!state->empty()) {
+      nlohmann::json json = parseJson(*state);
+      auto it = json.is_object() ? json.find("identity") : json.end();
+      if (json.is_object() && it != json.end() && it->is_string())
+        origin.identity = it->get<std::string>();
+    } else {
+      origin.identity = identityOfConfig(origin.config);
+    }
+  } else if (origin.mark) {
+    origin.identity = identityOfMark(*origin.mark);
   }
-  if (!pathExists(folder + "/config.json"))
-    return std::string();
-  Expected<std::string> config =
-      readTextFile(folder + "/config.json", maxTextBytes);
-  if (!config)
-    return config.status();
-  return identityOfConfig(*config);
+  return origin;
+}
+
+//===----------------------------------------------------------------------===//
+// Reading
+//===----------------------------------------------------------------------===//
+
+/// Gains of 1 + w look like any others.
+static Status checkGainOffset(const std::string &config,
+                              std::string_view identity,
+                              const std::string &place) {
+  nlohmann::json json = parseJson(config);
+  auto type = json.is_object() ? json.find("model_type") : json.end();
+  if (!json.is_object() || type == json.end() || !type->is_string())
+    return Status::success();
+  std::string name = type->get<std::string>();
+  const FamilyInfo *family = findFamily(name);
+  bool inPlan = findFact(identity, "offset") == "1";
+  if (!family || identity.empty() || family->hasGainOffset == inPlan)
+    return Status::success();
+  return Status::failure(fmt::format(
+      "{}: a file of model_type {} has gains as {}, the plan as {}; compile "
+      "the "
+      "config.json beside it, or give --force to take the parameters as they "
+      "are",
+      place, name, inPlan ? "g" : "w of 1 + w", inPlan ? "w of 1 + w" : "g"));
+}
+
+Expected<ModelWeights>
+ModelWeights::open(const std::string &path, std::string_view identity,
+                   bool force, const std::vector<TensorDescription> &tensors,
+                   std::vector<std::string> &notes) {
+  Expected<WeightFiles> files = WeightFiles::open(path);
+  if (!files)
+    return files.status();
+  ModelWeights weights;
+  weights.opened = std::move(*files);
+  const std::string &place = weights.opened.path();
+  Expected<WeightsOrigin> origin =
+      findOrigin(weights.opened, isFolder(path) || path.ends_with(".json"));
+  if (!origin)
+    return origin.status();
+  Expected<std::string> note =
+      checkIdentity(identity, origin->identity, place, force);
+  if (!note)
+    return note.status();
+  if (!note->empty())
+    notes.push_back(*note);
+  if (!force)
+    LNS_RETURN_IF_ERROR(checkGainOffset(origin->config, identity, place));
+  // With --force a plan without the scales gets the folded gains, which compute
+  // the same in it.
+  bool isPlanScaled = findFact(identity, "norm") == "lns";
+  Expected<std::vector<WeightFiles::Tensor>> matched =
+      matchParameters(weights.opened, tensors, notes);
+  if (!matched)
+    return matched.status();
+  weights.matched = std::move(*matched);
+  if (!origin->mark || !origin->mark->unfolds() || !isPlanScaled)
+    return weights;
+  ScaledNorms norms(identity);
+  for (const TensorDescription &tensor : tensors)
+    weights.blocks.push_back(norms.block(tensor.name));
+  return weights;
+}
+
+Status ModelWeights::read(size_t index, uint64_t first,
+                          std::span<float> out) const {
+  LNS_RETURN_IF_ERROR(opened.readF32(matched[index], out, first));
+  if (!blocks.empty() && blocks[index])
+    for (float &gain : out)
+      gain = unfoldGain(gain, *blocks[index]);
+  return Status::success();
 }
 
 /// Of the checkpoint that the files belong to; nothing if it does not say.
 static Expected<std::optional<uint64_t>>
 findStepsDone(const WeightFiles &files) {
   using Steps = std::optional<uint64_t>;
-  std::string state =
-      std::filesystem::path(files.path()).parent_path().string() +
-      "/trainer_state.json";
-  if (!pathExists(state))
-    return Steps();
-  Expected<std::string> text = readTextFile(state, maxTextBytes);
+  std::string folder =
+      std::filesystem::path(files.path()).parent_path().string();
+  Expected<std::string> text =
+      readBeside(folder.empty() ? "." : folder, "trainer_state.json");
   if (!text)
     return text.status();
+  if (text->empty())
+    return Steps();
   nlohmann::json json = parseJson(*text);
   auto read = [&](const char *key) -> Steps {
     auto it = json.is_object() ? json.find(key) : json.end();
@@ -79,26 +210,24 @@ Status loadModelWeights(const std::string &path, std::string_view identity,
                         bool force, TensorStore &store,
                         std::vector<std::string> &notes,
                         std::optional<uint64_t> &stepsDone) {
-  Expected<WeightFiles> files = WeightFiles::open(path);
-  if (!files)
-    return files.status();
-  Expected<std::string> found = findIdentity(*files, isFolder(path));
-  if (!found)
-    return found.status();
-  Expected<std::string> note =
-      checkIdentity(identity, *found, files->path(), force);
-  if (!note)
-    return note.status();
-  if (!note->empty())
-    notes.push_back(*note);
+  Expected<ModelWeights> weights =
+      ModelWeights::open(path, identity, force, store.tensors(), notes);
+  if (!weights)
+    return weights.status();
   stepsDone.reset();
   if (isFolder(path)) {
-    Expected<std::optional<uint64_t>> steps = findStepsDone(*files);
+    Expected<std::optional<uint64_t>> steps = findStepsDone(weights->files());
     if (!steps)
       return steps.status();
     stepsDone = *steps;
   }
-  return loadParameters(*files, store, notes);
+  std::vector<float> buffer;
+  for (size_t i = 0; i < store.tensors().size(); ++i) {
+    buffer.resize(store.tensors()[i].elements);
+    LNS_RETURN_IF_ERROR(weights->read(i, 0, buffer));
+    LNS_RETURN_IF_ERROR(store.write(TensorKind::Parameter, i, buffer));
+  }
+  return Status::success();
 }
 
 } // namespace lns::tool

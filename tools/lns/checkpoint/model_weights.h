@@ -8,7 +8,9 @@
 #ifndef LNS_TOOLS_LNS_CHECKPOINT_MODEL_WEIGHTS_H
 #define LNS_TOOLS_LNS_CHECKPOINT_MODEL_WEIGHTS_H
 
+#include "tools/lns/checkpoint/fold_mark.h"
 #include "tools/lns/checkpoint/tensor_store.h"
+#include "tools/lns/checkpoint/weight_files.h"
 
 #include <cstdint>
 #include <optional>
@@ -18,12 +20,50 @@
 
 namespace lns::tool {
 
-/// As loadParameters() of the same path, after the files were found to be of
-/// the model with the plan's `identity`, or `force` was given. What they are of
-/// is said by the metadata of the tensors' file or, in a folder, by
-/// trainer_state.json or a config.json beside it; a file that does not say is
-/// taken as it is, with a note. Where it is a checkpoint of ours that is read,
-/// `stepsDone` becomes the number of optimizer steps that updated it.
+/// What files of parameters say of the model that they are of.
+struct WeightsOrigin {
+  std::string identity; ///< whole, facts alone, or empty
+  std::optional<FoldMark> mark;
+  std::string config; ///< config.json beside them; empty without one
+};
+
+/// From the metadata of the tensors' file or, in a folder, from
+/// trainer_state.json or a config.json beside it. A mark must stand in both
+/// config.json and metadata, or in the one of them that says anything: they may
+/// not contradict each other.
+Expected<WeightsOrigin> findOrigin(const WeightFiles &files, bool isInFolder);
+
+/// Parameters of a plan's model in files, compared with the plan and ready to
+/// be read.
+class ModelWeights {
+public:
+  /// Opens `path`, as WeightFiles does, for a plan with these parameters. Fails
+  /// if the files are found to be of another model than `identity` and `force`
+  /// is not given; a file that does not say is taken as it is, with a note.
+  static Expected<ModelWeights>
+  open(const std::string &path, std::string_view identity, bool force,
+       const std::vector<TensorDescription> &tensors,
+       std::vector<std::string> &notes);
+
+  /// Elements of one parameter, as many as `out` has, from `first` on; unfolded
+  /// where it is a gain that the file has folded.
+  Status read(size_t index, uint64_t first, std::span<float> out) const;
+
+  const WeightFiles &files() const { return opened; }
+  /// Whether gains are unfolded.
+  bool isFolded() const { return !blocks.empty(); }
+
+private:
+  WeightFiles opened;
+  std::vector<WeightFiles::Tensor> matched;
+  /// By parameter, the block whose depth its gain is divided by in the file;
+  /// empty if the file is not folded.
+  std::vector<std::optional<uint64_t>> blocks;
+};
+
+/// Opens, and writes all of it into the store. Where it is a checkpoint of ours
+/// that is read, `stepsDone` becomes the number of optimizer steps that updated
+/// it.
 Status loadModelWeights(const std::string &path, std::string_view identity,
                         bool force, TensorStore &store,
                         std::vector<std::string> &notes,

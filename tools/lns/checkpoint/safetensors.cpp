@@ -260,12 +260,12 @@ SafetensorsWriter::create(const std::string &path,
   nlohmann::ordered_json header = nlohmann::ordered_json::object();
   if (!metadata.empty())
     header["__metadata__"] = metadata;
-  std::vector<uint64_t> sizes;
+  std::vector<uint64_t> sizes, widths;
   uint64_t offset = 0;
   for (const SafetensorsSpec &spec : specs) {
-    uint64_t elements = 0, bytes = 0, end = 0;
+    uint64_t elements = 0, bytes = 0, end = 0, width = dtypeBytes(spec.dtype);
     if (!countElements(spec.shape, elements) ||
-        __builtin_mul_overflow(elements, sizeof(float), &bytes) ||
+        __builtin_mul_overflow(elements, width, &bytes) ||
         __builtin_add_overflow(offset, bytes, &end))
       return Status::failure(
           fmt::format("{}: tensor '{}' of shape {} is too large", path,
@@ -273,10 +273,11 @@ SafetensorsWriter::create(const std::string &path,
     if (header.contains(spec.name))
       return Status::failure(
           fmt::format("{}: two tensors have the name '{}'", path, spec.name));
-    header[spec.name] = {{"dtype", "F32"},
+    header[spec.name] = {{"dtype", spec.dtype},
                          {"shape", spec.shape},
                          {"data_offsets", {offset, end}}};
     sizes.push_back(elements);
+    widths.push_back(width);
     offset = end;
   }
   std::string text = header.dump(
@@ -293,21 +294,36 @@ SafetensorsWriter::create(const std::string &path,
   SafetensorsWriter writer(std::move(*file));
   writer.path = path;
   writer.sizes = std::move(sizes);
+  writer.widths = std::move(widths);
   return writer;
 }
 
 Status SafetensorsWriter::append(std::span<const float> data) {
+  return append(data.data(), data.size(), sizeof(float));
+}
+
+Status SafetensorsWriter::append(std::span<const uint16_t> data) {
+  return append(data.data(), data.size(), sizeof(uint16_t));
+}
+
+Status SafetensorsWriter::append(const void *data, size_t count,
+                                 size_t elementBytes) {
   uint64_t expected = next < sizes.size() ? sizes[next] : 0;
-  if (next >= sizes.size() || data.size() > expected - written)
+  if (next >= sizes.size() || count > expected - written)
     return Status::failure(
         fmt::format("{}: tensor number {} has {} elements, expected {}", path,
-                    next, written + data.size(), expected));
-  written += data.size();
+                    next, written + count, expected));
+  if (widths[next] != elementBytes)
+    return Status::failure(
+        fmt::format("{}: tensor number {} has elements of {} bytes, expected "
+                    "{}",
+                    path, next, elementBytes, widths[next]));
+  written += count;
   if (written == expected) {
     ++next;
     written = 0;
   }
-  return file.write(data.data(), data.size_bytes());
+  return file.write(data, count * elementBytes);
 }
 
 Status SafetensorsWriter::commit() {

@@ -64,17 +64,21 @@ private:
 struct SafetensorsSpec {
   std::string name;
   std::vector<int64_t> shape;
+  std::string dtype = "F32"; ///< or "BF16"
 };
 
-/// Writes f32 tensors in the order of `specs`, each with one append() or, in
-/// parts, with several, then commit(). Until then nothing stands at `path`.
+/// Writes tensors in the order of `specs`, each with one append() or, in parts,
+/// with several, then commit(). Until then nothing stands at `path`.
 class SafetensorsWriter {
 public:
   static Expected<SafetensorsWriter>
   create(const std::string &path, const std::vector<SafetensorsSpec> &specs,
          const std::map<std::string, std::string> &metadata);
 
+  /// Of a tensor of F32.
   Status append(std::span<const float> data);
+  /// Of a tensor of BF16, whose bits these are.
+  Status append(std::span<const uint16_t> data);
   Status commit();
   /// Of the whole file, once it is committed.
   FileSummary summary() const { return file.summary(); }
@@ -82,9 +86,12 @@ public:
 private:
   explicit SafetensorsWriter(AtomicFile file) : file(std::move(file)) {}
 
+  Status append(const void *data, size_t count, size_t elementBytes);
+
   AtomicFile file;
   std::string path;
   std::vector<uint64_t> sizes;
+  std::vector<uint64_t> widths; ///< bytes of an element
   size_t next = 0;
   uint64_t written = 0; ///< elements of the tensor `next`
 };

@@ -29,6 +29,13 @@ static constexpr const char *indexFile = "/model.safetensors.index.json";
 /// The largest published models have indices of less than 10 MB.
 static constexpr size_t maxIndexBytes = size_t{1} << 25;
 
+std::vector<std::string> WeightFiles::filePaths() const {
+  std::vector<std::string> paths;
+  for (const SafetensorsFile &file : files)
+    paths.push_back(file.path());
+  return paths;
+}
+
 std::optional<std::string> WeightFiles::metadata(const std::string &key) const {
   for (const SafetensorsFile &file : files)
     if (auto it = file.metadata().find(key); it != file.metadata().end())

@@ -41,6 +41,8 @@ public:
   const std::string &path() const { return name; }
   /// By their names in the files.
   const std::map<std::string, Tensor> &tensors() const { return byName; }
+  /// The safetensors files.
+  std::vector<std::string> filePaths() const;
   /// From the first file whose metadata has the key.
   std::optional<std::string> metadata(const std::string &key) const;
 

@@ -8,6 +8,7 @@
 #include "tools/lns/checkpoint/weights.h"
 
 #include "tools/lns/base/printable.h"
+#include "tools/lns/checkpoint/fold_mark.h"
 #include "tools/lns/checkpoint/tensor_names.h"
 
 #include <algorithm>
@@ -59,7 +60,7 @@ private:
 };
 } // namespace
 
-static std::string quoted(std::string_view name) {
+static std::string quotedName(std::string_view name) {
   return "'" + printable(name, 80) + "'";
 }
 
@@ -98,25 +99,25 @@ static Status compare(const std::string &path, const Tensors &found,
     known.insert(w.name);
     auto it = found.find(w.name);
     if (it == found.end()) {
-      missing.add(quoted(w.name));
+      missing.add(quotedName(w.name));
       headIsMissing |= w.name == headName;
       continue;
     }
     const SafetensorsEntry &entry = *it->second.entry;
     if (entry.shape != w.tensor->shape)
-      shapes.add(fmt::format("{} has shape {}, the plan has {}", quoted(w.name),
-                             formatShape(entry.shape),
+      shapes.add(fmt::format("{} has shape {}, the plan has {}",
+                             quotedName(w.name), formatShape(entry.shape),
                              formatShape(w.tensor->shape)));
     else if (!isFloat(entry.dtype))
       types.add(fmt::format("{} has dtype {}, expected F32, F64, F16 or BF16",
-                            quoted(w.name), entry.dtype));
+                            quotedName(w.name), entry.dtype));
   }
   std::string hint;
   for (const auto &[name, tensor] : found) {
     if (known.contains(name) || tensor.entry->elements == 0 ||
         isConstantTable(name))
       continue;
-    unknown.add(quoted(name));
+    unknown.add(quotedName(name));
     if (hint.empty())
       hint = hintOf(name);
   }
@@ -137,7 +138,7 @@ static Status compare(const std::string &path, const Tensors &found,
   if (headIsMissing && found.contains(embedding) && missing.size() == 1)
     hint = fmt::format("the file's model ties it to {}, the plan does not: "
                        "compile it with \"tie_word_embeddings\": true",
-                       quoted(embedding));
+                       quotedName(embedding));
   if (hint.empty())
     hint = missing.size() > 0 || unknown.size() > 0
                ? "the file does not belong to this plan"
@@ -183,8 +184,8 @@ static Status renameAll(const std::string &path, Tensors &found,
     if (!isNew)
       return Status::failure(
           fmt::format("{}: tensors {} and {} are both taken for {}; remove one",
-                      path, quoted(it->second.entry->name),
-                      quoted(tensor.entry->name), quoted(target)));
+                      path, quotedName(it->second.entry->name),
+                      quotedName(tensor.entry->name), quotedName(target)));
   }
   found = std::move(renamed);
   return Status::success();
@@ -269,7 +270,7 @@ static Status adoptTiedHead(const WeightFiles &files,
   auto embedding = found.find(name);
   if (embedding == found.end()) {
     notes.push_back(fmt::format("{}: '{}' is taken for {}, which the plan ties",
-                                files.path(), headName, quoted(name)));
+                                files.path(), headName, quotedName(name)));
     found[name] = head->second;
   } else {
     const SafetensorsEntry &a = *embedding->second.entry;
@@ -292,7 +293,7 @@ static Status adoptTiedHead(const WeightFiles &files,
       return Status::failure(fmt::format(
           "{}: tensors {} and '{}' {}, the plan ties them; compile it with "
           "\"tie_word_embeddings\": false",
-          files.path(), quoted(name), headName, difference));
+          files.path(), quotedName(name), headName, difference));
   }
   found.erase(headName);
   return Status::success();
@@ -302,17 +303,39 @@ static Status adoptTiedHead(const WeightFiles &files,
 // Loading
 //===----------------------------------------------------------------------===//
 
-Status loadParameters(const WeightFiles &files, TensorStore &store,
-                      std::vector<std::string> &notes) {
-  std::vector<Wanted> wanted = wantedBy(store, {{TensorKind::Parameter, ""}});
+Expected<std::vector<WeightFiles::Tensor>>
+matchParameters(const WeightFiles &files,
+                const std::vector<TensorDescription> &tensors,
+                std::vector<std::string> &notes) {
+  std::vector<Wanted> wanted;
   std::set<std::string> names;
-  for (const Wanted &w : wanted)
-    names.insert(w.name);
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    wanted.push_back({tensors[i].name, &tensors[i], TensorKind::Parameter, i});
+    names.insert(tensors[i].name);
+  }
   Tensors found = files.tensors();
   LNS_RETURN_IF_ERROR(adoptNames(files.path(), names, found, notes));
   LNS_RETURN_IF_ERROR(adoptTiedHead(files, wanted, found, notes));
   LNS_RETURN_IF_ERROR(compare(files.path(), found, wanted));
-  return readAll(files, found, wanted, store);
+  std::vector<WeightFiles::Tensor> matched;
+  for (const Wanted &w : wanted)
+    matched.push_back(found.at(w.name));
+  return matched;
+}
+
+Status loadParameters(const WeightFiles &files, TensorStore &store,
+                      std::vector<std::string> &notes) {
+  Expected<std::vector<WeightFiles::Tensor>> matched =
+      matchParameters(files, store.tensors(), notes);
+  if (!matched)
+    return matched.status();
+  std::vector<float> buffer;
+  for (size_t i = 0; i < matched->size(); ++i) {
+    buffer.resize(store.tensors()[i].elements);
+    LNS_RETURN_IF_ERROR(files.readF32((*matched)[i], buffer));
+    LNS_RETURN_IF_ERROR(store.write(TensorKind::Parameter, i, buffer));
+  }
+  return Status::success();
 }
 
 Status loadParameters(const std::string &path, TensorStore &store,
@@ -320,6 +343,16 @@ Status loadParameters(const std::string &path, TensorStore &store,
   Expected<WeightFiles> files = WeightFiles::open(path);
   if (!files)
     return files.status();
+  Expected<std::optional<FoldMark>> mark =
+      readMetadataMark(files->metadata(markKey), files->path());
+  if (!mark)
+    return mark.status();
+  if (*mark && (*mark)->unfolds())
+    return Status::failure(
+        fmt::format("{}: its gains hold the scales of the scheme '{}', which "
+                    "the module has as well; make a checkpoint of it with 'lns "
+                    "ckpt import-hf'",
+                    files->path(), printable((*mark)->norm, 80)));
   return loadParameters(*files, store, notes);
 }
 

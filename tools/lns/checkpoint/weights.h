@@ -32,6 +32,13 @@ Status checkSections(const WeightFiles &file, TensorStore &store,
 Status readSections(const WeightFiles &file, TensorStore &store,
                     const std::vector<Section> &sections);
 
+/// Where the parameters `tensors` are in files as people have them, in their
+/// order: loadParameters() without reading any.
+Expected<std::vector<WeightFiles::Tensor>>
+matchParameters(const WeightFiles &files,
+                const std::vector<TensorDescription> &tensors,
+                std::vector<std::string> &notes);
+
 /// Reads the parameters from files as people have them. Beyond what
 /// checkSections() accepts: names that wrappers of modules have changed, with a
 /// word in `notes`; a tied embedding under either name or, if they are equal
@@ -40,7 +47,8 @@ Status readSections(const WeightFiles &file, TensorStore &store,
 Status loadParameters(const WeightFiles &files, TensorStore &store,
                       std::vector<std::string> &notes);
 
-/// The same for a path that WeightFiles::open() understands.
+/// The same for a path that WeightFiles::open() understands. Files whose gains
+/// are folded (fold_mark.h) are refused: whose they are is not asked here.
 Status loadParameters(const std::string &path, TensorStore &store,
                       std::vector<std::string> &notes);
 

@@ -28,6 +28,11 @@ Status runPlanInfo(Arguments arguments);
 Status runBench(Arguments arguments);
 Status runGrads(Arguments arguments);
 Status runDevices(Arguments arguments);
+Status runCkptInfo(Arguments arguments);
+Status runCkptVerify(Arguments arguments);
+Status runCkptDiff(Arguments arguments);
+Status runExportHf(Arguments arguments);
+Status runImportHf(Arguments arguments);
 
 } // namespace lns::tool
 

@@ -48,17 +48,27 @@ Expected<lnsrt_memory> PlanFile::memory(const char *device,
   return memory;
 }
 
+Expected<std::vector<TensorDescription>> PlanFile::tensors() const {
+  std::vector<TensorDescription> all;
+  for (size_t i = 0; i < lnsrt_tensor_count(handle.get()); ++i) {
+    lnsrt_tensor_info info = {};
+    info.struct_size = sizeof info;
+    LNS_RETURN_IF_ERROR(
+        takeError(lnsrt_tensor_get_info(handle.get(), i, &info)));
+    all.push_back({info.name,
+                   std::vector<int64_t>(info.shape, info.shape + info.rank),
+                   info.elements});
+  }
+  return all;
+}
+
 Expected<PlanSession> PlanSession::create(const PlanFile &plan,
                                           const Options &options) {
   PlanSession session;
-  for (size_t i = 0; i < lnsrt_tensor_count(plan.get()); ++i) {
-    lnsrt_tensor_info info = {};
-    info.struct_size = sizeof info;
-    LNS_RETURN_IF_ERROR(takeError(lnsrt_tensor_get_info(plan.get(), i, &info)));
-    session.descriptions.push_back(
-        {info.name, std::vector<int64_t>(info.shape, info.shape + info.rank),
-         info.elements});
-  }
+  Expected<std::vector<TensorDescription>> tensors = plan.tensors();
+  if (!tensors)
+    return tensors.status();
+  session.descriptions = std::move(*tensors);
   lnsrt_session_options native = {};
   native.struct_size = sizeof native;
   native.device = options.device.empty() ? nullptr : options.device.c_str();

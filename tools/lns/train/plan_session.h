@@ -39,6 +39,8 @@ public:
   std::string config() const { return lnsrt_plan_config_json(handle.get()); }
   /// What the model computes; empty when the plan does not say.
   std::string identity() const { return lnsrt_plan_identity(handle.get()); }
+  /// The parameters.
+  Expected<std::vector<TensorDescription>> tensors() const;
   lnsrt_plan *get() const { return handle.get(); }
 
 private:

@@ -1,0 +1,77 @@
+//===- families.cpp - Model types of Hugging Face files -------------------===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#include "tools/lns/checkpoint/families.h"
+
+namespace lns::tool {
+
+static constexpr FamilyInfo families[] = {
+    {.modelType = "llama",
+     .architecture = "LlamaForCausalLM",
+     .biases = BiasKind::AttentionMlp,
+     .headsDivideWidth = true},
+    {.modelType = "mistral", .architecture = "MistralForCausalLM"},
+    {.modelType = "qwen2",
+     .architecture = "Qwen2ForCausalLM",
+     .biases = BiasKind::QueryKeyValue},
+    {.modelType = "qwen3",
+     .architecture = "Qwen3ForCausalLM",
+     .headNorm = HeadNorm::Head,
+     .biases = BiasKind::Attention},
+    {.modelType = "olmo2",
+     .architecture = "Olmo2ForCausalLM",
+     .stand = NormStand::Behind,
+     .headNorm = HeadNorm::Full,
+     .biases = BiasKind::Attention},
+    {.modelType = "exaone4",
+     .architecture = "Exaone4ForCausalLM",
+     .stand = NormStand::Behind,
+     .headNorm = HeadNorm::Head},
+    {.modelType = "granite",
+     .architecture = "GraniteForCausalLM",
+     .biases = BiasKind::AttentionMlp,
+     .hasBranchFactor = true,
+     .isSpecial = true,
+     .isTarget = false},
+    {.modelType = "smollm3",
+     .architecture = "SmolLM3ForCausalLM",
+     .biases = BiasKind::AttentionMlp,
+     .isSpecial = true,
+     .isTarget = false},
+    {.modelType = "gemma2",
+     .architecture = "Gemma2ForCausalLM",
+     .stand = NormStand::Around,
+     .biases = BiasKind::Attention,
+     .headsDivideWidth = true,
+     .hasGainOffset = true,
+     .isSpecial = true},
+    {.modelType = "gemma3_text",
+     .architecture = "Gemma3ForCausalLM",
+     .stand = NormStand::Around,
+     .headNorm = HeadNorm::Head,
+     .biases = BiasKind::Attention,
+     .headsDivideWidth = true,
+     .hasGainOffset = true,
+     .isSpecial = true,
+     .isTarget = false},
+    {.modelType = "bitnet",
+     .architecture = "BitNetForCausalLM",
+     .stand = NormStand::Inside,
+     .biases = BiasKind::Attention,
+     .headsDivideWidth = true},
+};
+
+std::span<const FamilyInfo> allFamilies() { return families; }
+
+const FamilyInfo *findFamily(std::string_view modelType) {
+  for (const FamilyInfo &family : families)
+    if (family.modelType == modelType)
+      return &family;
+  return nullptr;
+}
+
+} // namespace lns::tool
