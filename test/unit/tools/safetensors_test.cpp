@@ -277,6 +277,23 @@ TEST_F(SafetensorsErrors, AnyAlteredByte) {
   EXPECT_GT(refused, good.size());
 }
 
+TEST(SafetensorsWriter, WritesBrains) {
+  TempFolder folder;
+  auto writer = SafetensorsWriter::create(folder / "m",
+                                          {{"a", {2}, "BF16"}, {"b", {1}}}, {});
+  ASSERT_TRUE(writer);
+  std::vector<uint16_t> brains = {0x3fc0, 0xc000};
+  std::vector<float> one = {3}, back(2);
+  ASSERT_TRUE(writer->append(brains).ok());
+  ASSERT_TRUE(writer->append(one).ok());
+  ASSERT_TRUE(writer->commit().ok());
+  auto file = SafetensorsFile::open(folder / "m");
+  ASSERT_TRUE(file) << file.status().message();
+  ASSERT_TRUE(file->readF32(*file->find("a"), back).ok());
+  EXPECT_EQ(back, (std::vector<float>{1.5f, -2}));
+  EXPECT_EQ(file->find("b")->dtype, "F32");
+}
+
 TEST(SafetensorsWriterErrors, SizesMustAgree) {
   TempFolder folder;
   std::vector<float> three(3);
@@ -287,6 +304,9 @@ TEST(SafetensorsWriterErrors, SizesMustAgree) {
   EXPECT_TRUE(writer->append(std::span(three).first(1)).ok());
   EXPECT_TRUE(failsWith(writer->append(std::span(three).first(2)),
                         "has 3 elements, expected 2"));
+  std::vector<uint16_t> one(1);
+  EXPECT_TRUE(
+      failsWith(writer->append(one), "has elements of 2 bytes, expected 4"));
   EXPECT_TRUE(failsWith(writer->commit(), "0 of 2 tensors"));
   EXPECT_TRUE(failsWith(
       SafetensorsWriter::create(folder / "m", {{"a", {1}}, {"a", {1}}}, {})

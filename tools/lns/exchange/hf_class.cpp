@@ -170,7 +170,7 @@ static constexpr const char *tokenKeys[] = {"bos_token_id", "eos_token_id",
 
 /// Says RoPE's base, which classes do not take to be the same where it is not
 /// said.
-static Status writeRope(const SourceModel &source, nlohmann::json &config) {
+static void writeRope(const SourceModel &source, nlohmann::json &config) {
   auto hasBase = [](const nlohmann::json &object) {
     auto it = object.find("rope_theta");
     return it != object.end() && it->is_number();
@@ -185,7 +185,7 @@ static Status writeRope(const SourceModel &source, nlohmann::json &config) {
   if (hasBase(source.config))
     config["rope_theta"] = source.config["rope_theta"];
   if (hasBase(config) || (nested.is_object() && hasBase(nested)))
-    return Status::success();
+    return;
   std::string text = findFact(source.identity, "rope").value_or("");
   constexpr std::string_view begin = "base ";
   double base = 1e4; // of all families that are not special
@@ -196,7 +196,6 @@ static Status writeRope(const SourceModel &source, nlohmann::json &config) {
     config["rope_parameters"]["rope_theta"] = base;
   else
     config["rope_theta"] = base;
-  return Status::success();
 }
 
 /// Every layer sees all earlier tokens.
@@ -206,8 +205,8 @@ static std::vector<std::string> fullLayers(const SourceModel &source) {
 }
 
 /// As the class `target` spells what `source` is.
-static Expected<nlohmann::json> translate(const SourceModel &source,
-                                          const ExportClass &target) {
+static nlohmann::json translate(const SourceModel &source,
+                                const ExportClass &target) {
   const FamilyInfo &family = *target.family;
   nlohmann::json config = {
       {"model_type", family.modelType},
@@ -234,7 +233,7 @@ static Expected<nlohmann::json> translate(const SourceModel &source,
     config["attention_bias"] = source.queryBias;
   if (family.biases == BiasKind::AttentionMlp)
     config["mlp_bias"] = source.mlpBias;
-  LNS_RETURN_IF_ERROR(writeRope(source, config));
+  writeRope(source, config);
   std::string_view type = family.modelType;
   bool knowsWindows = type == "mistral" || type == "qwen2" || type == "qwen3" ||
                       type == "exaone4" || target.isGemma;
@@ -254,19 +253,14 @@ static Expected<nlohmann::json> translate(const SourceModel &source,
   return config;
 }
 
-Expected<nlohmann::json> makeConfig(const SourceModel &source,
-                                    const ExportClass &target,
-                                    const std::string &dtype) {
+nlohmann::json makeConfig(const SourceModel &source, const ExportClass &target,
+                          const std::string &dtype) {
   nlohmann::json config = source.config;
-  if (!target.isOwn) {
-    Expected<nlohmann::json> other = translate(source, target);
-    if (!other)
-      return other.status();
-    config = std::move(*other);
-  } else if (source.family->hasBranchFactor &&
-             std::string_view(source.scheme->name) == "residual-multiplier") {
+  if (!target.isOwn)
+    config = translate(source, target);
+  else if (source.family->hasBranchFactor &&
+           std::string_view(source.scheme->name) == "residual-multiplier")
     config["residual_multiplier"] = source.branch;
-  }
   // Transformers 5.24 divides by the period of the layers with a window, which
   // is zero without one.
   if (std::string_view(target.family->modelType) == "exaone4" &&

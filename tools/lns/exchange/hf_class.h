@@ -44,7 +44,7 @@ std::optional<FoldMark> makeMark(const SourceModel &source,
                                  const ExportClass &target);
 
 /// config.json; `dtype` is "float32" or "bfloat16".
-Expected<nlohmann::json> makeConfig(const SourceModel &source,
+nlohmann::json makeConfig(const SourceModel &source,
                                     const ExportClass &target,
                                     const std::string &dtype);
 

@@ -117,10 +117,8 @@ Expected<ExportSummary> exportModel(const SourceModel &source,
   Expected<std::vector<ExportTensor>> tensors = planTensors(source, *target);
   if (!tensors)
     return tensors.status();
-  Expected<nlohmann::json> config =
+  nlohmann::json config =
       makeConfig(source, *target, options.bf16 ? "bfloat16" : "float32");
-  if (!config)
-    return config.status();
   ExportSummary summary;
   summary.architecture = target->family->architecture;
   summary.tensors = tensors->size();
@@ -146,9 +144,9 @@ Expected<ExportSummary> exportModel(const SourceModel &source,
   if (shards.size() > 1)
     LNS_RETURN_IF_ERROR(writeJson(work + "model.safetensors.index.json",
                                   makeIndex(*tensors, shards, summary)));
-  LNS_RETURN_IF_ERROR(writeJson(work + "config.json", *config));
-  LNS_RETURN_IF_ERROR(writeJson(work + "generation_config.json",
-                                makeGenerationConfig(*config)));
+  LNS_RETURN_IF_ERROR(writeJson(work + "config.json", config));
+  LNS_RETURN_IF_ERROR(
+      writeJson(work + "generation_config.json", makeGenerationConfig(config)));
   LNS_RETURN_IF_ERROR(failIfInterrupted());
   LNS_RETURN_IF_ERROR(folder->commit());
   return summary;
