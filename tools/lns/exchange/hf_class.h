@@ -44,9 +44,8 @@ std::optional<FoldMark> makeMark(const SourceModel &source,
                                  const ExportClass &target);
 
 /// config.json; `dtype` is "float32" or "bfloat16".
-nlohmann::json makeConfig(const SourceModel &source,
-                                    const ExportClass &target,
-                                    const std::string &dtype);
+nlohmann::json makeConfig(const SourceModel &source, const ExportClass &target,
+                          const std::string &dtype);
 
 /// generation_config.json: the tokens at which a text begins and ends, as far
 /// as `config` has them. Without the file transformers would take a class's
