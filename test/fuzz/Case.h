@@ -39,6 +39,9 @@ struct Case {
   std::vector<std::string> options() const;
 };
 
+/// Optimizer steps that are done when a plan computes: ramps are on their way.
+inline constexpr uint64_t kStepsDone = 3;
+
 /// A file that holds the whole case: a comment with the options, and the model.
 std::string printCase(const Case &test);
 

@@ -165,9 +165,8 @@ void Generator::layers() {
     }
     names = " types(" + names + (repeats ? ", ...)" : ")");
   }
-  emit(result + (count > 1 ? ":" + std::to_string(count) : "") +
-       " = lns.layers(" + list + ") depth(" + depth + ")" + names + " : " +
-       types + " {");
+  // What is yielded beyond what is carried is known behind the body.
+  size_t place = text.size();
   ++indent;
   inLayers = true;
   size_t outerValues = values.size(), outerParameters = parameters.size();
@@ -184,17 +183,35 @@ void Generator::layers() {
     Value value = *pickValue(argument.width);
     yielded += (yielded.empty() ? "%" : ", %") + value.name;
   }
-  emit("lns.yield " + yielded + " : " + types);
+  std::string yieldedTypes = types;
+  SmallVector<int64_t> resultWidths;
+  for (const Value &value : carried)
+    resultWidths.push_back(value.width);
+  if (random.percent(15)) {
+    Value value = anyValue();
+    yielded += ", %" + value.name;
+    yieldedTypes += ", " + value.type();
+    resultWidths.push_back(value.width);
+  }
+  emit("lns.yield " + yielded + " : " + yieldedTypes);
   inLayers = false;
   blockTypes.clear();
   values.truncate(outerValues);
   parameters.truncate(outerParameters);
   --indent;
   emit("}");
-  for (auto [i, value] : llvm::enumerate(carried))
+  size_t resultCount = resultWidths.size();
+  bool isOne = resultCount == 1;
+  std::string header =
+      result + (isOne ? "" : ":" + std::to_string(resultCount)) +
+      " = lns.layers(" + list + ") depth(" + depth + ")" + names + " : " +
+      types +
+      (resultCount > carried.size() ? " -> (" + yieldedTypes + ")" : "") +
+      " {\n";
+  text.insert(place, std::string(2 * indent, ' ') + header);
+  for (auto [i, width] : llvm::enumerate(resultWidths))
     values.push_back(
-        {result.substr(1) + (count > 1 ? "#" + std::to_string(i) : ""),
-         value.width});
+        {result.substr(1) + (isOne ? "" : "#" + std::to_string(i)), width});
 }
 
 Value Generator::finish(Value logits) {

@@ -16,13 +16,16 @@ using namespace lns::fuzz;
 using llvm::SmallVector;
 
 Value Generator::norm(const Value &x) {
-  bool isTanh = random.percent(15), isLayer = !isTanh && random.percent(40);
+  bool isFunction = random.percent(15),
+       isErf = isFunction && random.percent(40);
+  bool isLayer = !isFunction && random.percent(40);
   bool hasGain = random.percent(75),
-       hasBias = (isLayer || isTanh) && random.percent(2 * biasPercent);
+       hasBias = (isLayer || isFunction) && random.percent(2 * biasPercent);
   std::string op = std::string("lns.norm ") +
-                   (isTanh    ? "tanh"
-                    : isLayer ? "layer"
-                              : "rms") +
+                   (isErf        ? "erf"
+                    : isFunction ? "tanh"
+                    : isLayer    ? "layer"
+                                 : "rms") +
                    " %" + x.name;
   std::string types = " : " + x.type();
   for (bool isBias : {false, true}) {
@@ -32,10 +35,15 @@ Value Generator::norm(const Value &x) {
     op += isBias ? " bias(%" + vector.name + ")" : ", %" + vector.name;
     types += ", " + vector.type();
   }
-  if (isTanh) {
+  if (isFunction) {
     Parameter alpha = parameter({1}, "gain");
     op += " alpha(%" + alpha.name + ")";
     types += ", " + alpha.type();
+    if (isErf) {
+      Parameter shift = parameter({1}, "bias");
+      op += " shift(%" + shift.name + ")";
+      types += ", " + shift.type();
+    }
   } else if (random.percent(50))
     op += " eps(" + printNumber(random.pick({1e-5, 1e-12, 1e-8, 1e-3, 1.0})) +
           ")";
@@ -68,7 +76,7 @@ Value Generator::linear(const Value &x, int64_t width) {
 
 std::string Generator::anyActivation() {
   return random.pick(
-      {"silu", "gelu_tanh", "relu", "tanh", "gelu", "sigmoid", "relu2"});
+      {"silu", "gelu_tanh", "relu", "tanh", "gelu", "sigmoid", "relu2", "erf"});
 }
 
 Value Generator::activation(const Value &x) {
@@ -113,12 +121,45 @@ Value Generator::addPositions() {
 Value Generator::graphOp() {
   Value x = anyValue();
   std::string name = "%" + x.name;
-  switch (random.below(13)) {
-  case 11:
+  switch (random.below(17)) {
+  case 11: {
+    Parameter shift = parameter({1}, "bias");
+    return define(x.width, "lns.shift_by " + name + ", %" + shift.name + " : " +
+                               x.type() + ", " + shift.type());
+  }
+  case 12:
+    return define(x.width, "lns.stop_gradient " + name + " : " + x.type());
+  case 13: {
+    // Half open, or all.
+    std::string ramp = "%a" + std::to_string(counter++);
+    emit(ramp + " = lns.ramp steps(" +
+         printNumber(random.pick({1.0, 3.0, 7.5, 100.0})) + ")" +
+         (inLayers && random.percent(60) ? " per_layer" : "") +
+         " : tensor<1xf32>");
+    return define(x.width, "lns.scale_by " + name + ", " + ramp + " : " +
+                               x.type() + ", tensor<1xf32>");
+  }
+  case 14: {
+    // Two values by their share.
+    Parameter factors[] = {parameter({1}, "gain"), parameter({1}, "gain"),
+                           parameter({1}, "bias")};
+    std::string shares = "%f" + std::to_string(counter++);
+    emit(shares + ":2 = lns.mix_factors %" + factors[0].name + ", %" +
+         factors[1].name + ", %" + factors[2].name + " eps(" +
+         printNumber(random.pick({1e-8, 1e-2})) + ") : tensor<1xf32>");
+    Value other = *pickValue(x.width);
+    Value a = define(x.width, "lns.scale_by " + name + ", " + shares +
+                                  "#0 : " + x.type() + ", tensor<1xf32>");
+    Value b = define(x.width, "lns.scale_by %" + other.name + ", " + shares +
+                                  "#1 : " + x.type() + ", tensor<1xf32>");
+    return define(x.width,
+                  "lns.add %" + a.name + ", %" + b.name + " : " + x.type());
+  }
+  case 15:
     return define(x.width, "lns.softcap " + name + " cap(" +
                                printNumber(random.pick({0.5, 3.0, 30.0})) +
                                ") : " + x.type());
-  case 12:
+  case 16:
     return define(x.width, "lns.offset " + name + " by(" +
                                printNumber(anyScale()) + ") : " + x.type());
   case 9: {

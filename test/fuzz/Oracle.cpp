@@ -413,6 +413,7 @@ private:
     options.lr = float(values.lr);
     options.weight_decay = float(values.weightDecay);
     options.clip = float(values.clip);
+    options.step = kStepsDone + 1;
     Results stepped;
     std::string error = compiled.run->begin(2);
     if (error.empty())
@@ -438,8 +439,8 @@ private:
       parameter.gradient = gradient;
     }
     double norm = 0;
-    if (failed(
-            reference.apply(state, interpret::makeOptimizer(values, 1), norm)))
+    if (failed(reference.apply(
+            state, interpret::makeOptimizer(values, kStepsDone + 1), norm)))
       return fail("the reference cannot be run", "see above");
     if (!(std::abs(stepped.at("norm")[0] - norm) <= 1e-5 * norm + 1e-30))
       return fail("the gradient's norm differs" + where,

@@ -7,6 +7,8 @@
 
 #include "test/fuzz/PlanRun.h"
 
+#include "test/fuzz/Case.h"
+
 #include "llvm/ADT/STLExtras.h"
 
 using namespace lns;
@@ -96,6 +98,8 @@ std::string PlanRun::read(lnsrt_tensor_kind kind, const std::string &prefix,
 std::string PlanRun::compute(const std::vector<int32_t> &tokens,
                              const std::vector<int32_t> &targets,
                              Results &results) {
+  if (lnsrt::Status status = session->setStepsDone(kStepsDone); !status)
+    return textOf(status);
   std::vector<float> &logits = results["logits"];
   logits.resize(tokens.size() * plan->info().vocabulary);
   if (lnsrt::Status status = session->logits(tokens.data(), logits.data());

@@ -9,6 +9,7 @@
 
 #include "passes/Passes.h"
 #include "passes/Pipelines.h"
+#include "test/fuzz/Case.h"
 #include "tools/interpret/CheckAdjoint.h"
 #include "tools/interpret/EntryPoint.h"
 
@@ -56,6 +57,7 @@ interpret::Environment Reference::declare() const {
   interpret::Environment environment;
   if (failed(interpret::declareParameters(*graph, environment)))
     environment.clear();
+  environment.stepsDone = kStepsDone;
   return environment;
 }
 
@@ -151,6 +153,12 @@ std::string Reference::checkGradients(const interpret::Environment &environment,
   // an overflow: of such numbers float64 has too few digits.
   if (!(largest <= 1e10))
     return "";
+  interpret::StoppedValues stopped;
+  interpret::Environment noting = environment;
+  noting.stopped = &stopped;
+  SmallVector<interpret::TensorRef> noted;
+  if (failed(interpret::runEntryPoint(*eval, noting, {tokens, targets}, noted)))
+    return "the model form cannot be interpreted";
   uint64_t stream = 0;
   for (const auto &[name, state] : environment) {
     const std::vector<double> &ours =
@@ -168,6 +176,8 @@ std::string Reference::checkGradients(const interpret::Environment &environment,
       found += ours[i] * direction[i];
     auto lossAlong = [&](double offset, double &loss) -> LogicalResult {
       interpret::Environment moved = environment;
+      stopped.replay();
+      moved.stopped = &stopped;
       auto shifted = std::make_shared<interpret::Tensor>(*state.value);
       for (size_t i = 0; i < ours.size(); ++i)
         shifted->values[i] += offset * direction[i];

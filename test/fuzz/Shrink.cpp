@@ -74,7 +74,9 @@ bool dropCarried(LayersOp layers, unsigned index) {
   OpBuilder builder(layers);
   OperationState state(layers.getLoc(), LayersOp::getOperationName());
   state.addOperands(inits);
-  state.addTypes(ValueRange(inits).getTypes());
+  SmallVector<Type> types(layers.getResultTypes());
+  types.erase(types.begin() + index);
+  state.addTypes(types);
   state.addRegion()->takeBody(layers.getBody());
   // Depth and types.
   state.addAttributes(layers->getAttrs());
@@ -190,7 +192,7 @@ std::vector<Change> listChanges(ModuleOp module) {
         if (operand >= op->getNumOperands() || op->getNumResults() == 0)
           return false;
         if (auto layers = dyn_cast<LayersOp>(op)) {
-          if (operand > 0)
+          if (operand > 0 || layers.getNumResults() != layers.getInits().size())
             return false;
           layers.replaceAllUsesWith(SmallVector<Value>(layers.getInits()));
         } else {

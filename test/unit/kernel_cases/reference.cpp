@@ -51,7 +51,8 @@ public:
               EmbeddingOp, EmbeddingGradOp, CrossEntropyOp, CrossEntropyGradOp,
               CrossEntropyWithGradOp, TargetCountOp, MeanOp, SumOp, MeanGradOp,
               lns::ConstantOp, ClipFactorOp, AdamWOp, AttentionOp,
-              AttentionGradOp, CastOp, ClusterOp, LinearOp, MatmulOp>(
+              AttentionGradOp, CastOp, ClusterOp, LinearOp, MatmulOp, ShiftByOp,
+              RowSumOp, StopGradientOp, MixFactorsOp, MixFactorsGradOp>(
             [&](auto op) {
               eval(op);
               return true;
@@ -199,6 +200,8 @@ private:
       return sigmoid(x);
     if (activation == Activation::tanh)
       return std::tanh(x);
+    if (activation == Activation::erf)
+      return 1 - std::erfc(x);
     if (activation == Activation::gelu)
       return x * std::erfc(-x * M_SQRT1_2) / 2;
     return x * (1 + std::tanh(geluInner(x))) / 2;
@@ -213,6 +216,8 @@ private:
              x * std::exp(-x * x / 2) / std::sqrt(2 * M_PI);
     if (activation == Activation::relu2)
       return x > 0 ? 2 * x : 0;
+    if (activation == Activation::erf)
+      return 2 / std::sqrt(M_PI) / std::exp(x * x);
     double s = sigmoid(x);
     if (activation == Activation::sigmoid)
       return s * (1 - s);
@@ -364,6 +369,49 @@ private:
     auto x = in(op.getInput());
     double factor = in(op.getFactor())[0];
     fill(op.getResult(), [&](size_t i) { return factor * x[i]; });
+  }
+  void eval(ShiftByOp op) {
+    auto x = in(op.getInput());
+    double shift = in(op.getShift())[0];
+    fill(op.getResult(), [&](size_t i) { return x[i] + shift; });
+  }
+  void eval(StopGradientOp op) {
+    Tensor copy = in(op.getInput());
+    values[op.getResult()] = copy;
+  }
+  void eval(RowSumOp op) {
+    auto a = in(op.getInput());
+    size_t width = widthOf(op.getInput());
+    fill(op.getResult(), [&](size_t row) {
+      double sum = 0;
+      for (size_t k = 0; k < width; ++k)
+        sum += a[row * width + k];
+      return sum;
+    });
+  }
+  void eval(MixFactorsOp op) {
+    auto s = in(op.getScale()), a = in(op.getA()), b = in(op.getB());
+    double eps = op.getEps().convertToDouble();
+    auto length = [&](size_t i) {
+      return std::sqrt(a[i] * a[i] + b[i] * b[i] + eps);
+    };
+    fill(op.getFirst(), [&](size_t i) { return s[i] * a[i] / length(i); });
+    fill(op.getSecond(), [&](size_t i) { return s[i] * b[i] / length(i); });
+  }
+  void eval(MixFactorsGradOp op) {
+    auto s = in(op.getScale()), a = in(op.getA()), b = in(op.getB()),
+         u = in(op.getFirstGrad()), v = in(op.getSecondGrad());
+    double eps = op.getEps().convertToDouble();
+    auto squares = [&](size_t i) { return a[i] * a[i] + b[i] * b[i] + eps; };
+    auto dot = [&](size_t i) { return a[i] * u[i] + b[i] * v[i]; };
+    fill(op.getScaleGrad(),
+         [&](size_t i) { return dot(i) / std::sqrt(squares(i)); });
+    fill(op.getAGrad(), [&](size_t i) {
+      return s[i] * (u[i] - a[i] * dot(i) / squares(i)) / std::sqrt(squares(i));
+    });
+    fill(op.getBGrad(), [&](size_t i) {
+      return s[i] * (v[i] - b[i] * dot(i) / squares(i)) / std::sqrt(squares(i));
+    });
   }
   void eval(SumOp op) {
     double &sum = out(op.getResult())[0];

@@ -85,6 +85,26 @@ TEST_P(RowKernelWidths, ScaleBy) {
         1e-5, 1.0 / 256);
 }
 
+// A shift alone and in a function's argument, with the sums of its gradient;
+// and the identity, of rows and of numbers.
+TEST_P(RowKernelWidths, ShiftBy) {
+  std::string n = "tensor<1xf32>";
+  check("%x: " + x() + ", %f: " + n + ", %s: " + n + ", %q: " + r,
+        "%0 = lns.shift_by %x, %s : " + x() + ", " + n +
+            "\n%1 = lns.row_sum %x : (" + x() + ") -> " + r +
+            "\n%2 = lns.stop_gradient %x : " + x() +
+            "\n%3:4 = lns.cluster(%a = %x, %b = %f, %c = %s, %d = %q) : (" +
+            x() + ", " + n + ", " + n + ", " + r + ") -> (" + x() + ", " + x() +
+            ", " + r + ", " + r + ") {\n%t = lns.scale_by %a, %b : " + x() +
+            ", " + n + "\n%u = lns.shift_by %t, %c : " + x() + ", " + n +
+            "\n%v = lns.activation erf %u : " + x() +
+            "\n%w = lns.activation_grad erf %a, %u : " + x() +
+            "\n%y = lns.row_sum %w : (" + x() + ") -> " + r +
+            "\n%z = lns.stop_gradient %d : " + r + "\nlns.yield %v, %w, %y, " +
+            "%z : " + x() + ", " + x() + ", " + r + ", " + r + "\n}",
+        1e-5, 1.0 / 256);
+}
+
 // A table with as many rows as a sequence, and one with more.
 TEST_P(RowKernelWidths, AddPositions) {
   std::string width = this->width();
@@ -103,7 +123,7 @@ TEST_P(RowKernelWidths, AddPositions) {
 TEST_P(RowKernelWidths, Activations) {
   deviation = 4;
   for (std::string name :
-       {"silu", "gelu_tanh", "relu", "tanh", "gelu", "sigmoid", "relu2"})
+       {"silu", "gelu_tanh", "relu", "tanh", "gelu", "sigmoid", "relu2", "erf"})
     check("%y: " + x() + ", %a: " + x() + ", %b: " + x(),
           "%0 = lns.activation " + name + " %a : " + x() +
               "\n%1 = lns.activation_grad " + name + " %y, %a : " + x() +
@@ -292,6 +312,21 @@ TEST_F(RowKernel, OneColumn) {
         "%s = lns.scale_columns %b, %c : tensor<9x1xf32>, tensor<1xf32>\n"
         "%t = lns.scale_by %s, %c : tensor<9x1xf32>, tensor<1xf32>\n"
         "lns.yield %t : tensor<9x1xf32>\n}");
+}
+
+// Numbers of a model, of which kernels of one row make others; and the same of
+// vectors.
+TEST_F(RowKernel, MixFactors) {
+  check("%s: tensor<1xf32>, %a: tensor<1xf32>, %b: tensor<1xf32>, "
+        "%u: tensor<40xf32>, %v: tensor<40xf32>, %w: tensor<40xf32>",
+        "%0:2 = lns.mix_factors %s, %a, %b eps(1.0e-8) : tensor<1xf32>\n"
+        "%1:3 = lns.mix_factors_grad %s, %a, %b, %a, %s eps(1.0e-8) : "
+        "tensor<1xf32>\n"
+        "%2:2 = lns.mix_factors %u, %v, %w eps(0.5) : tensor<40xf32>\n"
+        "%3:3 = lns.mix_factors_grad %u, %v, %w, %v, %w eps(0.5) : "
+        "tensor<40xf32>\n"
+        "%4 = lns.activation silu %a : tensor<1xf32>\n"
+        "%5 = lns.activation_grad silu %b, %a : tensor<1xf32>");
 }
 
 // A gain of as many columns as there are rows is no row scalar.
