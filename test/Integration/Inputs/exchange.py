@@ -36,6 +36,14 @@ GRANITE = dict(model_type="granite", embedding_multiplier=6.0,
                attention_multiplier=0.2, residual_multiplier=0.3,
                logits_scaling=4.0, tie_word_embeddings=True)
 SMOLLM3 = dict(model_type="smollm3", no_rope_layers=[1, 0, 1])
+GEMMA2 = dict(
+    model_type="gemma2", head_dim=10, query_pre_attn_scalar=9, sliding_window=5,
+    attn_logit_softcapping=1.5, final_logit_softcapping=3.0,
+    hidden_activation="gelu_pytorch_tanh", tie_word_embeddings=True)
+GEMMA3 = dict(
+    model_type="gemma3_text", head_dim=10, query_pre_attn_scalar=9,
+    sliding_window=4, rope_local_base_freq=100.0, sliding_window_pattern=2,
+    hidden_activation="gelu_pytorch_tanh", tie_word_embeddings=True)
 # case -> (config, norm, class, mark)
 CASES = {
     "pre": (BIASES, "pre", "Llama", None),
@@ -47,6 +55,8 @@ CASES = {
                  "Llama", "lns"),
     "lns-mistral": (dict(model_type="mistral", sliding_window=None), "lns",
                     "Mistral", "lns"),
+    "lns-window": (dict(model_type="mistral", sliding_window=5), "lns",
+                   "Mistral", "lns"),
     "lns-qwen2": (dict(model_type="qwen2"), "lns", "Qwen2", "lns"),
     "lns-qwen3": (QWEN3, "lns", "Qwen3", "lns"),
     "lns-granite": (GRANITE, "lns", "Granite", "lns"),
@@ -89,6 +99,8 @@ CASES = {
                        "reordered,qk-norm=full", "Olmo2", None),
     "reordered-head": (dict(tie_word_embeddings=True, head_dim=12),
                        "reordered,qk-norm=head", "Exaone4", None),
+    "gemma2": (GEMMA2, None, "Gemma2", None),
+    "gemma3": (GEMMA3, None, "Gemma3", None),
     "sandwich": (dict(attention_bias=True), "sandwich", "Gemma2", "sandwich"),
     "sandwich-tied": (dict(tie_word_embeddings=True), "sandwich", "Gemma2",
                       "sandwich"),
@@ -96,7 +108,7 @@ CASES = {
     "peri-tied": (dict(tie_word_embeddings=True), "peri", "Gemma2", "peri"),
     "sub-ln": (dict(attention_bias=True), "sub-ln", "BitNet", None),
 }
-NOT_COMPILED = ("Gemma2", "BitNet")
+NOT_COMPILED = ("BitNet",)
 OPTIONS = ["--batch=2", "--seq=9", "--cpu=x86-64-v3"]
 
 
