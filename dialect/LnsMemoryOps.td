@@ -8,7 +8,7 @@
 #ifndef LNS_MEMORY_OPS_TD
 #define LNS_MEMORY_OPS_TD
 
-include "dialect/LnsGraphOps.td"
+include "dialect/LnsAdjointOps.td"
 
 def LNS_RepeatOp : LNS_Op<"repeat", [DeclareOpInterfaceMethods<SymbolUserOpInterface>,
     MemoryEffects<[MemRead, MemWrite]>]> {

@@ -127,10 +127,9 @@ void Conformance::setParameters() {
                                         /*seed=*/3, /*stream=*/i);
     bool isGain = std::string(info.role) == "gain";
     // A number that is added to all elements must leave them their say.
-    double deviation =
-        isGain || info.elements == 1
-            ? 0.2
-            : 0.7 / std::sqrt(double(info.shape[info.rank - 1]));
+    double deviation = isGain || info.elements == 1
+                           ? 0.2
+                           : 0.7 / std::sqrt(double(info.shape[info.rank - 1]));
     std::vector<float> data;
     auto value = std::make_shared<interpret::Tensor>(*normal);
     for (double &x : value->values) {
