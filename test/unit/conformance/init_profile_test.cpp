@@ -87,7 +87,7 @@ void InitProfile::cutBehind(ModuleOp module, uint64_t blocks) {
     break;
   }
   for (Operation &op : llvm::make_early_inc_range(llvm::reverse(body)))
-    if (!op.hasTrait<OpTrait::IsTerminator>() && op.use_empty())
+    if (!op.hasTrait<mlir::OpTrait::IsTerminator>() && op.use_empty())
       op.erase();
 }
 
