@@ -289,7 +289,8 @@ std::string identityOfConfig(std::string_view config) {
   std::optional<double> base = number(json, "rope_theta");
   if (number(rope, "rope_theta"))
     base = number(rope, "rope_theta");
-  if (isPlain && (base || isKnown))
+  // Gemma 3 has two bases, of layers with a window and without.
+  if (isPlain && type != "gemma3_text" && (base || isKnown))
     text += fmt::format("rope: base {}\n", formatNumber(base.value_or(1e4)));
   if (auto it = json.find("tie_word_embeddings");
       it != json.end() && it->is_boolean())
