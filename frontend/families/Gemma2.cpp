@@ -1,5 +1,4 @@
-//===- Gemma2.cpp - model_type "gemma2"
-//------------------------------------===//
+//===- Gemma2.cpp - model_type "gemma2" -----------------------------------===//
 //
 // Part of lnsc, under the Apache License v2.0.
 // SPDX-License-Identifier: Apache-2.0

@@ -1,5 +1,4 @@
-//===- Gemma3.cpp - model_type "gemma3_text"
-//-------------------------------===//
+//===- Gemma3.cpp - model_type "gemma3_text" ------------------------------===//
 //
 // Part of lnsc, under the Apache License v2.0.
 // SPDX-License-Identifier: Apache-2.0

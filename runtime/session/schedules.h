@@ -1,4 +1,4 @@
-//===- schedules.h - Numbers that follow the training ------------- C++ -*-===//
+//===- schedules.h - Numbers that follow the training -----------*- C++ -*-===//
 //
 // Part of lnsc, under the Apache License v2.0.
 // SPDX-License-Identifier: Apache-2.0

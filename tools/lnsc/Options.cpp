@@ -11,6 +11,7 @@
 #include "runtime/base/checked_math.h"
 #include "runtime/base/cpu_quota.h"
 #include "runtime/base/session_memory.h"
+#include "tools/lns/base/byte_size.h"
 
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Pass/PassRegistry.h"
@@ -169,57 +170,10 @@ cl::opt<Phase> driver::emit(
                    "for every --cuda-arch")),
     cl::init(Phase::File), cl::cat(lnscCategory));
 
-namespace {
-struct SizeUnit {
-  llvm::StringLiteral name;
-  uint64_t bytes;
-};
-} // namespace
-
-static constexpr SizeUnit kSizeUnits[] = {{"", 1},
-                                          {"b", 1},
-                                          {"k", 1ull << 10},
-                                          {"kib", 1ull << 10},
-                                          {"kb", 1000},
-                                          {"m", 1ull << 20},
-                                          {"mib", 1ull << 20},
-                                          {"mb", 1000000},
-                                          {"g", 1ull << 30},
-                                          {"gib", 1ull << 30},
-                                          {"gb", 1000000000},
-                                          {"t", 1ull << 40},
-                                          {"tib", 1ull << 40},
-                                          {"tb", 1000000000000}};
-/// A million times the largest unit fits 64 bits.
-static constexpr size_t kMaxSizeDigits = 6;
-
-/// Bytes: a number, with a fraction where it has a unit. What is left of a byte
-/// is dropped.
-static std::optional<uint64_t> parseSize(llvm::StringRef text) {
-  llvm::StringRef name = text.ltrim("0123456789.");
-  auto [whole, fraction] = text.drop_back(name.size()).split('.');
-  const SizeUnit *unit = llvm::find_if(kSizeUnits, [&](const SizeUnit &unit) {
-    return name.equals_insensitive(unit.name);
-  });
-  bool hasPoint = text.contains('.');
-  if (unit == std::end(kSizeUnits) || (hasPoint && unit->bytes == 1) ||
-      fraction.size() > kMaxSizeDigits)
-    return std::nullopt;
-  uint64_t number = 0, part = 0, scale = 1;
-  if (whole.getAsInteger(10, number) ||
-      (hasPoint && fraction.getAsInteger(10, part)))
-    return std::nullopt;
-  for (size_t i = 0; i < fraction.size(); ++i)
-    scale *= 10;
-  std::optional<uint64_t> bytes = checkedProduct({number, unit->bytes});
-  return bytes ? checkedSum({*bytes, part * unit->bytes / scale})
-               : std::nullopt;
-}
-
 static bool parseBudget(std::optional<uint64_t> &bytes) {
   if (!memoryBudget.getNumOccurrences())
     return true;
-  bytes = parseSize(memoryBudget);
+  bytes = tool::parseByteSize(std::string_view(memoryBudget));
   if (bytes && *bytes != 0 && *bytes <= kMaxBudget)
     return true;
   llvm::errs() << "lnsc: error: --memory-budget: '" << memoryBudget

@@ -132,7 +132,8 @@ protected:
   /// Expects `ours` within `tolerance` of the reference, relative to its norm;
   /// in bf16, about as near as the rounded reference.
   void expectNear(const std::vector<float> &ours, const Reference &reference,
-                  double tolerance, llvm::StringRef what, double slack);
+                  double tolerance, llvm::StringRef what, double slack,
+                  bool isConditioned = true);
   void expectLoss(double loss, const Reference &reference);
   void expectTensors(lnsrt_tensor_kind kind,
                      interpret::TensorRef interpret::ParameterState::*member,

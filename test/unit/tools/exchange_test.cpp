@@ -5,7 +5,6 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "tools/lns/base/byte_size.h"
 #include "tools/lns/checkpoint/families.h"
 #include "tools/lns/exchange/fold_tensor.h"
 #include "tools/lns/exchange/source_model.h"
@@ -47,21 +46,6 @@ TEST(RoundToBrain, TakesTheNearestAndTheEvenOfTwo) {
                 std::abs(toDouble(static_cast<uint16_t>(bits + step)) - value))
           << value;
   }
-}
-
-TEST(ByteSize, HasUnits) {
-  EXPECT_EQ(parseByteSize("0"), 0u);
-  EXPECT_EQ(parseByteSize("17"), 17u);
-  EXPECT_EQ(parseByteSize("17B"), 17u);
-  EXPECT_EQ(parseByteSize("3k"), 3072u);
-  EXPECT_EQ(parseByteSize("3KiB"), 3072u);
-  EXPECT_EQ(parseByteSize("3kB"), 3000u);
-  EXPECT_EQ(parseByteSize("5G"), 5ull << 30);
-  EXPECT_EQ(parseByteSize("5GB"), 5000000000u);
-  EXPECT_EQ(parseByteSize("1T"), 1ull << 40);
-  for (const char *text : {"", "G", "-1", "+1", "1.5G", "5 G", "5X", "5GG",
-                           "5Gi", "0x10", "20000000T", "99999999999999999999"})
-    EXPECT_FALSE(parseByteSize(text)) << text;
 }
 
 // A class is found by what its family says of itself.

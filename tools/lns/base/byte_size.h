@@ -14,9 +14,10 @@
 
 namespace lns::tool {
 
-/// "5G", "200MB", "1048576": a whole number with a unit of lnsc's: K, M, G, T
-/// and KiB, ... are powers of 1024, KB, MB, ... of 1000. Nothing for other text
-/// and for numbers beyond 64 bits.
+/// "5G", "1.5G", "200MB", "1048576": a number with a unit, as lnsc's and lns's
+/// options take it. K, M, G, T and KiB, ... are powers of 1024, KB, MB, ... of
+/// 1000. A fraction, of at most six digits, needs a unit; what is left of a
+/// byte is dropped. Nothing for other text and for numbers beyond 64 bits.
 std::optional<uint64_t> parseByteSize(std::string_view text);
 
 } // namespace lns::tool

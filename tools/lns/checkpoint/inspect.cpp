@@ -26,7 +26,6 @@ using nlohmann::ordered_json;
 
 namespace lns::tool {
 
-static constexpr const char *stateFile = "trainer_state.json";
 static constexpr const char *optimizerFile = "optimizer.safetensors";
 static constexpr size_t partElements = 1 << 18;
 
@@ -52,33 +51,20 @@ Expected<CheckpointFiles> CheckpointFiles::open(const std::string &path) {
 // Describing
 //===----------------------------------------------------------------------===//
 
-/// The state of a run beside the files; no object without one.
-static Expected<nlohmann::json> readState(const CheckpointFiles &files) {
-  std::string path = files.folder + "/" + stateFile;
-  if (!files.isInFolder || !pathExists(path))
-    return nlohmann::json();
-  Expected<std::string> text = readTextFile(path, 1 << 24);
-  if (!text)
-    return text.status();
-  return parseJson(*text);
-}
-
 Expected<ordered_json> describeCheckpoint(const std::string &path) {
   Expected<CheckpointFiles> files = CheckpointFiles::open(path);
   if (!files)
     return files.status();
-  Expected<nlohmann::json> state = readState(*files);
-  if (!state)
-    return state.status();
+  const nlohmann::json &state = files->origin.state;
   ordered_json json;
   json["path"] = files->weights.path();
-  json["kind"] = state->is_object()              ? "checkpoint"
+  json["kind"] = state.is_object()               ? "checkpoint"
                  : !files->origin.config.empty() ? "huggingface"
                                                  : "weights";
-  if (state->is_object())
+  if (state.is_object())
     for (const char *key : {"step", "skipped_steps", "seed", "batch",
                             "sequence", "elapsed_seconds"})
-      if (auto it = state->find(key); it != state->end() && it->is_number())
+      if (auto it = state.find(key); it != state.end() && it->is_number())
         json[key] = *it;
   nlohmann::json config = parseJson(files->origin.config);
   auto text = [&](const nlohmann::json &object, const char *key) {
@@ -114,7 +100,7 @@ Expected<ordered_json> describeCheckpoint(const std::string &path) {
   for (const std::string &file : files->weights.filePaths())
     addFile(file);
   std::string optimizer = files->folder + "/" + optimizerFile;
-  bool hasOptimizer = state->is_object() && pathExists(optimizer);
+  bool hasOptimizer = state.is_object() && pathExists(optimizer);
   if (hasOptimizer)
     addFile(optimizer);
   json["files"] = list;
@@ -213,10 +199,7 @@ Expected<VerifiedCheckpoint> verifyCheckpoint(const std::string &path) {
       }
   }
   LNS_RETURN_IF_ERROR(checkFinite(files->weights, verified));
-  Expected<nlohmann::json> state = readState(*files);
-  if (!state)
-    return state.status();
-  if (state->is_null())
+  if (files->origin.state.is_null())
     return verified;
   // What a run can go on from: its state and its moments are right as well.
   Expected<Checkpoint> checkpoint = Checkpoint::open(files->folder);

@@ -1,5 +1,4 @@
-//===- inspect.h - What a checkpoint is, and whether it is whole -*- C++
-//-*-===//
+//===- inspect.h - What a checkpoint is, and is it whole? -------*- C++ -*-===//
 //
 // Part of lnsc, under the Apache License v2.0.
 // SPDX-License-Identifier: Apache-2.0

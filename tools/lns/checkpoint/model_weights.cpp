@@ -76,6 +76,11 @@ Expected<WeightsOrigin> findOrigin(const WeightFiles &files, bool isInFolder) {
     if (!config)
       return config.status();
     origin.config = std::move(*config);
+    Expected<std::string> state = readBeside(folder, "trainer_state.json");
+    if (!state)
+      return state.status();
+    if (!state->empty())
+      origin.state = parseJson(*state);
   }
   Expected<std::optional<FoldMark>> mark =
       findMark(files, origin.config, folder + "/config.json");
@@ -92,21 +97,29 @@ Expected<WeightsOrigin> findOrigin(const WeightFiles &files, bool isInFolder) {
   } else if (isInFolder) {
     // One of ours: without an identity it is older than these, and then its
     // config.json is that of the plain model, whatever its norms were.
-    Expected<std::string> state = readBeside(folder, "trainer_state.json");
-    if (!state)
-      return state.status();
-    if (!state->empty()) {
-      nlohmann::json json = parseJson(*state);
-      auto it = json.is_object() ? json.find("identity") : json.end();
-      if (json.is_object() && it != json.end() && it->is_string())
-        origin.identity = it->get<std::string>();
-    } else {
+    if (origin.state.is_null())
       origin.identity = identityOfConfig(origin.config);
-    }
+    else if (origin.state.is_object() && origin.state.contains("identity") &&
+             origin.state["identity"].is_string())
+      origin.identity = origin.state["identity"].get<std::string>();
   } else if (origin.mark) {
     origin.identity = identityOfMark(*origin.mark);
   }
   return origin;
+}
+
+std::optional<uint64_t> WeightsOrigin::getStepsDone() const {
+  using Steps = std::optional<uint64_t>;
+  auto read = [&](const char *key) -> Steps {
+    auto it = state.is_object() ? state.find(key) : state.end();
+    return state.is_object() && it != state.end() && it->is_number_unsigned()
+               ? Steps(it->get<uint64_t>())
+               : Steps();
+  };
+  Steps steps = read("step"), skipped = read("skipped_steps");
+  if (!steps || skipped.value_or(0) > *steps)
+    return Steps();
+  return *steps - skipped.value_or(0);
 }
 
 //===----------------------------------------------------------------------===//
@@ -164,6 +177,7 @@ ModelWeights::open(const std::string &path, std::string_view identity,
   if (!matched)
     return matched.status();
   weights.matched = std::move(*matched);
+  weights.stepsDone = origin->getStepsDone();
   if (!origin->mark || !origin->mark->unfolds() || !isPlanScaled)
     return weights;
   ScaledNorms norms(identity);
@@ -181,31 +195,6 @@ Status ModelWeights::read(size_t index, uint64_t first,
   return Status::success();
 }
 
-/// Of the checkpoint that the files belong to; nothing if it does not say.
-static Expected<std::optional<uint64_t>>
-findStepsDone(const WeightFiles &files) {
-  using Steps = std::optional<uint64_t>;
-  std::string folder =
-      std::filesystem::path(files.path()).parent_path().string();
-  Expected<std::string> text =
-      readBeside(folder.empty() ? "." : folder, "trainer_state.json");
-  if (!text)
-    return text.status();
-  if (text->empty())
-    return Steps();
-  nlohmann::json json = parseJson(*text);
-  auto read = [&](const char *key) -> Steps {
-    auto it = json.is_object() ? json.find(key) : json.end();
-    return json.is_object() && it != json.end() && it->is_number_unsigned()
-               ? Steps(it->get<uint64_t>())
-               : Steps();
-  };
-  Steps steps = read("step"), skipped = read("skipped_steps");
-  if (!steps || skipped.value_or(0) > *steps)
-    return Steps();
-  return Steps(*steps - skipped.value_or(0));
-}
-
 Status loadModelWeights(const std::string &path, std::string_view identity,
                         bool force, TensorStore &store,
                         std::vector<std::string> &notes,
@@ -214,13 +203,7 @@ Status loadModelWeights(const std::string &path, std::string_view identity,
       ModelWeights::open(path, identity, force, store.tensors(), notes);
   if (!weights)
     return weights.status();
-  stepsDone.reset();
-  if (isFolder(path)) {
-    Expected<std::optional<uint64_t>> steps = findStepsDone(weights->files());
-    if (!steps)
-      return steps.status();
-    stepsDone = *steps;
-  }
+  stepsDone = weights->getStepsDone();
   std::vector<float> buffer;
   for (size_t i = 0; i < store.tensors().size(); ++i) {
     buffer.resize(store.tensors()[i].elements);

@@ -13,6 +13,7 @@
 #include "tools/lns/checkpoint/weight_files.h"
 
 #include <cstdint>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -25,6 +26,12 @@ struct WeightsOrigin {
   std::string identity; ///< whole, facts alone, or empty
   std::optional<FoldMark> mark;
   std::string config; ///< config.json beside them; empty without one
+  /// trainer_state.json of the checkpoint of ours that they are; else no
+  /// object.
+  nlohmann::json state;
+
+  /// How many optimizer steps updated the parameters; none where no state says.
+  std::optional<uint64_t> getStepsDone() const;
 };
 
 /// From the metadata of the tensors' file or, in a folder, from
@@ -52,6 +59,8 @@ public:
   const WeightFiles &files() const { return opened; }
   /// Whether gains are unfolded.
   bool isFolded() const { return !blocks.empty(); }
+  /// As WeightsOrigin's.
+  std::optional<uint64_t> getStepsDone() const { return stepsDone; }
 
 private:
   WeightFiles opened;
@@ -59,6 +68,7 @@ private:
   /// By parameter, the block whose depth its gain is divided by in the file;
   /// empty if the file is not folded.
   std::vector<std::optional<uint64_t>> blocks;
+  std::optional<uint64_t> stepsDone;
 };
 
 /// Opens, and writes all of it into the store. Where it is a checkpoint of ours

@@ -110,6 +110,9 @@ Status runImportHf(Arguments arguments) {
   Expected<ImportSummary> made = importModel(path, out, model, seed, force);
   if (!made)
     return made.status();
+  if (plan->info().schedules != 0)
+    made->notes.push_back("at step 0 no branch is open yet; --steps-done of "
+                          "'lns eval' computes what they are later");
   printNotes(made->notes);
   fmt::print("{}: {} parameters of {}{}\n", made->checkpoint,
              formatCount(static_cast<double>(made->elements)), path,
