@@ -147,9 +147,12 @@ private:
   /// Gemma and EXAONE: all layers but every so many.
   void readByPattern() {
     std::optional<int64_t> window = readWindow();
-    std::optional<int64_t> given = root.getInteger("sliding_window_pattern", 1);
+    // What layer_types says goes before it, and then it may be any text.
+    root.ignore({"use_sliding_window", "sliding_window_pattern"});
+    std::optional<int64_t> given;
+    if (!types)
+      given = root.getInteger("sliding_window_pattern", 1);
     int64_t pattern = given.value_or(family.windowPattern);
-    root.ignore({"use_sliding_window"});
     if (!family.readsWindowPattern && given && *given != family.windowPattern)
       root.mismatch("sliding_window_pattern")
           << "a model of type " << quoteType() << " does not read it, and has "

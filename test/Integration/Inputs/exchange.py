@@ -100,6 +100,7 @@ CASES = {
     "reordered-head": (dict(tie_word_embeddings=True, head_dim=12),
                        "reordered,qk-norm=head", "Exaone4", None),
     "gemma2": (GEMMA2, None, "Gemma2", None),
+    "gemma2-own": (GEMMA2, "sandwich,final-norm=on", "Gemma2", None),
     "gemma3": (GEMMA3, None, "Gemma3", None),
     "sandwich": (dict(attention_bias=True), "sandwich", "Gemma2", "sandwich"),
     "sandwich-tied": (dict(tie_word_embeddings=True), "sandwich", "Gemma2",

@@ -109,14 +109,14 @@ TEST(ModelIdentity, BoundsWhatItQuotes) {
 }
 
 TEST(ModelIdentity, ReadsAConfig) {
-  EXPECT_EQ(
-      identityOfConfig(
-          R"({"model_type": "llama", "num_attention_heads": 4,)"
-          R"("hidden_size": 64, "num_hidden_layers": 2,)"
-          R"("rms_norm_eps": 1e-05, "tie_word_embeddings": false})"),
-      "lnsc model 1\nnorm: pre\neps: 1e-05\nlayers: 2\nheads: 4\nkv_heads: "
-      "4\nhead_dim: 16\nattention_scale: 0.25\n" +
-          branch + "rope: base 10000\ntied_head: no\n");
+  EXPECT_EQ(identityOfConfig(
+                R"({"model_type": "llama", "num_attention_heads": 4,)"
+                R"("hidden_size": 64, "num_hidden_layers": 2,)"
+                R"("rms_norm_eps": 1e-05, "tie_word_embeddings": false})"),
+            "lnsc model 1\nnorm: pre\ninner_norms: none\neps: 1e-05\nlayers: "
+            "2\nheads: 4\nkv_heads: "
+            "4\nhead_dim: 16\nattention_scale: 0.25\n" +
+                branch + "rope: base 10000\ntied_head: no\n");
   // With a scaling the base says too little; 'lns_' is what our own configs
   // begin with.
   EXPECT_EQ(identityOfConfig(R"({"model_type": "lns_mistral", "head_dim": 8,)"
@@ -128,8 +128,8 @@ TEST(ModelIdentity, ReadsAConfig) {
   EXPECT_EQ(identityOfConfig(R"({"model_type": "llama", "rope_parameters":)"
                              R"({"rope_type": "default",)"
                              R"("rope_theta": 500000}})"),
-            "lnsc model 1\nnorm: pre\neps: 1e-06\n" + branch +
-                "rope: base 5e+05\n");
+            "lnsc model 1\nnorm: pre\ninner_norms: none\neps: 1e-06\n" +
+                branch + "rope: base 5e+05\n");
   for (const char *other : {"", "{", "[]", "{}", R"({"model_type": 3})",
                             R"({"model_type": "gpt2"})"})
     EXPECT_EQ(identityOfConfig(other), "") << other;
@@ -137,18 +137,19 @@ TEST(ModelIdentity, ReadsAConfig) {
   EXPECT_EQ(
       identityOfConfig(R"({"model_type": "llama", "rope_scaling": 7,)"
                        R"("num_attention_heads": "4", "rope_theta": []})"),
-      "lnsc model 1\nnorm: pre\neps: 1e-06\n" + branch + "rope: base 10000\n");
+      "lnsc model 1\nnorm: pre\ninner_norms: none\neps: 1e-06\n" + branch +
+          "rope: base 10000\n");
 }
 
 // Of other families what a key means that is not there is not said; scales are
 // named where a plan does not name them, since there they are 1.
 TEST(ModelIdentity, ReadsConfigsOfOtherFamilies) {
   EXPECT_EQ(identityOfConfig(R"({"model_type": "olmo2"})"),
-            "lnsc model 1\nnorm: reordered\n" + branch);
+            "lnsc model 1\nnorm: reordered\ninner_norms: 2\n" + branch);
   EXPECT_EQ(identityOfConfig(R"({"model_type": "granite",)"
                              R"("residual_multiplier": 0.22,)"
                              R"("attention_multiplier": 0.5})"),
-            "lnsc model 1\nnorm: pre\nattention_scale: 0.5\n"
+            "lnsc model 1\nnorm: pre\ninner_norms: none\nattention_scale: 0.5\n"
             "residual_scale: 1 of the stream, 0.22 of the branch\n");
   std::string plan = makeIdentity(
       "norm: pre\nresidual_scale: 1 of the stream, 0.5 of the branch\n", "");
@@ -159,6 +160,32 @@ TEST(ModelIdentity, ReadsConfigsOfOtherFamilies) {
       std::string::npos);
 }
 
+// What a plan does not name, because it is usual, is compared as well.
+TEST(ModelIdentity, ComparesWhatIsUsualInAPlan) {
+  std::string plan = makeIdentity("norm: pre\nhead_dim: 4\n", "");
+  auto granite = [](const char *keys) {
+    return identityOfConfig(std::string(R"({"model_type": "granite", )") +
+                            keys + "}");
+  };
+  EXPECT_EQ(note(plan, granite(R"("attention_multiplier": 0.5)")), "");
+  EXPECT_NE(refusal(plan, granite(R"("attention_multiplier": 0.2)"))
+                .find("attention_scale: 0.5 here, 0.2 in the checkpoint"),
+            std::string::npos);
+  EXPECT_NE(refusal(plan, granite(R"("residual_multiplier": 0.3,)"
+                                  R"("attention_multiplier": 0.5)"))
+                .find("residual_scale: 1 of the stream, 1 of the branch here, "
+                      "1 of the stream, 0.3 of the branch in the checkpoint"),
+            std::string::npos);
+  EXPECT_NE(refusal(plan, identityOfConfig(R"({"model_type": "qwen3"})"))
+                .find("inner_norms: none here, 2 in the checkpoint"),
+            std::string::npos);
+  // A norm of queries without a gain has no tensor that would be missed.
+  std::string free = makeIdentity("norm: pre\ninner_norms: 2\n", "");
+  EXPECT_NE(refusal(free, identityOfConfig(R"({"model_type": "llama"})"))
+                .find("inner_norms: 2 here, none in the checkpoint"),
+            std::string::npos);
+}
+
 // A mark that gains are folded makes a plain file one of LNS; other schemes do
 // not come out again, and the file is what its model_type says.
 TEST(ModelIdentity, ReadsMarks) {
@@ -167,7 +194,8 @@ TEST(ModelIdentity, ReadsMarks) {
     EXPECT_EQ(identityOfConfig(nlohmann::json{{"model_type", "qwen2"},
                                               {"lnsc", toJson(FoldMark{mark})}}
                                    .dump()),
-              "lnsc model 1\nnorm: " + std::string(norm) + "\n" + branch);
+              "lnsc model 1\nnorm: " + std::string(norm) +
+                  "\ninner_norms: none\n" + branch);
   EXPECT_EQ(identityOfMark({"lns"}), "lnsc model 1\nnorm: lns\n");
   EXPECT_EQ(identityOfMark({"layerscale"}), "");
 }

@@ -29,9 +29,10 @@ protected:
     ASSERT_TRUE(saveCheckpoint(checkpoint, store, state, "").ok());
   }
   Status load(const std::string &path, const std::string &identity,
-              bool force = false) {
+              bool force = false, const std::string &config = "") {
     notes.clear();
-    return loadModelWeights(path, identity, force, back, notes, stepsDone);
+    return loadModelWeights(path, {identity, config}, force, back, notes,
+                            stepsDone);
   }
   void expectUnknown() {
     ASSERT_EQ(notes.size(), 1u);

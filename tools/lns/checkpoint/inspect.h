@@ -53,7 +53,7 @@ struct TensorDifference {
 
 struct CheckpointDifference {
   std::vector<std::string> onlyInA, onlyInB;
-  std::vector<std::string> shapes;       ///< "NAME: [2] and [3]"
+  std::vector<std::string> shapes;       ///< "NAME: [2] and [3]", and types
   std::vector<std::string> models;       ///< of identities and marks
   std::vector<TensorDifference> tensors; ///< those with other values
 

@@ -88,6 +88,36 @@ static void addDifference(std::vector<std::string> &differences, Sides sides,
                                     quote(there, from), sides.there));
 }
 
+/// As lnsc writes numbers.
+static std::string formatNumber(double value) {
+  char text[32];
+  auto [end, code] = std::to_chars(text, std::end(text), value);
+  return std::string(text, end);
+}
+
+/// What a whole identity does not say because it is what is usual, and the
+/// other one, of a config.json, says.
+static void compareDefaults(std::vector<std::string> &differences, Sides sides,
+                            const Identity &plan, const Identity &checkpoint) {
+  if (!plan.hasGraph)
+    return;
+  std::string attention;
+  double headDim = 0;
+  if (std::optional<std::string_view> text = plan.find("head_dim");
+      text &&
+      std::from_chars(text->data(), text->data() + text->size(), headDim).ec ==
+          std::errc())
+    attention = formatNumber(1.0 / std::sqrt(headDim));
+  for (auto [key, usual] :
+       {std::pair<std::string_view, std::string>{"attention_scale", attention},
+        {"residual_scale", "1 of the stream, 1 of the branch"},
+        {"inner_norms", "none"}}) {
+    std::optional<std::string_view> there = checkpoint.find(key);
+    if (there && !plan.find(key) && !usual.empty() && *there != usual)
+      addDifference(differences, sides, key, usual, *there);
+  }
+}
+
 static std::vector<std::string>
 compare(const Identity &plan, const Identity &checkpoint, Sides sides = {}) {
   bool isWhole = plan.hasGraph && checkpoint.hasGraph;
@@ -98,8 +128,10 @@ compare(const Identity &plan, const Identity &checkpoint, Sides sides = {}) {
       addDifference(differences, sides, fact.key, fact.value,
                     other.value_or("none"));
   }
-  if (!isWhole)
+  if (!isWhole) {
+    compareDefaults(differences, sides, plan, checkpoint);
     return differences;
+  }
   for (const Fact &fact : checkpoint.facts)
     if (!plan.find(fact.key))
       addDifference(differences, sides, fact.key, "none", fact.value);
@@ -179,13 +211,6 @@ Expected<std::string> checkIdentity(std::string_view plan,
 // Configs
 //===----------------------------------------------------------------------===//
 
-/// As lnsc writes numbers.
-static std::string formatNumber(double value) {
-  char text[32];
-  auto [end, code] = std::to_chars(text, std::end(text), value);
-  return std::string(text, end);
-}
-
 /// The object that `key` stands for, empty if it is none.
 static nlohmann::json getObject(const nlohmann::json &json, const char *key) {
   auto it = json.find(key);
@@ -233,6 +258,10 @@ std::string identityOfConfig(std::string_view config) {
   }
   if (!norm.empty())
     text += fmt::format("norm: {}\n", norm);
+  // What query and key go through; a norm without a gain has no tensor.
+  if (!isOurs && family->stand != NormStand::Inside)
+    text += fmt::format("inner_norms: {}\n",
+                        family->headNorm == HeadNorm::None ? "none" : "2");
   auto number = [&](const nlohmann::json &object, const char *key) {
     auto it = object.find(key);
     return it != object.end() && it->is_number()

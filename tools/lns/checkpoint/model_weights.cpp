@@ -10,6 +10,7 @@
 #include "tools/lns/base/file_io.h"
 #include "tools/lns/base/json_text.h"
 #include "tools/lns/base/printable.h"
+#include "tools/lns/checkpoint/config_difference.h"
 #include "tools/lns/checkpoint/families.h"
 #include "tools/lns/checkpoint/manifest.h"
 #include "tools/lns/checkpoint/model_identity.h"
@@ -17,6 +18,7 @@
 
 #include <filesystem>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 namespace lns::tool {
 
@@ -126,6 +128,26 @@ std::optional<uint64_t> WeightsOrigin::getStepsDone() const {
 // Reading
 //===----------------------------------------------------------------------===//
 
+/// What neither shapes nor facts tell; a checkpoint of ours says all. Gives the
+/// note of what `force` has let pass.
+static Expected<std::string> checkConfig(const std::string &config,
+                                         const WeightsOrigin &origin,
+                                         const std::string &place, bool force) {
+  if (origin.identity.find("\ngraph:\n") != origin.identity.npos)
+    return std::string();
+  std::vector<std::string> differences =
+      describeConfigDifferences(config, origin.config);
+  if (differences.empty())
+    return std::string();
+  std::string text = fmt::format(
+      "{}: the config.json beside it is of another model than the plan: {}",
+      place, fmt::join(differences, "; "));
+  if (force)
+    return text + "; taken because of --force";
+  return Status::failure(text + "; compile that config.json, or give --force "
+                                "to take the parameters as they are");
+}
+
 /// Gains of 1 + w look like any others.
 static Status checkGainOffset(const std::string &config,
                               std::string_view identity,
@@ -148,8 +170,8 @@ static Status checkGainOffset(const std::string &config,
 }
 
 Expected<ModelWeights>
-ModelWeights::open(const std::string &path, std::string_view identity,
-                   bool force, const std::vector<TensorDescription> &tensors,
+ModelWeights::open(const std::string &path, const PlanModel &model, bool force,
+                   const std::vector<TensorDescription> &tensors,
                    std::vector<std::string> &notes) {
   Expected<WeightFiles> files = WeightFiles::open(path);
   if (!files)
@@ -162,25 +184,38 @@ ModelWeights::open(const std::string &path, std::string_view identity,
   if (!origin)
     return origin.status();
   Expected<std::string> note =
-      checkIdentity(identity, origin->identity, place, force);
+      checkIdentity(model.identity, origin->identity, place, force);
   if (!note)
     return note.status();
   if (!note->empty())
     notes.push_back(*note);
+  Expected<std::string> other =
+      checkConfig(model.config, *origin, place, force);
+  if (!other)
+    return other.status();
+  if (!other->empty())
+    notes.push_back(*other);
   if (!force)
-    LNS_RETURN_IF_ERROR(checkGainOffset(origin->config, identity, place));
-  // With --force a plan without the scales gets the folded gains, which compute
-  // the same in it.
-  bool isPlanScaled = findFact(identity, "norm") == "lns";
+    LNS_RETURN_IF_ERROR(checkGainOffset(origin->config, model.identity, place));
   Expected<std::vector<WeightFiles::Tensor>> matched =
       matchParameters(weights.opened, tensors, notes);
   if (!matched)
     return matched.status();
   weights.matched = std::move(*matched);
   weights.stepsDone = origin->getStepsDone();
-  if (!origin->mark || !origin->mark->unfolds() || !isPlanScaled)
+  if (!origin->mark || !origin->mark->unfolds())
     return weights;
-  ScaledNorms norms(identity);
+  ScaledNorms norms(model.identity);
+  if (norms.isBare())
+    return Status::failure(fmt::format(
+        "{}: its gains hold the scales of the scheme 'lns', and norms of the "
+        "plan have none that could take them out; compile the config.json that "
+        "it was exported with",
+        place));
+  // With --force a plan without the scales gets the folded gains, which compute
+  // the same in it.
+  if (norms.templates().empty())
+    return weights;
   for (const TensorDescription &tensor : tensors)
     weights.blocks.push_back(norms.block(tensor.name));
   return weights;
@@ -195,12 +230,12 @@ Status ModelWeights::read(size_t index, uint64_t first,
   return Status::success();
 }
 
-Status loadModelWeights(const std::string &path, std::string_view identity,
+Status loadModelWeights(const std::string &path, const PlanModel &model,
                         bool force, TensorStore &store,
                         std::vector<std::string> &notes,
                         std::optional<uint64_t> &stepsDone) {
   Expected<ModelWeights> weights =
-      ModelWeights::open(path, identity, force, store.tensors(), notes);
+      ModelWeights::open(path, model, force, store.tensors(), notes);
   if (!weights)
     return weights.status();
   stepsDone = weights->getStepsDone();

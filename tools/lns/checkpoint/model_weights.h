@@ -40,15 +40,21 @@ struct WeightsOrigin {
 /// not contradict each other.
 Expected<WeightsOrigin> findOrigin(const WeightFiles &files, bool isInFolder);
 
+/// What a plan says of its model.
+struct PlanModel {
+  std::string identity;
+  std::string config; ///< its config.json; empty where it came as .mlir
+};
+
 /// Parameters of a plan's model in files, compared with the plan and ready to
 /// be read.
 class ModelWeights {
 public:
   /// Opens `path`, as WeightFiles does, for a plan with these parameters. Fails
-  /// if the files are found to be of another model than `identity` and `force`
-  /// is not given; a file that does not say is taken as it is, with a note.
+  /// if the files are found to be of another model and `force` is not given; a
+  /// file that does not say is taken as it is, with a note.
   static Expected<ModelWeights>
-  open(const std::string &path, std::string_view identity, bool force,
+  open(const std::string &path, const PlanModel &model, bool force,
        const std::vector<TensorDescription> &tensors,
        std::vector<std::string> &notes);
 
@@ -74,7 +80,7 @@ private:
 /// Opens, and writes all of it into the store. Where it is a checkpoint of ours
 /// that is read, `stepsDone` becomes the number of optimizer steps that updated
 /// it.
-Status loadModelWeights(const std::string &path, std::string_view identity,
+Status loadModelWeights(const std::string &path, const PlanModel &model,
                         bool force, TensorStore &store,
                         std::vector<std::string> &notes,
                         std::optional<uint64_t> &stepsDone);

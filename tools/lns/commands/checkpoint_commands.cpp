@@ -77,8 +77,9 @@ static Expected<LoadedModel> loadModel(const std::string &planPath,
   model.session = std::make_unique<PlanSession>(std::move(*session));
   std::vector<std::string> notes;
   std::optional<uint64_t> found;
-  LNS_RETURN_IF_ERROR(loadModelWeights(checkpoint, model.plan->identity(),
-                                       force, *model.session, notes, found));
+  LNS_RETURN_IF_ERROR(loadModelWeights(
+      checkpoint, {model.plan->identity(), model.plan->config()}, force,
+      *model.session, notes, found));
   printNotes(notes);
   LNS_RETURN_IF_ERROR(tellSteps(model, checkpoint, stepsDone, found));
   return model;

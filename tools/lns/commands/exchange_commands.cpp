@@ -103,8 +103,7 @@ Status runImportHf(Arguments arguments) {
     return tensors.status();
   CheckpointModel model;
   model.tensors = std::move(*tensors);
-  model.identity = plan->identity();
-  model.config = plan->config();
+  model.text = {plan->identity(), plan->config()};
   model.batch = plan->info().batch;
   model.sequence = plan->info().sequence;
   Expected<ImportSummary> made = importModel(path, out, model, seed, force);

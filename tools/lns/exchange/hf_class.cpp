@@ -242,8 +242,6 @@ static nlohmann::json translate(const SourceModel &source,
   if (knowsWindows)
     config["sliding_window"] = nullptr;
   if (target.isGemma) {
-    // No layer has it, but the class makes a mask of it all the same.
-    config["sliding_window"] = 4096;
     config["hidden_activation"] = config["hidden_act"];
     config.erase("hidden_act");
     config["query_pre_attn_scalar"] = source.headDim;
@@ -261,6 +259,10 @@ nlohmann::json makeConfig(const SourceModel &source, const ExportClass &target,
   else if (source.family->hasBranchFactor &&
            std::string_view(source.scheme->name) == "residual-multiplier")
     config["residual_multiplier"] = source.branch;
+  // No layer has it, but the class makes a mask of it all the same.
+  if (target.family->hasGainOffset && config.contains("sliding_window") &&
+      config["sliding_window"].is_null())
+    config["sliding_window"] = 4096;
   // Transformers 5.24 divides by the period of the layers with a window, which
   // is zero without one.
   if (std::string_view(target.family->modelType) == "exaone4" &&

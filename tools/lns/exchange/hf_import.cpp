@@ -66,8 +66,8 @@ Expected<ImportSummary> importModel(const std::string &path,
                                     const CheckpointModel &model, uint64_t seed,
                                     bool force) {
   ImportSummary summary;
-  Expected<ModelWeights> weights = ModelWeights::open(
-      path, model.identity, force, model.tensors, summary.notes);
+  Expected<ModelWeights> weights =
+      ModelWeights::open(path, model.text, force, model.tensors, summary.notes);
   if (!weights)
     return weights.status();
   summary.isUnfolded = weights->isFolded();
@@ -81,10 +81,10 @@ Expected<ImportSummary> importModel(const std::string &path,
   state.seed = seed;
   state.batch = model.batch;
   state.sequence = model.sequence;
-  state.identity = model.identity;
+  state.identity = model.text.identity;
   FileStore store(*weights, model.tensors, out);
   LNS_RETURN_IF_ERROR(saveCheckpoint(checkpointPath(run->workPath(), 0), store,
-                                     state, model.config));
+                                     state, model.text.config));
   LNS_RETURN_IF_ERROR(failIfInterrupted());
   LNS_RETURN_IF_ERROR(run->commit());
   summary.checkpoint = checkpointPath(out, 0);

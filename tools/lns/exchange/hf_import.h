@@ -9,6 +9,7 @@
 #define LNS_TOOLS_LNS_EXCHANGE_HF_IMPORT_H
 
 #include "tools/lns/base/status.h"
+#include "tools/lns/checkpoint/model_weights.h"
 #include "tools/lns/checkpoint/tensor_store.h"
 
 #include <cstdint>
@@ -20,7 +21,7 @@ namespace lns::tool {
 /// What a plan says of the checkpoints of its model.
 struct CheckpointModel {
   std::vector<TensorDescription> tensors;
-  std::string identity, config;
+  PlanModel text;
   uint64_t batch = 0, sequence = 0;
 };
 

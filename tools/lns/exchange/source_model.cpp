@@ -130,11 +130,11 @@ Status SourceReader::readConfig(const std::string &text) {
   config["model_type"] = name;
   config["architectures"] = {source.family->architecture};
   config.erase("lnsc");
-  if (auto act = config.find("hidden_act");
-      act != config.end() && act->is_string())
-    if (std::string value = act->get<std::string>();
-        value.starts_with(ownPrefix))
-      *act = value.substr(ownPrefix.size());
+  for (const char *key : {"hidden_act", "hidden_activation"})
+    if (auto act = config.find(key); act != config.end() && act->is_string())
+      if (std::string value = act->get<std::string>();
+          value.starts_with(ownPrefix))
+        *act = value.substr(ownPrefix.size());
   return Status::success();
 }
 
@@ -209,11 +209,10 @@ Status SourceReader::checkIdentity() {
   std::string facts = identityOfConfig(source.config.dump());
   if (isOwn && !facts.empty()) {
     // Of our own schemes where norms stand is known from the table.
-    size_t begin = facts.find("norm: "), end = facts.find('\n', begin);
-    if (begin != facts.npos)
-      facts.erase(begin, end + 1 - begin);
-    if (begin = facts.find("residual_scale: "); begin != facts.npos)
-      facts.erase(begin, facts.find('\n', begin) + 1 - begin);
+    for (const char *key :
+         {"\nnorm: ", "\ninner_norms: ", "\nresidual_scale: "})
+      if (size_t begin = facts.find(key); begin != facts.npos)
+        facts.erase(begin, facts.find('\n', begin + 1) - begin);
   }
   std::vector<std::string> differences = describeDifferences(
       source.identity, facts, "in the checkpoint", "in its config.json");

@@ -184,9 +184,9 @@ Status Trainer::startAnew() {
     return Status::success();
   std::vector<std::string> notes;
   std::optional<uint64_t> stepsDone;
-  LNS_RETURN_IF_ERROR(loadModelWeights(options.initFrom, plan.identity(),
-                                       options.force, session, notes,
-                                       stepsDone));
+  LNS_RETURN_IF_ERROR(
+      loadModelWeights(options.initFrom, {plan.identity(), plan.config()},
+                       options.force, session, notes, stepsDone));
   if (plan.info().schedules != 0)
     notes.push_back(fmt::format(
         "branches open from 0 again, however long {} was trained: a plan "
