@@ -1,5 +1,4 @@
-//===- cpu_matmul.cpp - Speed of the runtime's matrix products
-//--------------===//
+//===- cpu_matmul.cpp - Speed of the runtime's matrix products ------------===//
 //
 // Part of lnsc, under the Apache License v2.0.
 // SPDX-License-Identifier: Apache-2.0

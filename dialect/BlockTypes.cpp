@@ -60,6 +60,13 @@ static LogicalResult verifyEntry(Operation *op, StringRef type,
       return op->emitOpError("has '") << name << "' in blocks of type '" << type
                                       << "', which is no attribute of it";
   }
+  if (auto rope = dyn_cast<RopeOp>(op); rope && rope.getFrequencies() &&
+                                        attributes.contains("base") &&
+                                        !attributes.contains("frequencies"))
+    return op->emitOpError("has a 'base' in blocks of type '")
+           << type
+           << "', but frequencies that go before it; give that type "
+              "frequencies";
   Operation *special = op->clone();
   specialize(special, type);
   LogicalResult result = success();

@@ -151,7 +151,7 @@ def LNS_SoftcapGradOp : LNS_RowOp<"softcap_grad",
   let description = [{
     The adjoint of `lns.softcap`, from its input.
 
-    - (C1) cap > 0 and finite.
+    - (C1) cap > 0; f32 holds it and its reciprocal.
 
     ```mlir
     %dx = lns.softcap_grad %dy, %x cap(3.0e+01) : tensor<2x8x256xf32>

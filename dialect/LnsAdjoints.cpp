@@ -176,9 +176,6 @@ LogicalResult LinearOp::buildAdjoint(OpBuilder &builder, ValueRange resultGrads,
 /// The rotation is orthogonal: its adjoint rotates back.
 LogicalResult RopeOp::buildAdjoint(OpBuilder &builder, ValueRange resultGrads,
                                    SmallVectorImpl<Value> &operandGrads) {
-  if (getByType())
-    return emitError("a rotation with 'by_type' has no adjoint, instantiate "
-                     "the model first");
   auto rope = cast<RopeOp>(builder.clone(*getOperation()));
   rope.getInputMutable().assign(resultGrads[0]);
   rope.setInverse(!getInverse());
@@ -211,9 +208,6 @@ LogicalResult AttentionOp::buildAdjoint(OpBuilder &builder,
   FailureOr<Value> grad = onlyGrad(*this, resultGrads);
   if (failed(grad))
     return failure();
-  if (getByType())
-    return emitError("an attention with 'by_type' has no adjoint, instantiate "
-                     "the model first");
   if (!getLse())
     return emitError("the adjoint of attention needs the log-sum-exp, call "
                      "prepareForward first");

@@ -191,7 +191,7 @@ def LNS_AttentionOp : LNS_ComputeOp<"attention", [LNS_DiffPrepare]> {
     - (C3) result has q's type; lse is [B, heads, T] in its wide type.
     - (C4) softmax_scale is finite.
     - (C5) window >= 1, and only of causal attention.
-    - (C6) softcap > 0 and finite.
+    - (C6) softcap > 0; f32 holds it and its reciprocal.
     - (C7) `by_type` is as `lns.layers` C4 says.
 
     ```mlir
@@ -292,7 +292,7 @@ def LNS_SoftcapOp : LNS_RowOp<"softcap",
     does to logits (arXiv 2408.00118), and Bello et al. before (arXiv 1611.09940).
     That of attention's scores is `lns.attention`'s.
 
-    - (C1) cap > 0 and finite.
+    - (C1) cap > 0; f32 holds it and its reciprocal.
 
     ```mlir
     %y = lns.softcap %x cap(3.0e+01) : tensor<?x?x256xf32>

@@ -195,6 +195,20 @@ LogicalResult RopeOp::verify() {
   return verifyByType(*this);
 }
 
+/// Kernels multiply by a cap's reciprocal, in f32.
+static LogicalResult verifyCap(Operation *op, StringRef what,
+                               const APFloat &cap) {
+  if (failed(verifyPositive(op, what, cap)))
+    return failure();
+  auto value = static_cast<float>(cap.convertToDouble());
+  if (std::isnormal(value) && std::isnormal(1 / value))
+    return success();
+  return op->emitOpError() << what
+                           << " must be from 1.2e-38 to 3.4e+38, which f32 "
+                              "holds with its reciprocal, got "
+                           << cap.convertToDouble();
+}
+
 /// (C1), (C2) and (C4) to (C6) of attention, for its gradient too.
 template <typename Op> static LogicalResult verifyHeads(Op op) {
   auto query = tensorOf(op.getQuery());
@@ -243,7 +257,7 @@ template <typename Op> static LogicalResult verifyHeads(Op op) {
   }
   // (C6)
   if (std::optional<APFloat> cap = op.getSoftcap())
-    return verifyPositive(op, "softcap", *cap);
+    return verifyCap(op, "softcap", *cap);
   return success();
 }
 
@@ -293,12 +307,12 @@ LogicalResult AttentionGradOp::verify() {
 
 LogicalResult SoftcapOp::verify() {
   // (C1)
-  return verifyPositive(*this, "cap", getCap());
+  return verifyCap(*this, "cap", getCap());
 }
 
 LogicalResult SoftcapGradOp::verify() {
   // (C1)
-  return verifyPositive(*this, "cap", getCap());
+  return verifyCap(*this, "cap", getCap());
 }
 
 LogicalResult OffsetOp::verify() {

@@ -1,5 +1,4 @@
-//===- LnsModelVerifiers.cpp - Verifiers of model form and of parameters
-//----===//
+//===- LnsModelVerifiers.cpp - Verifiers of model form and of parameters --===//
 //
 // Part of lnsc, under the Apache License v2.0.
 // SPDX-License-Identifier: Apache-2.0

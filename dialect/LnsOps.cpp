@@ -52,8 +52,6 @@ SmallVector<double> RopeOp::getAngularFrequencies() {
   return frequencies;
 }
 
-/// Attention and its gradient share these: columns per head of the query, and
-/// the scale of the scores.
 StringRef LayersOp::getBlockType(int64_t index) {
   std::optional<ArrayAttr> types = getTypes();
   if (!types || types->empty())
@@ -61,6 +59,8 @@ StringRef LayersOp::getBlockType(int64_t index) {
   return cast<StringAttr>((*types)[index % types->size()]).getValue();
 }
 
+/// Attention and its gradient share these: columns per head of the query, and
+/// the scale of the scores.
 template <typename Op> static int64_t headDim(Op op) {
   return columnsOf(cast<RankedTensorType>(op.getQuery().getType())) /
          static_cast<int64_t>(op.getHeads());

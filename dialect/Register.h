@@ -1,5 +1,4 @@
-//===- Register.h - Registers the dialects that every tool reads ----*- C++
-//-*-===//
+//===- Register.h - Registers the dialects that every tool reads ----------===//
 //
 // Part of lnsc, under the Apache License v2.0.
 // SPDX-License-Identifier: Apache-2.0

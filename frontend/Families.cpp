@@ -1,5 +1,4 @@
-//===- Families.cpp - Model families of config.json files
-//------------------===//
+//===- Families.cpp - Model families of config.json files -----------------===//
 //
 // Part of lnsc, under the Apache License v2.0.
 // SPDX-License-Identifier: Apache-2.0

@@ -1,5 +1,4 @@
-//===- Families.h - Model families of config.json files
-//--------------------===//
+//===- Families.h - Model families of config.json files ---------*- C++ -*-===//
 //
 // Part of lnsc, under the Apache License v2.0.
 // SPDX-License-Identifier: Apache-2.0

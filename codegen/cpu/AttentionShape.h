@@ -1,5 +1,4 @@
-//===- AttentionShape.h - Extents and scratch of attention kernels -*- C++
-//-*-===//
+//===- AttentionShape.h - Extents and scratch of attention kernels --------===//
 //
 // Part of lnsc, under the Apache License v2.0.
 // SPDX-License-Identifier: Apache-2.0

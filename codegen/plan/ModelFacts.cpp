@@ -91,8 +91,9 @@ void Facts::addAttention(AttentionOp attention) {
   add("kv_heads", llvm::Twine(attention.getKvHeads()));
   add("head_dim", llvm::Twine(attention.getHeadDim()));
   add("attention", attention.getCausal() ? "causal" : "full");
-  if (attention.getWindow())
-    add("window", llvm::Twine(*attention.getWindow()));
+  add("window", attention.getWindow()
+                    ? llvm::Twine(*attention.getWindow()).str()
+                    : "none");
   if (attention.getSoftcap())
     add("score_cap", formatNumber(attention.getSoftcap()->convertToDouble()));
   double scale = attention.getEffectiveScale();
@@ -144,23 +145,25 @@ std::vector<std::string> Facts::collect() {
         "biases",     "tied_head"})
     values[key];
   for (Operation *op : live) {
-    auto layers = dyn_cast<LayersOp>(op->getParentOp());
     if (!op->hasAttr(kByType)) {
       addOp(op);
       continue;
     }
+    auto layers = cast<LayersOp>(op->getParentOp());
     for (StringRef type : layers.getTypes()->getAsValueRange<StringAttr>()) {
       if (isLeftOut(op, type))
         continue;
       Operation *special = op->clone();
       specialize(special, type);
-      if (auto attention = dyn_cast<AttentionOp>(special);
-          attention && !attention.getWindow())
-        add("window", "none");
       addOp(special);
       special->destroy();
     }
   }
+  // In order, however types are written; said only where there is a window.
+  SmallVector<std::string> &windows = values["window"];
+  llvm::sort(windows);
+  if (windows.size() == 1 && windows[0] == "none")
+    windows.clear();
   add("norm", getNormPlacement(norms));
   if (innerNorms != 0)
     add("inner_norms", llvm::Twine(innerNorms));
@@ -184,7 +187,11 @@ void Facts::addOp(Operation *op) {
   } else if (auto cap = dyn_cast<SoftcapOp>(op)) {
     add("cap", formatNumber(cap.getCap().convertToDouble()));
   } else if (auto offset = dyn_cast<OffsetOp>(op)) {
-    add("offset", formatNumber(offset.getBy().convertToDouble()));
+    // Of gains, as files store them.
+    for (Operation *user : offset.getResult().getUsers())
+      if (auto norm = dyn_cast<NormOp>(user);
+          norm && norm.getGain() == offset.getResult())
+        add("offset", formatNumber(offset.getBy().convertToDouble()));
   } else if (auto attention = dyn_cast<AttentionOp>(op)) {
     addAttention(attention);
   } else if (auto rope = dyn_cast<RopeOp>(op)) {

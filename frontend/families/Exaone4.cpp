@@ -1,5 +1,4 @@
-//===- Exaone4.cpp - model_type "exaone4"
-//----------------------------------===//
+//===- Exaone4.cpp - model_type "exaone4" ---------------------------------===//
 //
 // Part of lnsc, under the Apache License v2.0.
 // SPDX-License-Identifier: Apache-2.0

@@ -1,5 +1,4 @@
-//===- Granite.cpp - model_type "granite"
-//----------------------------------===//
+//===- Granite.cpp - model_type "granite" ---------------------------------===//
 //
 // Part of lnsc, under the Apache License v2.0.
 // SPDX-License-Identifier: Apache-2.0

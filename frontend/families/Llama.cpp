@@ -1,5 +1,4 @@
-//===- Llama.cpp - model_type "llama"
-//--------------------------------------===//
+//===- Llama.cpp - model_type "llama" -------------------------------------===//
 //
 // Part of lnsc, under the Apache License v2.0.
 // SPDX-License-Identifier: Apache-2.0

@@ -1,5 +1,4 @@
-//===- Mistral.cpp - model_type "mistral"
-//----------------------------------===//
+//===- Mistral.cpp - model_type "mistral" ---------------------------------===//
 //
 // Part of lnsc, under the Apache License v2.0.
 // SPDX-License-Identifier: Apache-2.0

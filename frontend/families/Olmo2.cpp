@@ -1,5 +1,4 @@
-//===- Olmo2.cpp - model_type "olmo2"
-//--------------------------------------===//
+//===- Olmo2.cpp - model_type "olmo2" -------------------------------------===//
 //
 // Part of lnsc, under the Apache License v2.0.
 // SPDX-License-Identifier: Apache-2.0

@@ -1,5 +1,4 @@
-//===- Qwen2.cpp - model_type "qwen2", Qwen 2 and 2.5
-//----------------------===//
+//===- Qwen2.cpp - model_type "qwen2", Qwen 2 and 2.5 ---------------------===//
 //
 // Part of lnsc, under the Apache License v2.0.
 // SPDX-License-Identifier: Apache-2.0

@@ -1,5 +1,4 @@
-//===- Qwen3.cpp - model_type "qwen3"
-//--------------------------------------===//
+//===- Qwen3.cpp - model_type "qwen3" -------------------------------------===//
 //
 // Part of lnsc, under the Apache License v2.0.
 // SPDX-License-Identifier: Apache-2.0

@@ -1,5 +1,4 @@
-//===- SmolLm3.cpp - model_type "smollm3"
-//----------------------------------===//
+//===- SmolLm3.cpp - model_type "smollm3" ---------------------------------===//
 //
 // Part of lnsc, under the Apache License v2.0.
 // SPDX-License-Identifier: Apache-2.0

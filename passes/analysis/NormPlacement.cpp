@@ -15,8 +15,13 @@ using namespace lns;
 /// Where the stream takes the value up, times a number or not.
 static std::optional<NormPlace> findPlaceBehind(Value value) {
   for (OpOperand &use : value.getUses()) {
-    if (isa<YieldOp>(use.getOwner()))
-      return NormPlace::Stream;
+    if (isa<YieldOp>(use.getOwner())) {
+      // What is yielded beyond what is carried is no stream.
+      auto layers = dyn_cast<LayersOp>(use.getOwner()->getParentOp());
+      if (!layers || use.getOperandNumber() < layers.getInits().size())
+        return NormPlace::Stream;
+      continue;
+    }
     if (isa<ResidualOp>(use.getOwner()))
       return use.getOperandNumber() == 0 ? NormPlace::Stream
                                          : NormPlace::Behind;

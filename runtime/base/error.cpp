@@ -1,5 +1,4 @@
-//===- error.cpp - Errors of the runtime
-//------------------------------------===//
+//===- error.cpp - Errors of the runtime ----------------------------------===//
 //
 // Part of lnsc, under the Apache License v2.0.
 // SPDX-License-Identifier: Apache-2.0

@@ -1,5 +1,4 @@
-//===- memory.cpp - Page-aligned, zero-filled memory
-//------------------------===//
+//===- memory.cpp - Page-aligned, zero-filled memory ----------------------===//
 //
 // Part of lnsc, under the Apache License v2.0.
 // SPDX-License-Identifier: Apache-2.0

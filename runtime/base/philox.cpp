@@ -1,5 +1,4 @@
-//===- philox.cpp - Counter-based random numbers
-//----------------------------===//
+//===- philox.cpp - Counter-based random numbers --------------------------===//
 //
 // Part of lnsc, under the Apache License v2.0.
 // SPDX-License-Identifier: Apache-2.0

@@ -1,5 +1,4 @@
-//===- thread_pool.cpp - The session's threads
-//------------------------------===//
+//===- thread_pool.cpp - The session's threads ----------------------------===//
 //
 // Part of lnsc, under the Apache License v2.0.
 // SPDX-License-Identifier: Apache-2.0

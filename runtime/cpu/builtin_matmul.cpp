@@ -1,5 +1,4 @@
-//===- builtin_matmul.cpp - Blocked matrix product
-//--------------------------===//
+//===- builtin_matmul.cpp - Blocked matrix product ------------------------===//
 //
 // Part of lnsc, under the Apache License v2.0.
 // SPDX-License-Identifier: Apache-2.0

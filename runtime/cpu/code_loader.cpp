@@ -1,5 +1,4 @@
-//===- code_loader.cpp - Machine code out of a plan
-//-------------------------===//
+//===- code_loader.cpp - Machine code out of a plan -----------------------===//
 //
 // Part of lnsc, under the Apache License v2.0.
 // SPDX-License-Identifier: Apache-2.0

@@ -1,5 +1,4 @@
-//===- gemm_avx512.cpp - Inner loops of the product for AVX-512 processors
-//---===//
+//===- gemm_avx512.cpp - Inner loops of the product for AVX-512 processors ===//
 //
 // Part of lnsc, under the Apache License v2.0.
 // SPDX-License-Identifier: Apache-2.0

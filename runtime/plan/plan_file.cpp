@@ -1,5 +1,4 @@
-//===- plan_file.cpp - An opened and verified plan
-//--------------------------===//
+//===- plan_file.cpp - An opened and verified plan ------------------------===//
 //
 // Part of lnsc, under the Apache License v2.0.
 // SPDX-License-Identifier: Apache-2.0

@@ -1,5 +1,4 @@
-//===- lnsrt.cpp - The C ABI
-//------------------------------------------------===//
+//===- lnsrt.cpp - The C ABI ----------------------------------------------===//
 //
 // Part of lnsc, under the Apache License v2.0.
 // SPDX-License-Identifier: Apache-2.0

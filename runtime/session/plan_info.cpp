@@ -1,5 +1,4 @@
-//===- plan_info.cpp - What a plan says about itself
-//------------------------===//
+//===- plan_info.cpp - What a plan says about itself ----------------------===//
 //
 // Part of lnsc, under the Apache License v2.0.
 // SPDX-License-Identifier: Apache-2.0

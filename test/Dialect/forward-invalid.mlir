@@ -374,6 +374,24 @@ func.func @softcap(%x: tensor<2x4x8xf32>) {
 
 // -----
 
+// lns.softcap (C1): a cap whose reciprocal f32 does not hold.
+func.func @softcap(%x: tensor<2x4x8xf32>) {
+  // expected-error @below {{cap must be from 1.2e-38 to 3.4e+38, which f32 holds with its reciprocal, got 1.000000e-42}}
+  %y = lns.softcap %x cap(1.0e-42) : tensor<2x4x8xf32>
+  return
+}
+
+// -----
+
+// lns.softcap (C1): a cap that f32 does not hold.
+func.func @softcap(%x: tensor<2x4x8xf32>) {
+  // expected-error @below {{cap must be from 1.2e-38 to 3.4e+38, which f32 holds with its reciprocal, got 1.000000e+39}}
+  %y = lns.softcap %x cap(1.0e+39) : tensor<2x4x8xf32>
+  return
+}
+
+// -----
+
 // lns.softcap (C1): an infinite cap.
 func.func @softcap(%x: tensor<2x4x8xf32>) {
   // expected-error @below {{cap must be}}

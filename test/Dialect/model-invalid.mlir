@@ -486,6 +486,34 @@ lns.model @types(%tokens: tensor<?x?xi32>) {
 
 // -----
 
+// lns.layers (C4): a base of a type, where frequencies would go before it.
+lns.model @types(%tokens: tensor<?x?xi32>) {
+  %e = lns.param "e" embedding init(ones) : tensor<16x8xf32>
+  %x = lns.embedding %e, %tokens : (tensor<16x8xf32>, tensor<?x?xi32>) -> tensor<?x?x8xf32>
+  %y = lns.layers(%h = %x) depth(4) types("local", "full", ...) : tensor<?x?x8xf32> {
+    // expected-error @below {{has a 'base' in blocks of type 'local', but frequencies that go before it; give that type frequencies}}
+    %q = lns.rope %h head_dim(4) {frequencies = array<f64: 1.0, 0.5>, by_type = {local = {base = 7.0 : f64}}} : tensor<?x?x8xf32>
+    lns.yield %q : tensor<?x?x8xf32>
+  }
+  %z = lns.linear %y, %e : (tensor<?x?x8xf32>, tensor<16x8xf32>) -> tensor<?x?x16xf32>
+  lns.output %z : tensor<?x?x16xf32>
+}
+
+// -----
+
+// lns.layers (C3): repeating, but no types.
+lns.model @types(%tokens: tensor<?x?xi32>) {
+  %x = "test.hidden"() : () -> tensor<?x?x8xf32>
+  // expected-error @below {{has types_repeat, but no types}}
+  %y = "lns.layers"(%x) <{depth = 2 : i64, types_repeat}> ({
+  ^bb0(%h: tensor<?x?x8xf32>):
+    lns.yield %h : tensor<?x?x8xf32>
+  }) : (tensor<?x?x8xf32>) -> tensor<?x?x8xf32>
+  lns.output %y : tensor<?x?x8xf32>
+}
+
+// -----
+
 // lns.layers (C1): too shallow.
 lns.model @c1(%tokens: tensor<?x?xi32>) {
   %x = "test.hidden"() : () -> tensor<?x?x8xf32>

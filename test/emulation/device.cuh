@@ -1,5 +1,4 @@
-//===- device.cuh - What kernels use of the device, on a CPU ----*- CUDA
-//-*-===//
+//===- device.cuh - What kernels use of the device, on a CPU ---*- CUDA -*-===//
 //
 // Part of lnsc, under the Apache License v2.0.
 // SPDX-License-Identifier: Apache-2.0

@@ -1,5 +1,4 @@
-//===- CheckGradients.h - Parameter gradients against differences -*- C++
-//-*-===//
+//===- CheckGradients.h - Parameter gradients against differences ---------===//
 //
 // Part of lnsc, under the Apache License v2.0.
 // SPDX-License-Identifier: Apache-2.0

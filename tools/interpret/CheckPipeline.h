@@ -1,5 +1,4 @@
-//===- CheckPipeline.h - The same numbers before and after passes -*- C++
-//-*-===//
+//===- CheckPipeline.h - The same numbers before and after passes ---------===//
 //
 // Part of lnsc, under the Apache License v2.0.
 // SPDX-License-Identifier: Apache-2.0

@@ -1,5 +1,4 @@
-//===- attention_forward.cuh - softmax(scale q k^T) v -----------*- CUDA
-//-*-===//
+//===- attention_forward.cuh - softmax(scale q k^T) v ----------*- CUDA -*-===//
 //
 // Part of lnsc, under the Apache License v2.0.
 // SPDX-License-Identifier: Apache-2.0

@@ -1,5 +1,4 @@
-//===- attention_grad_kv.cuh - The gradients of keys and values -*- CUDA
-//-*-===//
+//===- attention_grad_kv.cuh - The gradients of keys and values -----------===//
 //
 // Part of lnsc, under the Apache License v2.0.
 // SPDX-License-Identifier: Apache-2.0

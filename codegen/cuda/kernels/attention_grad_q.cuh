@@ -1,5 +1,4 @@
-//===- attention_grad_q.cuh - The gradient of queries -----------*- CUDA
-//-*-===//
+//===- attention_grad_q.cuh - The gradient of queries ----------*- CUDA -*-===//
 //
 // Part of lnsc, under the Apache License v2.0.
 // SPDX-License-Identifier: Apache-2.0

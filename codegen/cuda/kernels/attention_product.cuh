@@ -1,5 +1,4 @@
-//===- attention_product.cuh - Products of attention tiles ------*- CUDA
-//-*-===//
+//===- attention_product.cuh - Products of attention tiles -----*- CUDA -*-===//
 //
 // Part of lnsc, under the Apache License v2.0.
 // SPDX-License-Identifier: Apache-2.0

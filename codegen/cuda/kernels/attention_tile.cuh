@@ -1,5 +1,4 @@
-//===- attention_tile.cuh - Tiles of rows for attention ---------*- CUDA
-//-*-===//
+//===- attention_tile.cuh - Tiles of rows for attention --------*- CUDA -*-===//
 //
 // Part of lnsc, under the Apache License v2.0.
 // SPDX-License-Identifier: Apache-2.0

@@ -1,5 +1,4 @@
-//===- cast.cuh - Tensors in another type -----------------------*- CUDA
-//-*-===//
+//===- cast.cuh - Tensors in another type ----------------------*- CUDA -*-===//
 //
 // Part of lnsc, under the Apache License v2.0.
 // SPDX-License-Identifier: Apache-2.0

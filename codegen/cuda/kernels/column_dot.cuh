@@ -1,5 +1,4 @@
-//===- column_dot.cuh - Sums over rows --------------------------*- CUDA
-//-*-===//
+//===- column_dot.cuh - Sums over rows -------------------------*- CUDA -*-===//
 //
 // Part of lnsc, under the Apache License v2.0.
 // SPDX-License-Identifier: Apache-2.0

@@ -1,5 +1,4 @@
-//===- cross_entropy.cuh - Loss and gradient of logits ----------*- CUDA
-//-*-===//
+//===- cross_entropy.cuh - Loss and gradient of logits ---------*- CUDA -*-===//
 //
 // Part of lnsc, under the Apache License v2.0.
 // SPDX-License-Identifier: Apache-2.0

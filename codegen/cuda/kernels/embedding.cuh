@@ -1,5 +1,4 @@
-//===- embedding.cuh - Rows of tables, and what comes back ------*- CUDA
-//-*-===//
+//===- embedding.cuh - Rows of tables, and what comes back -----*- CUDA -*-===//
 //
 // Part of lnsc, under the Apache License v2.0.
 // SPDX-License-Identifier: Apache-2.0

@@ -1,5 +1,4 @@
-//===- flat.cuh - Tensors as flat arrays ------------------------*- CUDA
-//-*-===//
+//===- flat.cuh - Tensors as flat arrays -----------------------*- CUDA -*-===//
 //
 // Part of lnsc, under the Apache License v2.0.
 // SPDX-License-Identifier: Apache-2.0

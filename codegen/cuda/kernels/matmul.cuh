@@ -1,5 +1,4 @@
-//===- matmul.cuh - Matrix products -----------------------------*- CUDA
-//-*-===//
+//===- matmul.cuh - Matrix products ----------------------------*- CUDA -*-===//
 //
 // Part of lnsc, under the Apache License v2.0.
 // SPDX-License-Identifier: Apache-2.0

@@ -1,5 +1,4 @@
-//===- matmul_cluster.cuh - Row ops behind a product ------------*- CUDA
-//-*-===//
+//===- matmul_cluster.cuh - Row ops behind a product -----------*- CUDA -*-===//
 //
 // Part of lnsc, under the Apache License v2.0.
 // SPDX-License-Identifier: Apache-2.0

@@ -1,5 +1,4 @@
-//===- matmul_epilogue.cuh - What happens to a product's sums ---*- CUDA
-//-*-===//
+//===- matmul_epilogue.cuh - What happens to a product's sums --*- CUDA -*-===//
 //
 // Part of lnsc, under the Apache License v2.0.
 // SPDX-License-Identifier: Apache-2.0

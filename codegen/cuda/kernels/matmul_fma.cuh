@@ -1,5 +1,4 @@
-//===- matmul_fma.cuh - Tiles of f32 by multiply-add ------------*- CUDA
-//-*-===//
+//===- matmul_fma.cuh - Tiles of f32 by multiply-add -----------*- CUDA -*-===//
 //
 // Part of lnsc, under the Apache License v2.0.
 // SPDX-License-Identifier: Apache-2.0

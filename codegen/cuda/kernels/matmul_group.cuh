@@ -1,5 +1,4 @@
-//===- matmul_group.cuh - Products of one input, side by side ---*- CUDA
-//-*-===//
+//===- matmul_group.cuh - Products of one input, side by side --*- CUDA -*-===//
 //
 // Part of lnsc, under the Apache License v2.0.
 // SPDX-License-Identifier: Apache-2.0

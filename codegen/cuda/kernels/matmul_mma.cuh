@@ -1,5 +1,4 @@
-//===- matmul_mma.cuh - Tiles of bf16 on tensor cores -----------*- CUDA
-//-*-===//
+//===- matmul_mma.cuh - Tiles of bf16 on tensor cores ----------*- CUDA -*-===//
 //
 // Part of lnsc, under the Apache License v2.0.
 // SPDX-License-Identifier: Apache-2.0

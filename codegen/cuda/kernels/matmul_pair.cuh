@@ -1,5 +1,4 @@
-//===- matmul_pair.cuh - Two products of one input --------------*- CUDA
-//-*-===//
+//===- matmul_pair.cuh - Two products of one input -------------*- CUDA -*-===//
 //
 // Part of lnsc, under the Apache License v2.0.
 // SPDX-License-Identifier: Apache-2.0

@@ -1,5 +1,4 @@
-//===- matmul_sum.cuh - A sum of products -----------------------*- CUDA
-//-*-===//
+//===- matmul_sum.cuh - A sum of products ----------------------*- CUDA -*-===//
 //
 // Part of lnsc, under the Apache License v2.0.
 // SPDX-License-Identifier: Apache-2.0

@@ -1,5 +1,4 @@
-//===- matmul_tile.cuh - Operand tiles in shared memory ---------*- CUDA
-//-*-===//
+//===- matmul_tile.cuh - Operand tiles in shared memory --------*- CUDA -*-===//
 //
 // Part of lnsc, under the Apache License v2.0.
 // SPDX-License-Identifier: Apache-2.0

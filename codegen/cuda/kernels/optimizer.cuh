@@ -1,5 +1,4 @@
-//===- optimizer.cuh - Gradient norm and AdamW ------------------*- CUDA
-//-*-===//
+//===- optimizer.cuh - Gradient norm and AdamW -----------------*- CUDA -*-===//
 //
 // Part of lnsc, under the Apache License v2.0.
 // SPDX-License-Identifier: Apache-2.0

@@ -1,5 +1,4 @@
-//===- reduce.cuh - Sums over warps and blocks ------------------*- CUDA
-//-*-===//
+//===- reduce.cuh - Sums over warps and blocks -----------------*- CUDA -*-===//
 //
 // Part of lnsc, under the Apache License v2.0.
 // SPDX-License-Identifier: Apache-2.0

@@ -1,5 +1,4 @@
-//===- weight_grad.cuh - Gradients of weights and of gains ------*- CUDA
-//-*-===//
+//===- weight_grad.cuh - Gradients of weights and of gains -----*- CUDA -*-===//
 //
 // Part of lnsc, under the Apache License v2.0.
 // SPDX-License-Identifier: Apache-2.0

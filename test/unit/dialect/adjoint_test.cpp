@@ -1,5 +1,4 @@
-//===- adjoint_test.cpp - The form of adjoints
-//-----------------------------===//
+//===- adjoint_test.cpp - The form of adjoints ----------------------------===//
 //
 // Part of lnsc, under the Apache License v2.0.
 // SPDX-License-Identifier: Apache-2.0

@@ -1,5 +1,4 @@
-//===- SystemFaults.h - System calls on files that fail when told to -*- C++
-//-*-===//
+//===- SystemFaults.h - System calls on files that fail when told to ------===//
 //
 // Part of lnsc, under the Apache License v2.0.
 // SPDX-License-Identifier: Apache-2.0

@@ -1,5 +1,4 @@
-//===- reference.h - Ops in double, written from their definitions -*- C++
-//-*-===//
+//===- reference.h - Ops in double, written from their definitions --------===//
 //
 // Part of lnsc, under the Apache License v2.0.
 // SPDX-License-Identifier: Apache-2.0

@@ -1,5 +1,4 @@
-//===- session_options.h - Options shared by commands that run a plan -*- C++
-//-*-===//
+//===- session_options.h - Options shared by commands that run a plan -----===//
 //
 // Part of lnsc, under the Apache License v2.0.
 // SPDX-License-Identifier: Apache-2.0
