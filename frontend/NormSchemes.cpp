@@ -380,6 +380,11 @@ bool parseOption(StringRef text, NormChoice &choice, llvm::StringSet<> &given,
 
 StringRef lns::getName(NormScheme scheme) { return getEntry(scheme).name; }
 
+llvm::SmallVector<NormScheme> lns::getNormSchemes() {
+  return llvm::map_to_vector(
+      kSchemes, [](const SchemeEntry &entry) { return entry.scheme; });
+}
+
 std::optional<NormChoice> lns::parseNormChoice(StringRef text,
                                                std::string &error) {
   llvm::SmallVector<StringRef> parts;

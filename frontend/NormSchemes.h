@@ -14,7 +14,7 @@
 #ifndef LNS_FRONTEND_NORMSCHEMES_H
 #define LNS_FRONTEND_NORMSCHEMES_H
 
-#include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/SmallVector.h"
 #include "llvm/ADT/StringRef.h"
 #include <optional>
 #include <string>
@@ -122,6 +122,9 @@ std::string formatNormChoice(const NormChoice &choice);
 
 /// "sandwich".
 llvm::StringRef getName(NormScheme scheme);
+
+/// All of them.
+llvm::SmallVector<NormScheme> getNormSchemes();
 
 /// One line for every scheme, and the options.
 void printNormSchemes(llvm::raw_ostream &os);

@@ -15,12 +15,31 @@
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
 #include <algorithm>
+#include <cstdlib>
+#include <deque>
 
 using namespace mlir;
 using namespace lns;
 
 static bool isCuda(const Case &test) {
   return llvm::StringRef(test.level) == "cuda";
+}
+
+std::vector<Case> lns::withAllSchemes(llvm::ArrayRef<Case> cases,
+                                      const char *level) {
+  std::vector<Case> all = cases.vec();
+  if (!std::getenv("LNS_ALL_SCHEMES"))
+    return all;
+  static std::deque<std::string> names;
+  for (NormScheme scheme : getNormSchemes())
+    for (bool bf16 : {false, true}) {
+      std::string &name = names.emplace_back("All_");
+      for (char c : getName(scheme))
+        name += c == '-' ? '_' : c;
+      name += bf16 ? "_bf16" : "_f32";
+      all.push_back({name.c_str(), scheme, kDeep, 2, 9, level, bf16});
+    }
+  return all;
 }
 
 void Conformance::SetUp() {

@@ -60,6 +60,10 @@ struct Case {
   const char *choice = nullptr; ///< in place of `norm`, with its options
 };
 
+/// `cases`; and, where the environment has LNS_ALL_SCHEMES, every scheme in f32
+/// and in bf16, which takes minutes.
+std::vector<Case> withAllSchemes(llvm::ArrayRef<Case> cases, const char *level);
+
 // Odd sizes on purpose: head sizes 8, 10 and 26, widths that no vector divides,
 // times that no tile divides.
 inline constexpr const char *kGrouped =

@@ -116,7 +116,8 @@ TEST_P(Conformance, Threads) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Models, Conformance, testing::ValuesIn(kCases),
+INSTANTIATE_TEST_SUITE_P(Models, Conformance,
+                         testing::ValuesIn(withAllSchemes(kCases, "native")),
                          [](const auto &info) {
                            return std::string(info.param.name);
                          });

@@ -168,7 +168,8 @@ TEST_P(Conformance, WritesAreSeen) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Models, Conformance, testing::ValuesIn(kCases),
+INSTANTIATE_TEST_SUITE_P(Models, Conformance,
+                         testing::ValuesIn(withAllSchemes(kCases, "cuda")),
                          [](const auto &info) {
                            return std::string(info.param.name);
                          });

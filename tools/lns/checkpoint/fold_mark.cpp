@@ -10,6 +10,7 @@
 #include "tools/lns/base/json_text.h"
 #include "tools/lns/base/printable.h"
 #include "tools/lns/checkpoint/families.h"
+#include "tools/lns/checkpoint/schemes.h"
 
 #include <charconv>
 #include <cmath>
@@ -53,8 +54,8 @@ static Expected<FoldMark> parseMark(const nlohmann::json &json,
   if (!json.contains("folded") || json["folded"] != nlohmann::json(true))
     return wrong("folded", "true");
   if (!json.contains("norm") || !json["norm"].is_string() ||
-      json["norm"].get<std::string>().empty())
-    return wrong("norm", "the name of a scheme");
+      !findScheme(SchemeText(json["norm"].get<std::string>()).name))
+    return wrong("norm", "a scheme that this lns knows");
   for (const auto &[key, value] : json.items())
     if (key != "version" && key != "folded" && key != "norm")
       return Status::failure(fmt::format(

@@ -116,23 +116,25 @@ Expected<ExportClass> chooseClass(const SourceModel &source) {
                                               : printable(source.schemeText),
                     why));
   };
-  if (source.option("final-norm") == "off")
+  if (source.choice.option("final-norm") == "off")
     return refuse("it has no norm before the head, and every class has one");
-  if (source.option("head-gate") && source.option("head-gate") != "off")
-    return refuse("no class of transformers has gates of heads");
   ExportClass target;
   NormStand stand = source.scheme->stand;
   target.foldsBranch = source.scheme->attentionGate != nullptr;
   const FamilyInfo &own = *source.family;
-  if (stand == own.stand && !source.embeddingNorm &&
-      lackOf(own, source).empty()) {
+  std::string ownLack = lackOf(own, source);
+  if (stand != own.stand)
+    ownLack = fmt::format("has norms {}", describe(own.stand));
+  else if (source.embeddingNorm)
+    ownLack = "has no norm of the embedding";
+  if (ownLack.empty()) {
     target.family = &own;
     target.isOwn = true;
     target.foldsBranch |= source.branch != 1 && !own.hasBranchFactor;
     return target;
   }
   if (std::string why = peculiarity(source); !why.empty())
-    return refuse(why);
+    return refuse(fmt::format("{}, and {} {}", why, own.architecture, ownLack));
   std::vector<std::string> lacks;
   for (const FamilyInfo &family : allFamilies()) {
     if (family.stand != stand || !family.isTarget)

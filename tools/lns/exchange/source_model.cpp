@@ -20,59 +20,6 @@
 
 namespace lns::tool {
 
-static constexpr const char *onTheStream =
-    "the stream itself goes through its norms, and no class of transformers "
-    "has that with RMSNorm";
-
-static constexpr SchemeInfo schemes[] = {
-    {.name = "pre"},
-    {.name = "lns", .fact = "lns"},
-    {.name = "lns-folded-init"},
-    {.name = "scaled-init"},
-    {.name = "depth-scaled-init"},
-    {.name = "mitchell"},
-    {.name = "residual-multiplier"},
-    {.name = "layerscale",
-     .attentionGate = "self_attn.layer_scale",
-     .mlpGate = "mlp.layer_scale"},
-    {.name = "skipinit",
-     .attentionGate = "self_attn.branch_scale",
-     .mlpGate = "mlp.branch_scale"},
-    {.name = "sandwich", .stand = NormStand::Around, .fact = "sandwich"},
-    {.name = "peri", .stand = NormStand::Around, .fact = "sandwich"},
-    {.name = "reordered", .stand = NormStand::Behind, .fact = "reordered"},
-    {.name = "sub-ln", .stand = NormStand::Inside},
-    {.name = "post", .refusal = onTheStream},
-    {.name = "deepnorm", .refusal = onTheStream},
-    {.name = "mix", .refusal = onTheStream},
-    {.name = "keel", .refusal = onTheStream},
-    {.name = "hybrid", .refusal = onTheStream},
-    {.name = "hybrid-star", .refusal = onTheStream},
-    {.name = "rezero",
-     .refusal = "its blocks have no norms, and no class of transformers lacks "
-                "them"},
-    {.name = "dyt",
-     .refusal = "a tanh is in the place of its norms, and no class of "
-                "transformers has one"},
-    {.name = "derf",
-     .refusal = "an erf is in the place of its norms, and no class of "
-                "transformers has one"},
-    {.name = "gpas",
-     .refusal = "learned gates scale its stream, and no class of transformers "
-                "has them"},
-    {.name = "prores",
-     .refusal =
-         "its branches open with the steps of the training, and no class "
-         "of transformers counts them"},
-};
-
-const SchemeInfo *findScheme(std::string_view name) {
-  for (const SchemeInfo &scheme : schemes)
-    if (scheme.name == name)
-      return &scheme;
-  return nullptr;
-}
-
 static const char *ownScheme(NormStand stand) {
   switch (stand) {
   case NormStand::Before:
@@ -94,6 +41,7 @@ public:
 
   Status readConfig(const std::string &text);
   Status checkIdentity();
+  Status refuseScheme() const;
   Status readSizes();
 
 private:
@@ -150,35 +98,26 @@ Status SourceReader::readScheme() {
       return failure("'lnsc' of its config.json names no scheme; restore it");
     text = (*own)["norm"].get<std::string>();
   }
-  std::string name = text.substr(0, text.find(','));
+  source.choice = SchemeText(text);
+  const std::string &name = source.choice.name;
   source.scheme = findScheme(isOwn ? name : ownScheme(source.family->stand));
   if (!source.scheme)
     return failure(fmt::format("nothing is known here of how to export the "
                                "scheme '{}'",
                                printable(name, 80)));
-  for (size_t at = name.size(); at < text.size();) {
-    size_t end = std::min(text.find(',', at + 1), text.size());
-    std::string option = text.substr(at + 1, end - at - 1);
-    size_t equal = std::min(option.find('='), option.size());
-    source.options[option.substr(0, equal)] =
-        equal < option.size() ? option.substr(equal + 1) : "";
-    at = end;
-  }
-  for (const auto &[key, value] : source.options)
-    // Where parameters start from is no part of what they compute.
-    if (key != "init" && key != "start" && key != "branch" &&
-        key != "qk-norm" && key != "embed-norm" && key != "final-norm" &&
-        key != "head-gate" && !source.scheme->refusal)
+  for (const auto &[key, value] : source.choice.options)
+    if (!findSchemeOption(key))
       return failure(fmt::format("nothing is known here of how to export the "
                                  "option '{}' of the scheme '{}'",
                                  printable(key, 80), name));
-  source.embeddingNorm = name == "peri" && source.option("embed-norm") != "off";
+  source.embeddingNorm =
+      name == "peri" && source.choice.option("embed-norm") != "off";
   return readHeadNorm();
 }
 
 Status SourceReader::readHeadNorm() {
   source.headNorm = source.family->headNorm;
-  std::optional<std::string> option = source.option("qk-norm");
+  std::optional<std::string> option = source.choice.option("qk-norm");
   if (!option)
     return Status::success();
   if (*option == "off")
@@ -228,6 +167,19 @@ Status SourceReader::checkIdentity() {
       "config.json is of another model than the checkpoint: {}; restore it as "
       "the run wrote it",
       fmt::join(differences, "; ")));
+}
+
+/// A scheme and options that no class computes.
+Status SourceReader::refuseScheme() const {
+  const char *why = source.scheme->refusal;
+  for (const auto &[key, value] : source.choice.options)
+    if (const char *own = findSchemeOption(key)->refusal;
+        !why && own && value != "off")
+      why = own;
+  if (!why)
+    return Status::success();
+  return failure(fmt::format("the scheme '{}' cannot be exported: {}",
+                             printable(source.schemeText), why));
 }
 
 /// A whole number of the identity.
@@ -355,10 +307,7 @@ Expected<SourceModel> readSource(const std::string &path,
   SourceReader reader(source);
   LNS_RETURN_IF_ERROR(reader.readConfig(config));
   LNS_RETURN_IF_ERROR(reader.checkIdentity());
-  if (source.scheme->refusal)
-    return Status::failure(
-        fmt::format("{}: the scheme '{}' cannot be exported: {}", source.place,
-                    source.scheme->name, source.scheme->refusal));
+  LNS_RETURN_IF_ERROR(reader.refuseScheme());
   LNS_RETURN_IF_ERROR(reader.readSizes());
   return source;
 }

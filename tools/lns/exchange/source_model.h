@@ -17,31 +17,15 @@
 
 #include "tools/lns/base/status.h"
 #include "tools/lns/checkpoint/families.h"
+#include "tools/lns/checkpoint/schemes.h"
 #include "tools/lns/checkpoint/weight_files.h"
 
 #include <cstdint>
-#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 
 namespace lns::tool {
-
-/// What a norm scheme is for whoever exports it. docs/schemes.md has them all.
-struct SchemeInfo {
-  const char *name;
-  NormStand stand = NormStand::Before;
-  /// What an identity calls these norms.
-  const char *fact = "pre";
-  /// Parameters by which the branches of attention and feed-forward are
-  /// multiplied, without "model.layers.N."; null without them.
-  const char *attentionGate = nullptr, *mlpGate = nullptr;
-  /// Why no class computes it; null where one does.
-  const char *refusal = nullptr;
-};
-
-/// Null for an unknown one.
-const SchemeInfo *findScheme(std::string_view name);
 
 /// A model in the form that config.json files describe.
 struct SourceModel {
@@ -51,9 +35,9 @@ struct SourceModel {
   nlohmann::json config; ///< with the family's own model_type and hidden_act
   const FamilyInfo *family = nullptr;
   const SchemeInfo *scheme = nullptr;
-  /// The scheme with its options, as lnsc writes it; empty: the family's own.
+  /// As lnsc writes it, and apart; empty: the family's own.
   std::string schemeText;
-  std::map<std::string, std::string> options;
+  SchemeText choice;
   HeadNorm headNorm = HeadNorm::None;
   bool queryBias = false, outputBias = false, mlpBias = false;
   int64_t layers = 0, hidden = 0, intermediate = 0, vocabulary = 0;
@@ -64,10 +48,6 @@ struct SourceModel {
 
   bool has(const std::string &name) const {
     return files.tensors().contains(name);
-  }
-  std::optional<std::string> option(const std::string &name) const {
-    auto it = options.find(name);
-    return it == options.end() ? std::nullopt : std::optional(it->second);
   }
 };
 
