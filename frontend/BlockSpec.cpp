@@ -137,21 +137,6 @@ bool hasFinalNorm(NormScheme scheme) {
          scheme != NormScheme::Keel;
 }
 
-InitRule getInitRule(const NormChoice &choice) {
-  switch (choice.scheme) {
-  case NormScheme::ScaledInit:
-  case NormScheme::Hybrid:
-  case NormScheme::HybridStar:
-    return InitRule::Scaled;
-  case NormScheme::DepthScaledInit:
-    return InitRule::DepthScaled;
-  case NormScheme::Mitchell:
-    return InitRule::Mitchell;
-  default:
-    return choice.init;
-  }
-}
-
 } // namespace
 
 ModelSpec lns::getModelSpec(const NormChoice &choice, int64_t layers) {
@@ -193,9 +178,27 @@ ModelSpec lns::getModelSpec(const NormChoice &choice, int64_t layers) {
   return model;
 }
 
-NormalInit lns::getMatrixInit(const NormChoice &choice, MatrixKind matrix,
-                              int64_t layers, int64_t out, int64_t in,
-                              double std) {
+InitRule lns::getInitRule(const NormChoice &choice, InitRule family) {
+  switch (choice.scheme) {
+  case NormScheme::ScaledInit:
+  case NormScheme::Hybrid:
+  case NormScheme::HybridStar:
+    return InitRule::Scaled;
+  case NormScheme::DepthScaledInit:
+    return InitRule::DepthScaled;
+  case NormScheme::Mitchell:
+    return InitRule::Mitchell;
+  case NormScheme::Lns:
+  case NormScheme::LnsFoldedInit:
+    return choice.init.value_or(InitRule::Plain);
+  default:
+    return choice.init.value_or(family);
+  }
+}
+
+NormalInit lns::getMatrixInit(const NormChoice &choice, InitRule family,
+                              MatrixKind matrix, int64_t layers, int64_t out,
+                              int64_t in, double std) {
   auto depth = static_cast<double>(layers);
   bool isOutput =
       matrix == MatrixKind::AttentionOutput || matrix == MatrixKind::Down;
@@ -210,15 +213,16 @@ NormalInit lns::getMatrixInit(const NormChoice &choice, MatrixKind matrix,
       choice.scheme == NormScheme::SubLn)
     return {std * std::sqrt(std::log(2 * depth))};
 
-  switch (getInitRule(choice)) {
+  InitRule rule = getInitRule(choice, family);
+  switch (rule) {
   case InitRule::Plain:
     return {std};
   case InitRule::Scaled:
     return {isOutput ? std / std::sqrt(2 * depth) : std};
   case InitRule::DepthScaled:
   case InitRule::DepthScaledUp:
-    if (isOutput || (matrix == MatrixKind::Up &&
-                     getInitRule(choice) == InitRule::DepthScaledUp))
+    if (isOutput ||
+        (matrix == MatrixKind::Up && rule == InitRule::DepthScaledUp))
       return {std / std::sqrt(2.0), InitKind::normal,
               DepthScale::inv_sqrt_depth};
     return {std};

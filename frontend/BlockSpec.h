@@ -38,7 +38,7 @@ struct BlockSpec {
   SublayerSpec attention, feedForward;
   double skip = 1, branch = 1;
   DepthScale depthScale = DepthScale::none; ///< of the norms before sublayers
-  NormKind normKind = NormKind::rms;
+  std::optional<NormKind> normKind = std::nullopt; ///< none: the family's
   double alpha = 0; ///< of norms of kind tanh and erf: where it starts
   std::optional<QkNorm> qkNorm = std::nullopt; ///< none: the family's
   bool valueNorm = false; ///< of each head, as its query and key
@@ -91,9 +91,15 @@ struct NormalInit {
   DepthScale depthScale = DepthScale::none;
 };
 
-/// How a matrix [out, in] starts. `std` is the config's initializer_range.
-NormalInit getMatrixInit(const NormChoice &choice, MatrixKind matrix,
-                         int64_t layers, int64_t out, int64_t in, double std);
+/// How matrices start: as `choice` or its scheme says, else as those of the
+/// family do, but for LNS, whose paper has plain ones.
+InitRule getInitRule(const NormChoice &choice, InitRule family);
+
+/// How a matrix [out, in] starts. `family` is the family's rule, `std` the
+/// config's initializer_range.
+NormalInit getMatrixInit(const NormChoice &choice, InitRule family,
+                         MatrixKind matrix, int64_t layers, int64_t out,
+                         int64_t in, double std);
 
 } // namespace lns
 

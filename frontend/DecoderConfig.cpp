@@ -11,6 +11,7 @@
 #include "frontend/CheckpointConfig.h"
 #include "frontend/HarmlessKeys.h"
 
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSwitch.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -35,6 +36,7 @@ public:
     // Errors about keys of a network that is not ours would only confuse.
     if (!readModelType())
       return failure();
+    readKeys();
     for (const RequiredKey &required : result.family->required)
       if (!rootNames(required.key))
         root.missing(required.key) << "; add it" << required.reason;
@@ -65,6 +67,9 @@ public:
 private:
   void readRope() {
     const Family &family = *result.family;
+    // RoPE's keys are then unknown ones.
+    if (family.learnedPositions)
+      return;
     if (!result.headDim)
       root.ignore({"rope_local_base_freq", "rope_parameters", "rope_scaling",
                    "rope_theta"});
@@ -182,21 +187,55 @@ private:
     return result.own.has_value();
   }
 
+  /// Under which of its names each size stands.
+  void readKeys() {
+    result.keys = result.family->keys;
+    for (StringRef *key :
+         {&result.keys.hidden, &result.keys.intermediate, &result.keys.layers,
+          &result.keys.heads, &result.keys.positions, &result.keys.normEps}) {
+      StringRef own = *key;
+      for (const KeyAlias &alias : result.family->aliases) {
+        if (alias.of != own)
+          continue;
+        root.ignore({alias.name});
+        if (!root.has(alias.name))
+          continue;
+        if (!root.has(*key))
+          *key = alias.name;
+        else if (root.quote(*key) != root.quote(alias.name))
+          root.mismatch(alias.name)
+              << *key << " is " << root.quote(*key)
+              << ", and both mean the same; make them agree, or remove one";
+      }
+    }
+  }
+
   void readSizes() {
     auto get = [&](StringRef key, int64_t max) {
       return root.requireInteger(key, 1, max).value_or(0);
     };
-    result.hidden = get("hidden_size", kMaxSize);
-    result.intermediate = get("intermediate_size", kMaxSize);
-    result.layers = get("num_hidden_layers", kMaxDepth);
+    const SizeKeys &keys = result.keys;
+    result.hidden = get(keys.hidden, kMaxSize);
+    std::optional<int64_t> factor = result.family->defaults.innerFactor;
+    // Its product with the width is bounded by checkElements().
+    result.intermediate = factor && !root.has(keys.intermediate)
+                              ? *factor * result.hidden
+                              : get(keys.intermediate, kMaxSize);
+    result.layers = get(keys.layers, kMaxDepth);
+    if (result.family->learnedPositions)
+      result.positions = get(keys.positions, kMaxSize);
     result.vocabulary = get("vocab_size", kMaxSize);
     if (options.vocabulary)
       result.vocabulary = *options.vocabulary;
-    result.heads = get("num_attention_heads", kMaxSize);
+    result.heads = get(keys.heads, kMaxSize);
   }
 
   void readHeads() {
     int64_t heads = result.heads;
+    if (result.family->learnedPositions) {
+      result.kvHeads = heads;
+      return divideWidth("");
+    }
     const FamilyDefaults &defaults = result.family->defaults;
     int64_t absent = rootNames("num_key_value_heads")
                          ? heads
@@ -205,12 +244,12 @@ private:
     if (heads && heads % result.kvHeads) {
       if (root.has("num_key_value_heads"))
         root.mismatch("num_key_value_heads")
-            << "must divide num_attention_heads, which is " << heads;
+            << "must divide " << result.keys.heads << ", which is " << heads;
       else
         root.missing("num_key_value_heads")
             << ", and its default for " << quoteType() << ", " << result.kvHeads
-            << ", does not divide num_attention_heads, "
-            << "which is " << heads << "; add it";
+            << ", does not divide " << result.keys.heads << ", which is "
+            << heads << "; add it";
     }
 
     if (root.has("head_dim")) {
@@ -227,36 +266,40 @@ private:
       result.headDim = *defaults.headDim;
       return;
     }
+    divideWidth("give head_dim, or ");
+  }
+
+  /// Heads that are their share of the width. `other` is another remedy.
+  void divideWidth(StringRef other) {
+    int64_t heads = result.heads;
     if (!heads || !result.hidden)
       return;
+    auto fail = [&] {
+      result.headDim = 0;
+      return root.mismatch(result.keys.hidden);
+    };
     if (result.hidden % heads) {
-      root.mismatch("hidden_size")
-          << "num_attention_heads, which is " << heads
-          << ", does not divide it; give head_dim, or change one of them";
+      fail() << result.keys.heads << ", which is " << heads
+             << ", does not divide it; " << other << "change one of them";
       return;
     }
-    result.headDim = result.hidden / heads;
-    if (result.headDim % 2) {
-      root.mismatch("hidden_size")
-          << "with num_attention_heads " << heads << " a head has "
-          << result.headDim
-          << " columns, an odd number, and RoPE rotates pairs; give head_dim, "
-             "or change one of them";
-      result.headDim = 0;
-    } else if (result.headDim > kMaxHeadDim) {
-      root.mismatch("hidden_size")
-          << "with num_attention_heads " << heads << " a head has "
-          << result.headDim << " columns, more than " << kMaxHeadDim
-          << "; give head_dim, or change one of them";
-      result.headDim = 0;
-    }
+    int64_t width = result.headDim = result.hidden / heads;
+    if (width % 2 && !result.family->learnedPositions)
+      fail() << "with " << result.keys.heads << " " << heads << " a head has "
+             << width << " columns, an odd number, and RoPE rotates pairs; "
+             << other << "change one of them";
+    else if (width > kMaxHeadDim)
+      fail() << "with " << result.keys.heads << " " << heads << " a head has "
+             << width << " columns, more than " << kMaxHeadDim << "; " << other
+             << "change one of them";
   }
 
   void readNumbers() {
-    result.normEps = root.getNumber("rms_norm_eps")
-                         .value_or(result.family->defaults.normEps);
+    StringRef eps = result.keys.normEps;
+    result.normEps =
+        root.getNumber(eps).value_or(result.family->defaults.normEps);
     if (result.normEps <= 0)
-      root.mismatch("rms_norm_eps") << "must be greater than 0";
+      root.mismatch(eps) << "must be greater than 0";
     result.initStd = root.getNumber("initializer_range").value_or(0.02);
     if (result.initStd < 0)
       root.mismatch("initializer_range")
@@ -269,11 +312,14 @@ private:
     BiasRule rule = result.family->biases;
     bool readsAttention =
         rule == BiasRule::ByKeys || rule == BiasRule::ByAttentionKey;
+    bool always = rule == BiasRule::Always;
     bool attention = readBiasFlag("attention_bias", readsAttention,
-                                  rule == BiasRule::QueryKeyValue);
-    result.queryBias = attention || rule == BiasRule::QueryKeyValue;
-    result.outputBias = attention && rule != BiasRule::QueryKeyValue;
-    result.mlpBias = readBiasFlag("mlp_bias", rule == BiasRule::ByKeys, false);
+                                  always || rule == BiasRule::QueryKeyValue);
+    bool mlp = readBiasFlag("mlp_bias", rule == BiasRule::ByKeys, always);
+    result.queryBias = always || attention || rule == BiasRule::QueryKeyValue;
+    result.outputBias =
+        always || (attention && rule != BiasRule::QueryKeyValue);
+    result.mlpBias = always || mlp;
   }
 
   /// A flag that the family's code does not read may only say what it does
@@ -322,11 +368,7 @@ private:
 
   /// Keys that change what is computed unless they have one certain value.
   void rejectVariants() {
-    for (StringRef key : getDropoutKeys()) {
-      std::optional<double> dropout = root.getNumber(key);
-      if (dropout && *dropout != 0)
-        root.mismatch(key) << "dropout is not supported; set it to 0";
-    }
+    rejectDropout();
     rejectOtherWeights();
     if (root.isSet("use_mrope"))
       root.mismatch("use_mrope") << "only RoPE over one dimension of positions "
@@ -339,6 +381,21 @@ private:
     if (rotary && *rotary != 1)
       root.mismatch("partial_rotary_factor")
           << "only RoPE over whole heads is supported; it must be 1";
+  }
+
+  void rejectDropout() {
+    SmallVector<StringRef> asked;
+    for (StringRef key : getDropoutKeys())
+      if (root.getNumber(key).value_or(0) != 0)
+        asked.push_back(key);
+    if (!result.family->asksForDropout)
+      for (StringRef key : asked)
+        root.mismatch(key) << "dropout is not supported; set it to 0";
+    else if (!asked.empty())
+      emitWarning(config.locate(asked.front()))
+          << "dropout is not supported: what " << llvm::join(asked, ", ")
+          << (asked.size() == 1 ? " asks" : " ask")
+          << " for is left out in training; set it to 0 for no warning";
   }
 
   /// Weights that are no matrices of floats, and blocks that are not all alike.
@@ -360,12 +417,20 @@ private:
 
   /// How long the sequences are that the model was made for.
   void checkSequence() {
-    std::optional<int64_t> longest =
-        root.getInteger("max_position_embeddings", 1);
+    StringRef key = result.keys.positions;
+    if (result.family->learnedPositions) {
+      if (result.positions && options.sequence > result.positions)
+        root.mismatch(key)
+            << "sequences have " << options.sequence
+            << " tokens, and positions beyond it have no vector; use a "
+               "shorter --seq, or a longer table for a new model";
+      return;
+    }
+    std::optional<int64_t> longest = root.getInteger(key, 1);
     if (longest && options.sequence > *longest)
-      emitWarning(config.locate("max_position_embeddings"))
-          << "max_position_embeddings is " << *longest
-          << ", but sequences have " << options.sequence
+      emitWarning(config.locate(key))
+          << key << " is " << *longest << ", but sequences have "
+          << options.sequence
           << " tokens: positions beyond it are none that the model was made "
              "for; use a shorter --seq";
   }
@@ -380,7 +445,7 @@ private:
   void checkElements() {
     int64_t width = result.heads * result.headDim; // < 2^31 * 2^16
     if (width > kMaxSize) {
-      root.mismatch("num_attention_heads")
+      root.mismatch(result.keys.heads)
           << "with heads of " << result.headDim << " columns the attention is "
           << width << " wide, more than " << kMaxSize
           << "; make one of them smaller";
@@ -398,28 +463,34 @@ private:
       return sum;
     };
     int64_t kvWidth = result.kvHeads * result.headDim; // <= width
-    int64_t columns =
-        add(multiply(2, add(width, kvWidth)), multiply(3, result.intermediate));
-    int64_t block = multiply(add(columns, 2), result.hidden);
+    const Family &family = *result.family;
+    int64_t inner = family.isGated ? 2 : 1; // vectors of that width
+    int64_t norm = family.normKind == NormKind::layer ? 2 : 1;
+    int64_t columns = add(multiply(2, add(width, kvWidth)),
+                          multiply(inner + 1, result.intermediate));
+    int64_t block = multiply(add(columns, 2 * norm), result.hidden);
     if (result.queryBias)
       block = add(block, add(width, multiply(2, kvWidth)));
     if (result.outputBias)
       block = add(block, result.hidden);
     if (result.mlpBias)
-      block = add(block, add(multiply(2, result.intermediate), result.hidden));
-    int64_t tables = multiply(result.vocabulary, result.tiedHead ? 1 : 2);
-    int64_t outside = multiply(add(tables, 1), result.hidden);
+      block =
+          add(block, add(multiply(inner, result.intermediate), result.hidden));
+    int64_t tables = add(multiply(result.vocabulary, result.tiedHead ? 1 : 2),
+                         result.positions);
+    int64_t outside = multiply(add(tables, norm), result.hidden);
     int64_t elements = add(multiply(block, result.layers), outside);
     if (!overflow && elements <= kMaxElements)
       return;
-    InFlightDiagnostic diagnostic = config.error("hidden_size");
+    const SizeKeys &keys = result.keys;
+    InFlightDiagnostic diagnostic = config.error(keys.hidden);
     if (overflow)
       diagnostic << "the model has more than 2^63";
     else
       diagnostic << "the model has " << elements;
     diagnostic << " parameters, but at most 2^40 are supported; make "
-                  "hidden_size, intermediate_size, num_hidden_layers or "
-                  "vocab_size smaller";
+               << keys.hidden << ", " << keys.intermediate << ", "
+               << keys.layers << " or vocab_size smaller";
   }
 
   JsonSection &root;

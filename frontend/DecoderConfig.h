@@ -33,6 +33,7 @@ struct RopeConfig {
 /// each other.
 struct DecoderConfig {
   const Family *family = nullptr;
+  SizeKeys keys; ///< as the file names them: the family's, or aliases
   /// In a file of ours (CheckpointConfig.h): what its norms are.
   std::optional<NormChoice> own;
   /// The file is one that `lns ckpt export-hf` wrote, with what a scheme
@@ -40,6 +41,7 @@ struct DecoderConfig {
   bool isFolded = false;
   int64_t hidden = 0, intermediate = 0, layers = 0, vocabulary = 0;
   int64_t heads = 0, kvHeads = 0, headDim = 0;
+  int64_t positions = 0; ///< that have a learned vector; 0: none has
   double normEps = 1e-6, initStd = 0.02;
   bool tiedHead = false;
   bool queryBias = false, outputBias = false, mlpBias = false; ///< q: k, v too
@@ -53,6 +55,8 @@ struct DecoderConfig {
   std::optional<double> scoreCap, logitCap; ///< soft-caps
   double embeddingScale = 1, residualScale = 1, logitScale = 1;
   std::optional<double> attentionScale; ///< none: 1/sqrt(headDim)
+  /// By layer, where each has a scale of its own; none: attentionScale.
+  llvm::SmallVector<double> layerAttentionScales;
 };
 
 /// Reads `root`, the whole config.json, of which `options` override parts.

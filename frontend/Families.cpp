@@ -12,8 +12,8 @@
 using namespace lns;
 
 static const Family *const kFamilies[] = {
-    &kLlama,   &kMistral, &kQwen2,   &kQwen3,  &kOlmo2,
-    &kGranite, &kSmolLm3, &kExaone4, &kGemma2, &kGemma3Text};
+    &kLlama,   &kMistral, &kQwen2,  &kQwen3,      &kOlmo2, &kGranite,
+    &kSmolLm3, &kExaone4, &kGemma2, &kGemma3Text, &kGpt2};
 
 llvm::ArrayRef<const Family *> lns::getFamilies() { return kFamilies; }
 

@@ -9,7 +9,7 @@
 // and 5.24.0 (configuration_utils.py, generation/configuration_utils.py, the
 // configs of LLaMA and Mistral), and from what other tools write. A key belongs
 // here only if no value of it changes the forward pass; keys that do so for
-// some of their values are read in LlamaConfig.cpp.
+// some of their values are read in DecoderConfig.cpp.
 //
 //===----------------------------------------------------------------------===//
 

@@ -8,6 +8,7 @@
 #include "frontend/HuggingFaceConfig.h"
 #include "dialect/LnsDialect.h"
 #include "dialect/LnsOps.h"
+#include "frontend/BlockSpec.h"
 #include "frontend/CheckpointConfig.h"
 #include "frontend/DecoderConfig.h"
 #include "frontend/JsonConfig.h"
@@ -63,6 +64,12 @@ lns::importHuggingFaceConfig(StringRef json, StringRef path,
     return nullptr;
   const NormChoice &family = decoder->family->norm;
   NormChoice norm = options.norm.value_or(decoder->own.value_or(family));
+  // To ask for what is so anyway is to ask for nothing.
+  InitRule ownInit = decoder->family->init;
+  NormChoice unasked = norm;
+  unasked.init.reset();
+  if (getInitRule(norm, ownInit) == getInitRule(unasked, ownInit))
+    norm = unasked;
   if (decoder->isFolded && failed(checkMark(*decoder, norm, config)))
     return nullptr;
   bool isPreNorm = family.scheme == NormScheme::Pre;
@@ -96,11 +103,11 @@ lns::importHuggingFaceConfig(StringRef json, StringRef path,
   auto layers = static_cast<double>(decoder->layers);
   if (isAsked && norm.scheme == NormScheme::Mix && norm.fraction > 0 &&
       norm.fraction * layers < 1)
-    emitWarning(config.locate("num_hidden_layers"))
+    emitWarning(config.locate(decoder->keys.layers))
         << "fraction=" << norm.fraction << " of " << decoder->layers
         << " blocks is less than one, so that none is Post-LN; give at least "
         << 1 / layers;
-  if (isAsked && norm.scheme == NormScheme::Lns && norm.init != InitRule::Plain)
+  if (isAsked && norm.scheme == NormScheme::Lns && norm.init)
     emitWarning(config.locate("model_type"))
         << "LayerNorm Scaling with smaller initial output projections: "
            "the paper's models start from plain ones, and with smaller ones "

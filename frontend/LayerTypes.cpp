@@ -49,8 +49,8 @@ private:
       return;
     if (names->size() != static_cast<size_t>(decoder.layers)) {
       root.mismatch("layer_types")
-          << "has " << names->size() << " entries, and num_hidden_layers is "
-          << decoder.layers << "; give one entry for each layer";
+          << "has " << names->size() << " entries, and " << decoder.keys.layers
+          << " is " << decoder.layers << "; give one entry for each layer";
       return;
     }
     types.emplace();

@@ -8,6 +8,7 @@
 #include "frontend/ModelWriter.h"
 #include "dialect/LnsOps.h"
 #include "frontend/BlockSpec.h"
+#include "frontend/LayerVariants.h"
 
 #include "mlir/IR/Builders.h"
 #include <cmath>
@@ -25,7 +26,8 @@ public:
   ModelWriter(const DecoderConfig &decoder, const JsonConfig &config,
               const NormChoice &choice, MLIRContext *context)
       : decoder(decoder), config(config), choice(choice),
-        spec(getModelSpec(choice, decoder.layers)), builder(context) {}
+        spec(getModelSpec(choice, decoder.layers)), builder(context),
+        variants(decoder, builder) {}
 
   OwningOpRef<ModuleOp> write(StringRef name, StringRef json) {
     OwningOpRef<ModuleOp> module = ModuleOp::create(at("model_type"));
@@ -47,9 +49,11 @@ public:
       hidden = ScaleOp::create(builder, at("embedding_multiplier"),
                                hidden.getType(), hidden,
                                builder.getF64FloatAttr(decoder.embeddingScale));
+    if (decoder.family->learnedPositions)
+      hidden = addPositions(hidden);
     if (spec.embeddingScale)
       hidden = ScaleByOp::create(
-          builder, at("hidden_size"), hidden.getType(), hidden,
+          builder, at(keys.hidden), hidden.getType(), hidden,
           number("model.embed_scale",
                  std::sqrt(static_cast<double>(decoder.hidden))));
     if (spec.embeddingNorm)
@@ -86,76 +90,16 @@ public:
   }
 
 private:
-  /// What layers of one model differ in.
-  struct LayerType {
-    bool slides, rotates;
-
-    bool operator==(const LayerType &other) const = default;
-    StringRef getName() const {
-      if (slides)
-        return rotates ? "sliding_attention" : "sliding_attention_no_rope";
-      return rotates ? "full_attention" : "full_attention_no_rope";
-    }
-  };
-
-  LayerType getLayerType(int64_t layer) const {
-    return {!decoder.slides.empty() && decoder.slides[layer],
-            decoder.rotates.empty() || decoder.rotates[layer]};
-  }
-
-  /// Takes the types of layers from `first` on, and gives those that the
-  /// lns.layers of them names: none if all are alike, else the shortest list
-  /// that repeats, or one for each.
-  ArrayAttr takeLayerTypes(int64_t first, int64_t depth, bool &repeats) {
-    SmallVector<LayerType> types;
-    layerTypes.clear();
-    for (int64_t i = 0; i < depth; ++i) {
-      types.push_back(getLayerType(first + i));
-      if (!llvm::is_contained(layerTypes, types.back()))
-        layerTypes.push_back(types.back());
-    }
-    repeats = false;
-    if (layerTypes.size() == 1)
-      return nullptr;
-    size_t period = 1;
-    auto isPeriod = [&] {
-      for (size_t i = period; i < types.size(); ++i)
-        if (types[i] != types[i - period])
-          return false;
-      return true;
-    };
-    while (!isPeriod())
-      ++period;
-    repeats = period < types.size();
-    types.truncate(period);
-    SmallVector<Attribute> names;
-    for (LayerType type : types)
-      names.push_back(builder.getStringAttr(type.getName()));
-    return builder.getArrayAttr(names);
-  }
-
-  /// `by_type` of an op: what `describe` gives for each of the types; null
-  /// where there is one type, or nothing to say of any.
-  DictionaryAttr byType(llvm::function_ref<Attribute(LayerType)> describe) {
-    if (layerTypes.size() == 1)
-      return nullptr;
-    SmallVector<NamedAttribute> entries;
-    for (LayerType type : layerTypes)
-      if (Attribute entry = describe(type))
-        entries.push_back(builder.getNamedAttr(type.getName(), entry));
-    return entries.empty() ? nullptr : builder.getDictionaryAttr(entries);
-  }
-
   Value writeLayers(const BlockSpec &blockSpec, int64_t first, int64_t depth,
                     Value input) {
     bool repeats = false;
-    ArrayAttr types = takeLayerTypes(first, depth, repeats);
+    ArrayAttr types = variants.take(first, depth, repeats);
     bool yieldsValue = spec.valueResidual && !firstValue;
     SmallVector<Type, 2> results = {input.getType()};
     if (yieldsValue)
       results.push_back(open({decoder.kvHeads * decoder.headDim}));
     auto layers =
-        LayersOp::create(builder, at("num_hidden_layers"), results, input,
+        LayersOp::create(builder, at(keys.layers), results, input,
                          static_cast<uint64_t>(depth), types, repeats);
     Block &body = layers.getBody().emplaceBlock();
     Value hidden = body.addArgument(input.getType(), layers.getLoc());
@@ -164,7 +108,7 @@ private:
     block = &blockSpec;
     opening = streamGate = Value();
     if (block->openingSteps != 0)
-      opening = RampOp::create(builder, at("num_hidden_layers"),
+      opening = RampOp::create(builder, at(keys.layers),
                                RankedTensorType::get({1}, builder.getF32Type()),
                                builder.getF64FloatAttr(block->openingSteps),
                                builder.getUnitAttr());
@@ -187,17 +131,17 @@ private:
     int64_t kvWidth = decoder.kvHeads * decoder.headDim;
     StringRef kvKey = config.contains("num_key_value_heads")
                           ? "num_key_value_heads"
-                          : "num_attention_heads";
+                          : keys.heads;
     StringRef bias = decoder.queryBias ? "attention_bias" : "";
     std::optional<Norm> before = blockNorm(sublayer.before, decoder.hidden);
     Projection q = projection("self_attn.q_proj", MatrixKind::QueryKey, width,
-                              decoder.hidden, "num_attention_heads", bias);
+                              decoder.hidden, keys.heads, bias);
     Projection k = projection("self_attn.k_proj", MatrixKind::QueryKey, kvWidth,
                               decoder.hidden, kvKey, bias);
     Projection v = projection("self_attn.v_proj", MatrixKind::Value, kvWidth,
                               decoder.hidden, kvKey, bias);
     Projection o = projection("self_attn.o_proj", MatrixKind::AttentionOutput,
-                              decoder.hidden, width, "num_attention_heads",
+                              decoder.hidden, width, keys.heads,
                               decoder.outputBias ? "attention_bias" : "");
     Value x = before ? norm(skip, *before, block->depthScale) : skip;
     Value query = apply(q, x), key = apply(k, x), value = apply(v, x);
@@ -209,26 +153,38 @@ private:
                          attentionNorm("self_attn.v_norm", decoder.headDim)));
     if (spec.valueResidual)
       value = mixValues(value);
-    // One type's window is every layer's; several are told apart by type.
-    bool isUniform = layerTypes.size() == 1;
-    IntegerAttr window =
-        decoder.window ? builder.getI64IntegerAttr(*decoder.window) : nullptr;
-    DictionaryAttr windows = byType([&](LayerType type) -> Attribute {
-      return type.slides ? builder.getDictionaryAttr(
-                               builder.getNamedAttr("window", window))
-                         : nullptr;
-    });
+    // What one type has is every layer's; several are told apart by type.
+    auto getWindow = [&](const LayerVariant &type) {
+      return type.slides ? builder.getI64IntegerAttr(*decoder.window)
+                         : IntegerAttr();
+    };
+    auto getScale = [&](const LayerVariant &type) {
+      return type.ownScale
+                 ? builder.getF64FloatAttr(
+                       decoder.layerAttentionScales[type.ownScale - 1])
+                 : FloatAttr();
+    };
+    DictionaryAttr byType =
+        variants.byType([&](const LayerVariant &type) -> Attribute {
+          SmallVector<NamedAttribute, 2> own;
+          if (IntegerAttr window = getWindow(type))
+            own.push_back(builder.getNamedAttr("window", window));
+          if (FloatAttr scale = getScale(type))
+            own.push_back(builder.getNamedAttr("softmax_scale", scale));
+          return own.empty() ? nullptr : builder.getDictionaryAttr(own);
+        });
+    bool isUniform = variants.isUniform();
+    FloatAttr scale = isUniform ? getScale(variants.get().front()) : nullptr;
+    if (decoder.attentionScale && decoder.layerAttentionScales.empty())
+      scale = builder.getF64FloatAttr(*decoder.attentionScale);
     auto attention = AttentionOp::create(
         builder, q.location, query.getType(), /*lse=*/Type(), query, key, value,
         static_cast<uint64_t>(decoder.heads),
-        static_cast<uint64_t>(decoder.kvHeads), /*causal=*/true,
-        decoder.attentionScale
-            ? builder.getF64FloatAttr(*decoder.attentionScale)
-            : FloatAttr(),
-        isUniform && layerTypes.front().slides ? window : IntegerAttr(),
+        static_cast<uint64_t>(decoder.kvHeads), /*causal=*/true, scale,
+        isUniform ? getWindow(variants.get().front()) : IntegerAttr(),
         decoder.scoreCap ? builder.getF64FloatAttr(*decoder.scoreCap)
                          : FloatAttr(),
-        windows);
+        byType);
     Value heads = attention.getResult();
     if (block->headGate)
       heads = gateHeads(heads, x);
@@ -242,7 +198,7 @@ private:
     std::string name = getBlockName("self_attn.value_residual", "");
     Value scale = number(name + ".scale", 1), own = number(name + ".own", 1);
     Value first = number(name + ".first", 0);
-    Location location = at("num_attention_heads");
+    Location location = at(keys.heads);
     auto factors = MixFactorsOp::create(
         builder, location, TypeRange{scale.getType(), scale.getType()}, scale,
         own, first, builder.getF64FloatAttr(kMixEps));
@@ -260,13 +216,13 @@ private:
   /// silu(c) of the block.
   Value writeGate() {
     Value gate = number(getBlockName("gpas_gate", ""), 0);
-    return ActivationOp::create(builder, at("num_hidden_layers"),
-                                gate.getType(), gate, Activation::silu);
+    return ActivationOp::create(builder, at(keys.layers), gate.getType(), gate,
+                                Activation::silu);
   }
 
   /// x - silu(c) x, x with the gradient as it is.
   Value scaleStream(Value x) {
-    Location location = at("num_hidden_layers");
+    Location location = at(keys.layers);
     Value part = StopGradientOp::create(builder, location, x.getType(), x);
     part = ScaleByOp::create(builder, location, x.getType(), part, streamGate);
     return ResidualOp::create(builder, location, x.getType(), x, part,
@@ -283,18 +239,17 @@ private:
     }
     value = split(value, heads);
     value = norm(value, kind == QkNorm::Free
-                            ? Norm{NormKind::rms, {}, {}, {}, {}}
+                            ? Norm{decoder.family->normKind, {}, {}, {}, {}}
                             : attentionNorm(name, decoder.headDim));
     return merge(rope(value));
   }
 
   /// Heads times 2 sigmoid(G x), G without a bias.
   Value gateHeads(Value heads, Value x) {
-    Value weight =
-        param(getBlockName("self_attn.head_gate", ".weight"), Role::matrix,
-              {decoder.heads, decoder.hidden}, "num_attention_heads",
-              {InitKind::normal, decoder.initStd});
-    Location location = at("num_attention_heads");
+    Value weight = param(getBlockName("self_attn.head_gate", ".weight"),
+                         Role::matrix, {decoder.heads, decoder.hidden},
+                         keys.heads, {InitKind::normal, decoder.initStd});
+    Location location = at(keys.heads);
     RankedTensorType type = open({decoder.heads});
     Value gates = LinearOp::create(builder, location, type, x, weight);
     gates = ActivationOp::create(builder, location, type, gates,
@@ -308,33 +263,37 @@ private:
 
   /// Heads as rows, and as columns again.
   Value split(Value value, int64_t heads) {
-    return ReshapeOp::create(builder, at("num_attention_heads"),
+    return ReshapeOp::create(builder, at(keys.heads),
                              open({heads, decoder.headDim}), value);
   }
   Value merge(Value value) {
     auto type = cast<RankedTensorType>(value.getType());
-    return ReshapeOp::create(builder, at("num_attention_heads"),
+    return ReshapeOp::create(builder, at(keys.heads),
                              open({type.getDimSize(2) * type.getDimSize(3)}),
                              value);
   }
 
   Value writeFeedForward(Value skip) {
     const SublayerSpec &sublayer = block->feedForward;
-    StringRef key = "intermediate_size",
-              bias = decoder.mlpBias ? "mlp_bias" : "";
+    StringRef key = keys.intermediate, bias = decoder.mlpBias ? "mlp_bias" : "";
     std::optional<Norm> before = blockNorm(sublayer.before, decoder.hidden);
-    Projection gate =
-        projection("mlp.gate_proj", MatrixKind::Gate, decoder.intermediate,
-                   decoder.hidden, key, bias);
+    std::optional<Projection> gate;
+    if (decoder.family->isGated)
+      gate = projection("mlp.gate_proj", MatrixKind::Gate, decoder.intermediate,
+                        decoder.hidden, key, bias);
     Projection up = projection("mlp.up_proj", MatrixKind::Up,
                                decoder.intermediate, decoder.hidden, key, bias);
     Projection down =
         projection("mlp.down_proj", MatrixKind::Down, decoder.hidden,
                    decoder.intermediate, key, bias);
     Value x = before ? norm(skip, *before, block->depthScale) : skip;
-    Value gated = apply(gate, x), inner = apply(up, x);
-    inner = GatedActivationOp::create(builder, at(key), inner.getType(), gated,
-                                      inner, decoder.activation);
+    Value gated = gate ? apply(*gate, x) : Value(), inner = apply(up, x);
+    if (gate)
+      inner = GatedActivationOp::create(builder, at(key), inner.getType(),
+                                        gated, inner, decoder.activation);
+    else
+      inner = ActivationOp::create(builder, at(key), inner.getType(), inner,
+                                   decoder.activation);
     return finish(sublayer, skip, inner, decoder.intermediate, down);
   }
 
@@ -355,12 +314,12 @@ private:
     if (!sublayer.gate.empty())
       branch = multiply(branch, sublayer.gate);
     if (opening)
-      branch = ScaleByOp::create(builder, at("num_hidden_layers"),
-                                 branch.getType(), branch, opening);
+      branch = ScaleByOp::create(builder, at(keys.layers), branch.getType(),
+                                 branch, opening);
     if (streamGate && !sublayer.stream.empty())
       skip = scaleStream(skip);
     Value hidden = ResidualOp::create(
-        builder, at("num_hidden_layers"), skip.getType(), skip, branch,
+        builder, at(keys.layers), skip.getType(), skip, branch,
         builder.getF64FloatAttr(block->skip),
         builder.getF64FloatAttr(block->branch * decoder.residualScale));
     if (std::optional<Norm> own = blockNorm(sublayer.stream, decoder.hidden))
@@ -373,10 +332,10 @@ private:
   /// By a learned vector or number of the block.
   Value multiply(Value branch, StringRef name) {
     Init start = {InitKind::constant, block->gateStart};
-    Location location = at("hidden_size");
+    Location location = at(keys.hidden);
     int64_t width = block->gatesColumns ? decoder.hidden : 1;
-    Value gate = param(getBlockName(name, ""), Role::gain, {width},
-                       "hidden_size", start);
+    Value gate =
+        param(getBlockName(name, ""), Role::gain, {width}, keys.hidden, start);
     if (block->gatesColumns)
       return ScaleColumnsOp::create(builder, location, branch.getType(), branch,
                                     gate, builder.getF64FloatAttr(1.0));
@@ -413,8 +372,7 @@ private:
 
   Value norm(Value input, const Norm &own,
              DepthScale depthScale = DepthScale::none) {
-    StringRef key =
-        config.contains("rms_norm_eps") ? "rms_norm_eps" : "hidden_size";
+    StringRef key = config.contains(keys.normEps) ? keys.normEps : keys.hidden;
     auto op =
         NormOp::create(builder, at(key), input, own.gain, own.bias, own.kind,
                        own.isOfRows() ? decoder.normEps : kUnusedEps,
@@ -427,43 +385,55 @@ private:
     return op;
   }
 
+  /// A learned vector of each position added.
+  Value addPositions(Value input) {
+    Value table = param(
+        "model.embed_positions.weight", Role::embedding,
+        {decoder.positions, decoder.hidden}, keys.positions,
+        getInit(MatrixKind::Embedding, decoder.positions, decoder.hidden));
+    return AddPositionsOp::create(builder, at(keys.positions), input.getType(),
+                                  input, table);
+  }
+
   /// Rotated, where the layer rotates.
   Value rope(Value input) {
-    if (llvm::none_of(layerTypes, [](LayerType type) { return type.rotates; }))
+    auto rotates = [](const LayerVariant &type) { return type.rotates; };
+    if (decoder.family->learnedPositions ||
+        llvm::none_of(variants.get(), rotates))
       return input;
     // With one type all layers are as the op says.
-    bool isUniform = layerTypes.size() == 1;
     const RopeConfig &own =
-        isUniform ? getRope(layerTypes.front()) : decoder.rope;
+        variants.isUniform() ? getRope(variants.get().front()) : decoder.rope;
     DenseF64ArrayAttr frequencies;
     if (own.frequencies)
       frequencies = builder.getDenseF64ArrayAttr(*own.frequencies);
-    DictionaryAttr others = byType([&](LayerType type) -> Attribute {
-      if (!type.rotates)
-        return TypeAttr::get(builder.getNoneType());
-      const RopeConfig &rope = getRope(type);
-      if (&rope == &own)
-        return nullptr;
-      // An op's frequencies come before its base.
-      bool byFrequencies = own.frequencies || rope.frequencies;
-      return builder.getDictionaryAttr(
-          byFrequencies
-              ? builder.getNamedAttr(
-                    "frequencies",
-                    builder.getDenseF64ArrayAttr(
-                        rope.frequencies
-                            ? *rope.frequencies
-                            : getPlainFrequencies(rope.base, decoder.headDim)))
-              : builder.getNamedAttr("base",
-                                     builder.getF64FloatAttr(rope.base)));
-    });
+    DictionaryAttr others =
+        variants.byType([&](const LayerVariant &type) -> Attribute {
+          if (!type.rotates)
+            return TypeAttr::get(builder.getNoneType());
+          const RopeConfig &rope = getRope(type);
+          if (&rope == &own)
+            return nullptr;
+          // An op's frequencies come before its base.
+          bool byFrequencies = own.frequencies || rope.frequencies;
+          return builder.getDictionaryAttr(
+              byFrequencies
+                  ? builder.getNamedAttr(
+                        "frequencies",
+                        builder.getDenseF64ArrayAttr(
+                            rope.frequencies ? *rope.frequencies
+                                             : getPlainFrequencies(
+                                                   rope.base, decoder.headDim)))
+                  : builder.getNamedAttr("base",
+                                         builder.getF64FloatAttr(rope.base)));
+        });
     return RopeOp::create(builder, at(own.key), input.getType(), input,
                           builder.getI64IntegerAttr(decoder.headDim),
                           builder.getF64FloatAttr(own.base), frequencies,
                           /*inverse=*/UnitAttr(), others);
   }
 
-  const RopeConfig &getRope(LayerType type) const {
+  const RopeConfig &getRope(const LayerVariant &type) const {
     return type.slides && decoder.localRope ? *decoder.localRope : decoder.rope;
   }
 
@@ -481,7 +451,7 @@ private:
   /// One of queries, keys or values, which no scheme replaces by a function.
   Norm attentionNorm(StringRef name, int64_t width) {
     BlockSpec own = *block;
-    own.normKind = NormKind::rms;
+    own.normKind.reset();
     return makeNorm(getBlockName(name, ""), width, own);
   }
 
@@ -499,28 +469,29 @@ private:
       init = {InitKind::constant, 1.0, block.gainInit};
     else if (offset == 1)
       init = {InitKind::zeros};
-    Norm own = {block.normKind, {}, {}, {}, {}};
+    NormKind familyKind = decoder.family->normKind;
+    Norm own = {block.normKind.value_or(familyKind), {}, {}, {}, {}};
     own.gain =
-        param(name.str() + ".weight", Role::gain, {width}, "hidden_size", init);
+        param(name.str() + ".weight", Role::gain, {width}, keys.hidden, init);
     if (offset != 0)
-      own.gain =
-          OffsetOp::create(builder, at("hidden_size"), own.gain.getType(),
-                           own.gain, builder.getF64FloatAttr(offset));
-    // Derf's paper has a bias, DyT's LLaMA models none.
-    if (own.kind == NormKind::erf)
-      own.bias = param(name.str() + ".bias", Role::bias, {width}, "hidden_size",
+      own.gain = OffsetOp::create(builder, at(keys.hidden), own.gain.getType(),
+                                  own.gain, builder.getF64FloatAttr(offset));
+    // Derf's paper has a bias, DyT's LLaMA models none; what takes the place of
+    // a LayerNorm has its bias.
+    if (own.kind == NormKind::erf || familyKind == NormKind::layer)
+      own.bias = param(name.str() + ".bias", Role::bias, {width}, keys.hidden,
                        {InitKind::zeros});
     if (!own.isOfRows())
       own.alpha = number(name.str() + ".alpha", block.alpha);
     if (own.kind == NormKind::erf)
-      own.shift = param(name.str() + ".shift", Role::bias, {1}, "hidden_size",
+      own.shift = param(name.str() + ".shift", Role::bias, {1}, keys.hidden,
                         {InitKind::zeros});
     return own;
   }
 
   /// A learned number.
   Value number(StringRef name, double start) {
-    return param(name, Role::gain, {1}, "hidden_size",
+    return param(name, Role::gain, {1}, keys.hidden,
                  {InitKind::constant, start});
   }
 
@@ -536,8 +507,8 @@ private:
   };
 
   Init getInit(MatrixKind kind, int64_t out, int64_t in) const {
-    NormalInit init =
-        getMatrixInit(choice, kind, decoder.layers, out, in, decoder.initStd);
+    NormalInit init = getMatrixInit(choice, decoder.family->init, kind,
+                                    decoder.layers, out, in, decoder.initStd);
     return {init.kind, init.std, init.depthScale};
   }
 
@@ -561,14 +532,15 @@ private:
   Location at(StringRef key) const { return config.locate(key); }
 
   const DecoderConfig &decoder;
+  const SizeKeys &keys = decoder.keys;
   const JsonConfig &config;
   const NormChoice &choice;
   ModelSpec spec;
-  const BlockSpec *block = nullptr;     ///< that is being written
-  SmallVector<LayerType, 2> layerTypes; ///< of the layers that are written
-  Value opening, streamGate;            ///< of them, where they have such
+  const BlockSpec *block = nullptr; ///< that is being written
+  Value opening, streamGate;        ///< of its layers, where they have such
   Value firstValue; ///< of the first block, once that is written
   OpBuilder builder;
+  LayerVariants variants; ///< of the layers that are being written
 };
 
 } // namespace

@@ -176,9 +176,9 @@ const Option kOptions[] = {
        return false;
      },
      [](const NormChoice &choice) {
-       return choice.init == InitRule::Plain
-                  ? std::string()
-                  : kInitRules[static_cast<size_t>(choice.init)].second.str();
+       return choice.init
+                  ? kInitRules[static_cast<size_t>(*choice.init)].second.str()
+                  : std::string();
      }},
     {"fraction", "a number from 0 to 1", "share of blocks that are post; 0.25",
      kMix,

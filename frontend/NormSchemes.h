@@ -77,7 +77,8 @@ inline constexpr double kDefaultOpeningSteps = 1000;
 /// A scheme and its options. `--norm=SCHEME[,KEY=VALUE]...` as text.
 struct NormChoice {
   NormScheme scheme = NormScheme::Pre;
-  InitRule init = InitRule::Plain;
+  /// By default, what the scheme has, or else the family.
+  std::optional<InitRule> init = std::nullopt;
   /// mix: the share of blocks, from the first, that are Post-LN.
   double fraction = 0.25;
   /// keel: what the skip is multiplied by; by default 2 L.

@@ -405,6 +405,9 @@ bool driver::readRequest(Request &request) {
     return false;
   compile.batch = batch;
   compile.sequence = sequence;
+  bool isModel = emit == Phase::Model || emit == Phase::Identity;
+  if (!isModel || sequence.getNumOccurrences())
+    request.configSequence = sequence;
   compile.microBatches = microBatch > 0 ? batch / microBatch : 1;
   compile.bf16 = usesBf16(request);
   compile.padWidths = !disablePadding;

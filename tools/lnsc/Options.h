@@ -40,6 +40,9 @@ extern llvm::cl::opt<Phase> emit;
 struct Request {
   bool cpu = false, cuda = false; ///< targets
   CompileOptions compile;
+  /// The length of sequences that a config must allow: 0, so that all do, where
+  /// what is asked for has none and --seq is not given.
+  int64_t configSequence = 0;
 };
 
 /// Exits with a message for options that do not exist. --help lists lnsc's own:

@@ -95,7 +95,7 @@ int compileModel() {
   Plan plan;
   TimingScope parsing = timing.nest("Parse");
   OwningOpRef<ModuleOp> module =
-      readModel(context, sourceMgr, request.compile.sequence, plan.sourceHash);
+      readModel(context, sourceMgr, request.configSequence, plan.sourceHash);
   parsing.stop();
   if (!module)
     return 1;

@@ -32,6 +32,7 @@ TEST(NormSchemes, TextIsReadBack) {
   for (const char *text : {"pre",
                            "lns",
                            "lns,init=scaled",
+                           "pre,init=plain",
                            "mix,fraction=0.5",
                            "deepnorm,final-norm=on",
                            "peri,embed-norm=off",
@@ -128,11 +129,24 @@ TEST(ModelSpec, MixIsByWholeBlocks) {
 
 // The numbers are those of the papers and codes that docs/schemes.md names, for
 // a model of 8 blocks, 64 wide, 160 in the feed-forward.
+// A family's rule is that of schemes which say nothing of starts, but for LNS.
+TEST(MatrixInit, OfAFamily) {
+  auto rule = [](const char *text) {
+    return getInitRule(choose(text), InitRule::Scaled);
+  };
+  for (const char *text : {"pre", "sandwich", "layerscale", "scaled-init"})
+    EXPECT_EQ(rule(text), InitRule::Scaled) << text;
+  for (const char *text : {"lns", "lns-folded-init", "pre,init=plain"})
+    EXPECT_EQ(rule(text), InitRule::Plain) << text;
+  EXPECT_EQ(rule("depth-scaled-init"), InitRule::DepthScaled);
+  EXPECT_EQ(rule("post,init=mitchell"), InitRule::Mitchell);
+}
+
 TEST(MatrixInit, StandardDeviations) {
   auto init = [](const char *text, MatrixKind kind) {
     bool isDown = kind == MatrixKind::Down;
-    return getMatrixInit(choose(text), kind, 8, isDown ? 64 : 160,
-                         isDown ? 160 : 64, 0.02);
+    return getMatrixInit(choose(text), InitRule::Plain, kind, 8,
+                         isDown ? 64 : 160, isDown ? 160 : 64, 0.02);
   };
   EXPECT_EQ(init("pre", MatrixKind::Down).std, 0.02);
   EXPECT_EQ(init("scaled-init", MatrixKind::Down).std, 0.02 / 4);
