@@ -131,7 +131,7 @@ TEST(ModelIdentity, ReadsAConfig) {
             "lnsc model 1\nnorm: pre\ninner_norms: none\neps: 1e-06\n" +
                 branch + "rope: base 5e+05\n");
   for (const char *other : {"", "{", "[]", "{}", R"({"model_type": 3})",
-                            R"({"model_type": "gpt2"})"})
+                            R"({"model_type": "bert"})"})
     EXPECT_EQ(identityOfConfig(other), "") << other;
   // Values of other types are no numbers.
   EXPECT_EQ(

@@ -23,7 +23,8 @@ static constexpr const char *comparedKeys[] = {
     "query_pre_attn_scalar",  "activation",
     "embedding_multiplier",   "logits_scaling",
     "attention_multiplier",   "rope_local_base_freq",
-    "no_rope_layers",         "partial_rotary_factor"};
+    "no_rope_layers",         "partial_rotary_factor",
+    "scale_attn_weights",     "scale_attn_by_inverse_layer_idx"};
 
 /// One name for an activation that has several.
 static std::string activationName(std::string name) {
@@ -49,7 +50,7 @@ static nlohmann::json normalize(nlohmann::json config) {
               types->end();
   if (!slides)
     config["sliding_window"] = nullptr;
-  for (const char *key : {"hidden_act", "hidden_activation"})
+  for (const char *key : activationKeys)
     if (auto it = config.find(key); it != config.end() && it->is_string())
       config["activation"] = activationName(it->get<std::string>());
   return config;

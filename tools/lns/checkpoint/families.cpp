@@ -7,6 +7,8 @@
 
 #include "tools/lns/checkpoint/families.h"
 
+#include <nlohmann/json.hpp>
+
 namespace lns::tool {
 
 static constexpr FamilyInfo families[] = {
@@ -44,6 +46,7 @@ static constexpr FamilyInfo families[] = {
      .isTarget = false},
     {.modelType = "gemma2",
      .architecture = "Gemma2ForCausalLM",
+     .keys = {.activation = "hidden_activation"},
      .stand = NormStand::Around,
      .biases = BiasKind::Attention,
      .headsDivideWidth = true,
@@ -51,11 +54,30 @@ static constexpr FamilyInfo families[] = {
      .isSpecial = true},
     {.modelType = "gemma3_text",
      .architecture = "Gemma3ForCausalLM",
+     .keys = {.activation = "hidden_activation"},
      .stand = NormStand::Around,
      .headNorm = HeadNorm::Head,
      .biases = BiasKind::Attention,
      .headsDivideWidth = true,
      .hasGainOffset = true,
+     .isSpecial = true,
+     .isTarget = false},
+    {.modelType = "gpt2",
+     .architecture = "GPT2LMHeadModel",
+     .keys = {.hidden = "n_embd",
+              .intermediate = "n_inner",
+              .layers = "n_layer",
+              .heads = "n_head",
+              .positions = "n_positions",
+              .eps = "layer_norm_epsilon",
+              .activation = "activation_function"},
+     .biases = BiasKind::All,
+     .headsDivideWidth = true,
+     .hasLayerNorm = true,
+     .hasLearnedPositions = true,
+     .isGated = false,
+     .innerFactor = 4,
+     .layout = &gpt2Layout,
      .isSpecial = true,
      .isTarget = false},
     {.modelType = "bitnet",
@@ -72,6 +94,16 @@ const FamilyInfo *findFamily(std::string_view modelType) {
     if (family.modelType == modelType)
       return &family;
   return nullptr;
+}
+
+const char *keyIn(const nlohmann::json &config, const FamilyInfo &family,
+                  const char *ConfigKeys::*key) {
+  const char *own = family.keys.*key, *usual = ConfigKeys().*key;
+  auto has = [&](const char *name) {
+    auto it = config.find(name);
+    return it != config.end() && !it->is_null();
+  };
+  return !has(own) && has(usual) ? usual : own;
 }
 
 } // namespace lns::tool

@@ -272,17 +272,25 @@ std::string identityOfConfig(std::string_view config) {
     if (value)
       text += fmt::format("{}: {}\n", fact, formatNumber(*value));
   };
-  std::optional<double> heads = number(json, "num_attention_heads"),
+  auto size = [&](const char *ConfigKeys::*key) {
+    return number(json, keyIn(json, *family, key));
+  };
+  std::optional<double> heads = size(&ConfigKeys::heads),
                         kvHeads = number(json, "num_key_value_heads"),
                         headDim = number(json, "head_dim"),
-                        hidden = number(json, "hidden_size");
+                        hidden = size(&ConfigKeys::hidden);
+  bool isPlaced = family->hasLearnedPositions; // so that heads are alike
   // What is not there is compared where all of a family's readers agree.
   bool isLlama = type == "llama", isKnown = isLlama || type == "mistral";
-  if (!kvHeads && isLlama)
+  if (isPlaced || (!kvHeads && isLlama))
     kvHeads = heads;
-  if (!headDim && isKnown && heads && hidden && *heads > 0)
+  if (isPlaced)
+    headDim.reset();
+  if (!headDim && (isKnown || isPlaced) && heads && hidden && *heads > 0)
     headDim = *hidden / *heads;
-  std::optional<double> eps = number(json, "rms_norm_eps");
+  if (family->hasLayerNorm && !isOurs)
+    text += "norm_kind: layer\n";
+  std::optional<double> eps = size(&ConfigKeys::eps);
   add("eps", eps || !isKnown ? eps : 1e-6);
   auto addSize = [&](const char *fact, std::optional<double> value) {
     if (value && *value == std::floor(*value))
@@ -290,7 +298,7 @@ std::string identityOfConfig(std::string_view config) {
     else
       add(fact, value);
   };
-  addSize("layers", number(json, "num_hidden_layers"));
+  addSize("layers", size(&ConfigKeys::layers));
   addSize("heads", heads);
   addSize("kv_heads", kvHeads);
   addSize("head_dim", headDim);
@@ -307,6 +315,8 @@ std::string identityOfConfig(std::string_view config) {
     text += fmt::format("residual_scale: 1 of the stream, {} of the branch\n",
                         formatNumber(*branch));
   }
+  if (isPlaced)
+    text += "positions: learned\n";
   // With a scaling, the base alone does not say which frequencies there are.
   nlohmann::json rope = getObject(json, "rope_parameters");
   if (rope.empty())

@@ -197,7 +197,7 @@ ModelWeights::open(const std::string &path, const PlanModel &model, bool force,
     notes.push_back(*other);
   if (!force)
     LNS_RETURN_IF_ERROR(checkGainOffset(origin->config, model.identity, place));
-  Expected<std::vector<WeightFiles::Tensor>> matched =
+  Expected<std::vector<TensorView>> matched =
       matchParameters(weights.opened, tensors, notes);
   if (!matched)
     return matched.status();
@@ -223,7 +223,7 @@ ModelWeights::open(const std::string &path, const PlanModel &model, bool force,
 
 Status ModelWeights::read(size_t index, uint64_t first,
                           std::span<float> out) const {
-  LNS_RETURN_IF_ERROR(opened.readF32(matched[index], out, first));
+  LNS_RETURN_IF_ERROR(readView(opened, matched[index], out, first));
   if (!blocks.empty() && blocks[index])
     for (float &gain : out)
       gain = unfoldGain(gain, *blocks[index]);

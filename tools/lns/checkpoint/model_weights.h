@@ -10,6 +10,7 @@
 
 #include "tools/lns/checkpoint/fold_mark.h"
 #include "tools/lns/checkpoint/tensor_store.h"
+#include "tools/lns/checkpoint/tensor_view.h"
 #include "tools/lns/checkpoint/weight_files.h"
 
 #include <cstdint>
@@ -70,7 +71,7 @@ public:
 
 private:
   WeightFiles opened;
-  std::vector<WeightFiles::Tensor> matched;
+  std::vector<TensorView> matched;
   /// By parameter, the block whose depth its gain is divided by in the file;
   /// empty if the file is not folded.
   std::vector<std::optional<uint64_t>> blocks;

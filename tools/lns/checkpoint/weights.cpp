@@ -8,6 +8,7 @@
 #include "tools/lns/checkpoint/weights.h"
 
 #include "tools/lns/base/printable.h"
+#include "tools/lns/checkpoint/families.h"
 #include "tools/lns/checkpoint/fold_mark.h"
 #include "tools/lns/checkpoint/tensor_names.h"
 
@@ -303,36 +304,74 @@ static Status adoptTiedHead(const WeightFiles &files,
 // Loading
 //===----------------------------------------------------------------------===//
 
-Expected<std::vector<WeightFiles::Tensor>>
+/// The layout of the files; null where they have the model's own.
+static const FileLayout *findLayout(const Tensors &found,
+                                    const std::vector<NamedShape> &parameters) {
+  for (const FamilyInfo &family : allFamilies()) {
+    if (!family.layout)
+      continue;
+    auto isSign = [&](const std::string &name) {
+      return name.ends_with(family.layout->sign);
+    };
+    if (std::any_of(found.begin(), found.end(),
+                    [&](const auto &entry) { return isSign(entry.first); }) &&
+        std::none_of(parameters.begin(), parameters.end(),
+                     [&](const auto &own) { return isSign(own.name); }))
+      return family.layout;
+  }
+  return nullptr;
+}
+
+Expected<std::vector<TensorView>>
 matchParameters(const WeightFiles &files,
                 const std::vector<TensorDescription> &tensors,
                 std::vector<std::string> &notes) {
+  std::vector<NamedShape> parameters;
+  for (const TensorDescription &tensor : tensors)
+    parameters.push_back({tensor.name, tensor.shape});
+  std::vector<FileTensor> laidOut =
+      layOut(findLayout(files.tensors(), parameters), parameters);
+  std::vector<TensorDescription> asked;
+  for (const FileTensor &tensor : laidOut)
+    asked.push_back({tensor.name, tensor.shape, /*elements=*/0});
   std::vector<Wanted> wanted;
   std::set<std::string> names;
-  for (size_t i = 0; i < tensors.size(); ++i) {
-    wanted.push_back({tensors[i].name, &tensors[i], TensorKind::Parameter, i});
-    names.insert(tensors[i].name);
+  for (size_t i = 0; i < asked.size(); ++i) {
+    wanted.push_back({asked[i].name, &asked[i], TensorKind::Parameter, i});
+    names.insert(asked[i].name);
   }
   Tensors found = files.tensors();
   LNS_RETURN_IF_ERROR(adoptNames(files.path(), names, found, notes));
   LNS_RETURN_IF_ERROR(adoptTiedHead(files, wanted, found, notes));
   LNS_RETURN_IF_ERROR(compare(files.path(), found, wanted));
-  std::vector<WeightFiles::Tensor> matched;
-  for (const Wanted &w : wanted)
-    matched.push_back(found.at(w.name));
+  std::vector<TensorView> matched(tensors.size());
+  for (const FileTensor &tensor : laidOut) {
+    TensorView view = {found.at(tensor.name), tensor.isTransposed};
+    if (view.isTransposed) {
+      view.stride = static_cast<uint64_t>(tensor.shape.back());
+      if (tensor.shape.size() == 2)
+        view.columns = static_cast<uint64_t>(tensor.shape[0]);
+    }
+    for (size_t part : tensor.parts) {
+      matched[part] = view;
+      if (!view.isTransposed)
+        continue;
+      view.begin += static_cast<uint64_t>(tensors[part].shape[0]);
+    }
+  }
   return matched;
 }
 
 Status loadParameters(const WeightFiles &files, TensorStore &store,
                       std::vector<std::string> &notes) {
-  Expected<std::vector<WeightFiles::Tensor>> matched =
+  Expected<std::vector<TensorView>> matched =
       matchParameters(files, store.tensors(), notes);
   if (!matched)
     return matched.status();
   std::vector<float> buffer;
   for (size_t i = 0; i < matched->size(); ++i) {
     buffer.resize(store.tensors()[i].elements);
-    LNS_RETURN_IF_ERROR(files.readF32((*matched)[i], buffer));
+    LNS_RETURN_IF_ERROR(readView(files, (*matched)[i], buffer));
     LNS_RETURN_IF_ERROR(store.write(TensorKind::Parameter, i, buffer));
   }
   return Status::success();

@@ -10,6 +10,7 @@
 
 #include "tools/lns/base/status.h"
 #include "tools/lns/checkpoint/tensor_store.h"
+#include "tools/lns/checkpoint/tensor_view.h"
 #include "tools/lns/checkpoint/weight_files.h"
 
 #include <string>
@@ -34,7 +35,7 @@ Status readSections(const WeightFiles &file, TensorStore &store,
 
 /// Where the parameters `tensors` are in files as people have them, in their
 /// order: loadParameters() without reading any.
-Expected<std::vector<WeightFiles::Tensor>>
+Expected<std::vector<TensorView>>
 matchParameters(const WeightFiles &files,
                 const std::vector<TensorDescription> &tensors,
                 std::vector<std::string> &notes);
@@ -43,7 +44,9 @@ matchParameters(const WeightFiles &files,
 /// checkSections() accepts: names that wrappers of modules have changed, with a
 /// word in `notes`; a tied embedding under either name or, if they are equal
 /// bit by bit, both; tensors without elements and tables of constants, which
-/// are passed over. Nothing is written into the store unless all of it fits.
+/// are passed over; and the layout of a class that has another (file_layout.h),
+/// which is known by its names. Nothing is written into the store unless all of
+/// it fits.
 Status loadParameters(const WeightFiles &files, TensorStore &store,
                       std::vector<std::string> &notes);
 
