@@ -43,7 +43,7 @@ def logits_of(model, tokens):
 
 def check(case, tokens):
     out, folder = exchange.export(case)
-    architecture = exchange.CASES[case][2] + "ForCausalLM"
+    architecture = exchange.class_of(case)
     _, logits = exchange.evaluate(out / "plan", out / "run", out / "g")
     wanted = torch.tensor(list(logits), dtype=torch.float64)
     model = load(folder)

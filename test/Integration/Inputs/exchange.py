@@ -44,6 +44,11 @@ GEMMA3 = dict(
     model_type="gemma3_text", head_dim=10, query_pre_attn_scalar=9,
     sliding_window=4, rope_local_base_freq=100.0, sliding_window_pattern=2,
     hidden_activation="gelu_pytorch_tanh", tie_word_embeddings=True)
+# With keys of its own, and so without those of BASE. Heads of 7 columns.
+GPT2 = dict(
+    model_type="gpt2", vocab_size=61, n_positions=11, n_embd=35, n_layer=3,
+    n_head=5, n_inner=52, layer_norm_epsilon=1e-4, bos_token_id=1,
+    eos_token_id=2)
 # case -> (config, norm, class, mark)
 CASES = {
     "pre": (BIASES, "pre", "Llama", None),
@@ -108,9 +113,29 @@ CASES = {
     "peri": ({}, "peri", "Gemma2", "peri"),
     "peri-tied": (dict(tie_word_embeddings=True), "peri", "Gemma2", "peri"),
     "sub-ln": (dict(attention_bias=True), "sub-ln", "BitNet", None),
+    "gpt2": (GPT2, None, "GPT2LMHeadModel", None),
+    "gpt2-lns": (GPT2 | dict(n_inner=None, tie_word_embeddings=False), "lns",
+                 "GPT2LMHeadModel", "lns"),
+    "gpt2-lns-tied": (GPT2, "lns", "GPT2LMHeadModel", "lns"),
+    "gpt2-scaled": (
+        GPT2 | dict(scale_attn_by_inverse_layer_idx=True, n_head=7,
+                    scale_attn_weights=False, activation_function="gelu"),
+        "pre,init=plain", "GPT2LMHeadModel", None),
+    "gpt2-layerscale": (GPT2, "layerscale", "GPT2LMHeadModel", "layerscale"),
+    "gpt2-skipinit": (GPT2, "skipinit", "GPT2LMHeadModel", "skipinit"),
+    "gpt2-multiplier": (
+        dict(model_type="gpt2", vocab_size=61, max_position_embeddings=11,
+             hidden_size=24, num_hidden_layers=3, num_attention_heads=2),
+        "residual-multiplier,branch=0.3", "GPT2LMHeadModel",
+        "residual-multiplier,branch=0.3"),
 }
 NOT_COMPILED = ("BitNet",)
 OPTIONS = ["--batch=2", "--seq=9", "--cpu=x86-64-v3"]
+
+
+def class_of(case):
+    name = CASES[case][2]
+    return name if name.endswith("Model") else name + "ForCausalLM"
 
 
 def run(*command):
@@ -256,10 +281,11 @@ def start(compiler, trainer, folder):
 
 def export(case):
     """Makes a run with random parameters and exports it to the folder hf."""
-    extra, norm, architecture, mark = CASES[case]
+    extra, norm, _, mark = CASES[case]
     out = root / case
     out.mkdir()
-    (out / "config.json").write_text(json.dumps(BASE | extra))
+    base = {} if extra.get("model_type") == "gpt2" else BASE
+    (out / "config.json").write_text(json.dumps(base | extra))
     asked = [f"--norm={norm}"] if norm else []
     run(lnsc, out / "config.json", *asked, *OPTIONS, "-o", out / "plan")
     draw(out / "plan", out / "drawn.safetensors", len(case))
@@ -268,7 +294,7 @@ def export(case):
     folder = out / "hf"
     run(lns, "ckpt", "export-hf", out / "run", "-o", folder)
     exported = json.loads((folder / "config.json").read_text())
-    if exported["architectures"] != [architecture + "ForCausalLM"]:
+    if exported["architectures"] != [class_of(case)]:
         sys.exit(f"{case}: exported as {exported['architectures']}")
     wanted = mark and {"norm": mark, "folded": True, "version": 1}
     metadata = read_tensors(folder / "model.safetensors")[1]

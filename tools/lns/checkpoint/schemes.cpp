@@ -12,8 +12,8 @@
 namespace lns::tool {
 
 static constexpr const char *onTheStream =
-    "the stream itself goes through its norms, and no class of transformers "
-    "has that with RMSNorm";
+    "the stream itself goes through its norms, and no class that is known here "
+    "has that";
 static constexpr const char *streamGates =
     "learned gates scale its stream, and no class of transformers has them";
 static constexpr const char *openingBranches =

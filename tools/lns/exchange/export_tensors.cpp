@@ -24,11 +24,12 @@ public:
   TensorPlanner(const SourceModel &source, const ExportClass &target)
       : source(source), target(target), scaled(source.identity) {}
 
-  std::vector<ExportTensor> plan();
-  Status check(const std::vector<ExportTensor> &tensors) const;
+  std::vector<ExportPart> plan();
+  Status check(const std::vector<ExportPart> &parts) const;
 
 private:
   void addBlock(int64_t layer);
+  void addNorm(const std::string &name, int64_t width);
   void addGain(const std::string &name, int64_t width);
   void addLinear(const std::string &name, int64_t out, int64_t in, bool bias,
                  const Fold &fold = {});
@@ -38,7 +39,7 @@ private:
   const ExportClass &target;
   ScaledNorms scaled;
   std::string prefix; ///< of the block's parameters
-  std::vector<ExportTensor> tensors;
+  std::vector<ExportPart> parts;
 };
 } // namespace
 
@@ -48,16 +49,23 @@ void TensorPlanner::addGain(const std::string &name, int64_t width) {
     fold.divisor = std::sqrt(static_cast<double>(*block));
   if (target.isGemma)
     fold.offset = -1;
-  tensors.push_back({name, name, {width}, /*isGain=*/true, fold});
+  parts.push_back({name, name, {width}, /*isOfNorm=*/true, fold});
+}
+
+/// The scale of a norm is that of its gain and of its bias.
+void TensorPlanner::addNorm(const std::string &name, int64_t width) {
+  addGain(name + ".weight", width);
+  if (source.family->hasLayerNorm)
+    addGain(name + ".bias", width);
 }
 
 void TensorPlanner::addLinear(const std::string &name, int64_t out, int64_t in,
                               bool bias, const Fold &fold) {
-  tensors.push_back({prefix + name + ".weight", prefix + name + ".weight",
-                     Shape{out, in}, false, fold});
+  parts.push_back({prefix + name + ".weight", prefix + name + ".weight",
+                   Shape{out, in}, false, fold});
   if (bias)
-    tensors.push_back({prefix + name + ".bias", prefix + name + ".bias",
-                       Shape{out}, false, fold});
+    parts.push_back({prefix + name + ".bias", prefix + name + ".bias",
+                     Shape{out}, false, fold});
 }
 
 /// A branch is linear in its output projection, and so what it is multiplied by
@@ -78,42 +86,43 @@ void TensorPlanner::addBlock(int64_t layer) {
   NormStand stand = source.scheme->stand;
   int64_t width = source.heads * source.headDim,
           kvWidth = source.kvHeads * source.headDim;
-  auto gain = [&](const char *name, int64_t columns) {
-    addGain(prefix + name + ".weight", columns);
+  auto norm = [&](const char *name, int64_t columns) {
+    addNorm(prefix + name, columns);
   };
   if (stand != NormStand::Behind)
-    gain("input_layernorm", source.hidden);
+    norm("input_layernorm", source.hidden);
   addLinear("self_attn.q_proj", width, source.hidden, source.queryBias);
   addLinear("self_attn.k_proj", kvWidth, source.hidden, source.queryBias);
   addLinear("self_attn.v_proj", kvWidth, source.hidden, source.queryBias);
   for (auto [name, columns] : {std::pair{"self_attn.q_norm", width},
                                std::pair{"self_attn.k_norm", kvWidth}}) {
     if (source.headNorm == HeadNorm::Full)
-      gain(name, columns);
+      norm(name, columns);
     else if (source.headNorm != HeadNorm::None)
-      gain(name, source.headDim);
+      norm(name, source.headDim);
     if (source.headNorm == HeadNorm::Free)
-      tensors.back().source.clear();
+      parts.back().source.clear();
   }
   if (stand == NormStand::Inside)
-    gain("self_attn.attn_sub_norm", width);
+    norm("self_attn.attn_sub_norm", width);
   addLinear("self_attn.o_proj", source.hidden, width, source.outputBias,
             outputFold(source.scheme->attentionGate));
-  gain("post_attention_layernorm", source.hidden);
+  norm("post_attention_layernorm", source.hidden);
   if (stand == NormStand::Around)
-    gain("pre_feedforward_layernorm", source.hidden);
-  addLinear("mlp.gate_proj", source.intermediate, source.hidden,
-            source.mlpBias);
+    norm("pre_feedforward_layernorm", source.hidden);
+  if (source.family->isGated)
+    addLinear("mlp.gate_proj", source.intermediate, source.hidden,
+              source.mlpBias);
   addLinear("mlp.up_proj", source.intermediate, source.hidden, source.mlpBias);
   if (stand == NormStand::Inside)
-    gain("mlp.ffn_sub_norm", source.intermediate);
+    norm("mlp.ffn_sub_norm", source.intermediate);
   addLinear("mlp.down_proj", source.hidden, source.intermediate, source.mlpBias,
             outputFold(source.scheme->mlpGate));
   if (stand == NormStand::Behind || stand == NormStand::Around)
-    gain("post_feedforward_layernorm", source.hidden);
+    norm("post_feedforward_layernorm", source.hidden);
 }
 
-std::vector<ExportTensor> TensorPlanner::plan() {
+std::vector<ExportPart> TensorPlanner::plan() {
   const std::string table = "model.embed_tokens.weight";
   const Shape shape = {source.vocabulary, source.hidden};
   Fold fold;
@@ -121,20 +130,25 @@ std::vector<ExportTensor> TensorPlanner::plan() {
     fold.rowNorm = "model.embed_norm.weight";
   if (target.isGemma)
     fold.divisor = std::sqrt(static_cast<double>(source.hidden));
-  tensors.push_back({table, table, shape, false, fold});
+  parts.push_back({table, table, shape, false, fold});
+  if (source.family->hasLearnedPositions)
+    parts.push_back({"model.embed_positions.weight",
+                     "model.embed_positions.weight",
+                     {source.positions, source.hidden},
+                     false,
+                     Fold()});
   for (int64_t layer = 0; layer < source.layers; ++layer)
     addBlock(layer);
-  addGain("model.norm.weight", source.hidden);
+  addNorm("model.norm", source.hidden);
   if (!source.isTied)
-    tensors.push_back(
-        {"lm_head.weight", "lm_head.weight", shape, false, Fold()});
+    parts.push_back({"lm_head.weight", "lm_head.weight", shape, false, Fold()});
   else if (target.changesEmbedding(source))
-    tensors.push_back({"lm_head.weight", table, shape, false, Fold()});
-  return std::move(tensors);
+    parts.push_back({"lm_head.weight", table, shape, false, Fold()});
+  return std::move(parts);
 }
 
 /// Compares what the tensors are made of with what the checkpoint has.
-Status TensorPlanner::check(const std::vector<ExportTensor> &planned) const {
+Status TensorPlanner::check(const std::vector<ExportPart> &planned) const {
   std::vector<std::string> missing, shapes, extra;
   std::set<std::string> used;
   auto use = [&](const std::string &name, const Shape &shape) {
@@ -150,11 +164,11 @@ Status TensorPlanner::check(const std::vector<ExportTensor> &planned) const {
                                    name, formatShape(entry.shape),
                                    formatShape(shape)));
   };
-  for (const ExportTensor &tensor : planned) {
-    use(tensor.source, tensor.shape);
+  for (const ExportPart &part : planned) {
+    use(part.source, part.shape);
     bool isVector = std::string_view(source.scheme->name) == "layerscale";
-    use(tensor.fold.gate, {isVector ? source.hidden : 1});
-    use(tensor.fold.rowNorm, {source.hidden});
+    use(part.fold.gate, {isVector ? source.hidden : 1});
+    use(part.fold.rowNorm, {source.hidden});
   }
   for (const auto &[name, tensor] : source.files.tensors())
     if (!used.contains(name))
@@ -185,8 +199,8 @@ Status TensorPlanner::check(const std::vector<ExportTensor> &planned) const {
 Expected<std::vector<ExportTensor>> planTensors(const SourceModel &source,
                                                 const ExportClass &target) {
   TensorPlanner planner(source, target);
-  std::vector<ExportTensor> tensors = planner.plan();
-  LNS_RETURN_IF_ERROR(planner.check(tensors));
+  std::vector<ExportPart> parts = planner.plan();
+  LNS_RETURN_IF_ERROR(planner.check(parts));
   // What the graph scales must have become a divisor above.
   ScaledNorms scaled(source.identity);
   if (scaled.isBare())
@@ -194,13 +208,32 @@ Expected<std::vector<ExportTensor>> planTensors(const SourceModel &source,
         fmt::format("{}: norms without gains are scaled with depth, and so "
                     "there is nothing to hold the scale",
                     source.place));
+  auto isKnown = [&](const std::string &pattern) {
+    for (const char *norm : {"input_layernorm", "post_attention_layernorm"})
+      for (const char *kind : {"weight", "bias"})
+        if (pattern == fmt::format("model.layers.{{layer}}.{}.{}", norm, kind))
+          return true;
+    return false;
+  };
   for (const std::string &pattern : scaled.templates())
-    if (pattern != "model.layers.{layer}.input_layernorm.weight" &&
-        pattern != "model.layers.{layer}.post_attention_layernorm.weight")
+    if (!isKnown(pattern))
       return Status::failure(fmt::format(
           "{}: '{}' is scaled with depth, and no scheme that can be exported "
           "scales it",
           source.place, printable(pattern)));
+  std::vector<NamedShape> shapes;
+  for (const ExportPart &part : parts)
+    shapes.push_back({part.name, part.shape});
+  std::vector<ExportTensor> tensors;
+  for (FileTensor &file : layOut(target.family->layout, shapes)) {
+    ExportTensor &tensor = tensors.emplace_back();
+    tensor.name = std::move(file.name);
+    tensor.shape = std::move(file.shape);
+    tensor.isTransposed = file.isTransposed;
+    tensor.isOfNorm = parts[file.parts[0]].isOfNorm;
+    for (size_t part : file.parts)
+      tensor.parts.push_back(std::move(parts[part]));
+  }
   return tensors;
 }
 

@@ -35,12 +35,22 @@ struct Fold {
   }
 };
 
-struct ExportTensor {
+/// A parameter of the class, in the shape that the model has.
+struct ExportPart {
   std::string name;
   std::string source; ///< the model's parameter; empty: ones
   std::vector<int64_t> shape;
-  bool isGain = false; ///< stays f32, whatever the matrices are
+  bool isOfNorm = false; ///< stays f32, whatever the matrices are
   Fold fold;
+};
+
+/// A tensor of the files, with the parameters that it holds (file_layout.h).
+struct ExportTensor {
+  std::string name;
+  std::vector<int64_t> shape;
+  bool isOfNorm = false;
+  bool isTransposed = false;
+  std::vector<ExportPart> parts;
 };
 
 /// All tensors of the class, in the order of the model. The model must have

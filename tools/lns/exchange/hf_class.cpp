@@ -76,6 +76,10 @@ static std::string lackOf(const FamilyInfo &family, const SourceModel &source) {
     if (!query || output || source.mlpBias)
       return "has biases at query, key and value, and nowhere else";
     break;
+  case BiasKind::All:
+    if (!query || !output || !source.mlpBias)
+      return "has biases everywhere";
+    break;
   }
   if (family.headsDivideWidth && source.hidden % source.heads != 0)
     return fmt::format("wants num_attention_heads, {}, to divide hidden_size, "

@@ -30,7 +30,7 @@ struct Shard {
 static uint64_t bytesOf(const ExportTensor &tensor, bool bf16) {
   uint64_t count = 0;
   countElements(tensor.shape, count);
-  return count * (bf16 && !tensor.isGain ? 2 : 4);
+  return count * (bf16 && !tensor.isOfNorm ? 2 : 4);
 }
 
 /// In order, as many tensors in a file as fit, and always one.
@@ -69,14 +69,14 @@ static Status writeShard(const SourceModel &source,
   std::vector<SafetensorsSpec> specs;
   for (size_t index : shard.tensors)
     specs.push_back({tensors[index].name, tensors[index].shape,
-                     bf16 && !tensors[index].isGain ? "BF16" : "F32"});
+                     bf16 && !tensors[index].isOfNorm ? "BF16" : "F32"});
   Expected<SafetensorsWriter> writer =
       SafetensorsWriter::create(path, specs, metadata);
   if (!writer)
     return writer.status();
   for (size_t index : shard.tensors)
     LNS_RETURN_IF_ERROR(writeFolded(source, tensors[index],
-                                    bf16 && !tensors[index].isGain, *writer));
+                                    bf16 && !tensors[index].isOfNorm, *writer));
   return writer->commit();
 }
 

@@ -52,6 +52,7 @@ private:
   Status readHeadNorm();
   Expected<int64_t> fact(const char *key) const;
   Expected<int64_t> number(const char *key) const;
+  Status readNumbers();
 
   SourceModel &source;
   bool isOwn = false;
@@ -78,7 +79,7 @@ Status SourceReader::readConfig(const std::string &text) {
   config["model_type"] = name;
   config["architectures"] = {source.family->architecture};
   config.erase("lnsc");
-  for (const char *key : {"hidden_act", "hidden_activation"})
+  for (const char *key : activationKeys)
     if (auto act = config.find(key); act != config.end() && act->is_string())
       if (std::string value = act->get<std::string>();
           value.starts_with(ownPrefix))
@@ -209,6 +210,31 @@ Expected<int64_t> SourceReader::number(const char *key) const {
   return it->get<int64_t>();
 }
 
+/// The sizes that config.json has.
+Status SourceReader::readNumbers() {
+  const FamilyInfo &family = *source.family;
+  auto read = [&](const char *key, int64_t &value) {
+    Expected<int64_t> found = number(key);
+    if (found)
+      value = *found;
+    return found.status();
+  };
+  auto keyOf = [&](const char *ConfigKeys::*key) {
+    return keyIn(source.config, family, key);
+  };
+  LNS_RETURN_IF_ERROR(read(keyOf(&ConfigKeys::hidden), source.hidden));
+  LNS_RETURN_IF_ERROR(read("vocab_size", source.vocabulary));
+  if (family.hasLearnedPositions)
+    LNS_RETURN_IF_ERROR(read(keyOf(&ConfigKeys::positions), source.positions));
+  const char *inner = keyOf(&ConfigKeys::intermediate);
+  if (family.innerFactor &&
+      source.config.value(inner, nlohmann::json()).is_null()) {
+    source.intermediate = family.innerFactor * source.hidden;
+    return Status::success();
+  }
+  return read(inner, source.intermediate);
+}
+
 Status SourceReader::readSizes() {
   for (auto [key, value] :
        {std::pair{"layers", &source.layers}, std::pair{"heads", &source.heads},
@@ -219,15 +245,7 @@ Status SourceReader::readSizes() {
       return found.status();
     *value = *found;
   }
-  for (auto [key, value] :
-       {std::pair{"hidden_size", &source.hidden},
-        std::pair{"intermediate_size", &source.intermediate},
-        std::pair{"vocab_size", &source.vocabulary}}) {
-    Expected<int64_t> found = number(key);
-    if (!found)
-      return found.status();
-    *value = *found;
-  }
+  LNS_RETURN_IF_ERROR(readNumbers());
   // A block has nine tensors and more; so what is said of many costs nothing.
   if (static_cast<uint64_t>(source.layers) > source.files.tensors().size())
     return failure(fmt::format("its identity has {} layers, its files {} "
@@ -261,7 +279,7 @@ Status SourceReader::readSizes() {
   };
   source.queryBias = hasBias("self_attn.q_proj");
   source.outputBias = hasBias("self_attn.o_proj");
-  source.mlpBias = hasBias("mlp.gate_proj");
+  source.mlpBias = hasBias("mlp.up_proj");
   return Status::success();
 }
 

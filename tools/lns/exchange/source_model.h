@@ -32,7 +32,7 @@ struct SourceModel {
   WeightFiles files;
   std::string place; ///< the checkpoint, for messages
   std::string identity;
-  nlohmann::json config; ///< with the family's own model_type and hidden_act
+  nlohmann::json config; ///< with the family's own model_type and activation
   const FamilyInfo *family = nullptr;
   const SchemeInfo *scheme = nullptr;
   /// As lnsc writes it, and apart; empty: the family's own.
@@ -42,8 +42,9 @@ struct SourceModel {
   bool queryBias = false, outputBias = false, mlpBias = false;
   int64_t layers = 0, hidden = 0, intermediate = 0, vocabulary = 0;
   int64_t heads = 0, kvHeads = 0, headDim = 0;
-  double eps = 0;    ///< of all norms
-  double branch = 1; ///< what branches are multiplied by
+  int64_t positions = 0; ///< that have a learned vector
+  double eps = 0;        ///< of all norms
+  double branch = 1;     ///< what branches are multiplied by
   bool isTied = false, embeddingNorm = false;
 
   bool has(const std::string &name) const {
