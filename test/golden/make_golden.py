@@ -18,15 +18,17 @@ LNS is what the paper defines: the output of both norms of block l = 1, 2, ...
 is multiplied by 1/sqrt(l); the final norm is not. (With parameters at random,
 l = 2 has a scale of 0.7071, which the gradients of the gains see too.)
 
-GPT-2 is test/Models/gpt2.mlir, with its names and its layout: query, key and
-value apart, matrices [out, in]. That model has no bias at the key, which a
-softmax cannot see; here it is zero, and its gradient is checked to be zero.
+The case gpt2 is test/Models/gpt2.mlir, with its names and its layout: query, key
+and value apart, matrices [out, in]. That model has no bias at the key, which a
+softmax cannot see; there it is zero, and its gradient is checked to be zero. The
+cases gpt2-hf... have the parameters as transformers saves them, and gradients by
+the names and in the layout of lnsc; the key's bias is not zero, its gradient is.
 
 Loss: the mean cross entropy over B * T positions, the way llm.c reads a shard:
 a flat buffer of B * T + 1 tokens, inputs buf[:-1], targets buf[1:], both
 reshaped to [B, T]. Hugging Face's own shift inside a row is not used.
 
-  make_golden.py               write all cases
+  make_golden.py [CASE...]     write all cases, or these
   make_golden.py --check       recompute, compare with the stored files
   make_golden.py --sensitivity how far off a few plausible bugs would be
 """
@@ -49,11 +51,21 @@ from transformers.models.llama import modeling_llama
 
 FAMILIES = ("llama", "mistral", "qwen2", "qwen3", "olmo2", "granite",
             "smollm3", "exaone4", "gemma2", "gemma3")
+# What gpt2's config.json is kept with.
+GPT2_KEYS = {
+    "activation_function", "add_cross_attention", "attn_pdrop", "embd_pdrop",
+    "layer_norm_epsilon", "n_embd", "n_head", "n_inner", "n_layer",
+    "n_positions", "reorder_and_upcast_attn", "resid_pdrop",
+    "scale_attn_by_inverse_layer_idx", "scale_attn_weights",
+    "summary_activation", "summary_first_dropout", "summary_proj_to_labels",
+    "summary_type", "summary_use_proj", "task_specific_params",
+}
 GEMMA_KEYS = {"attn_logit_softcapping", "final_logit_softcapping",
               "hidden_activation", "layer_types", "query_pre_attn_scalar",
               "sliding_window"}
 # Keys of config.json that only one family has.
 OWN_KEYS = {
+    "gpt2": GPT2_KEYS,
     "qwen2": {"layer_types", "max_window_layers", "sliding_window",
               "use_sliding_window"},
     "qwen3": {"layer_types", "max_window_layers", "sliding_window",
@@ -87,6 +99,19 @@ TIED = dict(
 GPT2 = dict(
     vocab_size=61, n_positions=16, n_embd=36, n_layer=2, n_head=3, n_inner=50,
     layer_norm_epsilon=1e-5, activation_function="gelu_new",
+)
+# Heads of 6 columns, an epsilon that shows, and positions beyond the sequence.
+GPT2_HF = dict(
+    model_type="gpt2", vocab_size=61, n_positions=14, n_embd=30, n_layer=2,
+    n_head=5, n_inner=52, layer_norm_epsilon=1e-3,
+)
+# Scores over their layer's number instead of the root of the head's size, an
+# inner width that is four times the model's, another GELU, a head of its own. Heads
+# of 5 columns, which RoPE could not turn.
+GPT2_SCALED = dict(
+    GPT2_HF, n_embd=15, n_layer=3, n_head=3, n_inner=None,
+    activation_function="gelu", scale_attn_weights=False,
+    scale_attn_by_inverse_layer_idx=True, tie_word_embeddings=False,
 )
 # Families: what each computes otherwise than a LLaMA, at sizes where it shows.
 # Biases at query, key and value alone.
@@ -197,6 +222,9 @@ CASES = {
     "gemma2": (GEMMA2, "pre", "nested", 14),
     "gemma3": (GEMMA3, "pre", "nested", 15),
     "gemma3-old": (GEMMA3, "pre", "flat", 15),
+    "gpt2-hf": (GPT2_HF, "pre", "nested", 16),
+    "gpt2-hf-lns": (GPT2_HF, "lns", "nested", 16),
+    "gpt2-hf-scaled": (GPT2_SCALED, "pre", "nested", 17),
 }
 
 
@@ -215,6 +243,7 @@ def use_float64():
 def make_config(sizes):
     sizes = dict(sizes)
     if "n_embd" in sizes:
+        sizes.pop("model_type", None)
         return transformers.GPT2Config(
             attn_implementation="eager", bos_token_id=None, eos_token_id=None,
             **sizes)
@@ -236,9 +265,8 @@ def draw(shape, rng, mean, std):
     return torch.tensor(values, dtype=torch.float64).view(shape)
 
 
-def make_model(config, seed, norm):
+def make_model(config, seed, norm, key_bias=True):
     """A float64 model with parameters that float32 can hold."""
-    is_gpt2 = config.model_type == "gpt2"
     # Gemma's gains are 1 + w.
     gain_mean = 0.0 if config.model_type.startswith("gemma") else 1.0
     model = transformers.AutoModelForCausalLM.from_config(config)
@@ -249,15 +277,16 @@ def make_model(config, seed, norm):
             gain = name.endswith("norm.weight") or (
                 ".ln_" in name and name.endswith(".weight"))
             p.copy_(draw(p.shape, rng, gain_mean if gain else 0.0, 0.2))
-            if name.endswith("c_attn.bias"):
+            if not key_bias and name.endswith("c_attn.bias"):
                 p.chunk(3)[1].zero_()
-    if is_gpt2:
-        assert norm == "pre"
-        return model
     if norm == "lns":
-        for index, layer in enumerate(model.model.layers):
+        is_gpt2 = config.model_type == "gpt2"
+        for index, layer in enumerate(
+                model.transformer.h if is_gpt2 else model.model.layers):
             scale = 1.0 / math.sqrt(index + 1)
-            for part in (layer.input_layernorm, layer.post_attention_layernorm):
+            for part in ((layer.ln_1, layer.ln_2) if is_gpt2 else
+                         (layer.input_layernorm,
+                          layer.post_attention_layernorm)):
                 part.register_forward_hook(
                     lambda module, args, out, scale=scale: out * scale)
     return model
@@ -278,6 +307,38 @@ def forward(model, tokens):
     logits = model(input_ids=inputs, use_cache=False).logits
     assert logits.dtype == model.lm_head.weight.dtype
     return logits, F.cross_entropy(logits.flatten(0, 1), targets.flatten())
+
+
+GPT2_NAMES = (
+    ("h.", "layers."), ("ln_1", "input_layernorm"),
+    ("ln_2", "post_attention_layernorm"), ("ln_f", "norm"),
+    ("wte", "embed_tokens"), ("wpe", "embed_positions"),
+    ("attn.c_proj", "self_attn.o_proj"), ("mlp.c_fc", "mlp.up_proj"),
+    ("mlp.c_proj", "mlp.down_proj"))
+
+
+def rename(named):
+    """The same for a GPT-2 that lnsc has compiled from its config.json."""
+    out = {}
+    for name, t in named.items():
+        if not name.startswith("transformer."):
+            out[name] = t
+            continue
+        name = name.replace("transformer.", "model.")
+        parts = t.T if ".c_" in name and t.dim() == 2 else t
+        if ".c_attn." not in name:
+            for theirs, ours in GPT2_NAMES:
+                name = name.replace("." + theirs, "." + ours)
+            out[name] = parts
+            continue
+        name = name.replace(".h.", ".layers.").replace(".attn.", ".self_attn.")
+        for letter, part in zip("qkv", parts.chunk(3)):
+            new = name.replace("c_attn", letter + "_proj")
+            if new.endswith("k_proj.bias"):
+                assert part.abs().max() < 1e-12, part.abs().max()
+                part = torch.zeros_like(part)
+            out[new] = part
+    return out
 
 
 def export(named):
@@ -305,7 +366,7 @@ def export(named):
     return out
 
 
-def evaluate(model, tokens):
+def evaluate(model, tokens, export=export):
     """All expected tensors, float64, by name."""
     model.zero_grad()
     logits, loss = forward(model, tokens)
@@ -405,14 +466,22 @@ def write_config(path, config, spelling, architecture):
 def build(case):
     sizes, norm, spelling, seed = CASES[case]
     config = make_config(sizes)
-    model = make_model(config, seed, norm)
+    model = make_model(config, seed, norm, key_bias=sizes is not GPT2)
     tokens = make_tokens(seed, config.vocab_size)
     return config, model, tokens, spelling
 
 
+def layouts(case):
+    """How a case's parameters and its gradients are stored."""
+    if case == "gpt2":
+        return export, export
+    return dict, rename
+
+
 def write_case(case, root):
     config, model, tokens, spelling = build(case)
-    expected = evaluate(model, tokens)
+    of_parameters, of_gradients = layouts(case)
+    expected = evaluate(model, tokens, of_gradients)
     worst = check_gradients(model, tokens)
     folder = os.path.join(root, case)
     os.makedirs(folder, exist_ok=True)
@@ -420,7 +489,7 @@ def write_case(case, root):
         write_config(os.path.join(folder, "config.json"), config, spelling,
                      type(model).__name__)
     write_safetensors(os.path.join(folder, "model.safetensors"),
-                      export(dict(model.named_parameters())))
+                      of_parameters(dict(model.named_parameters())))
     write_shard(os.path.join(folder, "tokens.bin"), tokens)
     write_safetensors(os.path.join(folder, "expected.safetensors"), expected)
     print(f"{case:12} loss {expected['loss'].item():.9f}  central differences "
@@ -429,8 +498,9 @@ def write_case(case, root):
 
 
 def distances(got, want):
+    # That of a key's bias is zero.
     return {name: ((got[name].double() - want[name].double()).norm() /
-                   want[name].double().norm()).item() for name in want}
+                   (want[name].double().norm() or 1)).item() for name in want}
 
 
 def check_case(case, root):
@@ -440,11 +510,12 @@ def check_case(case, root):
     _, model, tokens, _ = build(case)
     folder = os.path.join(root, case)
     stored = load_file(os.path.join(folder, "model.safetensors"))
-    for name, p in export(dict(model.named_parameters())).items():
+    of_parameters, of_gradients = layouts(case)
+    for name, p in of_parameters(dict(model.named_parameters())).items():
         assert torch.equal(stored.pop(name).double(), p.detach()), name
     assert not stored, sorted(stored)
     want = load_file(os.path.join(folder, "expected.safetensors"))
-    got = evaluate(model, tokens)
+    got = evaluate(model, tokens, of_gradients)
     assert got.keys() == want.keys()
     worst = max(distances(got, want).values())
     print(f"{case:12} largest relative difference {worst:.1e}")
@@ -505,17 +576,18 @@ def main():
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--root", default=os.path.dirname(
         os.path.abspath(__file__)), help="folder of the cases")
+    parser.add_argument("cases", nargs="*", metavar="CASE")
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--sensitivity", action="store_true")
     args = parser.parse_args()
     torch.set_num_threads(1)
     use_float64()
     good = True
-    for case in CASES:
+    for case in args.cases or CASES:
         if args.check:
             good &= check_case(case, args.root)
         elif args.sensitivity:
-            if CASES[case][0] is not GPT2:
+            if "n_embd" not in CASES[case][0]:
                 sensitivity(case)
         else:
             write_case(case, args.root)
