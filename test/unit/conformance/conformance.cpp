@@ -261,6 +261,15 @@ void Conformance::expectLoss(double loss, const Reference &reference) {
   EXPECT_NEAR(loss / exact, 1.0, GetParam().bf16 ? kUnit : 1e-5);
 }
 
+bool Conformance::isUnseen(llvm::StringRef name) {
+  constexpr double kNoise = 1e-10;
+  const std::vector<double> &exact = environment[name.str()].gradient->values;
+  double norm = 0;
+  for (double x : exact)
+    norm += x * x;
+  return std::sqrt(norm) <= kNoise;
+}
+
 void Conformance::noteUndecided() {
   for (auto &[name, state] : environment) {
     const std::vector<double> &exact = state.gradient->values;
@@ -295,6 +304,14 @@ void Conformance::expectTensors(
     ASSERT_TRUE(session->read(kind, i, ours.data(), ours.size()));
     Reference reference{environment[info.name].*member,
                         rounded[info.name].*member};
+    // What AdamW makes of rounding alone is chance.
+    if (isUnseen(info.name)) {
+      reference.exact = interpret::makeTensor(reference.exact->shape);
+      if (kind == LNSRT_GRADIENT)
+        expectNear(ours, reference, tolerance, info.name, slack,
+                   /*isConditioned=*/false);
+      continue;
+    }
     if (kind == LNSRT_PARAMETER && undecided.count(info.name)) {
       const std::vector<double> &exact = reference.exact->values;
       auto near = std::make_shared<interpret::Tensor>(*reference.rounded);
@@ -447,6 +464,9 @@ TEST_P(Conformance, IgnoredTargetsDoNotCount) {
   // of what it adds up.
   std::vector<float> numbers;
   std::vector<double> sumsOfNumbers;
+  bool hasUnseen = environment.count("model.embed_positions.weight");
+  if (hasUnseen)
+    ASSERT_TRUE(interpretEntry("grads", {tokenTensor, targetTensor}).exact);
   for (size_t i = 0; i < gradients.size(); ++i) {
     for (double &x : sum[i])
       x /= double(counted);
@@ -455,6 +475,8 @@ TEST_P(Conformance, IgnoredTargetsDoNotCount) {
       sumsOfNumbers.push_back(sum[i][0]);
       continue;
     }
+    if (hasUnseen && isUnseen(plan->tensorInfo(i)->name))
+      continue;
     EXPECT_LE(distance(gradients[i], sum[i]), bound)
         << plan->tensorInfo(i)->name;
   }

@@ -93,6 +93,13 @@ inline constexpr const char *kBiases =
   "num_attention_heads": 3, "num_key_value_heads": 1, "attention_bias": true,
   "mlp_bias": true, "hidden_act": "relu", "tie_word_embeddings": true})";
 
+// By its config.json: heads of 6 columns, positions beyond the sequence, and
+// scores over the layer's number.
+inline constexpr const char *kGpt2 =
+    R"({"model_type": "gpt2", "vocab_size": 61, "n_embd": 30, "n_layer": 3,
+  "n_head": 5, "n_positions": 37, "n_inner": 52,
+  "scale_attn_by_inverse_layer_idx": true})";
+
 /// A bf16 result may be as far from the exact one as the rounded one, times
 /// this: small tensors, such as biases, are sums over few rounding errors, and
 /// two such sums may well differ so.
@@ -142,6 +149,11 @@ protected:
   void expectTensors(lnsrt_tensor_kind kind,
                      interpret::TensorRef interpret::ParameterState::*member,
                      double tolerance, double slack);
+
+  /// Whether the gradient that was interpreted last is zero but for the
+  /// interpreter's own rounding: a bias of keys that RoPE does not turn moves
+  /// all scores of a query alike, which a softmax does not see.
+  bool isUnseen(llvm::StringRef name);
 
   /// Marks the elements whose gradient in the step just interpreted is so near
   /// zero that rounding decides its sign. AdamW's first steps are as long for
