@@ -16,8 +16,9 @@ using llvm::StringRef;
 namespace {
 
 /// Writes numbers as short as they can be read back, which LLVM's own printer
-/// does not: 1e-06 becomes 9.9999999999999995e-07. What nests too deep for
-/// recursion is no config.
+/// does not: 1e-06 becomes 9.9999999999999995e-07. What is real stays so, 3.0
+/// too, since transformers refuses an integer in its place. What nests too deep
+/// for recursion is no config.
 void write(llvm::json::OStream &stream, const llvm::json::Value &value) {
   if (const llvm::json::Object *object = value.getAsObject()) {
     llvm::SmallVector<StringRef> keys;
@@ -41,11 +42,16 @@ void write(llvm::json::OStream &stream, const llvm::json::Value &value) {
     return;
   }
   std::optional<double> number = value.getAsNumber();
-  if (!number || value.getAsInteger() || value.getAsUINT64())
+  std::optional<int64_t> integer = value.getAsInteger();
+  // A real that is integral is an integer to the first, not to the second.
+  if (!number || value.getAsUINT64() || (integer && *integer < 0))
     return stream.value(value);
-  char text[32];
-  auto [end, code] = std::to_chars(text, std::end(text), *number);
-  stream.rawValue(StringRef(text, end - text));
+  char digits[32];
+  auto [end, code] = std::to_chars(digits, std::end(digits), *number);
+  std::string text(digits, end);
+  if (text.find_first_of(".e") == text.npos)
+    text += ".0";
+  stream.rawValue(text);
 }
 
 } // namespace
