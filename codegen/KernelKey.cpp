@@ -36,7 +36,11 @@ SmallVector<LaunchFloat, 2> lns::getLaunchFloats(Operation *op) {
         return Floats{{"value", op.getValue().convertToDouble()}};
       })
       .Case([](AdamWOp op) {
-        return Floats{{"decay", op.getDecay() ? 1.0 : 0.0}};
+        double decay = op.getDecayFactor().convertToDouble();
+        return Floats{{"decay", op.getDecay() ? decay : 0.0},
+                      {"decay_factor", decay},
+                      {"lr_factor", op.getLrFactor().convertToDouble()},
+                      {"eps_factor", op.getEpsFactor().convertToDouble()}};
       })
       .Default([](Operation *) { return Floats(); });
 }
@@ -50,6 +54,9 @@ static bool isLaunchBuffer(Operation *op, StringRef property) {
   // all of them is code.
   if (isa<AttentionOp, AttentionGradOp>(op))
     return property == "window";
+  // Sizes of what is projected are numbers of the launch.
+  if (isa<ProjectOp>(op))
+    return property == "symbol" || property == "type";
   return isa<AdamWOp>(op) && property == "symbol";
 }
 

@@ -94,8 +94,9 @@ static void printNumber(OpAsmPrinter &printer, StringRef clause,
 }
 
 /// role `init` `(` kind (`,` value (`,` depth scale)?)? `)` (`decay` `(` flag
-/// `)`)?, what lns.param and lns.parameter have in common: all but the depth
-/// scale, which instantiation turns into a number.
+/// `)`)? (`project` `(` lines `)`)? and factors, what lns.param and
+/// lns.parameter have in common: all but the depth scale, which instantiation
+/// turns into a number.
 template <typename Op>
 static ParseResult parseParameterFacts(OpAsmParser &parser,
                                        OperationState &state) {
@@ -127,7 +128,23 @@ static ParseResult parseParameterFacts(OpAsmParser &parser,
   if (succeeded(parser.parseOptionalKeyword("decay")) &&
       parseFlag(parser, properties.decay))
     return failure();
-  return success();
+  if (succeeded(parser.parseOptionalKeyword("project"))) {
+    Projection lines;
+    if (parser.parseLParen() ||
+        parseWord(parser, "projection", symbolizeProjection, lines) ||
+        parser.parseRParen())
+      return failure();
+    properties.projection = ProjectionAttr::get(context, lines);
+  }
+  auto parseFactor = [&](StringRef clause, FloatAttr &factor) -> ParseResult {
+    if (failed(parser.parseOptionalKeyword(clause)))
+      return success();
+    return parseNumber(parser, factor);
+  };
+  return ParseResult(
+      failure(parseFactor("lr_factor", properties.lr_factor) ||
+              parseFactor("eps_factor", properties.eps_factor) ||
+              parseFactor("decay_factor", properties.decay_factor)));
 }
 
 template <typename Op>
@@ -144,6 +161,25 @@ static void printParameterFacts(OpAsmPrinter &printer, Op op) {
   printer << ')';
   if (BoolAttr decay = op.getDecayAttr())
     printer << " decay(" << (decay.getValue() ? "true" : "false") << ')';
+  if (std::optional<Projection> lines = op.getProjection())
+    printer << " project(" << stringifyEnum(*lines) << ')';
+  for (auto [clause, factor] :
+       {std::pair<StringRef, APFloat>("lr_factor", op.getLrFactor()),
+        {"eps_factor", op.getEpsFactor()},
+        {"decay_factor", op.getDecayFactor()}})
+    if (!factor.isExactlyValue(1))
+      printNumber(printer, clause, factor);
+}
+
+/// The attributes that printParameterFacts has printed.
+template <typename Op>
+static void addParameterFacts(Op op, SmallVectorImpl<StringRef> &names) {
+  for (StringAttr name :
+       {op.getRoleAttrName(), op.getInitAttrName(), op.getInitValueAttrName(),
+        op.getDecayAttrName(), op.getProjectionAttrName(),
+        op.getLrFactorAttrName(), op.getEpsFactorAttrName(),
+        op.getDecayFactorAttrName()})
+    names.push_back(name);
 }
 
 //===----------------------------------------------------------------------===//
@@ -204,10 +240,10 @@ ParseResult ParamOp::parse(OpAsmParser &parser, OperationState &state) {
 void ParamOp::print(OpAsmPrinter &printer) {
   printer << ' ' << getNameAttr();
   printParameterFacts(printer, *this);
-  printer.printOptionalAttrDict(
-      (*this)->getAttrs(), {getNameAttrName(), getRoleAttrName(),
-                            getInitAttrName(), getInitValueAttrName(),
-                            getInitDepthScaleAttrName(), getDecayAttrName()});
+  SmallVector<StringRef> printed = {getNameAttrName(),
+                                    getInitDepthScaleAttrName()};
+  addParameterFacts(*this, printed);
+  printer.printOptionalAttrDict((*this)->getAttrs(), printed);
   printer << " : " << getType();
 }
 
@@ -242,11 +278,10 @@ void ParameterOp::print(OpAsmPrinter &printer) {
   printParameterFacts(printer, *this);
   if (std::optional<Type> storage = getStorage())
     printer << " storage(" << *storage << ')';
-  printer.printOptionalAttrDict((*this)->getAttrs(),
-                                {getSymNameAttrName(), getRoleAttrName(),
-                                 getInitAttrName(), getInitValueAttrName(),
-                                 getDecayAttrName(), getTypeAttrName(),
-                                 getStorageAttrName()});
+  SmallVector<StringRef> printed = {getSymNameAttrName(), getTypeAttrName(),
+                                    getStorageAttrName()};
+  addParameterFacts(*this, printed);
+  printer.printOptionalAttrDict((*this)->getAttrs(), printed);
   printer << " : " << getType();
 }
 

@@ -27,8 +27,9 @@ def Lns_Dialect : Dialect {
     *Graph form* is what passes work on: `lns.parameter` symbols and functions
     over static tensors (`logits`, `eval`, then `grads`, `apply` and
     `train_step`). Where compute weights are kept, there are `lns.compute_weight`
-    symbols and `refresh`, too. All ops are pure on tensors but for `lns.get`, `lns.set`,
-    `lns.adamw` and `lns.repeat`, which read and write what outlives a call. What they
+    symbols and `refresh`, too; where lines of parameters have length 1, `project`. All
+    ops are pure on tensors but for `lns.get`, `lns.set`, `lns.adamw`, `lns.project` and
+    `lns.repeat`, which read and write what outlives a call. What they
     touch is a side-effect resource for each storage (`Parameter`, `Gradient`,
     `ComputeWeight`, and `Moment` for both of AdamW's) and, in it, a symbol. An op that
     names neither, as a call or an op of another dialect, may touch all of it.
@@ -99,9 +100,16 @@ def LNS_Activation : LNS_Enum<"Activation", "activation of a feed-forward block"
   I32EnumAttrCase<"gelu", 4>,      // x/2 * (1 + erf(x / sqrt(2)))
   I32EnumAttrCase<"sigmoid", 5>,   // 1 / (1 + e^-x)
   I32EnumAttrCase<"relu2", 6>,     // max(x, 0)^2
-  I32EnumAttrCase<"erf", 7>
+  I32EnumAttrCase<"erf", 7>,
+  I32EnumAttrCase<"abs", 8>        // |x|
 ]>;
 def LNS_ActivationAttr : LNS_EnumAttr<LNS_Activation, "activation">;
+
+def LNS_Projection : LNS_Enum<"Projection", "which lines of a matrix have length 1", [
+  I32EnumAttrCase<"rows", 0>,
+  I32EnumAttrCase<"columns", 1>
+]>;
+def LNS_ProjectionAttr : LNS_EnumAttr<LNS_Projection, "projection">;
 
 def LNS_Storage : LNS_Enum<"Storage", "which tensor a symbol stands for", [
   I32EnumAttrCase<"parameter", 0>,

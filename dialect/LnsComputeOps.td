@@ -231,11 +231,12 @@ def LNS_ActivationOp : LNS_RowOp<"activation",
         sigmoid:   1 / (1 + e^-x)
         relu2:     max(x, 0)^2 (Primer, arXiv 2109.08668)
         erf:       erf(x)
+        abs:       |x|
 
     `gelu` is the GELU of Hendrycks and Gimpel (arXiv 1606.08415), and Hugging
     Face's. `gelu_tanh`, an approximation of it, is GPT-2's: `gelu_new` and
-    `gelu_pytorch_tanh` at Hugging Face, `approximate="tanh"` in PyTorch. relu's
-    derivative at 0 is 0.
+    `gelu_pytorch_tanh` at Hugging Face, `approximate="tanh"` in PyTorch. The
+    derivatives of relu and abs at 0 are 0.
 
     ```mlir
     %m = lns.activation gelu_tanh %x : tensor<?x?x256xf32>

@@ -167,6 +167,13 @@ int64_t AdamWOp::getFlops() {
 int64_t AdamWOp::getBytes() {
   return getUpdateCosts(*this, getComputeWeight()).bytes;
 }
+// The sum of squares, and a product. It is read, and written where it is not
+// of length 1 yet, as behind a step of the optimizer.
+int64_t ProjectOp::getFlops() { return saturatingMul(3, countOf(getType())); }
+int64_t ProjectOp::getBytes() {
+  return saturatingAdd(bytesTouchedOnce(*this),
+                       saturatingMul(2, bytesOf(getType())));
+}
 int64_t ClusterOp::getFlops() {
   int64_t flops = 0;
   for (auto op : getBody().getOps<CostOpInterface>())

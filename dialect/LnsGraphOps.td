@@ -23,19 +23,26 @@ def LNS_ParameterOp : LNS_Op<"parameter", [Symbol, HasParent<"::mlir::ModuleOp">
     extent) in every dimension; the rest is zero, for gradient and moments too.
     Only functions see it: checkpoints and initial values know the type alone.
 
-    - (C1) as `lns.param` C1 and C2.
+    `project` and the factors are those of `lns.param`.
+
+    - (C1) as `lns.param` C1, C2, C5 and C6.
     - (C2) a storage type satisfies C1, has the type's element type and rank,
          differs from it, and no extent of it is smaller.
 
     ```mlir
     lns.parameter @model.norm.weight gain init(ones) decay(false) : tensor<128xf32>
     lns.parameter @up_proj.weight matrix init(zeros) decay(true) storage(tensor<176x64xf32>) : tensor<171x64xf32>
+    lns.parameter @q_proj.weight matrix init(normal, 0.02) decay(false) project(rows) lr_factor(0.5) : tensor<64x64xf32>
     ```
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, LNS_RoleAttr:$role,
                        LNS_InitKindAttr:$init, OptionalAttr<F64Attr>:$init_value,
                        BoolAttr:$decay, TypeAttrOf<LNS_WideTensor>:$type,
-                       OptionalAttr<TypeAttrOf<LNS_WideTensor>>:$storage);
+                       OptionalAttr<TypeAttrOf<LNS_WideTensor>>:$storage,
+                       OptionalAttr<LNS_ProjectionAttr>:$projection,
+                       DefaultValuedAttr<F64Attr, "1.0">:$lr_factor,
+                       DefaultValuedAttr<F64Attr, "1.0">:$eps_factor,
+                       DefaultValuedAttr<F64Attr, "1.0">:$decay_factor);
   let hasCustomAssemblyFormat = 1;
   let hasVerifier = 1;
   let extraClassDeclaration = [{
@@ -53,7 +60,7 @@ def LNS_ComputeWeightOp : LNS_Op<"compute_weight", [Symbol, HasParent<"::mlir::M
     `gain_offset`, the gain is that number and the parameter's value. By definition it
     is that of the current parameters whenever an entry point is called: who
     writes a parameter in a function writes its compute weights there, too
-    (`lns.adamw`, `lns.set`), and who writes it from outside calls `@refresh`,
+    (`lns.adamw`, or `lns.set` behind what writes), and who writes it from outside calls `@refresh`,
     which computes all of them. Made by `lns-keep-weights`.
 
     - (C1) weight and gain name an `lns.parameter`.
@@ -545,6 +552,9 @@ def LNS_AdamWOp : LNS_Op<"adamw", [DeclareOpInterfaceMethods<SymbolUserOpInterfa
         v = beta2 * v + (1 - beta2) * g^2
         p = p - lr * (m / bias1) / (sqrt(v / bias2) + eps)
 
+    with lr, eps and weight_decay each times the op's factor, 1 where none is
+    given.
+
     With `compute`, that compute weight of the parameter is written as well, from
     the new p and its gain as it is: the gain's own update comes before.
 
@@ -556,18 +566,25 @@ def LNS_AdamWOp : LNS_Op<"adamw", [DeclareOpInterfaceMethods<SymbolUserOpInterfa
     - (C2) optimizer is tensor<8xf32>.
     - (C3) factor has the gradient's element type.
     - (C4) compute names an `lns.compute_weight` of the symbol.
+    - (C5) as `lns.param` C6.
 
     ```mlir
     lns.adamw @lm_head.weight, %dw, %factor, %optimizer decay(true) compute(@lm_head.weight.bf16)
       : tensor<256x64xf32>, tensor<f32>, tensor<8xf32>
+    lns.adamw @up_proj.weight, %du, %factor, %optimizer decay(true) lr_factor(0.25) eps_factor(0.5) decay_factor(4.0)
+      : tensor<176x64xf32>, tensor<f32>, tensor<8xf32>
     ```
   }];
   let arguments = (ins FlatSymbolRefAttr:$symbol, LNS_WideTensor:$gradient,
                        LNS_Scalar:$factor, LNS_Vector:$optimizer, BoolAttr:$decay,
-                       OptionalAttr<FlatSymbolRefAttr>:$compute);
+                       OptionalAttr<FlatSymbolRefAttr>:$compute,
+                       DefaultValuedAttr<F64Attr, "1.0">:$lr_factor,
+                       DefaultValuedAttr<F64Attr, "1.0">:$eps_factor,
+                       DefaultValuedAttr<F64Attr, "1.0">:$decay_factor);
   let assemblyFormat = [{
     $symbol `,` $gradient `,` $factor `,` $optimizer `decay` `(` $decay `)`
-    (`compute` `(` $compute^ `)`)? attr-dict
+    (`lr_factor` `(` $lr_factor^ `)`)? (`eps_factor` `(` $eps_factor^ `)`)?
+    (`decay_factor` `(` $decay_factor^ `)`)? (`compute` `(` $compute^ `)`)? attr-dict
     `:` type($gradient) `,` type($factor) `,` type($optimizer)
   }];
   let hasVerifier = 1;
@@ -575,6 +592,43 @@ def LNS_AdamWOp : LNS_Op<"adamw", [DeclareOpInterfaceMethods<SymbolUserOpInterfa
     /// The compute weight that is written; null where there is none.
     ComputeWeightOp getComputeWeight();
   }];
+}
+
+def LNS_ProjectOp : LNS_Op<"project", [DeclareOpInterfaceMethods<SymbolUserOpInterface>,
+    DeclareOpInterfaceMethods<LNS_CostOpInterface, ["getFlops", "getBytes"]>,
+    DeclareOpInterfaceMethods<MemoryEffectsOpInterface>]> {
+  let summary = "scales rows or columns of a parameter to length 1";
+  let description = [{
+    With s the sum of squares of a row, or column, in f64 and in an order that
+    does not depend on threads:
+
+        w = w / sqrt(s)    unless |s - 1| <= 2^-20, s = 0 or s is not finite
+
+    What is scaled and rounded to f32 has an s within 2^-22 of 1, so that it stays
+    as it is from then on, bit for bit: whoever loads what was stored, or projects
+    twice, changes nothing. A line of zeros, as one that pads a parameter, stays
+    zero. (nGPT, arXiv 2410.01131.)
+
+    With a `factor`, as `lns.adamw` has one, nothing is written where that is NaN.
+
+    Memory effects: reads and writes `Parameter` at the symbol.
+
+    - (C1) the symbol names an `lns.parameter` that has this projection, stored as
+         this type.
+    - (C2) factor has the type's element type.
+
+    ```mlir
+    lns.project @q_proj.weight rows factor(%factor) : tensor<64x64xf32>, tensor<f32>
+    lns.project @down_proj.weight columns : tensor<64x176xf32>
+    ```
+  }];
+  let arguments = (ins FlatSymbolRefAttr:$symbol, LNS_ProjectionAttr:$along,
+                       TypeAttrOf<LNS_WideMatrix>:$type,
+                       Optional<LNS_Scalar>:$factor);
+  let assemblyFormat = [{
+    $symbol $along (`factor` `(` $factor^ `)`)? attr-dict `:` $type (`,` type($factor)^)?
+  }];
+  let hasVerifier = 1;
 }
 
 //===----------------------------------------------------------------------===//

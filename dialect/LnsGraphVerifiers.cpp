@@ -278,8 +278,19 @@ LogicalResult AdamWOp::verify() {
   if (failed(verifyOptimizer(*this, getOptimizer())))
     return failure();
   // (C3)
-  return verifySameElement(*this, "factor", tensorOf(getFactor()), "gradient",
-                           tensorOf(getGradient()));
+  if (failed(verifySameElement(*this, "factor", tensorOf(getFactor()),
+                               "gradient", tensorOf(getGradient()))))
+    return failure();
+  // (C5)
+  return verifyFactors(*this, getLrFactor(), getEpsFactor(), getDecayFactor());
+}
+
+LogicalResult ProjectOp::verify() {
+  // (C2)
+  if (!getFactor())
+    return success();
+  return verifySameElement(*this, "factor", tensorOf(getFactor()),
+                           "the parameter", cast<RankedTensorType>(getType()));
 }
 
 //===----------------------------------------------------------------------===//
@@ -306,7 +317,8 @@ static Target lookUp(Operation *op, SymbolTableCollection &symbols,
   return {};
 }
 
-/// (C1) of get, set and adamw: `symbol` names a parameter of type `type`.
+/// (C1) of get, set, adamw and project: `symbol` names a parameter of type
+/// `type`.
 static LogicalResult verifyParameterUse(Operation *op,
                                         SymbolTableCollection &symbols,
                                         FlatSymbolRefAttr symbol, Type type,
@@ -373,6 +385,27 @@ LogicalResult AdamWOp::verifySymbolUses(SymbolTableCollection &symbols) {
                                   << getComputeAttr() << " is of "
                                   << weight.getWeightAttr();
   diagnostic.attachNote(weight.getLoc()) << "declared here";
+  return diagnostic;
+}
+
+LogicalResult ProjectOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  // (C1)
+  if (failed(verifyParameterUse(*this, symbols, getSymbolAttr(), getType(),
+                                "what is projected")))
+    return failure();
+  auto parameter =
+      symbols.lookupNearestSymbolFrom<ParameterOp>(*this, getSymbolAttr());
+  if (parameter.getProjection() == getAlong())
+    return success();
+  InFlightDiagnostic diagnostic = emitOpError("projects ")
+                                  << stringifyEnum(getAlong()) << " of "
+                                  << getSymbolAttr() << ", which has ";
+  if (parameter.getProjection())
+    diagnostic << "project(" << stringifyEnum(*parameter.getProjection())
+               << ")";
+  else
+    diagnostic << "no projection";
+  diagnostic.attachNote(parameter.getLoc()) << "declared here";
   return diagnostic;
 }
 

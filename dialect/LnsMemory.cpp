@@ -57,6 +57,14 @@ void AdamWOp::getEffects(Effects &effects) {
                        ComputeWeightResource::get());
 }
 
+void ProjectOp::getEffects(Effects &effects) {
+  SymbolRefAttr symbol = getSymbolAttr();
+  effects.emplace_back(MemoryEffects::Read::get(), symbol,
+                       ParameterResource::get());
+  effects.emplace_back(MemoryEffects::Write::get(), symbol,
+                       ParameterResource::get());
+}
+
 StoredTensor lns::getStoredTensor(GetOp get) {
   return {get.getSymbolAttr().getAttr(), get.getStorage()};
 }

@@ -79,6 +79,16 @@ def LNS_ParamOp : LNS_Op<"param", [Pure, ParentOneOf<["ModelOp", "LayersOp"]>]> 
     word, `inv_sqrt_depth`, divides the value by sqrt(l) in block l, which counts
     as in `lns.norm`: output projections that start smaller in deeper blocks.
 
+    `project` keeps rows, or columns, of a matrix at length 1: what it starts
+    from is scaled so (`lns.project`), and it is again behind every step of the
+    optimizer. Weight decay would do nothing but change how long steps are; when
+    `decay` is absent, such a matrix has none.
+
+    `lr_factor`, `eps_factor` and `decay_factor` are what this parameter's
+    learning rate, AdamW's epsilon and its weight decay are multiplied by. The
+    decay of a step is that of the learning rate as it is for this parameter:
+    p = p - lr_factor lr decay_factor decay p.
+
     - (C1) The type is static and has at least one element.
     - (C2) `init_value` is given for, and only for, `normal`, `truncated_normal`
          and `constant`; a standard deviation is not negative; all are finite.
@@ -86,17 +96,27 @@ def LNS_ParamOp : LNS_Op<"param", [Pure, ParentOneOf<["ModelOp", "LayersOp"]>]> 
          inside `lns.layers`.
     - (C4) A depth scale other than `none` needs an `init_value`, and is only
          inside `lns.layers`.
+    - (C5) What has a projection has two dimensions.
+    - (C6) Factors are finite, those of the learning rate and of epsilon more
+         than 0, that of the decay at least 0; f32 holds them.
 
     ```mlir
     %o = lns.param "layers.{layer}.o_proj.weight" matrix init(normal, 0.02, inv_sqrt_depth) : tensor<64x64xf32>
     %w = lns.param "lm_head.weight" matrix init(normal, 0.02) : tensor<256x128xf32>
     %g = lns.param "model.norm.weight" gain init(ones) : tensor<128xf32>
+    %q = lns.param "layers.{layer}.q_proj.weight" matrix init(normal, 0.02) project(rows) : tensor<64x64xf32>
+    %u = lns.param "layers.{layer}.up_proj.weight" matrix init(normal, 0.02)
+      lr_factor(0.25) eps_factor(0.5) decay_factor(4.0) : tensor<176x64xf32>
     ```
   }];
   let arguments = (ins StrAttr:$name, LNS_RoleAttr:$role, LNS_InitKindAttr:$init,
                        OptionalAttr<F64Attr>:$init_value,
                        DefaultValuedAttr<LNS_DepthScaleAttr, "::lns::DepthScale::none">:$init_depth_scale,
-                       OptionalAttr<BoolAttr>:$decay);
+                       OptionalAttr<BoolAttr>:$decay,
+                       OptionalAttr<LNS_ProjectionAttr>:$projection,
+                       DefaultValuedAttr<F64Attr, "1.0">:$lr_factor,
+                       DefaultValuedAttr<F64Attr, "1.0">:$eps_factor,
+                       DefaultValuedAttr<F64Attr, "1.0">:$decay_factor);
   let results = (outs LNS_WideTensor:$value);
   let hasCustomAssemblyFormat = 1;
   let hasVerifier = 1;

@@ -21,7 +21,7 @@ using namespace lns;
 /// What instantiation replaces by a block's index.
 static constexpr llvm::StringLiteral kLayer = "{layer}";
 
-/// (C1) and (C2) of lns.param and lns.parameter.
+/// (C1), (C2), (C5) and (C6) of lns.param and lns.parameter.
 template <typename Op>
 static LogicalResult verifyParameterFacts(Op op, RankedTensorType type) {
   // (C1)
@@ -31,6 +31,16 @@ static LogicalResult verifyParameterFacts(Op op, RankedTensorType type) {
   if (bytesOf(type) == std::numeric_limits<int64_t>::max())
     return op.emitOpError("has type ")
            << type << ", whose size in bytes does not fit 64 bits";
+  // (C5)
+  if (op.getProjection() && type.getRank() != 2)
+    return op.emitOpError("has type ")
+           << type << ", but rows or columns of length 1, project("
+           << stringifyEnum(*op.getProjection())
+           << "), are those of a matrix; leave out 'project'";
+  // (C6)
+  if (failed(verifyFactors(op, op.getLrFactor(), op.getEpsFactor(),
+                           op.getDecayFactor())))
+    return failure();
   // (C2)
   InitKind init = op.getInit();
   bool isNormal =
@@ -170,7 +180,11 @@ static bool agree(ParamOp a, ParamOp b) {
          a.getInitAttr() == b.getInitAttr() &&
          a.getInitValueAttr() == b.getInitValueAttr() &&
          a.getInitDepthScale() == b.getInitDepthScale() &&
-         a.getDecayAttr() == b.getDecayAttr();
+         a.getDecayAttr() == b.getDecayAttr() &&
+         a.getProjection() == b.getProjection() &&
+         a.getLrFactor() == b.getLrFactor() &&
+         a.getEpsFactor() == b.getEpsFactor() &&
+         a.getDecayFactor() == b.getDecayFactor();
 }
 
 /// (C6)
@@ -211,7 +225,9 @@ static LogicalResult verifyNames(ModelOp model) {
       return success();
     InFlightDiagnostic diagnostic =
         param.emitOpError("declares '")
-        << name << "' again, with another type, role, init or decay";
+        << name
+        << "' again, with another type, role, init, decay, projection "
+           "or factor";
     diagnostic.attachNote(entry->second.getLoc()) << "first declared here";
     return diagnostic;
   };

@@ -220,6 +220,7 @@ public:
       : p(p), activation(activation), x(x), inner(x) {
     switch (activation) {
     case Activation::relu:
+    case Activation::abs:
       return;
     case Activation::relu2:
       inner = p.max(p.constant(0), x); // not a number stays so
@@ -247,6 +248,8 @@ public:
   Scalar value() {
     if (activation == Activation::relu)
       return p.max(p.constant(0), x); // not a number stays so
+    if (activation == Activation::abs)
+      return p.max(p.mul(x, p.constant(-1)), x); // nor here
     if (activation == Activation::relu2)
       return p.mul(inner, inner);
     bool isGate = activation != Activation::tanh &&
@@ -260,6 +263,11 @@ public:
     switch (activation) {
     case Activation::relu:
       return p.positive(x, one, p.constant(0));
+    case Activation::abs: {
+      Scalar negated = p.mul(x, p.constant(-1));
+      return p.positive(x, one,
+                        p.positive(negated, p.constant(-1), p.constant(0)));
+    }
     case Activation::relu2:
       return p.add(inner, inner);
     case Activation::tanh:

@@ -7,6 +7,7 @@
 
 #include "dialect/LnsVerifiers.h"
 #include "llvm/ADT/APFloat.h"
+#include <cmath>
 
 using namespace mlir;
 using namespace lns;
@@ -86,6 +87,25 @@ LogicalResult lns::verifyPositive(Operation *op, StringRef what,
     return success();
   return op->emitOpError() << what << " must be positive and finite, got "
                            << value.convertToDouble();
+}
+
+LogicalResult lns::verifyFactors(Operation *op, const APFloat &learningRate,
+                                 const APFloat &eps, const APFloat &decay) {
+  for (auto [name, factor, mayBeZero] :
+       {std::tuple<StringRef, const APFloat &, bool>("lr_factor", learningRate,
+                                                     false),
+        {"eps_factor", eps, false},
+        {"decay_factor", decay, true}}) {
+    auto held = static_cast<float>(factor.convertToDouble());
+    // What is too large or too small for f32 is infinite or zero there.
+    if (std::isfinite(held) && held >= 0 &&
+        (held > 0 || (mayBeZero && factor.isZero())))
+      continue;
+    return op->emitOpError()
+           << name << " is " << factor.convertToDouble() << ", but must be "
+           << (mayBeZero ? "0 or more" : "more than 0") << " and finite in f32";
+  }
+  return success();
 }
 
 LogicalResult lns::verifySameTypes(Operation *op, StringRef leftName,

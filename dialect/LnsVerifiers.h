@@ -56,6 +56,14 @@ llvm::LogicalResult verifyFinite(mlir::Operation *op, llvm::StringRef what,
 llvm::LogicalResult verifyPositive(mlir::Operation *op, llvm::StringRef what,
                                    const llvm::APFloat &value);
 
+/// Of a learning rate, of AdamW's epsilon and of a weight decay: finite, not
+/// negative, and so that f32, in which kernels take them, holds them; only the
+/// last may be 0.
+llvm::LogicalResult verifyFactors(mlir::Operation *op,
+                                  const llvm::APFloat &learningRate,
+                                  const llvm::APFloat &eps,
+                                  const llvm::APFloat &decay);
+
 /// The operand or result numbers of `left` and `right`, called by name, agree
 /// in number and types.
 llvm::LogicalResult verifySameTypes(mlir::Operation *op,

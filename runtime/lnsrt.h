@@ -226,8 +226,16 @@ LNSRT_API const char *lnsrt_session_matmul(const lnsrt_session *session);
 /// `seed` and the parameter's name and counted by element, and zeroes the
 /// optimizer state. So two models that differ in a scheme or in their depth
 /// start from the same numbers where they have parameters of the same names. No
-/// step is done then.
+/// step is done then. Ends with what lnsrt_project does.
 LNSRT_API lnsrt_error *lnsrt_init(lnsrt_session *session, uint64_t seed);
+
+/// Scales rows and columns of parameters to length 1 where the model keeps them
+/// so (nGPT), as every step of the optimizer does; a model that does not is
+/// left as it is. To be called when parameters were written that need not be
+/// so: those of another model. What a session has trained is so already, and
+/// stays as it is, bit for bit. `changed` gets the number of parameters that
+/// became others, for which all are read; NULL for who does not ask.
+LNSRT_API lnsrt_error *lnsrt_project(lnsrt_session *session, size_t *changed);
 
 /// How many optimizer steps the session's parameters have been trained, for
 /// models in which branches open with them (lnsrt_plan_info.schedules): to be

@@ -204,6 +204,13 @@ public:
   }
 
   Status init(uint64_t seed) { return Status(lnsrt_init(handle.get(), seed)); }
+  /// How many parameters were not of length 1 where the model keeps them so,
+  /// and are now.
+  Result<size_t> project() {
+    size_t changed = 0;
+    Status status(lnsrt_project(handle.get(), &changed));
+    return status ? Result<size_t>(changed) : Result<size_t>(std::move(status));
+  }
   /// Of the parameters that were written, where the model depends on it.
   Status setStepsDone(uint64_t steps) {
     return Status(lnsrt_set_steps_done(handle.get(), steps));

@@ -29,7 +29,7 @@ static bool isKernelOp(Operation *op) {
          isa<ClusterOp, AttentionOp, AttentionGradOp, ColumnDotOp, EmbeddingOp,
              EmbeddingGradOp, AddPositionsGradOp, CrossEntropyOp,
              CrossEntropyGradOp, TargetCountOp, MeanOp, SumOp, MeanGradOp,
-             lns::ConstantOp, ClipFactorOp, AdamWOp>(op);
+             lns::ConstantOp, ClipFactorOp, AdamWOp, ProjectOp>(op);
 }
 
 bool KernelLowering::hasKernel(Operation *op) const { return isKernelOp(op); }
@@ -69,6 +69,8 @@ LogicalResult KernelLowering::lower(Operation *op,
           .Case<ClipFactorOp>(
               [&](auto op) { return lowerClipFactor(op, set, launches); })
           .Case<AdamWOp>([&](auto op) { return lowerAdamW(op, set, launches); })
+          .Case<ProjectOp>(
+              [&](auto op) { return lowerProject(op, set, launches); })
           .Default([&](Operation *op) -> LogicalResult {
             if (!isKernelOp(op))
               return op->emitOpError("has no CPU kernel");

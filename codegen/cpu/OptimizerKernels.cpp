@@ -5,8 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// One kernel each for all parameters: sizes and the decay switch are launch
-// arguments.
+// One kernel each for all parameters: sizes, and what a parameter's learning
+// rate, epsilon and decay are multiplied by, are launch arguments.
 //
 //===----------------------------------------------------------------------===//
 
@@ -134,15 +134,16 @@ namespace {
 
 /// Values of the optimizer that are the same for all elements.
 struct AdamWScalars {
-  AdamWScalars(CodeBuilder &b, KernelFrame &frame, Value decay) {
+  AdamWScalars(CodeBuilder &b, KernelFrame &frame) {
+    Value decay = frame.floats[0];
     auto slot = [&](int64_t number) {
       return b.load(frame.buffers[5], b.index(number));
     };
     Value one = b.real(1.0);
-    Value lr = slot(LNS_OPT_LR);
+    Value lr = b.mul(slot(LNS_OPT_LR), frame.floats[1]);
     beta1 = slot(LNS_OPT_BETA1);
     beta2 = slot(LNS_OPT_BETA2);
-    eps = slot(LNS_OPT_EPS);
+    eps = b.mul(slot(LNS_OPT_EPS), frame.floats[2]);
     rest1 = b.sub(one, beta1);
     rest2 = b.sub(one, beta2);
     keep = b.sub(one, b.mul(b.mul(lr, slot(LNS_OPT_WEIGHT_DECAY)), decay));
@@ -162,12 +163,12 @@ LogicalResult cpu::lowerAdamW(AdamWOp op, KernelSet &set, Launches &launches) {
   KernelSpec spec("adamw", getKernelKey(op, KeyExtents::none));
   spec.source = "adamw";
   spec.buffers.assign(6, flatBuffer(Float32Type::get(op.getContext())));
-  spec.floats = 1; // decay
+  spec.floats = 3; // factors of decay, learning rate and epsilon
   spec.ints = 1;   // elements
   LaunchBuilder launch;
   launch.launch.kernel =
       set.getKernel(spec, op.getLoc(), [&](CodeBuilder &b, KernelFrame &frame) {
-        AdamWScalars s(b, frame, frame.floats[0]);
+        AdamWScalars s(b, frame);
         Value parameter = frame.buffers[0], m = frame.buffers[1],
               v = frame.buffers[2], gradient = frame.buffers[3];
         // A step that must change nothing has no elements.
@@ -203,7 +204,11 @@ LogicalResult cpu::lowerAdamW(AdamWOp op, KernelSet &set, Launches &launches) {
       .value(op.getOptimizer());
   int64_t elements =
       cast<RankedTensorType>(op.getGradient().getType()).getNumElements();
-  launch.launch.floats = {op.getDecay() ? 1.0f : 0.0f};
+  auto factor = [](const APFloat &value) {
+    return static_cast<float>(value.convertToDouble());
+  };
+  launch.launch.floats = {op.getDecay() ? factor(op.getDecayFactor()) : 0.0f,
+                          factor(op.getLrFactor()), factor(op.getEpsFactor())};
   launch.launch.ints = {elements};
   launch.launch.items = countItems(elements, kUpdateChunk);
   launches.push_back(std::move(launch.launch));

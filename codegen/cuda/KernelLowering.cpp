@@ -27,7 +27,7 @@ bool cuda::KernelLowering::hasKernel(Operation *op) const {
              AttentionGradOp, ColumnDotOp, EmbeddingOp, EmbeddingGradOp,
              AddPositionsGradOp, CrossEntropyOp, CrossEntropyGradOp,
              CrossEntropyWithGradOp, TargetCountOp, MeanOp, SumOp, MeanGradOp,
-             lns::ConstantOp, ClipFactorOp, AdamWOp>(op);
+             lns::ConstantOp, ClipFactorOp, AdamWOp, ProjectOp>(op);
 }
 
 LogicalResult
@@ -72,6 +72,8 @@ cuda::KernelLowering::lower(Operation *op,
           .Case<ClipFactorOp>(
               [&](auto op) { return lowerClipFactor(op, set, launches); })
           .Case<AdamWOp>([&](auto op) { return lowerAdamW(op, set, launches); })
+          .Case<ProjectOp>(
+              [&](auto op) { return lowerProject(op, set, launches); })
           .Default([&](Operation *op) -> LogicalResult {
             auto cluster = dyn_cast<ClusterOp>(op);
             if (cluster && !cluster.getProducts().empty())

@@ -147,6 +147,8 @@ llvm::LogicalResult lowerConstant(ConstantOp op, KernelSet &set,
 llvm::LogicalResult lowerClipFactor(ClipFactorOp op, KernelSet &set,
                                     Launches &launches);
 llvm::LogicalResult lowerAdamW(AdamWOp op, KernelSet &set, Launches &launches);
+llvm::LogicalResult lowerProject(ProjectOp op, KernelSet &set,
+                                 Launches &launches);
 
 } // namespace lns::cuda
 

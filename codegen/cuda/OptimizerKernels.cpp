@@ -5,8 +5,9 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// One kernel each for all parameters: sizes and the decay switch are launch
-// arguments; those with a compute weight have another, for one type of it.
+// One kernel each for all parameters: sizes, and what a parameter's learning
+// rate, epsilon and decay are multiplied by, are launch arguments; those with a
+// compute weight have another, for one type of it.
 //
 //===----------------------------------------------------------------------===//
 
@@ -114,6 +115,9 @@ LogicalResult cuda::lowerClipFactor(ClipFactorOp op, KernelSet &set,
   return success();
 }
 
+/// Of an update, as its kernels' floats.
+static constexpr llvm::StringLiteral kFactors = "{decay, lrFactor, epsFactor}";
+
 LogicalResult cuda::lowerAdamW(AdamWOp op, KernelSet &set, Launches &launches) {
   Type f32 = Float32Type::get(op.getContext());
   auto weight = op.getComputeAttr()
@@ -128,7 +132,7 @@ LogicalResult cuda::lowerAdamW(AdamWOp op, KernelSet &set, Launches &launches) {
       {f32, "parameter", true, true}, {f32, "expAvg", true, true},
       {f32, "expAvgSq", true, true},  {f32, "gradient", false, true},
       {f32, "factor", false, true},   {f32, "optimizer", false, true}};
-  spec.floats = {"decay"};
+  spec.floats = {"decay", "lrFactor", "epsFactor"};
   spec.ints = {"elements"};
   spec.threads = kUpdateThreads;
   spec.noSpills = true;
@@ -141,13 +145,16 @@ LogicalResult cuda::lowerAdamW(AdamWOp op, KernelSet &set, Launches &launches) {
       .value(op.getFactor())
       .value(op.getOptimizer());
   int64_t elements = countElements(op.getGradient());
-  launch.number(op.getDecay() ? 1 : 0).count(elements);
+  launch.number(op.getDecay() ? op.getDecayFactor().convertToDouble() : 0)
+      .number(op.getLrFactor().convertToDouble())
+      .number(op.getEpsFactor().convertToDouble())
+      .count(elements);
   launch.grid(llvm::divideCeil(elements, kUpdateLanes * kUpdateThreads));
   if (!weight) {
     launch.launch.kernel = set.getKernel(
         spec, printCall("adamW", {text(kUpdateThreads)},
                         {"parameter", "expAvg", "expAvgSq", "gradient",
-                         "factor", "optimizer", "decay", "elements"}));
+                         "factor", "optimizer", kFactors, "elements"}));
     launches.push_back(std::move(launch.launch));
     return success();
   }
@@ -167,7 +174,7 @@ LogicalResult cuda::lowerAdamW(AdamWOp op, KernelSet &set, Launches &launches) {
       "optimizer",
       "hasGain ? gain : nullptr",
       "compute",
-      "decay",
+      kFactors,
       "elements",
       "lns::RowWidth{static_cast<unsigned long long>("
       "width), static_cast<unsigned long long>(inverse)}"};

@@ -12,9 +12,11 @@
 // at hand.
 //
 // What keeps it from being stale: the updates of a function are one run of
-// lns.adamw, and each run that updates W or g writes W', in AdamW's own kernel
-// or behind it. Parameters that are written from outside are for @refresh.
-// Updates are independent but for that, so gains may be updated first.
+// lns.adamw and lns.project, and each run that updates W or g writes W', in
+// AdamW's own kernel or behind the run: there if W is projected, for AdamW has
+// not seen what becomes of W. Parameters that are written from outside are for
+// @refresh. Updates are independent but for that, so gains may be updated
+// first.
 //
 //===----------------------------------------------------------------------===//
 
@@ -101,11 +103,19 @@ struct Kept {
   ComputeWeightOp weight;
 };
 
-/// The updates of a function.
+/// The updates of a function, by lns.adamw and lns.project.
 struct Updates {
-  SmallVector<AdamWOp> run;
-  llvm::DenseSet<StringAttr> parameters;
+  SmallVector<Operation *> run;
+  llvm::DenseSet<StringAttr> parameters, projected;
 };
+
+/// The parameter that an update is of; null for other ops.
+StringAttr getUpdated(Operation *op) {
+  if (auto adamw = dyn_cast<AdamWOp>(op))
+    return adamw.getSymbolAttr().getAttr();
+  auto project = dyn_cast<ProjectOp>(op);
+  return project ? project.getSymbolAttr().getAttr() : StringAttr();
+}
 
 struct KeepWeightsPass : lns::impl::KeepWeightsBase<KeepWeightsPass> {
   void runOnOperation() override {
@@ -138,7 +148,7 @@ struct KeepWeightsPass : lns::impl::KeepWeightsBase<KeepWeightsPass> {
       if (function.getBody().hasOneBlock())
         eraseUnread(function.getBody().front());
     for (auto &[function, mine] : updates)
-      write(mine.run, symbols);
+      write(mine, symbols);
     makeRefresh(module, symbols);
   }
 
@@ -154,22 +164,30 @@ private:
       for (Block &block : function.getBody())
         for (Operation &op : block)
           // A repeated function is visited itself.
-          if (!isa<AdamWOp, RepeatOp>(op))
+          if (!isa<AdamWOp, ProjectOp, RepeatOp>(op))
             StoredAccesses(&op).forEachWritten(parameters, [&](auto &entry) {
               foreignWrites.insert(entry.second);
             });
-    module.walk([&](AdamWOp adamw) {
-      auto function = dyn_cast<func::FuncOp>(adamw->getParentOp());
+    module.walk([&](Operation *op) {
+      StringAttr symbol = getUpdated(op);
+      if (!symbol)
+        return;
+      auto function = dyn_cast<func::FuncOp>(op->getParentOp());
       if (function && function.getBody().hasOneBlock())
-        updates[function].run.push_back(adamw);
+        updates[function].run.push_back(op);
       else
-        foreignWrites.insert(adamw.getSymbolAttr().getAttr());
+        foreignWrites.insert(symbol);
     });
     for (auto &[function, mine] : updates) {
       bool isRun = !isRepeated(function);
-      for (auto [i, adamw] : llvm::enumerate(mine.run)) {
-        isRun &= i == 0 || adamw->getPrevNode() == mine.run[i - 1];
-        isRun &= mine.parameters.insert(adamw.getSymbolAttr().getAttr()).second;
+      for (auto [i, op] : llvm::enumerate(mine.run)) {
+        isRun &= i == 0 || op->getPrevNode() == mine.run[i - 1];
+        StringAttr symbol = getUpdated(op);
+        bool isFirst = mine.parameters.insert(symbol).second;
+        if (isa<ProjectOp>(op))
+          mine.projected.insert(symbol);
+        else
+          isRun &= isFirst;
       }
       if (!isRun)
         foreignWrites.insert(mine.parameters.begin(), mine.parameters.end());
@@ -220,7 +238,7 @@ private:
     auto [weight, gain, type, offset] = value.recipe.getKey();
     if (foreignWrites.contains(weight) ||
         (gain && foreignWrites.contains(gain)))
-      return "a parameter of it is written by other than one run of lns.adamw";
+      return "a parameter of it is written by other than one run of updates";
     for (Operation *op : value.ops) {
       auto function = cast<func::FuncOp>(op->getParentOp());
       auto found = updates.find(function);
@@ -320,27 +338,30 @@ private:
   }
 
   /// Every update of W or g writes W'.
-  void write(ArrayRef<AdamWOp> run, const SymbolTable &symbols) {
+  void write(const Updates &mine, const SymbolTable &symbols) {
     llvm::DenseSet<StringAttr> gains;
     for (auto &[key, value] : kept)
       gains.insert(std::get<1>(key));
     llvm::DenseMap<StringAttr, AdamWOp> bySymbol;
-    OpBuilder behind(run.back()->getContext());
-    behind.setInsertionPointAfter(run.back());
+    OpBuilder behind(mine.run.back()->getContext());
+    behind.setInsertionPointAfter(mine.run.back());
     Operation *firstOther = nullptr;
-    for (AdamWOp adamw : run) {
-      StringAttr symbol = adamw.getSymbolAttr().getAttr();
-      bySymbol[symbol] = adamw;
+    for (Operation *op : mine.run) {
+      StringAttr symbol = getUpdated(op);
+      if (auto adamw = dyn_cast<AdamWOp>(op))
+        bySymbol[symbol] = adamw;
       if (!gains.contains(symbol))
-        firstOther = firstOther ? firstOther : adamw;
+        firstOther = firstOther ? firstOther : op;
       else if (firstOther)
-        adamw->moveBefore(firstOther);
+        op->moveBefore(firstOther);
     }
     for (auto &[key, value] : kept) {
-      AdamWOp own = bySymbol.lookup(std::get<0>(key));
-      if (own && !own.getComputeAttr())
+      auto [weight, gain, type, offset] = key;
+      AdamWOp own = bySymbol.lookup(weight);
+      if (own && !own.getComputeAttr() && !mine.projected.contains(weight))
         own.setComputeAttr(FlatSymbolRefAttr::get(value.weight));
-      else if (own || bySymbol.contains(std::get<1>(key)))
+      else if (mine.parameters.contains(weight) ||
+               mine.parameters.contains(gain))
         compute(behind, value.weight, symbols);
     }
   }

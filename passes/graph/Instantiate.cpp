@@ -230,8 +230,10 @@ private:
 
   LogicalResult declareParameter(ParamOp param, std::optional<int64_t> layer) {
     std::string symbol = replaceLayer(param.getName(), layer.value_or(0));
-    bool decay = param.getDecay().value_or(param.getRole() == Role::matrix ||
-                                           param.getRole() == Role::embedding);
+    // What has length 1 behind every step has nothing to decay.
+    bool decay = param.getDecay().value_or(
+        !param.getProjection() && (param.getRole() == Role::matrix ||
+                                   param.getRole() == Role::embedding));
     auto [it, isNew] = parameters.try_emplace(symbol);
     // Shared, as a tied head is. The model's verifier has seen to it that both
     // declarations say the same.
@@ -249,7 +251,9 @@ private:
     it->second = ParameterOp::create(
         builder, NameLoc::get(builder.getStringAttr(symbol), param.getLoc()),
         symbol, param.getRole(), param.getInit(), initValue, decay,
-        param.getValue().getType(), /*storage=*/TypeAttr());
+        param.getValue().getType(), /*storage=*/TypeAttr(),
+        param.getProjectionAttr(), param.getLrFactor(), param.getEpsFactor(),
+        param.getDecayFactor());
     return success();
   }
 

@@ -18,7 +18,8 @@
 // dW1 = du^T x and elements of db1 = sum of du. The new columns of dW2 = dz^T h
 // are products with the zero columns of h. Weight decay keeps zeros, and AdamW
 // subtracts 0 / (sqrt(0) + eps), for which eps must not be 0: the runtime sees
-// to that. All this holds as long as no infinity is multiplied by a zero; a
+// to that. Zeros do not make a line longer, and lines of zeros are not
+// projected. All this holds as long as no infinity is multiplied by a zero; a
 // model with one is lost with and without padding.
 //
 // Padding spreads through all that must have one width: the rows of W1, the
@@ -74,7 +75,7 @@ public:
           if (get.getStorage() != Storage::parameter)
             refuseParameter(get, get.getSymbolAttr());
         })
-        .Case<SetOp, AdamWOp>(
+        .Case<SetOp, AdamWOp, ProjectOp>(
             [&](auto set) { refuseParameter(set, set.getSymbolAttr()); })
         .Case([&](LinearOp linear) { readLinear(linear); })
         .Case([&](RowOpInterface rowOp) {

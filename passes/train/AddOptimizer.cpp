@@ -6,7 +6,9 @@
 //===----------------------------------------------------------------------===//
 //
 // Makes @apply (gradients to parameters) and @train_step, which is @grads
-// followed by @apply: the same ops in the same order, so the same bits.
+// followed by @apply: the same ops in the same order, so the same bits. A
+// parameter whose rows or columns have length 1 is projected right behind its
+// update, and all of these by @project, for who writes parameters from outside.
 //
 //===----------------------------------------------------------------------===//
 
@@ -43,13 +45,19 @@ struct AddOptimizerPass : lns::impl::AddOptimizerBase<AddOptimizerPass> {
                        "'lns-differentiate' first");
       return signalPassFailure();
     }
-    for (StringRef entry : {"apply", "train_step"})
-      if (Operation *other = module.lookupSymbol(entry)) {
-        other->emitError() << "'" << entry
-                           << "' exists already; it is made from 'grads'";
-        return signalPassFailure();
-      }
     auto parameters = llvm::to_vector(module.getOps<ParameterOp>());
+    bool projects = llvm::any_of(parameters, [](ParameterOp parameter) {
+      return parameter.getProjection().has_value();
+    });
+    for (StringRef entry : {"apply", "train_step", "project"}) {
+      Operation *other = module.lookupSymbol(entry);
+      if (!other || (entry == "project" && !projects))
+        continue;
+      other->emitError() << "'" << entry << "' exists already; it is made from "
+                         << (entry == "project" ? "the parameters' projections"
+                                                : "'grads'");
+      return signalPassFailure();
+    }
     if (parameters.empty()) {
       grads.emitError("there is no lns.parameter to optimize");
       return signalPassFailure();
@@ -108,6 +116,15 @@ struct AddOptimizerPass : lns::impl::AddOptimizerBase<AddOptimizerPass> {
     terminator->insertOperands(terminator->getNumOperands(), norm);
     step.setFunctionType(builder.getFunctionType(
         body.getArgumentTypes(), terminator->getOperandTypes()));
+    if (!projects)
+      return;
+    builder.setInsertionPointAfter(step);
+    auto project = func::FuncOp::create(builder, module.getLoc(), "project",
+                                        builder.getFunctionType({}, {}));
+    builder.setInsertionPointToStart(project.addEntryBlock());
+    for (ParameterOp parameter : parameters)
+      addProjection(builder, parameter, /*factor=*/Value());
+    func::ReturnOp::create(builder, module.getLoc());
   }
 
 private:
@@ -146,6 +163,18 @@ private:
     return first.getType() == scalar ? first : Value();
   }
 
+  /// Nothing where the parameter has none.
+  static void addProjection(OpBuilder &builder, ParameterOp parameter,
+                            Value factor) {
+    if (std::optional<Projection> lines = parameter.getProjection())
+      ProjectOp::create(builder,
+                        NameLoc::get(builder.getStringAttr(
+                            "project." + parameter.getSymName().str())),
+                        parameter.getSymName(), *lines,
+                        cast<RankedTensorType>(parameter.getStoredType()),
+                        factor);
+  }
+
   /// Clip factor over all gradients, then one AdamW per parameter. With a loss,
   /// one that is not finite changes nothing either: logits of minus infinity
   /// have finite gradients.
@@ -170,7 +199,9 @@ private:
           builder.getStringAttr("optimizer." + parameter.getSymName().str()));
       AdamWOp::create(builder, updateLocation, parameter.getSymName(), gradient,
                       clip.getFactor(), optimizer, parameter.getDecay(),
-                      /*compute=*/FlatSymbolRefAttr());
+                      /*compute=*/FlatSymbolRefAttr(), parameter.getLrFactor(),
+                      parameter.getEpsFactor(), parameter.getDecayFactor());
+      addProjection(builder, parameter, clip.getFactor());
     }
     return clip.getNorm();
   }

@@ -183,6 +183,10 @@ def AddOptimizer : Pass<"lns-add-optimizer", "::mlir::ModuleOp"> {
     }
     ```
 
+    A parameter with a projection has an `lns.project` behind its update, which
+    looks at the same factor. `@project()` has those of all parameters, for
+    whoever writes parameters from outside.
+
     Every parameter's gradient must be stored in `@grads`, and all parameters
     must have one element type.
   }];
@@ -195,7 +199,9 @@ def VerifyTrain : Pass<"lns-verify-train", "::mlir::ModuleOp"> {
     Ends the training phase: the five entry points are there, no `lns.norm` and
     no linear with a bias is left, every parameter's gradient is stored once in
     `@grads` and `@train_step`, in `@micro_grads` if that reads the parameter, and
-    every parameter is updated once in `@apply` and `@train_step`.
+    every parameter is updated once in `@apply` and `@train_step`. One with a
+    projection is projected once behind that, and once in `@project`, which is
+    then there, too.
 
     Fused and planned form must be this, too.
   }];

@@ -52,6 +52,7 @@ struct VerifyTrainPass : lns::impl::VerifyTrainBase<VerifyTrainPass> {
     for (StringRef entry : {"grads", "micro_grads", "apply", "train_step"})
       if (auto function = module.lookupSymbol<func::FuncOp>(entry))
         checkParameters(function);
+    checkProject(module);
     if (failed)
       signalPassFailure();
   }
@@ -85,6 +86,8 @@ private:
         ++stored[set.getSymbol()];
     });
     function.walk([&](AdamWOp update) { ++updated[update.getSymbol()]; });
+    if (updates)
+      checkProjections(function);
     size_t parameters = llvm::range_size(getOperation().getOps<ParameterOp>());
     function.walk([&](ClipFactorOp clip) {
       if (clip.getGradients().size() == parameters)
@@ -112,6 +115,47 @@ private:
             << "', but must be updated once, by lns.adamw";
         failed = true;
       }
+    }
+  }
+
+  /// @project, which modules have with parameters that have projections.
+  void checkProject(ModuleOp module) {
+    if (auto function = module.lookupSymbol<func::FuncOp>("project")) {
+      checkProjections(function);
+      return;
+    }
+    for (auto parameter : module.getOps<ParameterOp>()) {
+      if (!parameter.getProjection())
+        continue;
+      parameter.emitOpError()
+          << "has project(" << stringifyEnum(*parameter.getProjection())
+          << "), but training form lacks the function 'project'";
+      failed = true;
+      return;
+    }
+  }
+
+  /// That each which has a projection is projected once, behind its update.
+  void checkProjections(func::FuncOp function) {
+    bool isStep = function.getSymName() != "project";
+    llvm::StringSet<> updated;
+    llvm::StringMap<unsigned> projected;
+    function.walk([&](Operation *op) {
+      if (auto update = dyn_cast<AdamWOp>(op))
+        updated.insert(update.getSymbol());
+      auto project = dyn_cast<ProjectOp>(op);
+      if (project && (!isStep || updated.contains(project.getSymbol())))
+        ++projected[project.getSymbol()];
+    });
+    for (auto parameter : getOperation().getOps<ParameterOp>()) {
+      unsigned count = projected.lookup(parameter.getSymName());
+      if (!parameter.getProjection() || count == 1)
+        continue;
+      parameter.emitOpError()
+          << "is projected " << count << " times in '" << function.getSymName()
+          << "'" << (isStep ? " behind its update" : "")
+          << ", but must be projected once, by lns.project";
+      failed = true;
     }
   }
 

@@ -67,7 +67,8 @@ inline constexpr BindingKind kLossAndNorm[] = {Loss, GradientNorm};
 inline constexpr BindingKind kLogits[] = {Logits};
 } // namespace entry_points
 
-/// All that a plan may have; "refresh" only for CUDA.
+/// All that a plan may have; "refresh" only for CUDA, "project" where lines of
+/// parameters have length 1.
 inline constexpr EntryPointRule kEntryPoints[] = {
     {"logits", true, entry_points::kTokens, entry_points::kLogits},
     {"eval", false, entry_points::kBatch, entry_points::kLoss},
@@ -77,6 +78,7 @@ inline constexpr EntryPointRule kEntryPoints[] = {
     {"micro_eval", true, entry_points::kPart, entry_points::kLoss},
     {"micro_grads", true, entry_points::kPart, entry_points::kLoss},
     {"refresh", false, {}, {}},
+    {"project", false, {}, {}},
 };
 
 /// Null for a name that is none.

@@ -31,9 +31,10 @@ enum class Entry {
   Logits,
   MicroGrads,
   MicroEval,
-  Refresh
+  Refresh,
+  Project
 };
-inline constexpr size_t kEntries = 8;
+inline constexpr size_t kEntries = 9;
 const char *entryName(Entry entry);
 
 /// What an entry point reads, checked; null where it does not. Tokens and

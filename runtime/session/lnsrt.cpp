@@ -224,6 +224,14 @@ lnsrt_error *lnsrt_init(lnsrt_session *session, uint64_t seed) {
   });
 }
 
+lnsrt_error *lnsrt_project(lnsrt_session *session, size_t *changed) {
+  return guarded([&]() -> Error {
+    if (!session)
+      return missing("session");
+    return session->project(changed);
+  });
+}
+
 lnsrt_error *lnsrt_set_steps_done(lnsrt_session *session, uint64_t steps) {
   return guarded([&]() -> Error {
     if (!session)

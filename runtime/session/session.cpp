@@ -14,6 +14,7 @@
 #include "runtime/session/devices.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <string_view>
 
@@ -22,8 +23,8 @@ using plan::Segment;
 
 const char *lns::entryName(Entry entry) {
   constexpr const char *kNames[kEntries] = {
-      "train_step", "grads",       "apply",      "eval",
-      "logits",     "micro_grads", "micro_eval", "refresh"};
+      "train_step",  "grads",      "apply",   "eval",   "logits",
+      "micro_grads", "micro_eval", "refresh", "project"};
   return kNames[size_t(entry)];
 }
 
@@ -60,7 +61,57 @@ Error lnsrt_session::create(lnsrt_plan *from,
 
 Error lnsrt_session::init(uint64_t seed) {
   stepsDone = 0;
-  return device->init(seed);
+  if (Error error = device->init(seed))
+    return error;
+  return device->has(Entry::Project) ? device->run(Entry::Project, {}, {})
+                                     : nullptr;
+}
+
+/// A number that two contents of the parameter share once in 2^64 cases.
+Error lnsrt_session::mix(const plan::Parameter &parameter,
+                         uint64_t &number) const {
+  constexpr uint64_t kPart = 1 << 20, kPrime = 0x100000001b3;
+  uint64_t count = elementCount(parameter);
+  std::vector<float> part(size_t(std::min(count, kPart)));
+  number = 0xcbf29ce484222325;
+  for (uint64_t first = 0; first < count; first += part.size()) {
+    part.resize(size_t(std::min<uint64_t>(part.size(), count - first)));
+    if (Error error = device->read(Segment::parameters, parameter, first,
+                                   part.size(), part.data()))
+      return error;
+    for (float value : part) {
+      number = (number ^ std::bit_cast<uint32_t>(value)) * kPrime;
+      number ^= number >> 32;
+    }
+  }
+  return nullptr;
+}
+
+Error lnsrt_session::project(size_t *changed) {
+  if (changed)
+    *changed = 0;
+  if (!device->has(Entry::Project))
+    return nullptr;
+  if (!changed)
+    return device->run(Entry::Project, {}, {});
+  // Only matrices have lines.
+  std::vector<const plan::Parameter *> matrices;
+  for (const plan::Parameter *parameter : *plan->table->parameters())
+    if (parameter->shape()->size() == 2)
+      matrices.push_back(parameter);
+  std::vector<uint64_t> before(matrices.size());
+  for (size_t i = 0; i < matrices.size(); ++i)
+    if (Error error = mix(*matrices[i], before[i]))
+      return error;
+  if (Error error = device->run(Entry::Project, {}, {}))
+    return error;
+  for (size_t i = 0; i < matrices.size(); ++i) {
+    uint64_t after = 0;
+    if (Error error = mix(*matrices[i], after))
+      return error;
+    *changed += after != before[i];
+  }
+  return nullptr;
 }
 
 Error lnsrt_session::require(Entry which) const {

@@ -27,6 +27,8 @@ struct lnsrt_session {
                        const lnsrt_optimizer_options &options,
                        lnsrt_step_result &result);
   lns::Error init(uint64_t seed);
+  /// Null where nobody asks how many parameters became others.
+  lns::Error project(size_t *changed);
   void setStepsDone(uint64_t steps) { stepsDone = steps; }
   lns::Error grads(const int32_t *tokens, const int32_t *targets, float &loss);
   lns::Error apply(const lnsrt_optimizer_options &options, float &norm);
@@ -50,6 +52,7 @@ private:
                   lns::plan::Segment &segment,
                   const lns::plan::Parameter *&parameter) const;
   lns::Error require(lns::Entry which) const;
+  lns::Error mix(const lns::plan::Parameter &parameter, uint64_t &number) const;
   using OptimizerValues = std::array<float, LNS_OPT_SLOTS>;
   lns::Error optimizerValues(const lnsrt_optimizer_options &options,
                              OptimizerValues &values) const;

@@ -1438,3 +1438,77 @@ func.func @add_types(%x: tensor<?x4xf32>) -> tensor<2x4xf32> {
   %y = "lns.add"(%x, %x) : (tensor<?x4xf32>, tensor<?x4xf32>) -> tensor<2x4xf32>
   return %y : tensor<2x4xf32>
 }
+
+// -----
+
+// lns.parameter (C1): as lns.param (C5).
+// expected-error @below {{has type 'tensor<8xf32>', but rows or columns of length 1, project(rows), are those of a matrix; leave out 'project'}}
+lns.parameter @a gain init(zeros) decay(false) project(rows) : tensor<8xf32>
+
+// -----
+
+// lns.parameter (C1): as lns.param (C6).
+// expected-error @below {{lr_factor is 1.000000e+300, but must be more than 0 and finite in f32}}
+lns.parameter @a gain init(zeros) decay(false) lr_factor(1.0e300) : tensor<8xf32>
+
+// -----
+
+// lns.adamw (C5)
+lns.parameter @a matrix init(zeros) decay(true) : tensor<8xf32>
+func.func @adamw(%g: tensor<8xf32>, %f: tensor<f32>, %o: tensor<8xf32>) {
+  // expected-error @below {{decay_factor is -2.000000e+00, but must be 0 or more and finite in f32}}
+  lns.adamw @a, %g, %f, %o decay(true) decay_factor(-2.0) : tensor<8xf32>, tensor<f32>, tensor<8xf32>
+  return
+}
+
+// -----
+
+// lns.project (C1): another type.
+// expected-note @below {{declared here}}
+lns.parameter @a matrix init(zeros) decay(false) project(rows) : tensor<8x4xf32>
+func.func @project() {
+  // expected-error @below {{what is projected has type 'tensor<4x8xf32>', but parameter @a has type 'tensor<8x4xf32>'}}
+  lns.project @a rows : tensor<4x8xf32>
+  return
+}
+
+// -----
+
+// lns.project (C1): other lines.
+// expected-note @below {{declared here}}
+lns.parameter @a matrix init(zeros) decay(false) project(rows) : tensor<8x4xf32>
+func.func @project() {
+  // expected-error @below {{projects columns of @a, which has project(rows)}}
+  lns.project @a columns : tensor<8x4xf32>
+  return
+}
+
+// -----
+
+// lns.project (C1): none at all.
+// expected-note @below {{declared here}}
+lns.parameter @a matrix init(zeros) decay(false) : tensor<8x4xf32>
+func.func @project() {
+  // expected-error @below {{projects rows of @a, which has no projection}}
+  lns.project @a rows : tensor<8x4xf32>
+  return
+}
+
+// -----
+
+// lns.project (C1): nothing has that name.
+func.func @project() {
+  // expected-error @below {{parameter @a is not declared}}
+  lns.project @a rows : tensor<8x4xf32>
+  return
+}
+
+// -----
+
+// lns.project (C2)
+lns.parameter @a matrix init(zeros) decay(false) project(rows) : tensor<8x4xf32>
+func.func @project(%f: tensor<f64>) {
+  // expected-error @below {{factor has element type 'f64', but the parameter has element type 'f32'}}
+  lns.project @a rows factor(%f) : tensor<8x4xf32>, tensor<f64>
+  return
+}

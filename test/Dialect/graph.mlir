@@ -6,6 +6,10 @@
 lns.parameter @model.norm.weight gain init(ones) decay(false) : tensor<8xf32>
 // CHECK: lns.parameter @"0 strange name" matrix init(normal, 2.000000e-02) decay(true) {test.note} : tensor<6x8xf32>
 lns.parameter @"0 strange name" matrix init(normal, 0.02) decay(true) {test.note} : tensor<6x8xf32>
+// CHECK: lns.parameter @rows matrix init(zeros) decay(false) project(rows) lr_factor(5.000000e-01) : tensor<6x8xf32>
+lns.parameter @rows matrix init(zeros) decay(false) project(rows) lr_factor(0.5) eps_factor(1.0) : tensor<6x8xf32>
+// CHECK: lns.parameter @columns matrix init(zeros) decay(true) project(columns) eps_factor(5.000000e-01) decay_factor(2.000000e+00) storage(tensor<8x8xf32>) {test.note} : tensor<6x8xf32>
+lns.parameter @columns matrix init(zeros) decay(true) project(columns) eps_factor(0.5) decay_factor(2.0) storage(tensor<8x8xf32>) {test.note} : tensor<6x8xf32>
 // CHECK: lns.parameter @padded matrix init(zeros) decay(true) storage(tensor<8x8xf32>) {test.note} : tensor<6x8xf32>
 lns.parameter @padded matrix init(zeros) decay(true) storage(tensor<8x8xf32>) {test.note} : tensor<6x8xf32>
 
@@ -160,6 +164,15 @@ func.func @compute_weights(%dw: tensor<8x8xf32>, %f: tensor<f32>, %o: tensor<8xf
   %v = lns.get compute @padded.bf16 : tensor<8x8xbf16>
   // CHECK: lns.set %[[V]], compute @padded.bf16 : tensor<8x8xbf16>
   lns.set %v, compute @padded.bf16 : tensor<8x8xbf16>
+  // CHECK: lns.adamw @padded, %{{.*}} decay(true) lr_factor(2.500000e-01) eps_factor(5.000000e-01) decay_factor(0.000000e+00) : tensor<8x8xf32>
+  lns.adamw @padded, %dw, %f, %o decay(true) lr_factor(0.25) eps_factor(0.5) decay_factor(0.0) : tensor<8x8xf32>, tensor<f32>, tensor<8xf32>
+  // What is 1 is not printed.
+  // CHECK: lns.adamw @padded, %{{.*}} decay(true) decay_factor(4.000000e+00) : tensor<8x8xf32>
+  lns.adamw @padded, %dw, %f, %o decay(true) lr_factor(1.0) eps_factor(1.0) decay_factor(4.0) : tensor<8x8xf32>, tensor<f32>, tensor<8xf32>
+  // CHECK: lns.project @rows rows factor(%{{.*}}) {test.note} : tensor<6x8xf32>, tensor<f32>
+  lns.project @rows rows factor(%f) {test.note} : tensor<6x8xf32>, tensor<f32>
+  // CHECK: lns.project @columns columns : tensor<8x8xf32>
+  lns.project @columns columns : tensor<8x8xf32>
   // CHECK: lns.adamw @padded, %{{.*}} decay(true) compute(@padded.bf16) {test.note} : tensor<8x8xf32>, tensor<f32>, tensor<8xf32>
   lns.adamw @padded, %dw, %f, %o decay(true) compute(@padded.bf16) {test.note} : tensor<8x8xf32>, tensor<f32>, tensor<8xf32>
   return

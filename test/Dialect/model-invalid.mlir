@@ -48,7 +48,7 @@ lns.model @c2(%tokens: tensor<?x?xi32>) {
 lns.model @c3(%tokens: tensor<?x?xi32>) {
   // expected-note @below {{first declared here}}
   %a = lns.param "embed" embedding init(zeros) : tensor<16x8xf32>
-  // expected-error @below {{declares 'embed' again, with another type, role, init or decay}}
+  // expected-error @below {{declares 'embed' again, with another type, role, init, decay, projection or factor}}
   %b = lns.param "embed" embedding init(zeros) : tensor<16x4xf32>
   %y = lns.embedding %a, %tokens : (tensor<16x8xf32>, tensor<?x?xi32>) -> tensor<?x?x8xf32>
   lns.output %y : tensor<?x?x8xf32>
@@ -244,7 +244,7 @@ lns.model @c3(%tokens: tensor<?x?xi32>) {
   %y = lns.layers(%h = %x) depth(2) : tensor<?x?x8xf32> {
     // expected-note @below {{first declared here}}
     %a = lns.param "a.{layer}" gain init(constant, 1.0, inv_sqrt_depth) : tensor<8xf32>
-    // expected-error @below {{declares 'a.0' again, with another type, role, init or decay}}
+    // expected-error @below {{declares 'a.0' again, with another type, role, init, decay, projection or factor}}
     %b = lns.param "a.{layer}" gain init(constant, 1.0) : tensor<8xf32>
     lns.yield %h : tensor<?x?x8xf32>
   }
@@ -649,4 +649,76 @@ lns.model @m(%tokens: tensor<?x?xi32>) {
     lns.yield %v, %h : tensor<?x?x4xf32>, tensor<?x?x8xf32>
   }
   lns.output %s#0 : tensor<?x?x4xf32>
+}
+
+// -----
+
+// lns.model (C3): one name, two projections.
+lns.model @c3(%tokens: tensor<?x?xi32>) {
+  // expected-note @below {{first declared here}}
+  %a = lns.param "embed" matrix init(zeros) project(rows) : tensor<16x8xf32>
+  // expected-error @below {{declares 'embed' again, with another type, role, init, decay, projection or factor}}
+  %b = lns.param "embed" matrix init(zeros) : tensor<16x8xf32>
+  %y = lns.embedding %a, %tokens : (tensor<16x8xf32>, tensor<?x?xi32>) -> tensor<?x?x8xf32>
+  lns.output %y : tensor<?x?x8xf32>
+}
+
+// -----
+
+// lns.model (C3): one name, two factors.
+lns.model @c3(%tokens: tensor<?x?xi32>) {
+  // expected-note @below {{first declared here}}
+  %a = lns.param "embed" matrix init(zeros) lr_factor(1.0) : tensor<16x8xf32>
+  // expected-error @below {{declares 'embed' again, with another type, role, init, decay, projection or factor}}
+  %b = lns.param "embed" matrix init(zeros) lr_factor(0.5) : tensor<16x8xf32>
+  %y = lns.embedding %a, %tokens : (tensor<16x8xf32>, tensor<?x?xi32>) -> tensor<?x?x8xf32>
+  lns.output %y : tensor<?x?x8xf32>
+}
+
+// -----
+
+// lns.param (C5): a vector has no rows.
+lns.model @c5(%tokens: tensor<?x?xi32>) {
+  // expected-error @below {{has type 'tensor<8xf32>', but rows or columns of length 1, project(columns), are those of a matrix; leave out 'project'}}
+  %a = lns.param "a" gain init(ones) project(columns) : tensor<8xf32>
+  %y = "test.logits"() : () -> tensor<?x?x8xf32>
+  lns.output %y : tensor<?x?x8xf32>
+}
+
+// -----
+
+// lns.param: a projection is one of two.
+lns.model @word(%tokens: tensor<?x?xi32>) {
+  // expected-error @below {{unknown projection 'diagonals', expected one of rows, columns}}
+  %a = lns.param "a" matrix init(ones) project(diagonals) : tensor<8x8xf32>
+}
+
+// -----
+
+// lns.param (C6): nothing would be learned.
+lns.model @c6(%tokens: tensor<?x?xi32>) {
+  // expected-error @below {{lr_factor is 0.000000e+00, but must be more than 0 and finite in f32}}
+  %a = lns.param "a" matrix init(ones) lr_factor(0.0) : tensor<8x8xf32>
+  %y = "test.logits"() : () -> tensor<?x?x8xf32>
+  lns.output %y : tensor<?x?x8xf32>
+}
+
+// -----
+
+// lns.param (C6): in f32 it is 0.
+lns.model @c6(%tokens: tensor<?x?xi32>) {
+  // expected-error @below {{eps_factor is 1.000000e-60, but must be more than 0 and finite in f32}}
+  %a = lns.param "a" matrix init(ones) eps_factor(1.0e-60) : tensor<8x8xf32>
+  %y = "test.logits"() : () -> tensor<?x?x8xf32>
+  lns.output %y : tensor<?x?x8xf32>
+}
+
+// -----
+
+// lns.param (C6): what decays does not grow.
+lns.model @c6(%tokens: tensor<?x?xi32>) {
+  // expected-error @below {{decay_factor is -1.000000e+00, but must be 0 or more and finite in f32}}
+  %a = lns.param "a" matrix init(ones) decay_factor(-1.0) : tensor<8x8xf32>
+  %y = "test.logits"() : () -> tensor<?x?x8xf32>
+  lns.output %y : tensor<?x?x8xf32>
 }

@@ -551,6 +551,25 @@ func.func @activation_sigmoid(%x: tensor<2x3x4xf64>) -> tensor<2x3x4xf64> {
 
 // -----
 
+// CHECK: activation_abs: {{.*}}argument 0 agrees
+func.func @activation_abs(%x: tensor<2x3x4xf64>) -> tensor<2x3x4xf64> {
+  %y = lns.activation abs %x : tensor<2x3x4xf64>
+  return %y : tensor<2x3x4xf64>
+}
+
+// -----
+
+// |v| of a learned vector, as nGPT has it.
+// CHECK: abs_of_vector: {{.*}}argument 0 agrees
+// CHECK: abs_of_vector: {{.*}}argument 1 agrees
+func.func @abs_of_vector(%x: tensor<2x3x4xf64>, %v: tensor<4xf64>) -> tensor<2x3x4xf64> {
+  %s = lns.activation abs %v : tensor<4xf64>
+  %y = lns.scale_columns %x, %s scale(0.5) : tensor<2x3x4xf64>, tensor<4xf64>
+  return %y : tensor<2x3x4xf64>
+}
+
+// -----
+
 // CHECK: gated_activation_relu2: {{.*}}argument 0 agrees
 // CHECK: gated_activation_relu2: {{.*}}argument 1 agrees
 func.func @gated_activation_relu2(%g: tensor<2x3x4xf64>, %u: tensor<2x3x4xf64>) -> tensor<2x3x4xf64> {

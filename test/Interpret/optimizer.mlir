@@ -171,3 +171,48 @@ func.func @defined() -> (tensor<3x4xbf16>, tensor<3x4xbf16>) {
   %v = lns.get compute @v : tensor<3x4xbf16>
   return %c, %v : tensor<3x4xbf16>, tensor<3x4xbf16>
 }
+
+// -----
+
+// lr 0.5 * 0.5, eps 1 * 3 and weight decay 0.25 * 2: with what is above,
+// p = 1 - 0.125 - 0.25 * 1/(1 + 3) = 0.8125.
+// CHECK-LABEL: factors: result.0: [1]
+// CHECK-NEXT:  = 0.8125
+// CHECK-NEXT:  parameter w: [1]
+lns.parameter @w matrix init(zeros) decay(true) : tensor<1xf64>
+func.func @factors() -> tensor<1xf64> {
+  %o = arith.constant dense<[0.5, 0.5, 0.75, 1.0, 0.25, 0.0, 0.5, 0.25]> : tensor<8xf32>
+  %one = arith.constant dense<1.0> : tensor<1xf64>
+  %g = arith.constant dense<2.0> : tensor<1xf64>
+  %factor = arith.constant dense<0.5> : tensor<f64>
+  lns.set %one, parameter @w : tensor<1xf64>
+  lns.adamw @w, %g, %factor, %o decay(true) lr_factor(0.5) eps_factor(3.0) decay_factor(2.0) : tensor<1xf64>, tensor<f64>, tensor<8xf32>
+  %w = lns.get parameter @w : tensor<1xf64>
+  return %w : tensor<1xf64>
+}
+
+// -----
+
+// Lengths 5, 0, nearly 1 and 1: only the first row is scaled; and of columns the first
+// two, of lengths 3 and 4. Nothing where the factor is not a number.
+// CHECK-LABEL: project: result.0: [4, 2]
+// CHECK-NEXT:  = 3, 4, 0, 0, 1.0000002, 0, 0, -1
+// CHECK-NEXT:  parameter r: [4, 2]
+// CHECK-NEXT:  = 0.6, 0.8, 0, 0, 1.0000002, 0, 0, -1
+// CHECK-NEXT:  parameter c: [2, 3]
+// CHECK-NEXT:  = 1, 0, 1, 0, 1, 0
+lns.parameter @r matrix init(zeros) decay(false) project(rows) : tensor<4x2xf64>
+lns.parameter @c matrix init(zeros) decay(false) project(columns) storage(tensor<3x4xf64>) : tensor<2x3xf64>
+func.func @project() -> tensor<4x2xf64> {
+  %rows = arith.constant dense<[[3.0, 4.0], [0.0, 0.0], [1.0000002, 0.0], [0.0, -1.0]]> : tensor<4x2xf64>
+  %columns = arith.constant dense<[[3.0, 0.0, 1.0, 0.0], [0.0, 4.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0]]> : tensor<3x4xf64>
+  %nan = arith.constant dense<0x7FF8000000000000> : tensor<f64>
+  %one = arith.constant dense<1.0> : tensor<f64>
+  lns.set %rows, parameter @r : tensor<4x2xf64>
+  lns.set %columns, parameter @c : tensor<3x4xf64>
+  lns.project @r rows factor(%nan) : tensor<4x2xf64>, tensor<f64>
+  %before = lns.get parameter @r : tensor<4x2xf64>
+  lns.project @r rows : tensor<4x2xf64>
+  lns.project @c columns factor(%one) : tensor<3x4xf64>, tensor<f64>
+  return %before : tensor<4x2xf64>
+}

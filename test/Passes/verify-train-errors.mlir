@@ -81,3 +81,63 @@ func.func @train_step(%x: tensor<3xf32>, %factor: tensor<f32>, %optimizer: tenso
   lns.adamw @unread, %x, %factor, %optimizer decay(true) : tensor<3xf32>, tensor<f32>, tensor<8xf32>
   return
 }
+
+// -----
+
+// Projections that are missing, stand before the update, or twice behind it.
+// expected-error@+3 {{is projected 0 times in 'apply' behind its update, but must be projected once, by lns.project}}
+// expected-error@+2 {{is projected 2 times in 'train_step' behind its update, but must be projected once, by lns.project}}
+// expected-error@+1 {{is projected 0 times in 'project', but must be projected once, by lns.project}}
+lns.parameter @w matrix init(normal, 1.0) decay(false) project(rows) : tensor<3x3xf32>
+func.func @logits() {
+  return
+}
+func.func @eval() {
+  return
+}
+func.func @grads(%x: tensor<3x3xf32>) {
+  lns.set %x, gradient @w : tensor<3x3xf32>
+  return
+}
+func.func @apply(%x: tensor<3x3xf32>, %factor: tensor<f32>, %optimizer: tensor<8xf32>) {
+  lns.project @w rows : tensor<3x3xf32>
+  lns.adamw @w, %x, %factor, %optimizer decay(false) : tensor<3x3xf32>, tensor<f32>, tensor<8xf32>
+  return
+}
+func.func @train_step(%x: tensor<3x3xf32>, %factor: tensor<f32>, %optimizer: tensor<8xf32>) {
+  lns.set %x, gradient @w : tensor<3x3xf32>
+  lns.adamw @w, %x, %factor, %optimizer decay(false) : tensor<3x3xf32>, tensor<f32>, tensor<8xf32>
+  lns.project @w rows : tensor<3x3xf32>
+  lns.project @w rows : tensor<3x3xf32>
+  return
+}
+func.func @project() {
+  return
+}
+
+// -----
+
+// No @project at all.
+// expected-error@+1 {{has project(columns), but training form lacks the function 'project'}}
+lns.parameter @w matrix init(normal, 1.0) decay(false) project(columns) : tensor<3x3xf32>
+func.func @logits() {
+  return
+}
+func.func @eval() {
+  return
+}
+func.func @grads(%x: tensor<3x3xf32>) {
+  lns.set %x, gradient @w : tensor<3x3xf32>
+  return
+}
+func.func @apply(%x: tensor<3x3xf32>, %factor: tensor<f32>, %optimizer: tensor<8xf32>) {
+  lns.adamw @w, %x, %factor, %optimizer decay(false) : tensor<3x3xf32>, tensor<f32>, tensor<8xf32>
+  lns.project @w columns : tensor<3x3xf32>
+  return
+}
+func.func @train_step(%x: tensor<3x3xf32>, %factor: tensor<f32>, %optimizer: tensor<8xf32>) {
+  lns.set %x, gradient @w : tensor<3x3xf32>
+  lns.adamw @w, %x, %factor, %optimizer decay(false) : tensor<3x3xf32>, tensor<f32>, tensor<8xf32>
+  lns.project @w columns : tensor<3x3xf32>
+  return
+}

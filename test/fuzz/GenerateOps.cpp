@@ -75,8 +75,8 @@ Value Generator::linear(const Value &x, int64_t width) {
 }
 
 std::string Generator::anyActivation() {
-  return random.pick(
-      {"silu", "gelu_tanh", "relu", "tanh", "gelu", "sigmoid", "relu2", "erf"});
+  return random.pick({"silu", "gelu_tanh", "relu", "tanh", "gelu", "sigmoid",
+                      "relu2", "erf", "abs"});
 }
 
 Value Generator::activation(const Value &x) {

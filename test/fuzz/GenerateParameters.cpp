@@ -131,6 +131,10 @@ Parameter Generator::parameter(ArrayRef<int64_t> shape, const char *role) {
       "lns.param \"" + name + "\" " + role + " init(" + anyInit(isGain) + ")";
   if (random.percent(15))
     declaration += random.percent(50) ? " decay(true)" : " decay(false)";
+  for (const char *factor : {"lr_factor", "eps_factor", "decay_factor"})
+    if (random.percent(4))
+      declaration += " " + std::string(factor) + "(" +
+                     printNumber(random.pick({0.25, 1.0, 3.0})) + ")";
   Parameter declared = declare(shape, declaration);
   return random.percent(oddPercent) ? compute(declared) : declared;
 }

@@ -218,9 +218,12 @@ static LogicalResult interpretAdamW(OpCall &call, AdamWOp op) {
   const Tensor &gradient = *cropped;
   double factor = call.get(op.getFactor())->values[0];
   const std::vector<double> &slots = call.get(op.getOptimizer())->values;
-  double lr = slots[LNS_OPT_LR], eps = slots[LNS_OPT_EPS];
+  double lr = slots[LNS_OPT_LR] * op.getLrFactor().convertToDouble();
+  double eps = slots[LNS_OPT_EPS] * op.getEpsFactor().convertToDouble();
   double beta1 = slots[LNS_OPT_BETA1], beta2 = slots[LNS_OPT_BETA2];
-  double decay = op.getDecay() ? slots[LNS_OPT_WEIGHT_DECAY] : 0.0;
+  double decay = op.getDecay() ? slots[LNS_OPT_WEIGHT_DECAY] *
+                                     op.getDecayFactor().convertToDouble()
+                               : 0.0;
 
   auto value = std::make_shared<Tensor>(*state->value);
   auto expAvg = std::make_shared<Tensor>(*state->expAvg);
@@ -247,6 +250,39 @@ static LogicalResult interpretAdamW(OpCall &call, AdamWOp op) {
   return success(computed != nullptr);
 }
 
+/// Scales `count` numbers, which lie `stride` apart, to length 1; as the op's
+/// description says, those that have it and zeros stay what they are.
+static void projectLine(double *line, int64_t count, int64_t stride) {
+  double squares = 0;
+  for (int64_t i = 0; i < count; ++i)
+    squares += line[i * stride] * line[i * stride];
+  if (!std::isfinite(squares) || squares == 0 ||
+      std::abs(squares - 1) <= std::ldexp(1.0, -20))
+    return;
+  for (int64_t i = 0; i < count; ++i)
+    line[i * stride] /= std::sqrt(squares);
+}
+
+static LogicalResult interpretProject(OpCall &call, ProjectOp op) {
+  ParameterState *state = findParameter(call, op.getSymbol());
+  if (!state)
+    return failure();
+  if (op.getFactor() && std::isnan(call.get(op.getFactor())->values[0]))
+    return success();
+  // What pads the parameter is zero, and makes no line longer.
+  auto value = std::make_shared<Tensor>(*state->value);
+  int64_t rows = value->shape[0], columns = value->shape[1];
+  if (op.getAlong() == Projection::rows)
+    for (int64_t row = 0; row < rows; ++row)
+      projectLine(value->values.data() + row * columns, columns, 1);
+  else
+    for (int64_t column = 0; column < columns; ++column)
+      projectLine(value->values.data() + column, rows, columns);
+  state->value = value;
+  state->updated = true;
+  return success();
+}
+
 static LogicalResult interpretRamp(OpCall &call, RampOp op) {
   Tensor *result = call.allocate(0, {1});
   if (!result)
@@ -269,5 +305,6 @@ std::optional<LogicalResult> lns::interpret::interpretGraph(OpCall &call) {
       .Case([&](RampOp op) { return interpretRamp(call, op); })
       .Case([&](ClipFactorOp op) { return interpretClipFactor(call, op); })
       .Case([&](AdamWOp op) { return interpretAdamW(call, op); })
+      .Case([&](ProjectOp op) { return interpretProject(call, op); })
       .Default([](Operation *) { return std::nullopt; });
 }

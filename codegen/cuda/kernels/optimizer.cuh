@@ -95,21 +95,28 @@ __device__ __forceinline__ void clipFactor(const float *optimizer,
   factor[0] = zero == 0.0f ? clipped : zero;
 }
 
-/// AdamW on LANES elements; `decay` is 1 or 0.
+/// What a parameter's decay, learning rate and epsilon are multiplied by.
+struct UpdateFactors {
+  float decay, lr, eps;
+};
+
+/// AdamW on LANES elements.
 struct AdamW {
   float beta1, beta2, eps, rest1, rest2, keep, step, inverseBias2, factor;
 
   __device__ __forceinline__ AdamW(const float *optimizer,
-                                   const float *clipFactor, float decay) {
+                                   const float *clipFactor,
+                                   const UpdateFactors &factors) {
     const OptimizerValues values =
         *reinterpret_cast<const OptimizerValues *>(optimizer);
+    const float lr = values.lr * factors.lr;
     beta1 = values.beta1;
     beta2 = values.beta2;
-    eps = values.eps;
+    eps = values.eps * factors.eps;
     rest1 = 1.0f - beta1;
     rest2 = 1.0f - beta2;
-    keep = 1.0f - values.lr * values.weightDecay * decay;
-    step = values.lr / values.biasCorrection1;
+    keep = 1.0f - lr * values.weightDecay * factors.decay;
+    step = lr / values.biasCorrection1;
     inverseBias2 = 1.0f / values.biasCorrection2;
     factor = clipFactor[0];
   }
@@ -142,10 +149,10 @@ struct AdamW {
 template <int THREADS>
 __device__ __forceinline__ void
 adamW(float *parameter, float *expAvg, float *expAvgSq, const float *gradient,
-      const float *clipFactor, const float *optimizer, float decay,
-      long long elements) {
+      const float *clipFactor, const float *optimizer,
+      const UpdateFactors &factors, long long elements) {
   constexpr int kLanes = 4;
-  const AdamW adam(optimizer, clipFactor, decay);
+  const AdamW adam(optimizer, clipFactor, factors);
   elements = adam.count(elements);
   const long long first =
       (blockIdx.x * static_cast<long long>(THREADS) + threadIdx.x) * kLanes;
@@ -206,10 +213,10 @@ __device__ __forceinline__ void
 adamWAndCompute(float *parameter, float *expAvg, float *expAvgSq,
                 const float *gradient, const float *clipFactor,
                 const float *optimizer, const float *gain, To *compute,
-                float decay, long long elements, RowWidth row,
+                const UpdateFactors &factors, long long elements, RowWidth row,
                 float gainOffset = 0.0f) {
   constexpr int kLanes = 4;
-  const AdamW adam(optimizer, clipFactor, decay);
+  const AdamW adam(optimizer, clipFactor, factors);
   elements = adam.count(elements);
   const long long first =
       (blockIdx.x * static_cast<long long>(THREADS) + threadIdx.x) * kLanes;

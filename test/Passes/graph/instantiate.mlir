@@ -142,3 +142,25 @@ lns.model @types(%tokens: tensor<?x?xi32>) {
   %z = lns.linear %y, %e : (tensor<?x?x8xf32>, tensor<16x8xf32>) -> tensor<?x?x16xf32>
   lns.output %z : tensor<?x?x16xf32>
 }
+
+// -----
+
+// Projections and factors go along; what is projected does not decay, if nobody says so.
+// CHECK-LABEL: module attributes {lns.model = {{.*}}name = "projected"
+// CHECK: lns.parameter @embed embedding init(normal, 2.000000e-02) decay(false) project(rows) : tensor<16x8xf32>
+// CHECK-NEXT: lns.parameter @up.0 matrix init(normal, 2.000000e-02) decay(true) project(columns) lr_factor(5.000000e-01) : tensor<8x8xf32>
+// CHECK-NEXT: lns.parameter @norm gain init(ones) decay(false) eps_factor(2.500000e-01) decay_factor(0.000000e+00) : tensor<8xf32>
+// NAMES: lns.embedding
+lns.model @projected(%tokens: tensor<?x?xi32>) {
+  %table = lns.param "embed" embedding init(normal, 0.02) project(rows) : tensor<16x8xf32>
+  %x = lns.embedding %table, %tokens : (tensor<16x8xf32>, tensor<?x?xi32>) -> tensor<?x?x8xf32>
+  %y = lns.layers(%h = %x) depth(1) : tensor<?x?x8xf32> {
+    %w = lns.param "up.{layer}" matrix init(normal, 0.02) decay(true) project(columns) lr_factor(0.5) : tensor<8x8xf32>
+    %u = lns.linear %h, %w : (tensor<?x?x8xf32>, tensor<8x8xf32>) -> tensor<?x?x8xf32>
+    lns.yield %u : tensor<?x?x8xf32>
+  }
+  %g = lns.param "norm" gain init(ones) eps_factor(0.25) decay_factor(0.0) : tensor<8xf32>
+  %n = lns.norm rms %y, %g : tensor<?x?x8xf32>, tensor<8xf32>
+  %logits = lns.linear %n, %table : (tensor<?x?x8xf32>, tensor<16x8xf32>) -> tensor<?x?x16xf32>
+  lns.output %logits : tensor<?x?x16xf32>
+}

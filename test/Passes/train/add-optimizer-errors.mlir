@@ -61,3 +61,16 @@ func.func @grads(%x: tensor<3xf32>, %y: tensor<3xf64>) {
   lns.set %y, gradient @v : tensor<3xf64>
   return
 }
+
+// -----
+
+// What parameters with projections need is there already.
+lns.parameter @w matrix init(normal, 1.0) decay(false) project(rows) : tensor<3x4xf32>
+func.func @grads(%x: tensor<3x4xf32>) {
+  lns.set %x, gradient @w : tensor<3x4xf32>
+  return
+}
+// expected-error@+1 {{'project' exists already; it is made from the parameters' projections}}
+func.func @project() {
+  return
+}

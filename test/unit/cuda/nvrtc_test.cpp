@@ -270,6 +270,10 @@ TEST_P(CudaCompiler, OtherKernelsSpillNothing) {
   if (!Nvrtc())
     GTEST_SKIP() << "no NVRTC here";
   std::string z = tensor("2x8x32000"), x = tensor("2x8x768");
+  declarations = "lns.parameter @rows matrix init(zeros) decay(false) "
+                 "project(rows) : tensor<300x300xf32>\n"
+                 "lns.parameter @columns matrix init(zeros) decay(false) "
+                 "project(columns) : tensor<300x300xf32>\n";
   const std::string r = "tensor<2x8xf32>", t = "tensor<2x8xi32>",
                     table = "tensor<32000x768xf32>";
   parse("%z: " + z + ", %x: " + x + ", %t: " + t + ", %f: " + r +
@@ -293,8 +297,11 @@ TEST_P(CudaCompiler, OtherKernelsSpillNothing) {
             "%n, %h, %p = lns.clip_factor %o, %u : (tensor<8xf32>, "
             "tensor<300x300xf32>) -> (tensor<f32>, tensor<f32>, tensor<2xf64>)"
             "\nlns.adamw @q, %u, %h, %o decay(true) : tensor<300x300xf32>, "
-            "tensor<f32>, tensor<8xf32>");
-  ASSERT_EQ(lowering->getKernels().size(), 14u) << errors;
+            "tensor<f32>, tensor<8xf32>\n"
+            "lns.project @rows rows factor(%h) : tensor<300x300xf32>, "
+            "tensor<f32>\n"
+            "lns.project @columns columns : tensor<300x300xf32>");
+  ASSERT_EQ(lowering->getKernels().size(), 16u) << errors;
   compileAll();
 }
 

@@ -242,4 +242,20 @@ TEST_F(AdamWCostTest, CountsTheParametersOwnTensors) {
   EXPECT_EQ(ops[0].getBytes(), 4 * (7 * 10 + 1 + 8));
 }
 
+// A square, its sum and a product; read and written once.
+TEST_F(AdamWCostTest, ProjectionsReadAndWriteTheParameter) {
+  module = parseSourceString<ModuleOp>(
+      R"(lns.parameter @p matrix init(zeros) decay(false) project(rows) : tensor<5x2xf32>
+      func.func @f(%f: tensor<f32>) {
+        lns.project @p rows factor(%f) : tensor<5x2xf32>, tensor<f32>
+        return
+      })",
+      ParserConfig(&context));
+  ASSERT_TRUE(module) << errors;
+  module->walk([&](ProjectOp op) {
+    EXPECT_EQ(op.getFlops(), 3 * 10);
+    EXPECT_EQ(op.getBytes(), 4 * (2 * 10 + 1));
+  });
+}
+
 } // namespace

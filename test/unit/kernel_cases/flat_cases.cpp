@@ -8,8 +8,10 @@
 #include "kernel_test.h"
 
 #include "mlir/IR/TypeUtilities.h"
+#include <bit>
 #include <cmath>
 #include <cstring>
+#include <set>
 
 using namespace lns::test;
 
@@ -217,6 +219,96 @@ TEST_F(FlatKernels, Optimizer) {
   EXPECT_EQ(lowering->getKernels().size(), 3u);
 }
 
+// Factors of a parameter are arguments of the one kernel.
+TEST_F(FlatKernels, OptimizerWithFactors) {
+  check("%o: tensor<8xf32>, %f: tensor<f32>, %a: tensor<37x45xf32>, "
+        "%b: tensor<300x300xf32>",
+        "lns.adamw @p, %a, %f, %o decay(true) lr_factor(0.25) eps_factor(4.0) "
+        "decay_factor(8.0) : tensor<37x45xf32>, tensor<f32>, tensor<8xf32>\n"
+        "lns.adamw @q, %b, %f, %o decay(true) lr_factor(2.0) : "
+        "tensor<300x300xf32>, tensor<f32>, tensor<8xf32>");
+  EXPECT_EQ(lowering->getKernels().size(), 1u);
+}
+
+// Of widths that whole vectors divide, and that none does; of one column; of
+// more rows than a block has threads.
+TEST_F(FlatKernels, Projections) {
+  const std::pair<const char *, const char *> cases[] = {
+      {"37x45", "rows"},    {"37x45", "columns"}, {"9x64", "rows"},
+      {"9x64", "columns"},  {"5x18", "rows"},     {"700x1", "rows"},
+      {"700x1", "columns"}, {"1x700", "rows"},    {"300x300", "columns"}};
+  for (auto [shape, along] : cases) {
+    std::string type = "tensor<" + std::string(shape) + "xf32>";
+    for (bool hasFactor : {false, true}) {
+      declarations =
+          "lns.parameter @w matrix init(zeros) decay(false) project(" +
+          std::string(along) + ") : " + type + "\n";
+      check("%f: tensor<f32>",
+            "lns.project @w " + std::string(along) +
+                (hasFactor ? " factor(%f) : " + type + ", tensor<f32>"
+                           : " : " + type));
+    }
+  }
+}
+
+// Lines of length 1, or nearly, of zeros, and of what is no number stay as they
+// are, bit for bit; all that are projected do when they are once more.
+TEST_F(FlatKernels, ProjectionsLeaveWhatIsProjected) {
+  constexpr int kSize = 53;
+  for (const char *along : {"rows", "columns"}) {
+    declarations =
+        std::string("lns.parameter @w matrix init(zeros) decay(false) "
+                    "project(") +
+        along + ") : tensor<53x53xf32>\n";
+    parse("%f: tensor<f32>",
+          std::string("lns.project @w ") + along + " : tensor<53x53xf32>");
+    makeInputs();
+    auto symbol = mlir::StringAttr::get(&context, "w");
+    auto place = [&](int line, int i) {
+      return along[0] == 'r' ? line * kSize + i : i * kSize + line;
+    };
+    auto at = [&](int line, int i) -> double & {
+      return states[symbol].parameter[static_cast<size_t>(place(line, i))];
+    };
+    const std::set<int> kept = {3, 5, 7, 9, 11};
+    for (int i = 0; i < kSize; ++i) {
+      at(3, i) = 0;
+      at(5, i) = i == 52;
+      at(7, i) = i == 0 ? 1 - 3e-7 : 0;
+      at(13, i) = 1e-38;
+      at(15, i) = 1e37;
+    }
+    at(9, 7) = NAN;
+    at(11, 52) = INFINITY;
+    build();
+    RunResult buffers = makeBuffers();
+    auto read = [&] {
+      auto *data =
+          reinterpret_cast<const uint32_t *>(buffers["w.parameter"]->data());
+      return std::vector<uint32_t>(data, data + kSize * kSize);
+    };
+    std::vector<uint32_t> before = read();
+    for (auto &one : launches)
+      execute(one, buffers);
+    std::vector<uint32_t> once = read();
+    for (int line = 0; line < kSize; ++line) {
+      double squares = 0;
+      for (int i = 0; i < kSize; ++i) {
+        auto number = static_cast<size_t>(place(line, i));
+        if (kept.count(line) != 0)
+          EXPECT_EQ(once[number], before[number]) << along << " " << line;
+        double value = std::bit_cast<float>(once[number]);
+        squares += value * value;
+      }
+      if (kept.count(line) == 0)
+        EXPECT_NEAR(squares, 1, 3e-7) << along << " " << line;
+    }
+    for (auto &one : launches)
+      execute(one, buffers);
+    EXPECT_EQ(read(), once) << along;
+  }
+}
+
 // A NaN in the logits must reach the loss, a NaN gradient the norm.
 TEST_F(FlatKernels, NaNIsNotSwallowed) {
   for (int place : {0, 5, 16, 39}) {
@@ -247,6 +339,32 @@ TEST_F(FlatKernels, NaNIsNotSwallowed) {
     EXPECT_TRUE(std::isnan(value(launches[2].buffers[2]))) << place;
     EXPECT_TRUE(std::isnan(value(launches[2].buffers[3]))) << place;
   }
+}
+
+// A factor that is not a number: neither rows nor columns change.
+TEST_F(FlatKernels, AStepThatIsNotFiniteProjectsNothing) {
+  for (const char *along : {"rows", "columns"})
+    for (double factor : {1.0, double(NAN)}) {
+      declarations =
+          std::string("lns.parameter @w matrix init(zeros) decay(false) "
+                      "project(") +
+          along + ") : tensor<37x45xf32>\n";
+      parse("%f: tensor<f32>", std::string("lns.project @w ") + along +
+                                   " factor(%f) : tensor<37x45xf32>, "
+                                   "tensor<f32>");
+      makeInputs();
+      for (auto &[input, tensor] : inputs)
+        tensor[0] = factor;
+      build();
+      RunResult buffers = makeBuffers();
+      Buffer &matrix = *buffers["w.parameter"];
+      std::string before(matrix.data(), matrix.size());
+      for (auto &one : launches)
+        execute(one, buffers);
+      EXPECT_EQ(std::string(matrix.data(), matrix.size()) == before,
+                std::isnan(factor))
+          << along;
+    }
 }
 
 // A gradient or a loss that is not finite leaves parameters and moments as they

@@ -71,9 +71,9 @@ void KernelCase::parse(const std::string &arguments, const std::string &body) {
       ": tensor<300x300xbf16>\n"
       "lns.compute_weight @p.offset of @p gain(@gp) {gain_offset = -0.5 : f64} "
       ": tensor<37x45xf32>\n"
-      "lns.compute_weight @r.bf16 of @r gain(@gr) : tensor<5x3xbf16>\n"
-      "func.func @f(" +
-      arguments + ") {\n" + body + "\nreturn\n}\n";
+      "lns.compute_weight @r.bf16 of @r gain(@gr) : tensor<5x3xbf16>\n" +
+      declarations + "func.func @f(" + arguments + ") {\n" + body +
+      "\nreturn\n}\n";
   module = parseSourceString<ModuleOp>(text, ParserConfig(&context));
   ASSERT_TRUE(module) << errors << text;
   target = &startLowering();

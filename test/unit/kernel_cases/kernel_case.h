@@ -80,6 +80,7 @@ protected:
 
   mlir::MLIRContext context;
   std::string errors;
+  std::string declarations; ///< of further parameters, before `parse`
   mlir::ScopedDiagnosticHandler handler;
   mlir::OwningOpRef<mlir::ModuleOp> module;
   KernelTarget *target = nullptr;

@@ -30,6 +30,8 @@ constexpr const char *kSample = R"(
 lns.parameter @p matrix init(zeros) decay(true) : tensor<8x16xf32>
 lns.parameter @q matrix init(zeros) decay(true) : tensor<8x16xf32>
 lns.parameter @g gain init(zeros) decay(true) : tensor<16xf32>
+lns.parameter @r matrix init(zeros) decay(false) project(rows) : tensor<8x16xf32>
+lns.parameter @c matrix init(zeros) decay(false) project(columns) : tensor<8x16xf32>
 lns.compute_weight @p.bf16 of @p : tensor<8x16xbf16>
 lns.compute_weight @p.scaled of @p gain(@g) : tensor<8x16xbf16>
 func.func @f(%x: tensor<2x4x16xf32>, %y: tensor<2x4x16xf32>, %r: tensor<2x4xf32>,
@@ -78,6 +80,9 @@ func.func @f(%x: tensor<2x4x16xf32>, %y: tensor<2x4x16xf32>, %r: tensor<2x4xf32>
   %25:3 = lns.attention_grad %x, %y, %y, %24#0, %24#1, %x heads(2) kv_heads(2) causal window(3) softcap(2.0) : (tensor<2x4x16xf32>, tensor<2x4x16xf32>, tensor<2x4x16xf32>, tensor<2x4x16xf32>, tensor<2x2x4xf32>, tensor<2x4x16xf32>) -> (tensor<2x4x16xf32>, tensor<2x4x16xf32>, tensor<2x4x16xf32>)
   %26 = lns.softcap %x cap(2.0) : tensor<2x4x16xf32>
   %27 = lns.softcap_grad %x, %y cap(2.0) : tensor<2x4x16xf32>
+  lns.project @r rows factor(%f) : tensor<8x16xf32>, tensor<f32>
+  lns.project @r rows : tensor<8x16xf32>
+  lns.project @c columns : tensor<8x16xf32>
   %28 = lns.offset %g by(1.0) : tensor<16xf32>
   return
 }

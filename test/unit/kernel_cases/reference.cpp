@@ -50,7 +50,7 @@ public:
               GatedActivationOp, GatedActivationGradOp, ColumnDotOp,
               EmbeddingOp, EmbeddingGradOp, CrossEntropyOp, CrossEntropyGradOp,
               CrossEntropyWithGradOp, TargetCountOp, MeanOp, SumOp, MeanGradOp,
-              lns::ConstantOp, ClipFactorOp, AdamWOp, AttentionOp,
+              lns::ConstantOp, ClipFactorOp, AdamWOp, ProjectOp, AttentionOp,
               AttentionGradOp, CastOp, ClusterOp, LinearOp, MatmulOp, ShiftByOp,
               RowSumOp, StopGradientOp, MixFactorsOp, MixFactorsGradOp>(
             [&](auto op) {
@@ -194,6 +194,8 @@ private:
       return x > 0 ? x : 0;
     if (activation == Activation::silu)
       return x * sigmoid(x);
+    if (activation == Activation::abs)
+      return std::abs(x);
     if (activation == Activation::relu2)
       return x > 0 ? x * x : 0;
     if (activation == Activation::sigmoid)
@@ -209,6 +211,8 @@ private:
   static double slope(Activation activation, double x) {
     if (activation == Activation::relu)
       return x > 0;
+    if (activation == Activation::abs)
+      return x == 0 ? 0 : std::copysign(1, x);
     if (activation == Activation::tanh)
       return 1 / (std::cosh(x) * std::cosh(x));
     if (activation == Activation::gelu)
@@ -455,12 +459,29 @@ private:
     for (size_t i = 0; i < gradient.size() && !std::isnan(factor); ++i) {
       double g = factor * gradient[i], &p = state.parameter[i],
              &m = state.expAvg[i], &v = state.expAvgSq[i];
+      double lr = o[0] * op.getLrFactor().convertToDouble();
       if (op.getDecay())
-        p -= o[0] * o[4] * p;
+        p -= lr * o[4] * op.getDecayFactor().convertToDouble() * p;
       m = o[1] * m + (1 - o[1]) * g;
       v = o[2] * v + (1 - o[2]) * g * g;
-      p -= o[0] * (m / o[6]) / (std::sqrt(v / o[7]) + o[3]);
+      p -= lr * (m / o[6]) /
+           (std::sqrt(v / o[7]) + o[3] * op.getEpsFactor().convertToDouble());
     }
+  }
+  void eval(ProjectOp op) {
+    if (op.getFactor() && std::isnan(in(op.getFactor())[0]))
+      return;
+    Tensor &matrix = states[op.getSymbolAttr().getAttr()].parameter;
+    size_t width = cast<RankedTensorType>(op.getType()).getDimSize(1);
+    auto getLine = [&](size_t i) {
+      return op.getAlong() == Projection::rows ? i / width : i % width;
+    };
+    std::vector<double> squares(matrix.size());
+    for (size_t i = 0; i < matrix.size(); ++i)
+      squares[getLine(i)] += matrix[i] * matrix[i];
+    for (size_t i = 0; i < matrix.size(); ++i)
+      if (double length = std::sqrt(squares[getLine(i)]); length > 0)
+        matrix[i] /= length;
   }
   /// alpha op(a) op(b), for the products of clusters.
   void multiply(Value a, Value b, Value result, bool transA, bool transB,

@@ -122,8 +122,8 @@ TEST_P(RowKernelWidths, AddPositions) {
 // rounding.
 TEST_P(RowKernelWidths, Activations) {
   deviation = 4;
-  for (std::string name :
-       {"silu", "gelu_tanh", "relu", "tanh", "gelu", "sigmoid", "relu2", "erf"})
+  for (std::string name : {"silu", "gelu_tanh", "relu", "tanh", "gelu",
+                           "sigmoid", "relu2", "erf", "abs"})
     check("%y: " + x() + ", %a: " + x() + ", %b: " + x(),
           "%0 = lns.activation " + name + " %a : " + x() +
               "\n%1 = lns.activation_grad " + name + " %y, %a : " + x() +

@@ -64,6 +64,8 @@ int lns_c_abi_check(void) {
     return 13;
   if (!refuses(lnsrt_set_steps_done(NULL, 1)))
     return 31;
+  if (!refuses(lnsrt_project(NULL, NULL)))
+    return 32;
   if (!refuses(lnsrt_train_step(NULL, &token, &token, NULL, &result)))
     return 14;
   if (!refuses(lnsrt_grads(NULL, &token, &token, &value)))

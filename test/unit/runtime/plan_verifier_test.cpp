@@ -546,6 +546,8 @@ static const Case kEntries[] = {
      "'train_step' keeps 513 bytes of activations in an arena of 512"},
     {"MissingInput", [](TestPlan &p) { p.entry("grads").inputs.pop_back(); },
      "'grads' has 1 inputs, expected 2"},
+    {"ProjectInput", [](TestPlan &p) { p.entry("logits").name = "project"; },
+     "'project' has 1 inputs, expected 0"},
     {"MissingOutput", [](TestPlan &p) { p.entry("eval").outputs.clear(); },
      "'eval' has 0 outputs, expected 1"},
     {"WrongInput",

@@ -547,6 +547,75 @@ static TestPlan withRamps() {
   return source;
 }
 
+/// With an entry point "project", which for this test makes the first row of
+/// the table halves.
+static TestPlan withProject() {
+  TestPlan source;
+  auto project = std::make_unique<plan::EntryPointT>();
+  project->name = "project";
+  plan::FillT fill;
+  fill.target = std::make_unique<plan::BufferRef>(
+      kTableOffset, kWidth * sizeof(float), plan::Segment::parameters);
+  fill.value = 0.5f;
+  auto command = std::make_unique<plan::CommandT>();
+  command->name = "project.table";
+  command->body.Set(std::move(fill));
+  project->commands.push_back(std::move(command));
+  source.table.entry_points.push_back(std::move(project));
+  return source;
+}
+
+// "project" runs behind initial values, and when it is asked for: then it is
+// known how many parameters became others.
+TEST(Session, ProjectsInitialValuesAndWhatIsWritten) {
+  Running running = start(2, nullptr, withProject());
+  std::vector<float> table(kVocabulary * kWidth), row(kWidth, 0.5f);
+  auto readRow = [&] {
+    EXPECT_TRUE(
+        running.session.read(LNSRT_PARAMETER, 0, table.data(), table.size()));
+    return std::vector<float>(table.begin(), table.begin() + kWidth);
+  };
+  ASSERT_TRUE(running.session.init(1));
+  EXPECT_EQ(readRow(), row);
+  EXPECT_NE(table[kWidth], 0.5f);
+  auto project = [&] {
+    auto changed = running.session.project();
+    EXPECT_TRUE(changed) << changed.status().message();
+    return changed ? *changed : 99;
+  };
+  EXPECT_EQ(project(), 0u);
+  table[kWidth - 1] = 2;
+  ASSERT_TRUE(
+      running.session.write(LNSRT_PARAMETER, 0, table.data(), table.size()));
+  EXPECT_NE(readRow(), row);
+  EXPECT_EQ(project(), 1u);
+  EXPECT_EQ(readRow(), row);
+  EXPECT_EQ(project(), 0u);
+  // Who does not ask is not told.
+  table[0] = 3;
+  ASSERT_TRUE(
+      running.session.write(LNSRT_PARAMETER, 0, table.data(), table.size()));
+  lnsrt::Status status(lnsrt_project(running.session.get(), nullptr));
+  EXPECT_TRUE(status);
+  EXPECT_EQ(readRow(), row);
+  lnsrt::Status none(lnsrt_project(nullptr, nullptr));
+  EXPECT_STREQ(none.message(), "session is null");
+}
+
+// A plan without it leaves everything as it is.
+TEST(Session, ProjectsNothingWithoutTheEntryPoint) {
+  Running running = start(2, nullptr, TestPlan());
+  std::vector<float> table(kVocabulary * kWidth, 3.0f), after(table.size());
+  ASSERT_TRUE(
+      running.session.write(LNSRT_PARAMETER, 0, table.data(), table.size()));
+  auto changed = running.session.project();
+  ASSERT_TRUE(changed) << changed.status().message();
+  EXPECT_EQ(*changed, 0u);
+  ASSERT_TRUE(
+      running.session.read(LNSRT_PARAMETER, 0, after.data(), after.size()));
+  EXPECT_EQ(after, table);
+}
+
 // A ramp is min(t / steps, 1): t is 0 at first, what a step says less one while
 // it runs, that step afterwards, and what the caller says.
 TEST(Session, RampsFollowTheSteps) {

@@ -162,6 +162,10 @@ lnsrt_error *lnsrt_init(lnsrt_session *s, uint64_t seed) {
   return nullptr;
 }
 
+lnsrt_error *lnsrt_project(lnsrt_session *, size_t *changed) {
+  *changed = 0;
+  return nullptr;
+}
 lnsrt_error *lnsrt_set_steps_done(lnsrt_session *, uint64_t) { return nullptr; }
 lnsrt_error *lnsrt_grads(lnsrt_session *s, const int32_t *tokens,
                          const int32_t *targets, float *loss) {

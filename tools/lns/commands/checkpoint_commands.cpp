@@ -80,6 +80,7 @@ static Expected<LoadedModel> loadModel(const std::string &planPath,
   LNS_RETURN_IF_ERROR(loadModelWeights(
       checkpoint, {model.plan->identity(), model.plan->config()}, force,
       *model.session, notes, found));
+  LNS_RETURN_IF_ERROR(model.session->project(checkpoint, notes));
   printNotes(notes);
   LNS_RETURN_IF_ERROR(tellSteps(model, checkpoint, stepsDone, found));
   return model;

@@ -82,6 +82,19 @@ Expected<PlanSession> PlanSession::create(const PlanFile &plan,
   return session;
 }
 
+Status PlanSession::project(const std::string &path,
+                            std::vector<std::string> &notes) {
+  size_t changed = 0;
+  LNS_RETURN_IF_ERROR(takeError(lnsrt_project(handle.get(), &changed)));
+  if (changed != 0)
+    notes.push_back(fmt::format(
+        "{} parameter{} of {} {} not of length 1, as the plan's model keeps "
+        "{}, and {} projected",
+        changed, changed == 1 ? "" : "s", path, changed == 1 ? "was" : "were",
+        changed == 1 ? "it" : "them", changed == 1 ? "is" : "are"));
+  return Status::success();
+}
+
 std::string PlanSession::place() const {
   std::string device = lnsrt_session_device(handle.get());
   if (device != "cpu")

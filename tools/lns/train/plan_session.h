@@ -71,6 +71,10 @@ public:
   Status write(TensorKind kind, size_t index,
                std::span<const float> data) override;
 
+  /// Makes rows and columns of what was written from `path` length 1 where the
+  /// plan's model keeps them so; a note says of how many parameters.
+  Status project(const std::string &path, std::vector<std::string> &notes);
+
   /// "x86-64-v4 on 8 threads", "cuda:0".
   std::string place() const;
   lnsrt_session *get() const { return handle.get(); }

@@ -187,6 +187,7 @@ Status Trainer::startAnew() {
   LNS_RETURN_IF_ERROR(
       loadModelWeights(options.initFrom, {plan.identity(), plan.config()},
                        options.force, session, notes, stepsDone));
+  LNS_RETURN_IF_ERROR(session.project(options.initFrom, notes));
   if (plan.info().schedules != 0)
     notes.push_back(fmt::format(
         "branches open from 0 again, however long {} was trained: a plan "
