@@ -48,6 +48,12 @@ BlockSpec makeSandwich() {
   return block;
 }
 
+/// L / L0 of CompleteP.
+double getDepthRatio(const NormChoice &choice, int64_t layers) {
+  return static_cast<double>(layers) /
+         static_cast<double>(choice.baseLayers.value_or(kDefaultBaseLayers));
+}
+
 BlockSpec makeBlock(const NormChoice &choice, int64_t layers) {
   auto depth = static_cast<double>(layers);
   BlockSpec block;
@@ -120,6 +126,16 @@ BlockSpec makeBlock(const NormChoice &choice, int64_t layers) {
     block.qkNorm = QkNorm::Head;
     block.valueNorm = true;
     return block;
+  case NormScheme::NGpt:
+    block.attention.gate = "self_attn.alpha";
+    block.feedForward.gate = "mlp.alpha";
+    block.hasLength1 = true;
+    return block;
+  case NormScheme::CompleteP:
+    block = makePre();
+    block.branch =
+        std::pow(getDepthRatio(choice, layers), -choice.depthExponent);
+    return block;
   case NormScheme::Pre:
   case NormScheme::Gpas:
   case NormScheme::ProRes:
@@ -134,7 +150,7 @@ BlockSpec makeBlock(const NormChoice &choice, int64_t layers) {
 
 bool hasFinalNorm(NormScheme scheme) {
   return scheme != NormScheme::Post && scheme != NormScheme::DeepNorm &&
-         scheme != NormScheme::Keel;
+         scheme != NormScheme::Keel && scheme != NormScheme::NGpt;
 }
 
 } // namespace
@@ -147,6 +163,7 @@ ModelSpec lns::getModelSpec(const NormChoice &choice, int64_t layers) {
   model.embeddingScale =
       choice.scheme == NormScheme::DyT || choice.scheme == NormScheme::Derf;
   model.valueResidual = choice.valueResidual;
+  model.hasLength1 = choice.scheme == NormScheme::NGpt;
   // The first blocks of some schemes are others.
   int64_t first = 0;
   BlockSpec block;
@@ -190,10 +207,37 @@ InitRule lns::getInitRule(const NormChoice &choice, InitRule family) {
     return InitRule::Mitchell;
   case NormScheme::Lns:
   case NormScheme::LnsFoldedInit:
+  case NormScheme::NGpt:
+  case NormScheme::CompleteP:
     return choice.init.value_or(InitRule::Plain);
   default:
     return choice.init.value_or(family);
   }
+}
+
+Projection lns::getProjection(MatrixKind matrix) {
+  return matrix == MatrixKind::AttentionOutput || matrix == MatrixKind::Down
+             ? Projection::columns
+             : Projection::rows;
+}
+
+/// Table 1 of arXiv 2505.01618.
+SizeFactors lns::getSizeFactors(const NormChoice &choice, int64_t layers,
+                                int64_t hidden) {
+  SizeFactors factors;
+  if (choice.scheme != NormScheme::CompleteP)
+    return factors;
+  double depth = getDepthRatio(choice, layers), a = choice.depthExponent;
+  double width = static_cast<double>(hidden) /
+                 static_cast<double>(choice.baseWidth.value_or(hidden));
+  factors.blockVectors.lr = std::pow(depth, a - 1);
+  factors.blockVectors.eps = std::pow(depth, -a) / width;
+  factors.blockMatrices = factors.blockVectors;
+  factors.blockMatrices.lr /= width;
+  factors.blockMatrices.decay = width;
+  factors.matrixStd = 1 / std::sqrt(width);
+  factors.logits = 1 / width;
+  return factors;
 }
 
 NormalInit lns::getMatrixInit(const NormChoice &choice, InitRule family,

@@ -51,6 +51,9 @@ struct BlockSpec {
   bool gpas = false;
   double gateStart = 0;      ///< of what branches are multiplied by
   bool gatesColumns = false; ///< which is a vector, and no number
+  /// nGPT: the sublayer is L2(x + |c gate| (L2(F(x)) - x)), its gate a vector,
+  /// and what F computes on its way has length 1 times learned vectors, too.
+  bool hasLength1 = false;
   /// What gains start from: one, or that scaled with depth.
   DepthScale gainInit = DepthScale::none;
 };
@@ -66,6 +69,9 @@ struct ModelSpec {
   bool embeddingScale = false; ///< learned, from sqrt(hidden)
   /// Values are mixed with those of the first block.
   bool valueResidual = false;
+  /// nGPT: logits are multiplied by a learned vector, and rows or columns of
+  /// matrices have length 1.
+  bool hasLength1 = false;
   llvm::SmallVector<BlockRun, 2> runs;
 };
 
@@ -82,6 +88,25 @@ enum class MatrixKind {
   Up,
   Down
 };
+
+/// Which lines of such a matrix have length 1 in nGPT: those that are as long
+/// as the stream is wide.
+Projection getProjection(MatrixKind matrix);
+
+/// What optimizers multiply a parameter's values by.
+struct UpdateFactors {
+  double lr = 1, eps = 1, decay = 1;
+};
+
+/// What CompleteP makes of a model that is larger than the one whose rates it
+/// takes; all is 1 for other schemes.
+struct SizeFactors {
+  UpdateFactors blockVectors, blockMatrices;
+  double matrixStd = 1; ///< of what matrices of blocks start from
+  double logits = 1;
+};
+SizeFactors getSizeFactors(const NormChoice &choice, int64_t layers,
+                           int64_t hidden);
 
 /// Normal, with mean 0; the standard deviation in block l is `std` times the
 /// depth scale.

@@ -16,6 +16,7 @@
 
 #include "mlir/IR/Verifier.h"
 #include "llvm/Support/Path.h"
+#include <cmath>
 
 using namespace mlir;
 using namespace lns;
@@ -89,8 +90,22 @@ lns::importHuggingFaceConfig(StringRef json, StringRef path,
         << getName(family.scheme) << "', which \"" << decoder->family->modelType
         << "\" has";
   // A scheme that is a factor of branches has the place of the family's.
-  if (norm.scheme == NormScheme::ResidualMultiplier)
+  if (norm.scheme == NormScheme::ResidualMultiplier ||
+      norm.scheme == NormScheme::CompleteP)
     decoder->residualScale = 1;
+  // So has one that says how long all vectors are.
+  if (norm.scheme == NormScheme::NGpt) {
+    decoder->embeddingScale = decoder->residualScale = decoder->logitScale = 1;
+    decoder->attentionScale = std::sqrt(static_cast<double>(decoder->headDim));
+    decoder->layerAttentionScales.clear();
+    if (decoder->family->learnedPositions) {
+      config.error("model_type")
+          << "the stream of 'ngpt' begins as an embedding of length 1, but \""
+          << decoder->family->modelType
+          << "\" adds learned positions to it; choose another scheme";
+      return nullptr;
+    }
+  }
   if (norm.scheme == NormScheme::LnsFoldedInit &&
       decoder->family->gainOffset != 0) {
     config.error("model_type")

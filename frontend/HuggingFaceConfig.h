@@ -21,8 +21,8 @@ namespace lns {
 /// What a config.json leaves open, and what overrides it.
 struct HuggingFaceOptions {
   /// Without one, what the file says: its scheme in one of ours
-  /// (CheckpointConfig.h), else the family's, as Hugging Face computes it, which
-  /// a remark says.
+  /// (CheckpointConfig.h), else the family's, as Hugging Face computes it,
+  /// which a remark says.
   std::optional<NormChoice> norm;
   std::optional<int64_t> vocabulary; ///< in place of vocab_size
   int64_t sequence = 0; ///< tokens; 0: not known, so that nothing is too long

@@ -21,13 +21,21 @@ namespace {
 /// What lns.norm has where it is given no eps, which a function takes none of.
 constexpr double kUnusedEps = 1e-6;
 
+/// Of a norm that gives length 1. A row of length 1 has a mean square of 1/d,
+/// to which this adds less than f32 holds, d up to 2^15; a row of zeros stays
+/// one.
+constexpr double kUnitEps = 1e-12;
+/// nGPT: how far a block goes along its branch at first.
+constexpr double kFirstStep = 0.05;
+
 class ModelWriter {
 public:
   ModelWriter(const DecoderConfig &decoder, const JsonConfig &config,
               const NormChoice &choice, MLIRContext *context)
       : decoder(decoder), config(config), choice(choice),
-        spec(getModelSpec(choice, decoder.layers)), builder(context),
-        variants(decoder, builder) {}
+        spec(getModelSpec(choice, decoder.layers)),
+        sizes(getSizeFactors(choice, decoder.layers, decoder.hidden)),
+        builder(context), variants(decoder, builder) {}
 
   OwningOpRef<ModuleOp> write(StringRef name, StringRef json) {
     OwningOpRef<ModuleOp> module = ModuleOp::create(at("model_type"));
@@ -42,7 +50,8 @@ public:
     Value table = param(
         "model.embed_tokens.weight", Role::embedding,
         {decoder.vocabulary, decoder.hidden}, "vocab_size",
-        getInit(MatrixKind::Embedding, decoder.vocabulary, decoder.hidden));
+        getInit(MatrixKind::Embedding, decoder.vocabulary, decoder.hidden),
+        getProjectionOf(MatrixKind::Embedding));
     Value hidden = EmbeddingOp::create(builder, at("vocab_size"),
                                        open({decoder.hidden}), table, tokens);
     if (decoder.embeddingScale != 1)
@@ -78,9 +87,12 @@ public:
                               decoder.vocabulary, decoder.hidden, "vocab_size");
     if (finalNorm)
       hidden = norm(hidden, *finalNorm);
-    Value logits = LinearOp::create(builder, at("vocab_size"),
-                                    open({decoder.vocabulary}), hidden, head,
-                                    /*bias=*/Value(), decoder.logitScale);
+    Value logits = LinearOp::create(
+        builder, at("vocab_size"), open({decoder.vocabulary}), hidden, head,
+        /*bias=*/Value(), decoder.logitScale * sizes.logits);
+    if (spec.hasLength1)
+      logits = scale(logits, smallVector("lm_head.scale", decoder.vocabulary),
+                     getRoot(decoder.hidden));
     if (decoder.logitCap)
       logits = SoftcapOp::create(builder, at("final_logit_softcapping"),
                                  logits.getType(), logits,
@@ -145,9 +157,13 @@ private:
                               decoder.outputBias ? "attention_bias" : "");
     Value x = before ? norm(skip, *before, block->depthScale) : skip;
     Value query = apply(q, x), key = apply(k, x), value = apply(v, x);
-    QkNorm qkNorm = block->qkNorm.value_or(decoder.family->qkNorm);
-    query = prepare(query, qkNorm, "self_attn.q_norm", decoder.heads);
-    key = prepare(key, qkNorm, "self_attn.k_norm", decoder.kvHeads);
+    if (block->hasLength1) {
+      prepareDirections(query, key);
+    } else {
+      QkNorm qkNorm = block->qkNorm.value_or(decoder.family->qkNorm);
+      query = prepare(query, qkNorm, "self_attn.q_norm", decoder.heads);
+      key = prepare(key, qkNorm, "self_attn.k_norm", decoder.kvHeads);
+    }
     if (block->valueNorm)
       value = merge(norm(split(value, decoder.kvHeads),
                          attentionNorm("self_attn.v_norm", decoder.headDim)));
@@ -244,11 +260,55 @@ private:
     return merge(rope(value));
   }
 
+  /// s L2(rope(x)) of each head; query and key have one s if they are as wide.
+  void prepareDirections(Value &query, Value &key) {
+    int64_t width = decoder.heads * decoder.headDim;
+    int64_t kvWidth = decoder.kvHeads * decoder.headDim;
+    auto make = [&](StringRef name, int64_t columns) {
+      return smallVector(getBlockName(name, ""), columns);
+    };
+    bool isOne = width == kvWidth;
+    Value own = make(isOne ? "self_attn.qk_scale" : "self_attn.q_scale", width);
+    Value other = isOne ? own : make("self_attn.k_scale", kvWidth);
+    auto prepareOne = [&](Value value, int64_t heads, Value factors) {
+      value = merge(normalize(split(rope(value), heads), decoder.headDim));
+      return scale(value, factors, getRoot(decoder.hidden));
+    };
+    query = prepareOne(query, decoder.heads, own);
+    key = prepareOne(key, decoder.kvHeads, other);
+  }
+
+  /// L2(x): rows of length 1.
+  Value normalize(Value input, int64_t width) {
+    return NormOp::create(builder, at(keys.hidden), input, /*gain=*/Value(),
+                          /*bias=*/Value(), NormKind::rms, kUnitEps,
+                          /*scale=*/1 / getRoot(width));
+  }
+
+  Value scale(Value input, Value factors, double times) {
+    return ScaleColumnsOp::create(builder, at(keys.hidden), input.getType(),
+                                  input, factors,
+                                  builder.getF64FloatAttr(times));
+  }
+
+  /// A learned vector that stands for 1 where it is multiplied by the root of
+  /// the width: so small that Adam's steps, which are as long for all
+  /// parameters, change it as fast as a matrix whose rows have length 1.
+  Value smallVector(StringRef name, int64_t columns) {
+    return param(name, Role::gain, {columns}, keys.hidden,
+                 {InitKind::constant, 1 / getRoot(decoder.hidden)});
+  }
+
+  static double getRoot(int64_t width) {
+    return std::sqrt(static_cast<double>(width));
+  }
+
   /// Heads times 2 sigmoid(G x), G without a bias.
   Value gateHeads(Value heads, Value x) {
-    Value weight = param(getBlockName("self_attn.head_gate", ".weight"),
-                         Role::matrix, {decoder.heads, decoder.hidden},
-                         keys.heads, {InitKind::normal, decoder.initStd});
+    Value weight =
+        param(getBlockName("self_attn.head_gate", ".weight"), Role::matrix,
+              {decoder.heads, decoder.hidden}, keys.heads,
+              {InitKind::normal, decoder.initStd * sizes.matrixStd});
     Location location = at(keys.heads);
     RankedTensorType type = open({decoder.heads});
     Value gates = LinearOp::create(builder, location, type, x, weight);
@@ -288,6 +348,15 @@ private:
                    decoder.intermediate, key, bias);
     Value x = before ? norm(skip, *before, block->depthScale) : skip;
     Value gated = gate ? apply(*gate, x) : Value(), inner = apply(up, x);
+    if (block->hasLength1) {
+      auto make = [&](StringRef name) {
+        return param(getBlockName(name, ""), Role::gain, {decoder.intermediate},
+                     key, {InitKind::ones});
+      };
+      if (gate)
+        gated = scale(gated, make("mlp.gate_scale"), getRoot(decoder.hidden));
+      inner = scale(inner, make("mlp.up_scale"), 1);
+    }
     if (gate)
       inner = GatedActivationOp::create(builder, at(key), inner.getType(),
                                         gated, inner, decoder.activation);
@@ -309,6 +378,8 @@ private:
     if (std::optional<Norm> own = blockNorm(sublayer.inner, width))
       inner = norm(inner, *own);
     Value branch = apply(output, inner);
+    if (block->hasLength1)
+      return turn(skip, branch, sublayer.gate);
     if (std::optional<Norm> own = blockNorm(sublayer.behind, decoder.hidden))
       branch = norm(branch, *own);
     if (!sublayer.gate.empty())
@@ -327,6 +398,22 @@ private:
     else if (streamGate)
       hidden = scaleStream(hidden);
     return hidden;
+  }
+
+  /// L2(x + |c a| (L2(branch) - x)), x of length 1.
+  Value turn(Value x, Value branch, StringRef name) {
+    Location location = at(keys.layers);
+    auto add = [&](double skip, Value to) -> Value {
+      return ResidualOp::create(builder, location, x.getType(), x, to,
+                                builder.getF64FloatAttr(skip),
+                                builder.getF64FloatAttr(1));
+    };
+    Value step = smallVector(getBlockName(name, ""), decoder.hidden);
+    step = ActivationOp::create(builder, location, step.getType(), step,
+                                Activation::abs);
+    Value change = add(-1, normalize(branch, decoder.hidden));
+    change = scale(change, step, kFirstStep * getRoot(decoder.hidden));
+    return normalize(add(1, change), decoder.hidden);
   }
 
   /// By a learned vector or number of the block.
@@ -497,7 +584,17 @@ private:
 
   Value matrix(StringRef name, MatrixKind kind, int64_t out, int64_t in,
                StringRef key) {
-    return param(name, Role::matrix, {out, in}, key, getInit(kind, out, in));
+    Init init = getInit(kind, out, in);
+    if (kind != MatrixKind::Embedding)
+      *init.value *= sizes.matrixStd;
+    return param(name, Role::matrix, {out, in}, key, init,
+                 getProjectionOf(kind));
+  }
+
+  ProjectionAttr getProjectionOf(MatrixKind kind) {
+    return spec.hasLength1
+               ? ProjectionAttr::get(builder.getContext(), getProjection(kind))
+               : nullptr;
   }
 
   struct Init {
@@ -513,12 +610,16 @@ private:
   }
 
   Value param(StringRef name, Role role, ArrayRef<int64_t> shape, StringRef key,
-              const Init &init) {
+              const Init &init, ProjectionAttr projection = nullptr) {
+    UpdateFactors factors;
+    if (name.contains("{layer}"))
+      factors = role == Role::matrix ? sizes.blockMatrices : sizes.blockVectors;
     return ParamOp::create(
         builder, at(key), RankedTensorType::get(shape, builder.getF32Type()),
         name, role, init.kind,
         init.value ? builder.getF64FloatAttr(*init.value) : FloatAttr(),
-        init.depthScale, /*decay=*/BoolAttr());
+        init.depthScale, /*decay=*/BoolAttr(), projection, APFloat(factors.lr),
+        APFloat(factors.eps), APFloat(factors.decay));
   }
 
   /// A tensor over batch and time.
@@ -536,6 +637,7 @@ private:
   const JsonConfig &config;
   const NormChoice &choice;
   ModelSpec spec;
+  SizeFactors sizes;
   const BlockSpec *block = nullptr; ///< that is being written
   Value opening, streamGate;        ///< of its layers, where they have such
   Value firstValue; ///< of the first block, once that is written

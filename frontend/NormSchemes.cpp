@@ -72,6 +72,10 @@ constexpr SchemeEntry kSchemes[] = {
      "HybridNorm, arXiv 2503.04598"},
     {NormScheme::HybridStar, "hybrid-star", "hybrid, its first block pre",
      "HybridNorm*, arXiv 2503.04598"},
+    {NormScheme::NGpt, "ngpt", "L2(x + |a| (L2(F x) - x)), lengths all 1",
+     "nGPT, arXiv 2410.01131"},
+    {NormScheme::CompleteP, "completep", "x + (L/L0)^-a F(N x), rates by size",
+     "arXiv 2505.01618"},
 };
 
 constexpr bool standInOrder() {
@@ -102,7 +106,8 @@ constexpr std::pair<QkNorm, llvm::StringLiteral> kQkNorms[] = {
 /// An option: how its value is read and written.
 struct Option {
   llvm::StringLiteral name, values, meaning;
-  /// Schemes that have it; none: all.
+  /// Schemes that have it; none: all but nGPT, which has no norm that could be
+  /// left out, and no length that a gate could change.
   llvm::ArrayRef<NormScheme> schemes;
   bool (*read)(StringRef value, NormChoice &choice);
   /// Empty where the value is the default one.
@@ -121,6 +126,10 @@ bool readNumber(StringRef text, double least, double most, double &value) {
          value >= least && value <= most;
 }
 
+bool readInteger(StringRef text, int64_t most, int64_t &value) {
+  return !text.getAsInteger(10, value) && value >= 1 && value <= most;
+}
+
 /// A flag without a value is on.
 bool readFlag(StringRef text, bool &value) {
   value = text.empty() || text == "on";
@@ -132,6 +141,7 @@ constexpr NormScheme kKeel[] = {NormScheme::Keel};
 constexpr NormScheme kPeri[] = {NormScheme::Peri};
 constexpr NormScheme kLearned[] = {NormScheme::LayerScale, NormScheme::SkipInit,
                                    NormScheme::ReZero};
+constexpr NormScheme kCompleteP[] = {NormScheme::CompleteP};
 constexpr NormScheme kFunctions[] = {NormScheme::DyT, NormScheme::Derf};
 constexpr NormScheme kGpas[] = {NormScheme::Post, NormScheme::DeepNorm,
                                 NormScheme::Mix, NormScheme::Sandwich};
@@ -159,6 +169,9 @@ constexpr NormScheme kPlainInit[] = {NormScheme::Pre,
 /// Multipliers beyond this are mistakes, and would overflow f32.
 constexpr double kMaxMultiplier = 1e6;
 constexpr llvm::StringLiteral kFactor = "a number from 1e-6 to 1e6";
+
+/// Beyond these, models have other limits.
+constexpr int64_t kMaxBaseLayers = 2048, kMaxBaseWidth = 1000000;
 
 /// Of a block's opening, times its depth.
 constexpr double kMaxSteps = 1e9;
@@ -224,6 +237,33 @@ const Option kOptions[] = {
      [](const NormChoice &choice) {
        return choice.alpha == NormChoice().alpha ? std::string()
                                                  : formatNumber(choice.alpha);
+     }},
+    {"alpha", "a number from 0.5 to 1", "a of (L/L0)^-a; 1", kCompleteP,
+     [](StringRef value, NormChoice &choice) {
+       return readNumber(value, 0.5, 1, choice.depthExponent);
+     },
+     [](const NormChoice &choice) {
+       return choice.depthExponent == NormChoice().depthExponent
+                  ? std::string()
+                  : formatNumber(choice.depthExponent);
+     }},
+    {"base-layers", "a number of blocks from 1 to 2048",
+     "L0, the depth for which rates were found; 2", kCompleteP,
+     [](StringRef value, NormChoice &choice) {
+       return readInteger(value, kMaxBaseLayers, choice.baseLayers.emplace());
+     },
+     [](const NormChoice &choice) {
+       return choice.baseLayers ? std::to_string(*choice.baseLayers)
+                                : std::string();
+     }},
+    {"base-width", "a number of columns from 1 to 1000000",
+     "hidden_size for which rates were found; the model's", kCompleteP,
+     [](StringRef value, NormChoice &choice) {
+       return readInteger(value, kMaxBaseWidth, choice.baseWidth.emplace());
+     },
+     [](const NormChoice &choice) {
+       return choice.baseWidth ? std::to_string(*choice.baseWidth)
+                               : std::string();
      }},
     {"T", kSteps,
      "steps until block 1 is open, l times as many of block l; 1000", kProRes,
@@ -315,7 +355,8 @@ const Option kOptions[] = {
      }}};
 
 bool hasOption(const Option &option, NormScheme scheme) {
-  return option.schemes.empty() || llvm::is_contained(option.schemes, scheme);
+  return option.schemes.empty() ? scheme != NormScheme::NGpt
+                                : llvm::is_contained(option.schemes, scheme);
 }
 
 std::string joinSchemes() {
@@ -330,7 +371,7 @@ std::string joinOptions(NormScheme scheme) {
   for (const Option &option : kOptions)
     if (hasOption(option, scheme))
       names.push_back(option.name);
-  return llvm::join(names, ", ");
+  return names.empty() ? "none" : llvm::join(names, ", ");
 }
 
 /// Reads one "KEY=VALUE"; `given` are those before it.
@@ -338,8 +379,13 @@ bool parseOption(StringRef text, NormChoice &choice, llvm::StringSet<> &given,
                  std::string &error) {
   auto [key, value] = text.split('=');
   StringRef scheme = lns::getName(choice.scheme);
-  const Option *option = llvm::find_if(
-      kOptions, [&](const Option &option) { return option.name == key; });
+  // Two options have one name where schemes mean something else by it.
+  auto isNamed = [&](const Option &option) { return option.name == key; };
+  const Option *option = llvm::find_if(kOptions, [&](const Option &option) {
+    return isNamed(option) && hasOption(option, choice.scheme);
+  });
+  if (option == std::end(kOptions))
+    option = llvm::find_if(kOptions, isNamed);
   if (option == std::end(kOptions)) {
     if (llvm::any_of(kSchemes, [&](const SchemeEntry &entry) {
           return entry.name == key;
@@ -356,8 +402,12 @@ bool parseOption(StringRef text, NormChoice &choice, llvm::StringSet<> &given,
   }
   if (!hasOption(*option, choice.scheme)) {
     llvm::SmallVector<StringRef> names;
-    for (NormScheme other : option->schemes)
-      names.push_back(lns::getName(other));
+    for (const Option &one : kOptions)
+      if (isNamed(one))
+        for (NormScheme other : one.schemes)
+          names.push_back(lns::getName(other));
+    if (names.empty())
+      names.push_back("all other schemes");
     error = llvm::formatv("'{0}' is an option of {1}, not of '{2}', which has: "
                           "{3}",
                           key, llvm::join(names, ", "), scheme,

@@ -16,6 +16,7 @@
 
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/ADT/StringRef.h"
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -50,7 +51,9 @@ enum class NormScheme {
   Gpas,
   ProRes,
   Hybrid,
-  HybridStar
+  HybridStar,
+  NGpt,
+  CompleteP
 };
 
 /// Norms of query and key, before RoPE.
@@ -74,6 +77,9 @@ enum class InitRule {
 /// Of prores, where no number is given.
 inline constexpr double kDefaultOpeningSteps = 1000;
 
+/// Blocks of the models that CompleteP's authors tuned.
+inline constexpr int64_t kDefaultBaseLayers = 2;
+
 /// A scheme and its options. `--norm=SCHEME[,KEY=VALUE]...` as text.
 struct NormChoice {
   NormScheme scheme = NormScheme::Pre;
@@ -91,6 +97,11 @@ struct NormChoice {
   std::optional<double> start = std::nullopt;
   /// dyt, derf: where alphas start.
   double alpha = 0.5;
+  /// completep: a of (L / L0)^-a, and the sizes of the model that was tuned, by
+  /// default kDefaultBaseLayers and this model's width.
+  double depthExponent = 1;
+  std::optional<int64_t> baseLayers = std::nullopt;
+  std::optional<int64_t> baseWidth = std::nullopt;
   /// Norm of the last block's output, before the head; by default, what the
   /// scheme has.
   std::optional<bool> finalNorm = std::nullopt;

@@ -121,6 +121,8 @@ void Facts::addHead() {
   Value logits = output.getLogits();
   if (auto cap = logits.getDefiningOp<SoftcapOp>())
     logits = cap.getInput();
+  if (auto scaled = logits.getDefiningOp<ScaleColumnsOp>())
+    logits = scaled.getInput();
   auto head = logits.getDefiningOp<LinearOp>();
   auto weight = head ? head.getWeight().getDefiningOp<ParamOp>() : ParamOp();
   if (!weight)

@@ -145,6 +145,13 @@ void Conformance::setParameters() {
     auto normal = interpret::makeNormal(llvm::ArrayRef(info.shape, info.rank),
                                         /*seed=*/3, /*stream=*/i);
     bool isGain = std::string(info.role) == "gain";
+    // Vectors of nGPT stand for 1 where they are what they start from: with
+    // larger ones its scores would be so far apart that one token has them all.
+    double mean = isGain ? 1 : 0;
+    if (isGain && GetParam().norm == NormScheme::NGpt)
+      if (auto start =
+              training->lookupSymbol<ParameterOp>(info.name).getInitValue())
+        mean = start->convertToDouble();
     // A number that is added to all elements must leave them their say.
     double deviation = isGain || info.elements == 1
                            ? 0.2
@@ -152,7 +159,8 @@ void Conformance::setParameters() {
     std::vector<float> data;
     auto value = std::make_shared<interpret::Tensor>(*normal);
     for (double &x : value->values) {
-      data.push_back(float((isGain ? 1.0 : 0.0) + deviation * x));
+      data.push_back(
+          float(isGain ? mean * (1 + deviation * x) : deviation * x));
       x = data.back();
     }
     ASSERT_TRUE(session->write(LNSRT_PARAMETER, i, data.data(), data.size()));

@@ -173,6 +173,10 @@ static const Profile kProfiles[] = {
     {"LayerScale", "layerscale", 4e-4, 4e-4, 4e-4},
     {"ReZero", "rezero", 4e-4, 4e-4, 4e-4},
     {"DyT", "dyt", .2056, .206, .2067},
+    // Rows of length 1 have a mean square of one over their width.
+    {"NGpt", "ngpt", 1 / 512., 1 / 512., 1 / 512.},
+    // c = 1/sqrt L, as residual-multiplier.
+    {"CompleteP", "completep,alpha=0.5,base-layers=1", .0011, .013, .033},
 };
 
 INSTANTIATE_TEST_SUITE_P(Schemes, InitProfile, testing::ValuesIn(kProfiles),

@@ -51,8 +51,13 @@ TEST(NormSchemes, TextIsReadBack) {
                            "prores",
                            "prores,T=200",
                            "sandwich,prores=500",
-                           "lns,value-residual=on"})
+                           "lns,value-residual=on",
+                           "ngpt",
+                           "completep",
+                           "completep,alpha=0.5,base-layers=4,base-width=256",
+                           "completep,qk-norm=head,value-residual=on"})
     EXPECT_EQ(formatNormChoice(choose(text)), text);
+  EXPECT_EQ(formatNormChoice(choose("completep,alpha=1")), "completep");
   EXPECT_EQ(formatNormChoice(choose("mix,fraction=0.25")), "mix");
   EXPECT_EQ(formatNormChoice(choose("lns,qk-norm")), "lns,qk-norm=head");
   EXPECT_EQ(formatNormChoice(choose("post,prores")), "post,prores=1000");
@@ -88,14 +93,58 @@ TEST(NormSchemes, Errors) {
   EXPECT_EQ(getError("sandwich,gpas,prores"),
             "'gpas' and 'prores' have no published meaning together; give one "
             "of them");
+  // Where every length is 1, no other norm and no gate has a place.
+  EXPECT_EQ(getError("ngpt,qk-norm=head"),
+            "'qk-norm' is an option of all other schemes, not of 'ngpt', which "
+            "has: none");
+  EXPECT_EQ(getError("ngpt,final-norm=on"),
+            "'final-norm' is an option of all other schemes, not of 'ngpt', "
+            "which has: none");
+  EXPECT_EQ(getError("ngpt,head-gate"),
+            "'head-gate' is an option of all other schemes, not of 'ngpt', "
+            "which has: none");
+  EXPECT_EQ(getError("ngpt,value-residual"),
+            "'value-residual' is an option of all other schemes, not of "
+            "'ngpt', which has: none");
+  EXPECT_EQ(getError("lns,ngpt"),
+            "'lns' and 'ngpt' are two schemes, and a model has one; give one "
+            "of them");
+  for (const char *text : {"ngpt,init=scaled", "completep,init=scaled"})
+    EXPECT_NE(getError(text).find("'init' is an option of pre, lns, "),
+              std::string::npos)
+        << text;
+  // One name, two options.
+  EXPECT_EQ(getError("pre,alpha=1"),
+            "'alpha' is an option of dyt, derf, completep, not of 'pre', which "
+            "has: init, final-norm, qk-norm, value-residual, head-gate");
+  EXPECT_EQ(getError("completep,alpha=2"),
+            "'alpha' of 'completep' is '2', but must be a number from 0.5 to "
+            "1");
   EXPECT_EQ(getError("mix,fraction=1.5"),
             "'fraction' of 'mix' is '1.5', but must be a number from 0 to 1");
-  for (const char *text :
-       {"keel,skip=0", "keel,skip=nan", "keel,skip=-2", "keel,skip=1e9",
-        "keel,skip=2x", "keel,skip", "post,final-norm=yes", "pre,init=xavier",
-        "pre,qk-norm=heads", "dyt,alpha=0", "skipinit,start=inf",
-        "prores,T=0.5", "prores,T", "post,prores=0", "post,prores=inf",
-        "sandwich,gpas=1", "pre,value-residual=yes"})
+  for (const char *text : {"keel,skip=0",
+                           "keel,skip=nan",
+                           "keel,skip=-2",
+                           "keel,skip=1e9",
+                           "keel,skip=2x",
+                           "keel,skip",
+                           "post,final-norm=yes",
+                           "pre,init=xavier",
+                           "pre,qk-norm=heads",
+                           "dyt,alpha=0",
+                           "skipinit,start=inf",
+                           "prores,T=0.5",
+                           "prores,T",
+                           "post,prores=0",
+                           "post,prores=inf",
+                           "sandwich,gpas=1",
+                           "pre,value-residual=yes",
+                           "completep,alpha=0.4",
+                           "completep,base-layers=0",
+                           "completep,base-layers=2.5",
+                           "completep,base-layers=3000",
+                           "completep,base-width=-1",
+                           "completep,base-width"})
     EXPECT_NE(getError(text).find("but must be"), std::string::npos) << text;
 }
 
@@ -125,6 +174,36 @@ TEST(ModelSpec, MixIsByWholeBlocks) {
   EXPECT_FALSE(getModelSpec(choose("mix,fraction=0"), 5)
                    .runs[0]
                    .block.attention.before.empty());
+}
+
+// Table 1 of CompleteP's paper, for a model of 16 blocks, 64 wide.
+TEST(SizeFactors, CompleteP) {
+  SizeFactors one = getSizeFactors(choose("lns"), 16, 64);
+  for (const UpdateFactors &factors : {one.blockVectors, one.blockMatrices})
+    for (double factor : {factors.lr, factors.eps, factors.decay})
+      EXPECT_EQ(factor, 1);
+  EXPECT_EQ(one.matrixStd, 1);
+  EXPECT_EQ(one.logits, 1);
+
+  NormChoice choice = choose("completep,alpha=0.5,base-layers=4,base-width=16");
+  // m = 4 in depth and in width.
+  SizeFactors half = getSizeFactors(choice, 16, 64);
+  EXPECT_DOUBLE_EQ(half.blockVectors.lr, 0.5);
+  EXPECT_DOUBLE_EQ(half.blockVectors.eps, 0.125);
+  EXPECT_EQ(half.blockVectors.decay, 1);
+  EXPECT_DOUBLE_EQ(half.blockMatrices.lr, 0.125);
+  EXPECT_DOUBLE_EQ(half.blockMatrices.eps, 0.125);
+  EXPECT_DOUBLE_EQ(half.blockMatrices.decay, 4);
+  EXPECT_DOUBLE_EQ(half.matrixStd, 0.5);
+  EXPECT_DOUBLE_EQ(half.logits, 0.25);
+  EXPECT_DOUBLE_EQ(getModelSpec(choice, 16).runs[0].block.branch, 0.5);
+
+  // The paper's own: depth changes no learning rate, and 2 blocks are 1.
+  SizeFactors own = getSizeFactors(choose("completep"), 16, 64);
+  EXPECT_EQ(own.blockMatrices.lr, 1);
+  EXPECT_DOUBLE_EQ(own.blockMatrices.eps, 0.125);
+  EXPECT_DOUBLE_EQ(getModelSpec(choose("completep"), 16).runs[0].block.branch,
+                   0.125);
 }
 
 // The numbers are those of the papers and codes that docs/schemes.md names, for

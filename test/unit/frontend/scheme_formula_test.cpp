@@ -45,10 +45,14 @@ Rows operator+(Rows a, const Rows &b) {
       a[t][i] += b[t][i];
   return a;
 }
+Row operator*(double factor, Row a) {
+  for (double &x : a)
+    x *= factor;
+  return a;
+}
 Rows operator*(double factor, Rows a) {
   for (Row &row : a)
-    for (double &x : row)
-      x *= factor;
+    row = factor * row;
   return a;
 }
 
@@ -76,10 +80,15 @@ public:
       x = number("model.embed_scale") * x;
     for (layer = 0; layer < kLayers; ++layer)
       x = block(x);
+    if (scheme == "ngpt")
+      return times(linear("lm_head", x),
+                   std::sqrt(double(kWidth)) * get("lm_head.scale"));
     if (scheme.rfind("post", 0) && scheme.rfind("deepnorm", 0) &&
         scheme.rfind("keel", 0))
       x = norm("model.norm", x);
-    return linear("lm_head", x);
+    // Half as wide as the model is.
+    bool isWide = scheme.find("base-width=6") != std::string::npos;
+    return (isWide ? 0.5 : 1) * linear("lm_head", x);
   }
 
 private:
@@ -169,6 +178,17 @@ private:
       x = x + N2(A(x));
       return x + N4(M(x));
     }
+    if (scheme == "ngpt") {
+      // abs(c v), c v being 0.05 where v is 1/sqrt(width).
+      auto s = [&](const char *v) {
+        Row step = 0.05 * std::sqrt(double(kWidth)) * get(name(v));
+        for (double &one : step)
+          one = std::abs(one);
+        return step;
+      };
+      x = L2(x + times(L2(A(x)) + -1 * x, s("self_attn.alpha")));
+      return L2(x + times(L2(M(x)) + -1 * x, s("mlp.alpha")));
+    }
     if (scheme == "keel" || scheme == "keel,skip=3") {
       double a = scheme == "keel" ? 2 * L : 3;
       x = N2(a * x + A(N1(x)));
@@ -176,7 +196,9 @@ private:
     }
     double c = scheme == "residual-multiplier"              ? 1 / std::sqrt(L)
                : scheme == "residual-multiplier,branch=0.2" ? 0.2
-                                                            : 1;
+               : scheme == "completep"                      ? 2 / L
+               : scheme.rfind("completep,", 0) == 0 ? 1 / std::sqrt(L / 8)
+                                                    : 1;
     x = x + c * A(N1(x));
     return x + c * M(N2(x));
   }
@@ -198,6 +220,11 @@ private:
       q = headNorm(q, Row(kHeadDim, 1));
       k = headNorm(k, Row(kHeadDim, 1));
     }
+    if (scheme == "ngpt") {
+      double root = std::sqrt(double(kWidth));
+      q = times(headDirections(q), root * get(name("self_attn.q_scale")));
+      k = times(headDirections(k), root * get(name("self_attn.k_scale")));
+    }
     if (isHybrid)
       v = headNorm(v, get(name("self_attn.v_norm.weight")));
     if (mixesValues) {
@@ -213,15 +240,17 @@ private:
     for (int t = 0; t < kTime; ++t) {
       heads.emplace_back();
       for (int h = 0; h < kHeads; ++h) {
-        Row query = rotated(q[t], h, t);
+        bool isRotated = scheme == "ngpt"; // before its vectors
+        Row query = rotated(q[t], h, isRotated ? 0 : t);
         Row weights, mixed(kHeadDim);
         double sum = 0;
         for (int s = 0; s <= t; ++s) {
-          Row key = rotated(k[s], h / (kHeads / kKvHeads), s);
+          Row key = rotated(k[s], h / (kHeads / kKvHeads), isRotated ? 0 : s);
           double score = 0;
           for (int i = 0; i < kHeadDim; ++i)
             score += query[i] * key[i];
-          weights.push_back(score / std::sqrt(double(kHeadDim)));
+          double root = std::sqrt(double(kHeadDim));
+          weights.push_back(scheme == "ngpt" ? score * root : score / root);
         }
         double largest = *std::max_element(weights.begin(), weights.end());
         for (double &weight : weights) {
@@ -261,6 +290,11 @@ private:
   Rows feedForward(const Rows &x) {
     Rows gate = linear(name("mlp.gate_proj"), x);
     Rows inner = linear(name("mlp.up_proj"), x);
+    if (scheme == "ngpt") {
+      gate =
+          times(gate, std::sqrt(double(kWidth)) * get(name("mlp.gate_scale")));
+      inner = times(inner, get(name("mlp.up_scale")));
+    }
     for (int t = 0; t < kTime; ++t)
       for (int i = 0; i < kInner; ++i)
         inner[t][i] *= gate[t][i] / (1 + std::exp(-gate[t][i]));
@@ -282,6 +316,31 @@ private:
         for (int i = 0; i < kHeadDim; ++i)
           row[first + i] *= gain[i] / std::sqrt(squares / kHeadDim + kEps);
       }
+    return x;
+  }
+
+  /// Rotated, and then of length 1, each head by itself.
+  static Rows headDirections(Rows x) {
+    for (size_t t = 0; t < x.size(); ++t) {
+      Row heads;
+      for (size_t head = 0; head < x[t].size() / kHeadDim; ++head) {
+        Row one = L2({rotated(x[t], int(head), int(t))})[0];
+        heads.insert(heads.end(), one.begin(), one.end());
+      }
+      x[t] = heads;
+    }
+    return x;
+  }
+
+  /// y / norm(y), but for what keeps a row of zeros from being divided by 0.
+  static Rows L2(Rows x) {
+    for (Row &row : x) {
+      double squares = 0;
+      for (double value : row)
+        squares += value * value;
+      for (double &value : row)
+        value /= std::sqrt(squares + 1e-12 * double(row.size()));
+    }
     return x;
   }
 
@@ -408,6 +467,7 @@ INSTANTIATE_TEST_SUITE_P(
         "gpas", "post,gpas=on", "deepnorm,gpas=on", "sandwich,gpas=on",
         "mix,fraction=0.5,gpas=on", "prores", "prores,T=600",
         "sandwich,prores=500", "post,prores=1000", "lns,value-residual=on",
-        "hybrid-star,value-residual=on", "mix,fraction=0.5,value-residual=on"));
+        "hybrid-star,value-residual=on", "mix,fraction=0.5,value-residual=on",
+        "ngpt", "completep", "completep,alpha=0.5,base-layers=8,base-width=6"));
 
 } // namespace

@@ -28,6 +28,7 @@ static constexpr SchemeInfo schemes[] = {
     {.name = "depth-scaled-init"},
     {.name = "mitchell"},
     {.name = "residual-multiplier"},
+    {.name = "completep"},
     {.name = "layerscale",
      .attentionGate = "self_attn.layer_scale",
      .mlpGate = "mlp.layer_scale"},
@@ -55,13 +56,22 @@ static constexpr SchemeInfo schemes[] = {
                 "transformers has one"},
     {.name = "gpas", .refusal = streamGates},
     {.name = "prores", .refusal = openingBranches},
+    {.name = "ngpt",
+     .refusal = "its stream, queries and keys have length 1, and no class of "
+                "transformers computes that"},
 };
 
 static constexpr SchemeOption options[] = {
-    // Where parameters start from is no part of what they compute.
+    // Where parameters start from and how they are trained is no part of what
+    // they compute; what branches are multiplied by stands in the identity.
     {.name = "init"},
     {.name = "start"},
     {.name = "branch"},
+    {.name = "alpha"},
+    {.name = "base-layers"},
+    {.name = "base-width",
+     .refusal = "its logits are divided by a width, and no class that is known "
+                "here does that"},
     {.name = "qk-norm"},
     {.name = "embed-norm"},
     {.name = "final-norm"},
@@ -75,7 +85,6 @@ static constexpr SchemeOption options[] = {
     // Of schemes that no class computes.
     {.name = "fraction"},
     {.name = "skip"},
-    {.name = "alpha"},
     {.name = "T"},
 };
 
