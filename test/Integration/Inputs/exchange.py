@@ -83,6 +83,8 @@ CASES = {
         None),
     "multiplier-smollm3": (SMOLLM3, "residual-multiplier", "SmolLM3",
                            "residual-multiplier"),
+    "completep": (BIASES, "completep,alpha=0.75,base-layers=1", "Llama",
+                  "completep,alpha=0.75,base-layers=1"),
     "layerscale": (BIASES, "layerscale", "Llama", "layerscale"),
     "layerscale-granite": (GRANITE, "layerscale", "Granite", "layerscale"),
     "skipinit": (BIASES, "skipinit", "Llama", "skipinit"),

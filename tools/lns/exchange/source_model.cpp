@@ -148,9 +148,13 @@ Status SourceReader::checkIdentity() {
           printable(findFact(source.identity, key).value_or(""), 80)));
   std::string facts = identityOfConfig(source.config.dump());
   if (isOwn && !facts.empty()) {
-    // Of our own schemes where norms stand is known from the table.
-    for (const char *key :
-         {"\nnorm: ", "\ninner_norms: ", "\nresidual_scale: "})
+    // Of our own schemes where norms stand is known from the table; nGPT has an
+    // epsilon and a scale of scores of its own, too, and is refused for more.
+    std::vector<const char *> own = {
+        "\nnorm: ", "\ninner_norms: ", "\nresidual_scale: "};
+    if (source.scheme == findScheme("ngpt"))
+      own.insert(own.end(), {"\neps: ", "\nattention_scale: "});
+    for (const char *key : own)
       if (size_t begin = facts.find(key); begin != facts.npos)
         facts.erase(begin, facts.find('\n', begin + 1) - begin);
   }
