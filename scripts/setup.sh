@@ -14,7 +14,7 @@ packages=(
   g++ cmake ninja-build ccache binutils
   # Libraries of the runtime and the tools.
   libdnnl-dev libflatbuffers-dev flatbuffers-compiler flatbuffers-compiler-dev
-  libfmt-dev nlohmann-json3-dev
+  libfmt-dev nlohmann-json3-dev libpcre2-dev libutf8proc-dev
   # Tests: GoogleTest, and lit with a time limit for each test.
   libgtest-dev python3 python3-psutil
   # Text that the demo learns from.
