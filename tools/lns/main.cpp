@@ -39,6 +39,9 @@ constexpr Command commands[] = {
     {"ckpt import-hf", "make a run of Hugging Face's files", runImportHf},
     {"data prepare", "turn text into token shards", runDataPrepare},
     {"data info", "what token shards hold", runDataInfo},
+    {"tokens encode", "turn text into a tokenizer's tokens", runTokensEncode},
+    {"tokens decode", "turn tokens into text", runTokensDecode},
+    {"tokens info", "what a tokenizer is", runTokensInfo},
 };
 } // namespace
 

@@ -13,8 +13,11 @@
 using namespace lns;
 
 static std::vector<std::string> seeds() {
-  return fuzz::readFiles({LNS_TEST_DIR "/golden", LNS_EXAMPLES_DIR "/configs"},
-                         ".json");
+  auto seeds = fuzz::readFiles({LNS_TEST_DIR "/golden"}, "config.json");
+  for (std::string &text :
+       fuzz::readFiles({LNS_EXAMPLES_DIR "/configs"}, ".json"))
+    seeds.push_back(std::move(text));
+  return seeds;
 }
 
 static void run(std::string_view bytes) {

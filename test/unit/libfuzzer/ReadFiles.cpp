@@ -20,7 +20,7 @@ lns::fuzz::readFiles(const std::vector<std::string> &folders,
   std::vector<fs::path> paths;
   for (const std::string &folder : folders)
     for (const auto &entry : fs::recursive_directory_iterator(folder))
-      if (entry.path().extension() == suffix)
+      if (entry.path().filename().string().ends_with(suffix))
         paths.push_back(entry.path());
   // A folder has no order of its own, and replayed mutations are to be the same
   // everywhere.

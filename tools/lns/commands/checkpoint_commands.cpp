@@ -1,4 +1,4 @@
-//===- checkpoint_commands.cpp - lns eval, lns sample, lns grads ----------===//
+//===- checkpoint_commands.cpp - lns eval, lns grads ----------------------===//
 //
 // Part of lnsc, under the Apache License v2.0.
 // SPDX-License-Identifier: Apache-2.0
@@ -7,8 +7,8 @@
 
 #include "tools/lns/base/arg_parser.h"
 #include "tools/lns/checkpoint/checkpoint.h"
-#include "tools/lns/checkpoint/model_weights.h"
 #include "tools/lns/commands/commands.h"
+#include "tools/lns/commands/loaded_model.h"
 #include "tools/lns/commands/session_options.h"
 #include "tools/lns/data/data_loader.h"
 #include "tools/lns/train/evaluate.h"
@@ -18,73 +18,8 @@
 #include <cmath>
 #include <cstdio>
 #include <fmt/format.h>
-#include <memory>
-#include <optional>
-#include <utility>
 
 namespace lns::tool {
-
-/// Plan and session with the parameters of a checkpoint.
-namespace {
-struct LoadedModel {
-  // On the heap: the session refers to the plan.
-  std::unique_ptr<PlanFile> plan;
-  std::unique_ptr<PlanSession> session;
-};
-} // namespace
-
-/// How many steps the parameters were trained, for a plan that asks; `given` by
-/// the command line before what the checkpoint says.
-static Status tellSteps(const LoadedModel &model, const std::string &checkpoint,
-                        std::optional<uint64_t> given,
-                        std::optional<uint64_t> found) {
-  if (model.plan->info().schedules == 0)
-    return Status::success();
-  if (!given && !found)
-    return Status::failure(fmt::format(
-        "{}: does not say how many steps it was trained, by which branches of "
-        "{} are open; give --steps-done",
-        checkpoint, model.plan->path()));
-  return takeError(
-      lnsrt_set_steps_done(model.session->get(), given ? *given : *found));
-}
-
-static void declareStepsDone(ArgParser &parser, uint64_t *steps) {
-  parser.option(
-      "--steps-done", "N", steps,
-      "steps that the checkpoint was trained, if it does not say, for "
-      "a model whose branches open with them");
-}
-
-static std::optional<uint64_t> getStepsDone(const ArgParser &parser,
-                                            uint64_t steps) {
-  return parser.given("--steps-done") ? std::optional(steps) : std::nullopt;
-}
-
-static Expected<LoadedModel> loadModel(const std::string &planPath,
-                                       const std::string &checkpoint,
-                                       bool force,
-                                       std::optional<uint64_t> stepsDone,
-                                       const PlanSession::Options &options) {
-  Expected<PlanFile> plan = PlanFile::open(planPath);
-  if (!plan)
-    return plan.status();
-  LoadedModel model;
-  model.plan = std::make_unique<PlanFile>(std::move(*plan));
-  Expected<PlanSession> session = PlanSession::create(*model.plan, options);
-  if (!session)
-    return session.status();
-  model.session = std::make_unique<PlanSession>(std::move(*session));
-  std::vector<std::string> notes;
-  std::optional<uint64_t> found;
-  LNS_RETURN_IF_ERROR(loadModelWeights(
-      checkpoint, {model.plan->identity(), model.plan->config()}, force,
-      *model.session, notes, found));
-  LNS_RETURN_IF_ERROR(model.session->project(checkpoint, notes));
-  printNotes(notes);
-  LNS_RETURN_IF_ERROR(tellSteps(model, checkpoint, stepsDone, found));
-  return model;
-}
 
 Status runEval(Arguments arguments) {
   std::string planPath, checkpoint, data, tokenType;
@@ -148,71 +83,6 @@ Status runEval(Arguments arguments) {
   else
     fmt::print("val_loss={:.6f}\nperplexity={:.4f}\n{}targets={}\n", mean,
                std::exp(mean), bits, loss->targets);
-  return Status::success();
-}
-
-Status runSample(Arguments arguments) {
-  std::string planPath, checkpoint, prompt;
-  uint64_t count = 400, texts = 1, stepsDone = 0;
-  SamplerOptions sampler;
-  sampler.temperature = 0.8;
-  sampler.topK = 40;
-  bool force = false;
-  PlanSession::Options sessionOptions;
-  ArgParser parser("lns sample", "Lets a checkpoint continue a text, byte by "
-                                 "byte. A plan with --batch=1 is fastest.");
-  parser.positional("PLAN", &planPath, "plan made by lnsc");
-  parser.option("--checkpoint", "PATH", &checkpoint,
-                "checkpoint, run folder or safetensors file");
-  parser.required();
-  parser.option("--prompt", "TEXT", &prompt, "beginning of the text");
-  parser.option("--bytes", "N", &count, "bytes to add", 1 << 24);
-  parser.option("--texts", "N", &texts,
-                "texts, as many as the plan's batch; more cost no more time",
-                1 << 16);
-  parser.option("--temperature", "T", &sampler.temperature,
-                "0: always the likeliest byte", 0.0, 100.0);
-  parser.option("--top-k", "K", &sampler.topK,
-                "draw among the K likeliest, 0: among all");
-  parser.option("--seed", "N", &sampler.seed, "of the draws");
-  declareStepsDone(parser, &stepsDone);
-  declareForce(parser, &force);
-  declareSessionOptions(parser, &sessionOptions);
-  LNS_RETURN_IF_ERROR(parser.parse(arguments));
-  if (parser.helpRequested()) {
-    std::fputs(parser.help().c_str(), stdout);
-    return Status::success();
-  }
-  Expected<LoadedModel> model =
-      loadModel(planPath, checkpoint, force, getStepsDone(parser, stepsDone),
-                sessionOptions);
-  if (!model)
-    return model.status();
-  if (texts == 0)
-    return Status::usage("--texts: at least 1 is needed");
-  // A single text is printed as it is made, several one after another.
-  std::vector<TextSanitizer> sanitizers(texts);
-  std::vector<std::string> pending(texts);
-  auto flush = [&](uint64_t text) {
-    std::fputs(std::exchange(pending[text], {}).c_str(), stdout);
-    std::fflush(stdout);
-  };
-  for (uint64_t i = 0; i < texts; ++i)
-    for (char c : prompt)
-      pending[i] += sanitizers[i].push(static_cast<unsigned char>(c));
-  LNS_RETURN_IF_ERROR(
-      generateTexts(*model->plan, *model->session, prompt, texts, count,
-                    sampler, [&](uint64_t text, unsigned char byte) {
-                      pending[text] += sanitizers[text].push(byte);
-                      if (texts == 1)
-                        flush(0);
-                    }));
-  for (uint64_t i = 0; i < texts; ++i) {
-    pending[i] += sanitizers[i].finish() + "\n";
-    if (i + 1 < texts)
-      pending[i] += "---\n";
-    flush(i);
-  }
   return Status::success();
 }
 

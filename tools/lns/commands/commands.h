@@ -21,6 +21,9 @@ using Arguments = std::span<const std::string>;
 
 Status runDataPrepare(Arguments arguments);
 Status runDataInfo(Arguments arguments);
+Status runTokensEncode(Arguments arguments);
+Status runTokensDecode(Arguments arguments);
+Status runTokensInfo(Arguments arguments);
 Status runTrain(Arguments arguments);
 Status runEval(Arguments arguments);
 Status runSample(Arguments arguments);

@@ -22,13 +22,14 @@
 namespace lns::tool {
 
 Status runDataPrepare(Arguments arguments) {
-  std::string set, tokenType;
+  std::string set, tokenType, tokenizerPath;
   std::vector<std::string> texts;
   TokenFiles tokens;
   PrepareOptions options;
   ArgParser parser("lns data prepare",
                    "Turns text into token shards (train.bin, val.bin, "
-                   "meta.json); one byte is one token.");
+                   "meta.json); one byte is one token, unless there is a "
+                   "tokenizer.");
   parser.option("-o", "DIR", &options.folder, "folder for the shards");
   parser.required();
   parser.choice("--set", &set, {"classic"},
@@ -36,6 +37,9 @@ Status runDataPrepare(Arguments arguments) {
                 "the Debian packages bible-kjv-text and r-cran-janeaustenr");
   parser.list("--text", "FILE", &texts,
               "text files, instead of a set; '-' is the standard input");
+  parser.option("--tokenizer", "FILE", &tokenizerPath,
+                "tokenizer.json, or a folder that has it, whose tokens text "
+                "becomes");
   parser.list("--tokens", "FILE", &tokens.paths,
               "files of tokens, instead of text: shards, or with --token-type "
               "files without header");
@@ -59,6 +63,17 @@ Status runDataPrepare(Arguments arguments) {
   if (tokens.paths.empty() && !tokenType.empty())
     return Status::usage("--token-type: text has none; give --tokens FILE...");
   tokens.type = chosenTokenType(tokenType);
+  if (!tokens.paths.empty() && parser.given("--tokenizer"))
+    return Status::usage("--tokenizer: makes tokens of text, and --tokens are "
+                         "there already; leave one of them out");
+  std::optional<TokenizerFile> tokenizer;
+  if (parser.given("--tokenizer")) {
+    Expected<TokenizerFile> file = TokenizerFile::open(tokenizerPath);
+    if (!file)
+      return file.status();
+    printNotes(file->tokenizer.notes());
+    tokenizer = std::move(*file);
+  }
 
   auto write = [&]() -> Expected<PrepareSummary> {
     if (!tokens.paths.empty())
@@ -67,7 +82,10 @@ Status runDataPrepare(Arguments arguments) {
         texts.empty() ? loadClassicSet(ClassicPaths()) : loadTextFiles(texts);
     if (!documents)
       return documents.status();
-    return writeDataset(*documents, texts.empty() ? set : "text", options);
+    std::string name = texts.empty() ? set : "text";
+    return tokenizer
+               ? writeTokenizedDataset(*documents, name, *tokenizer, options)
+               : writeDataset(*documents, name, options);
   };
   Expected<PrepareSummary> summary = write();
   if (!summary)

@@ -111,11 +111,12 @@ template <typename Token> struct Parts {
 };
 } // namespace
 
-/// Puts the three files into the folder.
+/// Puts the three files into the folder; `tokenizer`: what meta.json says of
+/// the tokens.
 template <typename Token>
 static Expected<PrepareSummary>
 writeParts(const Parts<Token> &parts, const std::string &setName,
-           const char *tokenizer, uint64_t vocabulary,
+           const nlohmann::ordered_json &tokenizer, uint64_t vocabulary,
            const PrepareOptions &options) {
   const std::string base = options.folder + "/";
   for (const char *name : {"train.bin", "val.bin", "meta.json"})
@@ -124,14 +125,13 @@ writeParts(const Parts<Token> &parts, const std::string &setName,
           fmt::format("{}{}: exists already; choose another -o, or replace it "
                       "with --force",
                       base, name));
-  nlohmann::ordered_json meta = {{"format", "llm.c"},
-                                 {"set", setName},
-                                 {"tokenizer", tokenizer},
-                                 {"vocabulary", vocabulary},
-                                 {"held_out", options.heldOut},
-                                 {"train_tokens", parts.train.size()},
-                                 {"val_tokens", parts.val.size()},
-                                 {"sources", parts.sources}};
+  nlohmann::ordered_json meta = {{"format", "llm.c"}, {"set", setName}};
+  meta.update(tokenizer);
+  meta.update({{"vocabulary", vocabulary},
+               {"held_out", options.heldOut},
+               {"train_tokens", parts.train.size()},
+               {"val_tokens", parts.val.size()},
+               {"sources", parts.sources}});
   std::string metaText =
       meta.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 
@@ -177,7 +177,52 @@ Expected<PrepareSummary> writeDataset(const std::vector<Document> &documents,
               options.heldOut, [&](size_t i) {
                 return static_cast<unsigned char>(document.text[i]);
               });
-  return writeParts(parts, setName, "byte", 256, options);
+  return writeParts(parts, setName, {{"tokenizer", "byte"}}, 256, options);
+}
+
+template <typename Token>
+static Expected<PrepareSummary>
+writeTokenized(const std::vector<Document> &documents,
+               const std::string &setName, const TokenizerFile &file,
+               const PrepareOptions &options) {
+  Parts<Token> parts;
+  tokenizer::Encoder encoder(file.tokenizer);
+  uint64_t heldOutBytes = 0;
+  for (const Document &document : documents) {
+    tokenizer::Encoding encoding;
+    if (tokenizer::MaybeError error =
+            encoder.encode(document.text, {}, encoding))
+      return Status::failure(document.name + ": " + error->message);
+    size_t heldOutBefore = parts.val.size();
+    parts.add(document.name, document.source, "tokens", encoding.ids.size(),
+              options.heldOut,
+              [&](size_t i) { return static_cast<Token>(encoding.ids[i]); });
+    // By which a loss per token becomes one per byte.
+    size_t tail = parts.val.size() - heldOutBefore;
+    uint64_t bytes = tail == 0
+                         ? 0
+                         : document.text.size() -
+                               encoding.spans[encoding.ids.size() - tail].begin;
+    parts.sources.back()["bytes"] = document.text.size();
+    parts.sources.back()["val_bytes"] = bytes;
+    heldOutBytes += bytes;
+  }
+  return writeParts(
+      parts, setName,
+      {{"tokenizer", file.tokenizer.kind()},
+       {"tokenizer_file", std::filesystem::path(file.path).filename().string()},
+       {"tokenizer_xxh64", checksumText(file.checksum)},
+       {"val_bytes", heldOutBytes}},
+      file.tokenizer.vocabularySize(), options);
+}
+
+Expected<PrepareSummary>
+writeTokenizedDataset(const std::vector<Document> &documents,
+                      const std::string &setName, const TokenizerFile &file,
+                      const PrepareOptions &options) {
+  return file.tokenizer.vocabularySize() > 65536
+             ? writeTokenized<uint32_t>(documents, setName, file, options)
+             : writeTokenized<uint16_t>(documents, setName, file, options);
 }
 
 template <typename Token>
@@ -200,7 +245,8 @@ static Expected<PrepareSummary> writeTokens(const TokenFiles &files,
     parts.add(name, name, "tokens", tokens.size(), options.heldOut,
               [&](size_t i) { return static_cast<Token>(tokens[i]); });
   }
-  return writeParts(parts, "tokens", "other", files.vocabulary, options);
+  return writeParts(parts, "tokens", {{"tokenizer", "other"}}, files.vocabulary,
+                    options);
 }
 
 Expected<PrepareSummary> writeTokenDataset(const TokenFiles &files,

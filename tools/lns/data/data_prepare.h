@@ -10,6 +10,7 @@
 
 #include "tools/lns/base/status.h"
 #include "tools/lns/data/shard.h"
+#include "tools/lns/tokens/tokenizer_file.h"
 
 #include <cstdint>
 #include <optional>
@@ -58,6 +59,14 @@ struct PrepareOptions {
 Expected<PrepareSummary> writeDataset(const std::vector<Document> &documents,
                                       const std::string &setName,
                                       const PrepareOptions &options);
+
+/// The same in the tokens of a tokenizer, with what its template puts around
+/// each document; 16-bit shards where the vocabulary fits, else 32-bit ones.
+/// meta.json has the tokenizer's checksum, and the bytes that tokens stand for.
+Expected<PrepareSummary>
+writeTokenizedDataset(const std::vector<Document> &documents,
+                      const std::string &setName, const TokenizerFile &file,
+                      const PrepareOptions &options);
 
 /// Files of tokens, with llm.c's header or, if `type` is given, without.
 struct TokenFiles {

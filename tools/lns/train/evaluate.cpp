@@ -11,6 +11,8 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <limits>
+#include <span>
 #include <vector>
 
 namespace lns::tool {
@@ -41,52 +43,76 @@ Expected<HeldOutLoss> evaluateLoss(const PlanFile &plan, PlanSession &session,
   return result;
 }
 
-Status generateTexts(const PlanFile &plan, PlanSession &session,
-                     const std::string &prompt, uint64_t texts, uint64_t count,
-                     const SamplerOptions &options,
-                     const std::function<void(uint64_t, unsigned char)> &emit) {
+Status generateTokens(const PlanFile &plan, PlanSession &session,
+                      const Generation &wanted, const SamplerOptions &options,
+                      const std::function<Status(uint64_t, uint32_t)> &emit) {
   const lnsrt_plan_info &info = plan.info();
-  if (info.vocabulary != 256)
-    return Status::failure(fmt::format(
-        "{}: vocabulary of {}, text can be sampled from byte models (256) only",
-        plan.path(), info.vocabulary));
-  if (texts > info.batch)
+  if (wanted.texts > info.batch)
     return Status::failure(
         fmt::format("{}: {} texts at once, the plan's batch is {}; ask for "
                     "fewer or compile a plan with a larger --batch",
-                    plan.path(), texts, info.batch));
-  // Without a prompt the text starts as after a line break.
-  std::vector<int32_t> start;
-  for (char c : prompt.empty() ? std::string("\n") : prompt)
-    start.push_back(static_cast<unsigned char>(c));
-  std::vector<std::vector<int32_t>> rows(texts, start);
+                    plan.path(), wanted.texts, info.batch));
+  std::vector<std::vector<int32_t>> rows(wanted.texts, wanted.start);
+  std::vector<bool> ended(wanted.texts, false);
 
-  // Attention is causal, so what stands after the last byte does not matter.
+  // Attention is causal, so what stands after the last token does not matter.
   std::vector<int32_t> tokens(plan.batchTokens());
   std::vector<float> logits(plan.batchTokens() * info.vocabulary);
-  for (uint64_t i = 0; i < count; ++i) {
+  for (uint64_t i = 0; i < wanted.count; ++i) {
+    if (std::find(ended.begin(), ended.end(), false) == ended.end())
+      break;
     LNS_RETURN_IF_ERROR(stopIfInterrupted());
-    size_t length = std::min<size_t>(start.size() + i, info.sequence);
-    for (uint64_t r = 0; r < texts; ++r)
+    size_t length = std::min<size_t>(wanted.start.size() + i, info.sequence);
+    for (uint64_t r = 0; r < wanted.texts; ++r)
       std::copy(rows[r].end() - static_cast<ptrdiff_t>(length), rows[r].end(),
                 tokens.begin() + static_cast<ptrdiff_t>(r * info.sequence));
     LNS_RETURN_IF_ERROR(
         takeError(lnsrt_logits(session.get(), tokens.data(), logits.data())));
-    for (uint64_t r = 0; r < texts; ++r) {
+    for (uint64_t r = 0; r < wanted.texts; ++r) {
       size_t last = r * info.sequence + length - 1;
+      std::span<float> row = {logits.data() + last * info.vocabulary,
+                              info.vocabulary};
+      for (size_t id = 0; id < row.size() && !wanted.allowed.empty(); ++id)
+        if (id >= wanted.allowed.size() || !wanted.allowed[id])
+          row[id] = -std::numeric_limits<float>::infinity();
       SamplerOptions ownOptions = options;
       ownOptions.text = static_cast<uint32_t>(r);
-      int32_t token =
-          sampleToken({logits.data() + last * info.vocabulary, info.vocabulary},
-                      ownOptions, i);
+      int32_t token = sampleToken(row, ownOptions, i);
       if (token < 0)
         return Status::failure(
             "no logit is finite; the checkpoint is damaged or has diverged");
+      // An ended text goes on unseen, in step with the others.
       rows[r].push_back(token);
-      emit(r, static_cast<unsigned char>(token));
+      auto id = static_cast<uint32_t>(token);
+      ended[r] = ended[r] || std::find(wanted.ends.begin(), wanted.ends.end(),
+                                       id) != wanted.ends.end();
+      if (!ended[r])
+        LNS_RETURN_IF_ERROR(emit(r, id));
     }
   }
   return Status::success();
+}
+
+Status generateTexts(const PlanFile &plan, PlanSession &session,
+                     const std::string &prompt, uint64_t texts, uint64_t count,
+                     const SamplerOptions &options,
+                     const std::function<void(uint64_t, unsigned char)> &emit) {
+  if (plan.info().vocabulary != 256)
+    return Status::failure(fmt::format(
+        "{}: vocabulary of {}, text can be sampled from byte models (256) "
+        "only; give the model's tokenizer (lns sample --tokenizer)",
+        plan.path(), plan.info().vocabulary));
+  Generation wanted;
+  wanted.texts = texts;
+  wanted.count = count;
+  // Without a prompt the text starts as after a line break.
+  for (char c : prompt.empty() ? std::string("\n") : prompt)
+    wanted.start.push_back(static_cast<unsigned char>(c));
+  return generateTokens(plan, session, wanted, options,
+                        [&](uint64_t text, uint32_t token) {
+                          emit(text, static_cast<unsigned char>(token));
+                          return Status::success();
+                        });
 }
 
 } // namespace lns::tool

@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <vector>
 
 namespace lns::tool {
 
@@ -28,15 +29,30 @@ struct HeldOutLoss {
 /// `maxBatches` batches of the plan's size (0: all). Every target weighs the
 /// same: the last batch is padded with ignored targets. The mean is the same
 /// for every batch size up to the rounding of each batch's loss to f32. An
-/// interrupt (interrupt.h) ends it, and generateTexts, within one batch.
+/// interrupt (interrupt.h) ends it, and what is generated, within one batch.
 Expected<HeldOutLoss> evaluateLoss(const PlanFile &plan, PlanSession &session,
                                    const HeldOutRows &heldOut,
                                    uint64_t maxBatches);
 
-/// Continues `prompt` by `count` bytes, `texts` times over in rows of one batch
-/// (so `texts` <= B cost no more than one), and hands out each byte with its
-/// text's number as it is made. The plan's vocabulary must be bytes (256). The
-/// model sees the last T bytes.
+/// What to draw.
+struct Generation {
+  std::vector<int32_t> start; ///< what every text begins with; not empty
+  uint64_t texts = 1;
+  uint64_t count = 0; ///< tokens to add to each
+  /// By id, which tokens may be drawn, none beyond it; empty: all of the plan.
+  std::vector<bool> allowed;
+  std::vector<uint32_t> ends; ///< a text ends before such a token
+};
+
+/// Continues a text, `texts` times over in rows of one batch (so `texts` <= B
+/// cost no more than one), and hands out each token with its text's number as
+/// it is drawn. The model sees the last T tokens.
+Status generateTokens(const PlanFile &plan, PlanSession &session,
+                      const Generation &wanted, const SamplerOptions &options,
+                      const std::function<Status(uint64_t, uint32_t)> &emit);
+
+/// The same for bytes: continues `prompt` by `count` bytes, `texts` times over.
+/// The plan's vocabulary must be bytes (256).
 Status generateTexts(const PlanFile &plan, PlanSession &session,
                      const std::string &prompt, uint64_t texts, uint64_t count,
                      const SamplerOptions &options,
