@@ -50,14 +50,20 @@ void Bpe::tokenizePart(std::string_view text, bool lookUp,
                        BpeState &state) const {
   using Cached = BpeState::Cached;
   Cached *slot = nullptr;
+  auto holds = [&](const Cached &entry) {
+    return entry.bytes == text.size() &&
+           std::memcmp(entry.text.data(), text.data(), text.size()) == 0;
+  };
   if (text.size() <= sizeof(Cached::text)) {
-    slot = &state.cache[hashBytes(text) % BpeState::cacheSize];
-    if (slot->bytes == text.size() &&
-        std::memcmp(slot->text.data(), text.data(), text.size()) == 0) {
-      for (size_t i = 0; i < slot->count; ++i)
-        state.symbols.push_back({slot->ids[i], slot->lengths[i]});
-      return;
-    }
+    size_t place = hashBytes(text) % BpeState::cacheSize;
+    slot = &state.cache[place];
+    Cached *other = &state.cache[place ^ 1];
+    for (const Cached *entry : {slot, other})
+      if (holds(*entry)) {
+        for (size_t i = 0; i < entry->count; ++i)
+          state.symbols.push_back({entry->ids[i], entry->lengths[i]});
+        return;
+      }
   }
   std::optional<uint32_t> whole;
   if (lookUp)
@@ -76,6 +82,8 @@ void Bpe::tokenizePart(std::string_view text, bool lookUp,
                        state.part.end());
   if (!slot || state.part.size() > slot->ids.size())
     return;
+  // The one that was here goes to the other place of the two, over an older.
+  state.cache[static_cast<size_t>(slot - state.cache.data()) ^ 1] = *slot;
   std::memcpy(slot->text.data(), text.data(), text.size());
   slot->bytes = static_cast<uint8_t>(text.size());
   slot->count = static_cast<uint8_t>(state.part.size());

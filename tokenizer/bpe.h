@@ -26,8 +26,8 @@ struct Symbol {
 };
 
 /// What tokenizing writes to; each thread has its own. Holds the tokens of
-/// pieces that were seen, in a table of fixed size in which the newest of those
-/// that hash alike stays. Nothing depends on what is in it but time.
+/// pieces that were seen, in a table of fixed size in which the newest two of
+/// those that hash alike stay. Nothing depends on what is in it but time.
 class BpeState {
 public:
   BpeState() : cache(cacheSize) {}

@@ -212,6 +212,15 @@ void composeText(TextEditor &editor, std::string_view text) {
     return at >= text.size() || static_cast<unsigned char>(text[at]) < 0x80;
   };
   for (size_t at = 0; at < text.size();) {
+    uint64_t word;
+    if (text.size() - at >= sizeof word) {
+      std::memcpy(&word, text.data() + at, sizeof word);
+      if ((word & 0x8080808080808080) == 0) {
+        // The last one may have a mark behind it.
+        at += sizeof word - 1;
+        continue;
+      }
+    }
     if (isAscii(at) && isAscii(at + 1)) {
       ++at;
       continue;
@@ -231,7 +240,8 @@ void composeText(TextEditor &editor, std::string_view text) {
     }
     at = end;
   }
-  editor.keepTo(text.size());
+  if (editor.changed())
+    editor.keepTo(text.size());
 }
 
 } // namespace lns::tokenizer

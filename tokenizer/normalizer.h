@@ -48,7 +48,8 @@ void replaceAll(TextEditor &editor, std::string_view text,
 std::string replaceAll(std::string_view text, std::string_view what,
                        std::string_view with);
 
-/// Canonical composition (NFC), in linear time.
+/// Canonical composition (NFC), in linear time. Of a text that is composed the
+/// editor takes nothing.
 void composeText(TextEditor &editor, std::string_view text);
 
 } // namespace lns::tokenizer

@@ -119,7 +119,8 @@ TEST(Tokenizer, ComposesAndGivesBackTheComposedText) {
     TextEditor editor(text);
     composeText(editor, text);
     Encoding encoding = encode(tokenizer, text);
-    EXPECT_EQ(decode(tokenizer, encoding.ids), editor.text);
+    EXPECT_EQ(decode(tokenizer, encoding.ids),
+              editor.changed() ? editor.text : text);
     uint32_t at = 0;
     for (Span span : encoding.spans) {
       ASSERT_EQ(span.begin, at);

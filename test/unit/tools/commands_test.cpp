@@ -9,8 +9,10 @@
 
 #include "fake_runtime.h"
 #include "test_files.h"
+#include "tokenizer/byte_symbols.h"
 #include "tools/lns/checkpoint/safetensors.h"
 #include "tools/lns/data/shard.h"
+#include "tools/lns/tokens/end_tokens.h"
 
 #include <nlohmann/json.hpp>
 
@@ -104,6 +106,112 @@ TEST_F(Commands, SampleContinuesThePrompt) {
   EXPECT_TRUE(failsWith(
       run(runSample, {plan, "--checkpoint", runFolder, "--texts", "3"}),
       "3 texts at once, the plan's batch is 2"));
+}
+
+namespace {
+/// Byte-level, without merges: ids from 0 on are the bytes from 21 on, and 256
+/// and 257 are added.
+nlohmann::json byteTokenizer() {
+  nlohmann::json vocab = nlohmann::json::object();
+  for (unsigned i = 0; i < 256; ++i)
+    vocab[lns::tokenizer::symbolsOfBytes(
+        std::string(1, static_cast<char>((i + 0x21) & 255)))] = i;
+  nlohmann::json byteLevel = {{"type", "ByteLevel"},
+                              {"add_prefix_space", false},
+                              {"trim_offsets", true},
+                              {"use_regex", true}};
+  nlohmann::json end = {
+      {"id", 256},       {"content", "<end>"}, {"single_word", false},
+      {"lstrip", false}, {"rstrip", false},    {"normalized", false},
+      {"special", true}};
+  return {{"added_tokens", {end}},
+          {"pre_tokenizer", byteLevel},
+          {"decoder", byteLevel},
+          {"model", {{"vocab", vocab}, {"merges", nlohmann::json::array()}}}};
+}
+} // namespace
+
+TEST_F(Commands, SampleWithATokenizer) {
+  std::string tokenizer = folder / "tokenizer.json", tokens = folder / "tokens";
+  writeBytes(tokenizer, byteTokenizer().dump());
+  writeBytes(folder / "text", [] {
+    std::string text;
+    for (int i = 0; i < 40; ++i)
+      text += "caf\xc3\xa9 <end>";
+    return text;
+  }());
+  // More rows than the tokenizer has ids.
+  writeBytes(plan, FakeRuntime::plan(2, 8, 300));
+  Status status = run(runDataPrepare, {"--text", folder / "text", "--tokenizer",
+                                       tokenizer, "-o", tokens});
+  ASSERT_TRUE(status.ok()) << status.message();
+  status = run(runTrain, {plan, "--data", tokens, "--out", runFolder, "--steps",
+                          "200", "--lr", "0.3", "--save-every", "200"});
+  ASSERT_TRUE(status.ok()) << status.message();
+
+  std::vector<std::string> arguments = {
+      plan,  "--checkpoint", runFolder, "--tokenizer",   tokenizer, "--prompt",
+      "caf", "--tokens",     "9",       "--temperature", "0"};
+  status = run(runSample, arguments);
+  ASSERT_TRUE(status.ok()) << status.message();
+  // Special tokens are not shown, and no end is known.
+  EXPECT_EQ(out, "caf\xc3\xa9 caf\xc3\xa9\n");
+  // Between the two bytes of a character: it is shown as broken once.
+  arguments[8] = "1";
+  ASSERT_TRUE(run(runSample, arguments).ok());
+  EXPECT_EQ(out, "caf\xef\xbf\xbd\n");
+
+  // The model's end.
+  arguments[8] = "100";
+  std::string newest = folder / "run/step-000200/generation_config.json";
+  writeBytes(newest, R"({"eos_token_id": [299, 256]})");
+  ASSERT_TRUE(run(runSample, arguments).ok());
+  EXPECT_EQ(out, "caf\xc3\xa9 \n");
+  writeBytes(newest, R"({"eos_token_id": "<end>"})");
+  EXPECT_TRUE(failsWith(run(runSample, arguments),
+                        "generation_config.json: eos_token_id is \"<end>\", "
+                        "expected a token's id or a list of ids"));
+  std::filesystem::remove(newest);
+  // However hot, no row without a token is drawn: that would be an error.
+  arguments[10] = "100";
+  arguments.insert(arguments.end(), {"--top-k", "0", "--texts", "2"});
+  status = run(runSample, arguments);
+  ASSERT_TRUE(status.ok()) << status.message();
+  EXPECT_NE(out.find("\n---\ncaf"), std::string::npos) << out;
+}
+
+TEST_F(Commands, EndTokensComeFromTheNearestConfig) {
+  std::string weights = folder / "model.safetensors";
+  auto found = [&](const std::string &planConfig) {
+    Expected<std::vector<uint32_t>> ends =
+        findEndTokens(weights, plan, planConfig);
+    EXPECT_TRUE(ends) << ends.status().message();
+    return *ends;
+  };
+  using Ids = std::vector<uint32_t>;
+  EXPECT_EQ(found(""), Ids{});
+  EXPECT_EQ(found(R"({"eos_token_id": [1, 2]})"), (Ids{1, 2}));
+  writeBytes(folder / "config.json", R"({"eos_token_id": 3})");
+  EXPECT_EQ(found(R"({"eos_token_id": 1})"), Ids{3});
+  writeBytes(folder / "generation_config.json", R"({"eos_token_id": null})");
+  EXPECT_EQ(found(""), Ids{3});
+  writeBytes(folder / "generation_config.json", R"({"eos_token_id": [4]})");
+  EXPECT_EQ(found(""), Ids{4});
+  writeBytes(folder / "generation_config.json", "{");
+  EXPECT_TRUE(failsWith(findEndTokens(folder.path, plan, "").status(),
+                        "generation_config.json: not a JSON object"));
+}
+
+TEST_F(Commands, ATokenizerLargerThanThePlan) {
+  trainSome();
+  std::string tokenizer = folder / "tokenizer.json";
+  writeBytes(tokenizer, byteTokenizer().dump());
+  EXPECT_TRUE(failsWith(
+      run(runSample,
+          {plan, "--checkpoint", runFolder, "--tokenizer", tokenizer}),
+      "tokenizer.json: has a vocabulary of 257, " + plan +
+          " has one of 256; give the tokenizer that the model was trained "
+          "with"));
 }
 
 TEST_F(Commands, SampleNeedsBytes) {
