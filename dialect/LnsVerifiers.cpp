@@ -96,14 +96,15 @@ LogicalResult lns::verifyFactors(Operation *op, const APFloat &learningRate,
                                                      false),
         {"eps_factor", eps, false},
         {"decay_factor", decay, true}}) {
-    auto held = static_cast<float>(factor.convertToDouble());
-    // What is too large or too small for f32 is infinite or zero there.
-    if (std::isfinite(held) && held >= 0 &&
-        (held > 0 || (mayBeZero && factor.isZero())))
+    // Kernels multiply in f32: a rate that became 0 or infinite there would
+    // make parameters NaN.
+    constexpr double least = 1e-12, most = 1e12;
+    double value = factor.convertToDouble();
+    if ((value >= least && value <= most) || (mayBeZero && factor.isZero()))
       continue;
     return op->emitOpError()
-           << name << " is " << factor.convertToDouble() << ", but must be "
-           << (mayBeZero ? "0 or more" : "more than 0") << " and finite in f32";
+           << name << " is " << value << ", but must be "
+           << (mayBeZero ? "0, or " : "") << "from 1e-12 to 1e12";
   }
   return success();
 }

@@ -207,9 +207,10 @@ InitRule lns::getInitRule(const NormChoice &choice, InitRule family) {
     return InitRule::Mitchell;
   case NormScheme::Lns:
   case NormScheme::LnsFoldedInit:
+    return choice.init.value_or(InitRule::Plain);
   case NormScheme::NGpt:
   case NormScheme::CompleteP:
-    return choice.init.value_or(InitRule::Plain);
+    return InitRule::Plain;
   default:
     return choice.init.value_or(family);
   }
@@ -235,6 +236,8 @@ SizeFactors lns::getSizeFactors(const NormChoice &choice, int64_t layers,
   factors.blockMatrices = factors.blockVectors;
   factors.blockMatrices.lr /= width;
   factors.blockMatrices.decay = width;
+  // Their gradients hold what logits are divided by, as all do.
+  factors.outer.eps = 1 / width;
   factors.matrixStd = 1 / std::sqrt(width);
   factors.logits = 1 / width;
   return factors;

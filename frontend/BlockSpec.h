@@ -102,6 +102,7 @@ struct UpdateFactors {
 /// takes; all is 1 for other schemes.
 struct SizeFactors {
   UpdateFactors blockVectors, blockMatrices;
+  UpdateFactors outer;  ///< of the embedding, the head and the last norm
   double matrixStd = 1; ///< of what matrices of blocks start from
   double logits = 1;
 };

@@ -611,7 +611,7 @@ private:
 
   Value param(StringRef name, Role role, ArrayRef<int64_t> shape, StringRef key,
               const Init &init, ProjectionAttr projection = nullptr) {
-    UpdateFactors factors;
+    UpdateFactors factors = sizes.outer;
     if (name.contains("{layer}"))
       factors = role == Role::matrix ? sizes.blockMatrices : sizes.blockVectors;
     return ParamOp::create(

@@ -1448,7 +1448,7 @@ lns.parameter @a gain init(zeros) decay(false) project(rows) : tensor<8xf32>
 // -----
 
 // lns.parameter (C1): as lns.param (C6).
-// expected-error @below {{lr_factor is 1.000000e+300, but must be more than 0 and finite in f32}}
+// expected-error @below {{lr_factor is 1.000000e+300, but must be from 1e-12 to 1e12}}
 lns.parameter @a gain init(zeros) decay(false) lr_factor(1.0e300) : tensor<8xf32>
 
 // -----
@@ -1456,7 +1456,7 @@ lns.parameter @a gain init(zeros) decay(false) lr_factor(1.0e300) : tensor<8xf32
 // lns.adamw (C5)
 lns.parameter @a matrix init(zeros) decay(true) : tensor<8xf32>
 func.func @adamw(%g: tensor<8xf32>, %f: tensor<f32>, %o: tensor<8xf32>) {
-  // expected-error @below {{decay_factor is -2.000000e+00, but must be 0 or more and finite in f32}}
+  // expected-error @below {{decay_factor is -2.000000e+00, but must be 0, or from 1e-12 to 1e12}}
   lns.adamw @a, %g, %f, %o decay(true) decay_factor(-2.0) : tensor<8xf32>, tensor<f32>, tensor<8xf32>
   return
 }

@@ -697,7 +697,7 @@ lns.model @word(%tokens: tensor<?x?xi32>) {
 
 // lns.param (C6): nothing would be learned.
 lns.model @c6(%tokens: tensor<?x?xi32>) {
-  // expected-error @below {{lr_factor is 0.000000e+00, but must be more than 0 and finite in f32}}
+  // expected-error @below {{lr_factor is 0.000000e+00, but must be from 1e-12 to 1e12}}
   %a = lns.param "a" matrix init(ones) lr_factor(0.0) : tensor<8x8xf32>
   %y = "test.logits"() : () -> tensor<?x?x8xf32>
   lns.output %y : tensor<?x?x8xf32>
@@ -705,10 +705,10 @@ lns.model @c6(%tokens: tensor<?x?xi32>) {
 
 // -----
 
-// lns.param (C6): in f32 it is 0.
+// lns.param (C6): in f32 an epsilon times it is 0.
 lns.model @c6(%tokens: tensor<?x?xi32>) {
-  // expected-error @below {{eps_factor is 1.000000e-60, but must be more than 0 and finite in f32}}
-  %a = lns.param "a" matrix init(ones) eps_factor(1.0e-60) : tensor<8x8xf32>
+  // expected-error @below {{eps_factor is 1.000000e-38, but must be from 1e-12 to 1e12}}
+  %a = lns.param "a" matrix init(ones) eps_factor(1.0e-38) : tensor<8x8xf32>
   %y = "test.logits"() : () -> tensor<?x?x8xf32>
   lns.output %y : tensor<?x?x8xf32>
 }
@@ -717,7 +717,7 @@ lns.model @c6(%tokens: tensor<?x?xi32>) {
 
 // lns.param (C6): what decays does not grow.
 lns.model @c6(%tokens: tensor<?x?xi32>) {
-  // expected-error @below {{decay_factor is -1.000000e+00, but must be 0 or more and finite in f32}}
+  // expected-error @below {{decay_factor is -1.000000e+00, but must be 0, or from 1e-12 to 1e12}}
   %a = lns.param "a" matrix init(ones) decay_factor(-1.0) : tensor<8x8xf32>
   %y = "test.logits"() : () -> tensor<?x?x8xf32>
   lns.output %y : tensor<?x?x8xf32>

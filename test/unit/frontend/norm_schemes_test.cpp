@@ -179,7 +179,8 @@ TEST(ModelSpec, MixIsByWholeBlocks) {
 // Table 1 of CompleteP's paper, for a model of 16 blocks, 64 wide.
 TEST(SizeFactors, CompleteP) {
   SizeFactors one = getSizeFactors(choose("lns"), 16, 64);
-  for (const UpdateFactors &factors : {one.blockVectors, one.blockMatrices})
+  for (const UpdateFactors &factors :
+       {one.blockVectors, one.blockMatrices, one.outer})
     for (double factor : {factors.lr, factors.eps, factors.decay})
       EXPECT_EQ(factor, 1);
   EXPECT_EQ(one.matrixStd, 1);
@@ -194,6 +195,9 @@ TEST(SizeFactors, CompleteP) {
   EXPECT_DOUBLE_EQ(half.blockMatrices.lr, 0.125);
   EXPECT_DOUBLE_EQ(half.blockMatrices.eps, 0.125);
   EXPECT_DOUBLE_EQ(half.blockMatrices.decay, 4);
+  EXPECT_EQ(half.outer.lr, 1);
+  EXPECT_DOUBLE_EQ(half.outer.eps, 0.25);
+  EXPECT_EQ(half.outer.decay, 1);
   EXPECT_DOUBLE_EQ(half.matrixStd, 0.5);
   EXPECT_DOUBLE_EQ(half.logits, 0.25);
   EXPECT_DOUBLE_EQ(getModelSpec(choice, 16).runs[0].block.branch, 0.5);
@@ -202,6 +206,7 @@ TEST(SizeFactors, CompleteP) {
   SizeFactors own = getSizeFactors(choose("completep"), 16, 64);
   EXPECT_EQ(own.blockMatrices.lr, 1);
   EXPECT_DOUBLE_EQ(own.blockMatrices.eps, 0.125);
+  EXPECT_EQ(own.outer.eps, 1);
   EXPECT_DOUBLE_EQ(getModelSpec(choose("completep"), 16).runs[0].block.branch,
                    0.125);
 }

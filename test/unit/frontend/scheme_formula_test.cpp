@@ -31,6 +31,9 @@ constexpr int kWidth = 12, kHeads = 3, kKvHeads = 1, kHeadDim = 6, kInner = 10,
 constexpr double kEps = 1e-5;
 /// Optimizer steps, at which some branches of prores are open and some are not.
 constexpr double kStepsDone = 1500;
+/// A scheme with this behind it is that of a model in which each head has a key
+/// and a value.
+constexpr std::string_view kFull = " full";
 constexpr const char *kConfig = R"({"model_type": "llama", "vocab_size": 11,
   "hidden_size": 12, "intermediate_size": 10, "num_hidden_layers": 4,
   "num_attention_heads": 3, "num_key_value_heads": 1, "head_dim": 6,
@@ -60,6 +63,10 @@ class Formula {
 public:
   Formula(const interpret::Environment &parameters, std::string scheme)
       : parameters(parameters), scheme(std::move(scheme)) {
+    if (this->scheme.ends_with(kFull)) {
+      this->scheme.resize(this->scheme.size() - kFull.size());
+      kvHeads = kHeads;
+    }
     // Of values, whatever the scheme is.
     constexpr std::string_view kOption = ",value-residual=on";
     mixesValues = this->scheme.ends_with(kOption);
@@ -222,8 +229,11 @@ private:
     }
     if (scheme == "ngpt") {
       double root = std::sqrt(double(kWidth));
-      q = times(headDirections(q), root * get(name("self_attn.q_scale")));
-      k = times(headDirections(k), root * get(name("self_attn.k_scale")));
+      bool isOne = kvHeads == kHeads;
+      const char *qName = isOne ? "self_attn.qk_scale" : "self_attn.q_scale";
+      const char *kName = isOne ? "self_attn.qk_scale" : "self_attn.k_scale";
+      q = times(headDirections(q), root * get(name(qName)));
+      k = times(headDirections(k), root * get(name(kName)));
     }
     if (isHybrid)
       v = headNorm(v, get(name("self_attn.v_norm.weight")));
@@ -245,7 +255,7 @@ private:
         Row weights, mixed(kHeadDim);
         double sum = 0;
         for (int s = 0; s <= t; ++s) {
-          Row key = rotated(k[s], h / (kHeads / kKvHeads), isRotated ? 0 : s);
+          Row key = rotated(k[s], h / (kHeads / kvHeads), isRotated ? 0 : s);
           double score = 0;
           for (int i = 0; i < kHeadDim; ++i)
             score += query[i] * key[i];
@@ -260,7 +270,7 @@ private:
         for (int s = 0; s <= t; ++s)
           for (int i = 0; i < kHeadDim; ++i)
             mixed[i] +=
-                weights[s] / sum * v[s][h / (kHeads / kKvHeads) * kHeadDim + i];
+                weights[s] / sum * v[s][h / (kHeads / kvHeads) * kHeadDim + i];
         heads[t].insert(heads[t].end(), mixed.begin(), mixed.end());
       }
     }
@@ -405,7 +415,7 @@ private:
 
   const interpret::Environment &parameters;
   std::string scheme;
-  int layer = 0;
+  int layer = 0, kvHeads = kKvHeads;
   bool mixesValues = false;
   Rows firstValue; ///< of block 1
 
@@ -419,10 +429,15 @@ TEST_P(SchemeFormula, Logits) {
   mlir::MLIRContext context;
   std::string error;
   HuggingFaceOptions options;
-  options.norm = parseNormChoice(GetParam(), error);
+  llvm::StringRef choice = GetParam();
+  std::string config = kConfig;
+  if (choice.consume_back(kFull)) {
+    std::string_view one = "\"num_key_value_heads\": 1";
+    config.replace(config.find(one), one.size(), "\"num_key_value_heads\": 3");
+  }
+  options.norm = parseNormChoice(choice, error);
   ASSERT_TRUE(options.norm) << error;
-  auto module =
-      importHuggingFaceConfig(kConfig, "test.json", options, &context);
+  auto module = importHuggingFaceConfig(config, "test.json", options, &context);
   ASSERT_TRUE(module);
 
   interpret::Environment parameters;
@@ -468,6 +483,7 @@ INSTANTIATE_TEST_SUITE_P(
         "mix,fraction=0.5,gpas=on", "prores", "prores,T=600",
         "sandwich,prores=500", "post,prores=1000", "lns,value-residual=on",
         "hybrid-star,value-residual=on", "mix,fraction=0.5,value-residual=on",
-        "ngpt", "completep", "completep,alpha=0.5,base-layers=8,base-width=6"));
+        "lns full", "ngpt", "ngpt full", "completep",
+        "completep,alpha=0.5,base-layers=8,base-width=6"));
 
 } // namespace

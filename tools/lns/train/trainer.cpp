@@ -152,6 +152,11 @@ Status Trainer::resumeFrom(const std::string &path, bool mayPassOver,
   if (!note->empty())
     progress.line("note: " + *note);
   LNS_RETURN_IF_ERROR(checkpoint->load(session));
+  // Leaves what a run of this plan has saved as it is.
+  std::vector<std::string> notes;
+  LNS_RETURN_IF_ERROR(session.project(path, notes));
+  for (const std::string &projected : notes)
+    progress.line("note: " + projected);
   isLoaded = true;
   step = state.step;
   skipped = state.skippedSteps;
