@@ -78,7 +78,7 @@ TEST(FoldMark, MustBeWhole) {
       {with("folded", false), "lnsc.folded is false, but must be true"},
       {with("folded", 1), "lnsc.folded is 1, but must be true"},
       {without("norm"),
-       "lnsc.norm is absent, but must be the name of a scheme"},
+       "lnsc.norm is absent, but must be a scheme that this lns knows"},
       {with("norm", ""), "lnsc.norm is \"\", but must be"},
       {with("norm", 7), "lnsc.norm is 7, but must be"},
       {with("scale", 2), "lnsc.scale is unknown"},
