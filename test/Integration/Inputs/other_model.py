@@ -20,7 +20,7 @@ CASES = [
     ("gemma2", {"sliding_window": 2}, "sliding_window"),
     ("gemma2", {"attn_logit_softcapping": None}, "attn_logit_softcapping"),
     ("gemma2", {"final_logit_softcapping": 30.0}, "final_logit_softcapping"),
-    ("gemma2", {"query_pre_attn_scalar": 300}, "query_pre_attn_scalar"),
+    ("gemma2", {"query_pre_attn_scalar": 300}, "attention_scale"),
     ("gemma2", {"hidden_activation": "silu"}, "activation"),
     ("granite", {"embedding_multiplier": 1.0}, "embedding_multiplier"),
     ("granite", {"logits_scaling": 1.0}, "logits_scaling"),

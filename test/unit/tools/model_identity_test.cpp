@@ -122,7 +122,7 @@ TEST(ModelIdentity, ReadsAConfig) {
   EXPECT_EQ(identityOfConfig(R"({"model_type": "lns_mistral", "head_dim": 8,)"
                              R"("rope_theta": 5e5, "rope_scaling":)"
                              R"({"rope_type": "llama3"}})"),
-            "lnsc model 1\nnorm: lns\neps: 1e-06\nhead_dim: "
+            "lnsc model 1\nnorm: lns\neps: 1e-06\nkv_heads: 8\nhead_dim: "
             "8\nattention_scale: 0.35355339059327373\n" +
                 branch);
   EXPECT_EQ(identityOfConfig(R"({"model_type": "llama", "rope_parameters":)"
@@ -133,24 +133,36 @@ TEST(ModelIdentity, ReadsAConfig) {
   for (const char *other : {"", "{", "[]", "{}", R"({"model_type": 3})",
                             R"({"model_type": "bert"})"})
     EXPECT_EQ(identityOfConfig(other), "") << other;
-  // Values of other types are no numbers.
+  // Values of other types are no numbers, and no defaults either.
   EXPECT_EQ(
       identityOfConfig(R"({"model_type": "llama", "rope_scaling": 7,)"
                        R"("num_attention_heads": "4", "rope_theta": []})"),
-      "lnsc model 1\nnorm: pre\ninner_norms: none\neps: 1e-06\n" + branch +
-          "rope: base 10000\n");
+      "lnsc model 1\nnorm: pre\ninner_norms: none\neps: 1e-06\n" + branch);
 }
 
-// Of other families what a key means that is not there is not said; scales are
+// A key that is not there means what the family's class takes; scales are
 // named where a plan does not name them, since there they are 1.
 TEST(ModelIdentity, ReadsConfigsOfOtherFamilies) {
   EXPECT_EQ(identityOfConfig(R"({"model_type": "olmo2"})"),
-            "lnsc model 1\nnorm: reordered\ninner_norms: 2\n" + branch);
+            "lnsc model 1\nnorm: reordered\ninner_norms: 2\neps: 1e-05\n" +
+                branch + "rope: base 10000\n");
   EXPECT_EQ(identityOfConfig(R"({"model_type": "granite",)"
                              R"("residual_multiplier": 0.22,)"
                              R"("attention_multiplier": 0.5})"),
-            "lnsc model 1\nnorm: pre\ninner_norms: none\nattention_scale: 0.5\n"
-            "residual_scale: 1 of the stream, 0.22 of the branch\n");
+            "lnsc model 1\nnorm: pre\ninner_norms: none\neps: 1e-06\n"
+            "attention_scale: 0.5\n"
+            "residual_scale: 1 of the stream, 0.22 of the branch\nrope: base "
+            "10000\n");
+  EXPECT_EQ(identityOfConfig(R"({"model_type": "gpt2", "hidden_size": 64,)"
+                             R"("n_head": 4, "n_layer": 3,)"
+                             R"("scale_attn_by_inverse_layer_idx": true})"),
+            "lnsc model 1\nnorm: pre\ninner_norms: none\nnorm_kind: layer\n"
+            "eps: 1e-05\nlayers: 3\nheads: 4\nkv_heads: 4\nhead_dim: 16\n"
+            "attention_scale: 0.125, 0.08333333333333333\n" +
+                branch + "positions: learned\n");
+  EXPECT_NE(identityOfConfig(R"({"model_type": "gemma2"})")
+                .find("\nattention_scale: 0.0625\n"),
+            std::string::npos);
   std::string plan = makeIdentity(
       "norm: pre\nresidual_scale: 1 of the stream, 0.5 of the branch\n", "");
   EXPECT_NE(
@@ -195,7 +207,8 @@ TEST(ModelIdentity, ReadsMarks) {
                                               {"lnsc", toJson(FoldMark{mark})}}
                                    .dump()),
               "lnsc model 1\nnorm: " + std::string(norm) +
-                  "\ninner_norms: none\n" + branch);
+                  "\ninner_norms: none\neps: 1e-06\nkv_heads: 32\n" + branch +
+                  "rope: base 10000\n");
   EXPECT_EQ(identityOfMark({"lns"}), "lnsc model 1\nnorm: lns\n");
   EXPECT_EQ(identityOfMark({"layerscale"}), "");
 }

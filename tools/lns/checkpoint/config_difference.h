@@ -15,10 +15,11 @@
 namespace lns::tool {
 
 /// Keys of which no tensor's shape and no fact of an identity tells (windows,
-/// soft-caps, multipliers, activations), where both texts have them and they
-/// mean something else: "sliding_window: 8 here, null in the checkpoint". What
-/// one of them leaves out is its family's default there, which is not known
-/// here. Empty for texts that are no JSON objects.
+/// soft-caps, multipliers, activations, RoPE), where the two texts mean
+/// something else: "sliding_window: 8 here, null in the checkpoint". What one
+/// of them leaves out is its family's default there; a key that one of two
+/// families does not have is not compared. Empty for texts that are no JSON
+/// objects.
 std::vector<std::string> describeConfigDifferences(std::string_view here,
                                                    std::string_view there);
 

@@ -6,9 +6,8 @@
 //===----------------------------------------------------------------------===//
 //
 // What the trainer has to know of a model_type to take its files and to write
-// some: where norms stand, and which parameters there can be. Defaults of keys
-// are the compiler's business (frontend/families): sizes come from a plan's
-// identity.
+// some: where norms stand, which parameters there can be, and what a key of
+// config.json means that is not there. Sizes come from a plan's identity.
 //
 //===----------------------------------------------------------------------===//
 
@@ -61,13 +60,41 @@ struct ConfigKeys {
              *activation = "hidden_act";
 };
 
-/// All that ConfigKeys::activation is.
-inline constexpr const char *activationKeys[] = {
-    "hidden_act", "hidden_activation", "activation_function"};
+/// Which layers see `sliding_window` tokens alone, unless layer_types says it.
+enum class WindowKind {
+  None,       ///< none, whatever the keys say
+  NoneByFlag, ///< none that is known here, unless use_sliding_window asks
+  EveryLayer,
+  ByFlag,   ///< with use_sliding_window, those from max_window_layers on
+  ByPattern ///< all but every so many
+};
+
+/// What a class takes for a key of config.json that is not there.
+struct ConfigDefaults {
+  double eps = 1e-6, ropeBase = 1e4;
+  /// Of layers with a window, where that differs; 0: it does not.
+  double localRopeBase = 0;
+  int kvHeads = 0; ///< 0: as many as heads
+  int headDim = 0; ///< 0: their share of the width
+  const char *activation = "silu";
+  /// Of keys that few families read, as a JSON object.
+  const char *others = "{}";
+};
 
 struct FamilyInfo {
   const char *modelType, *architecture;
   ConfigKeys keys = {};
+  /// hidden_size, num_hidden_layers, num_attention_heads and
+  /// max_position_embeddings are other names of `keys`.
+  bool hasUsualNames = false;
+  ConfigDefaults defaults = {};
+  WindowKind window = WindowKind::None;
+  /// With ByPattern: every so manieth layer sees all tokens, and whether
+  /// sliding_window_pattern says another number.
+  int windowPattern = 0;
+  bool readsWindowPattern = false;
+  /// Where there is a window, layers without it have no RoPE.
+  bool ropeWithWindowOnly = false;
   NormStand stand = NormStand::Before;
   HeadNorm headNorm = HeadNorm::None;
   BiasKind biases = BiasKind::None;
@@ -104,7 +131,7 @@ std::span<const FamilyInfo> allFamilies();
 const FamilyInfo *findFamily(std::string_view modelType);
 
 /// Under which name `config` has what the family calls `key`: that, or, if only
-/// that is there, the name that other families have for it.
+/// that is there, the usual name, where the family's class knows it too.
 const char *keyIn(const nlohmann::json &config, const FamilyInfo &family,
                   const char *ConfigKeys::*key);
 

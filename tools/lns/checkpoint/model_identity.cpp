@@ -9,6 +9,7 @@
 
 #include "tools/lns/base/json_text.h"
 #include "tools/lns/base/printable.h"
+#include "tools/lns/checkpoint/config_defaults.h"
 #include "tools/lns/checkpoint/families.h"
 #include "tools/lns/checkpoint/fold_mark.h"
 
@@ -232,18 +233,57 @@ static std::string normFact(NormStand stand) {
   return "";
 }
 
+/// As a plan has them, of all layers; empty where config.json is not enough.
+static std::string attentionScales(const nlohmann::json &json,
+                                   const FamilyInfo &family,
+                                   std::optional<double> headDim,
+                                   std::optional<double> layers) {
+  auto number = [&](const char *key) {
+    auto it = json.find(key);
+    return it != json.end() && it->is_number()
+               ? std::optional(it->get<double>())
+               : std::nullopt;
+  };
+  auto isTrue = [&](const char *key) {
+    return json.value(key, nlohmann::json()) == nlohmann::json(true);
+  };
+  if (json.contains("attention_multiplier") && family.hasBranchFactor) {
+    std::optional<double> scale = number("attention_multiplier");
+    return scale ? formatNumber(*scale) : "";
+  }
+  if (family.hasGainOffset) {
+    std::optional<double> scalar = number("query_pre_attn_scalar");
+    return scalar && *scalar > 0 ? formatNumber(1 / std::sqrt(*scalar)) : "";
+  }
+  if (!headDim || *headDim <= 0)
+    return "";
+  double usual = 1 / std::sqrt(*headDim), scale = usual;
+  if (family.hasLearnedPositions && !isTrue("scale_attn_weights"))
+    scale = 1;
+  if (!isTrue("scale_attn_by_inverse_layer_idx"))
+    return formatNumber(scale);
+  // What is usual is not named beside others.
+  constexpr double mostLayers = 2048;
+  if (!layers || *layers > mostLayers)
+    return "";
+  std::vector<std::string> scales;
+  for (int layer = 1; layer <= *layers; ++layer)
+    if (double own = scale / layer; own != usual)
+      if (std::string text = formatNumber(own);
+          std::find(scales.begin(), scales.end(), text) == scales.end())
+        scales.push_back(text);
+  return scales.empty() ? formatNumber(usual)
+                        : fmt::format("{}", fmt::join(scales, ", "));
+}
+
 std::string identityOfConfig(std::string_view config) {
   nlohmann::json json = parseJson(std::string(config));
-  if (!json.is_object() || !json.contains("model_type") ||
-      !json["model_type"].is_string())
-    return "";
-  std::string type = json["model_type"].get<std::string>();
-  bool isOurs = type.starts_with(ownPrefix);
-  if (isOurs)
-    type.erase(0, ownPrefix.size());
-  const FamilyInfo *family = findFamily(type);
+  const FamilyInfo *family = familyOf(json);
   if (!family)
     return "";
+  json = withDefaults(std::move(json), *family);
+  std::string_view type = family->modelType;
+  bool isOurs = json["model_type"] != type;
   std::string text = fmt::format("{}\n", versionLine);
   // Without a name, a config of ours is of the first scheme that there was. Of
   // other schemes the name does not say where norms stand, and is not compared.
@@ -272,48 +312,41 @@ std::string identityOfConfig(std::string_view config) {
     if (value)
       text += fmt::format("{}: {}\n", fact, formatNumber(*value));
   };
-  auto size = [&](const char *ConfigKeys::*key) {
-    return number(json, keyIn(json, *family, key));
-  };
-  std::optional<double> heads = size(&ConfigKeys::heads),
+  std::optional<double> heads = number(json, family->keys.heads),
                         kvHeads = number(json, "num_key_value_heads"),
                         headDim = number(json, "head_dim"),
-                        hidden = size(&ConfigKeys::hidden);
+                        hidden = number(json, family->keys.hidden),
+                        layers = number(json, family->keys.layers);
   bool isPlaced = family->hasLearnedPositions; // so that heads are alike
-  // What is not there is compared where all of a family's readers agree.
-  bool isLlama = type == "llama", isKnown = isLlama || type == "mistral";
-  if (isPlaced || (!kvHeads && isLlama))
+  if (isPlaced) {
     kvHeads = heads;
-  if (isPlaced)
     headDim.reset();
-  if (!headDim && (isKnown || isPlaced) && heads && hidden && *heads > 0)
-    headDim = *hidden / *heads;
+    if (heads && hidden && *heads > 0)
+      headDim = *hidden / *heads;
+  }
   if (family->hasLayerNorm && !isOurs)
     text += "norm_kind: layer\n";
-  std::optional<double> eps = size(&ConfigKeys::eps);
-  add("eps", eps || !isKnown ? eps : 1e-6);
+  add("eps", number(json, family->keys.eps));
   auto addSize = [&](const char *fact, std::optional<double> value) {
     if (value && *value == std::floor(*value))
       text += fmt::format("{}: {:.0f}\n", fact, *value);
     else
       add(fact, value);
   };
-  addSize("layers", size(&ConfigKeys::layers));
+  addSize("layers", layers);
   addSize("heads", heads);
   addSize("kv_heads", kvHeads);
   addSize("head_dim", headDim);
   // A plan names scales where they are not 1, and these where they are.
   if (!norm.empty()) {
-    std::optional<double> attention, branch = 1.0;
-    if (headDim && *headDim > 0 && !family->isSpecial)
-      attention = 1.0 / std::sqrt(*headDim);
-    if (type == "granite") {
-      attention = number(json, "attention_multiplier").value_or(1);
-      branch = number(json, "residual_multiplier").value_or(1);
-    }
-    add("attention_scale", attention);
+    std::string attention = attentionScales(json, *family, headDim, layers);
+    if (!attention.empty())
+      text += fmt::format("attention_scale: {}\n", attention);
+    double branch = family->hasBranchFactor
+                        ? number(json, "residual_multiplier").value_or(1)
+                        : 1;
     text += fmt::format("residual_scale: 1 of the stream, {} of the branch\n",
-                        formatNumber(*branch));
+                        formatNumber(branch));
   }
   if (isPlaced)
     text += "positions: learned\n";
@@ -329,8 +362,9 @@ std::string identityOfConfig(std::string_view config) {
   if (number(rope, "rope_theta"))
     base = number(rope, "rope_theta");
   // Gemma 3 has two bases, of layers with a window and without.
-  if (isPlain && type != "gemma3_text" && (base || isKnown))
-    text += fmt::format("rope: base {}\n", formatNumber(base.value_or(1e4)));
+  if (isPlain && base && !family->defaults.localRopeBase)
+    text += fmt::format("rope: base {}\n", formatNumber(*base));
+  // What is not said here shows in the tensors that there are.
   if (auto it = json.find("tie_word_embeddings");
       it != json.end() && it->is_boolean())
     text += fmt::format("tied_head: {}\n", it->get<bool>() ? "yes" : "no");

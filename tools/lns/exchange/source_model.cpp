@@ -79,11 +79,11 @@ Status SourceReader::readConfig(const std::string &text) {
   config["model_type"] = name;
   config["architectures"] = {source.family->architecture};
   config.erase("lnsc");
-  for (const char *key : activationKeys)
-    if (auto act = config.find(key); act != config.end() && act->is_string())
-      if (std::string value = act->get<std::string>();
-          value.starts_with(ownPrefix))
-        *act = value.substr(ownPrefix.size());
+  const char *key = source.family->keys.activation;
+  if (auto act = config.find(key); act != config.end() && act->is_string())
+    if (std::string value = act->get<std::string>();
+        value.starts_with(ownPrefix))
+      *act = value.substr(ownPrefix.size());
   return Status::success();
 }
 
@@ -148,20 +148,17 @@ Status SourceReader::checkIdentity() {
           printable(findFact(source.identity, key).value_or(""), 80)));
   std::string facts = identityOfConfig(source.config.dump());
   if (isOwn && !facts.empty()) {
-    // Of our own schemes where norms stand is known from the table; nGPT has an
-    // epsilon and a scale of scores of its own, too, and is refused for more.
-    std::vector<const char *> own = {
-        "\nnorm: ", "\ninner_norms: ", "\nresidual_scale: "};
-    if (source.scheme == findScheme("ngpt"))
-      own.insert(own.end(), {"\neps: ", "\nattention_scale: "});
-    for (const char *key : own)
+    // Of our own schemes where norms stand, and of which kinds they are, is
+    // known from the table.
+    for (const char *key :
+         {"\nnorm: ", "\ninner_norms: ", "\nnorm_kind: ", "\nresidual_scale: "})
       if (size_t begin = facts.find(key); begin != facts.npos)
         facts.erase(begin, facts.find('\n', begin + 1) - begin);
   }
   std::vector<std::string> differences = describeDifferences(
       source.identity, facts, "in the checkpoint", "in its config.json");
   std::string norm = findFact(source.identity, "norm").value_or("none");
-  if (!source.scheme->refusal && norm != source.scheme->fact)
+  if (norm != source.scheme->fact)
     differences.push_back(fmt::format("norm: {} in the checkpoint, {} in its "
                                       "config.json",
                                       printable(norm, 80),
@@ -328,8 +325,10 @@ Expected<SourceModel> readSource(const std::string &path,
   }
   SourceReader reader(source);
   LNS_RETURN_IF_ERROR(reader.readConfig(config));
-  LNS_RETURN_IF_ERROR(reader.checkIdentity());
+  // First, because facts of such a scheme may be none that a config.json of its
+  // family can have.
   LNS_RETURN_IF_ERROR(reader.refuseScheme());
+  LNS_RETURN_IF_ERROR(reader.checkIdentity());
   LNS_RETURN_IF_ERROR(reader.readSizes());
   return source;
 }
