@@ -15,11 +15,33 @@ using llvm::StringRef;
 
 namespace {
 
+/// JSON without the signs of its numbers. A value does not say whether it was
+/// written as a real, but for integers that are not negative.
+std::string dropSigns(StringRef text) {
+  std::string result;
+  bool inString = false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    char c = text[i];
+    if (inString && c == '\\' && i + 1 < text.size()) {
+      result += c;
+      c = text[++i];
+    } else if (c == '"') {
+      inString = !inString;
+    }
+    bool ofExponent = i > 0 && (text[i - 1] == 'e' || text[i - 1] == 'E');
+    if (inString || c != '-' || ofExponent)
+      result += c;
+  }
+  return result;
+}
+
 /// Writes numbers as short as they can be read back, which LLVM's own printer
 /// does not: 1e-06 becomes 9.9999999999999995e-07. What is real stays so, 3.0
-/// too, since transformers refuses an integer in its place. What nests too deep
-/// for recursion is no config.
-void write(llvm::json::OStream &stream, const llvm::json::Value &value) {
+/// too, since transformers refuses an integer in its place; `unsignedValue` is
+/// the same of dropSigns(), null for what is not in the text. What nests too
+/// deep for recursion is no config.
+void write(llvm::json::OStream &stream, const llvm::json::Value &value,
+           const llvm::json::Value *unsignedValue) {
   if (const llvm::json::Object *object = value.getAsObject()) {
     llvm::SmallVector<StringRef> keys;
     for (const auto &[key, member] : *object)
@@ -28,7 +50,9 @@ void write(llvm::json::OStream &stream, const llvm::json::Value &value) {
     stream.object([&] {
       for (StringRef key : keys) {
         stream.attributeBegin(key);
-        write(stream, *object->get(key));
+        const llvm::json::Object *other =
+            unsignedValue ? unsignedValue->getAsObject() : nullptr;
+        write(stream, *object->get(key), other ? other->get(key) : nullptr);
         stream.attributeEnd();
       }
     });
@@ -36,15 +60,18 @@ void write(llvm::json::OStream &stream, const llvm::json::Value &value) {
   }
   if (const llvm::json::Array *array = value.getAsArray()) {
     stream.array([&] {
-      for (const llvm::json::Value &element : *array)
-        write(stream, element);
+      const llvm::json::Array *other =
+          unsignedValue ? unsignedValue->getAsArray() : nullptr;
+      for (size_t i = 0; i < array->size(); ++i)
+        write(stream, (*array)[i],
+              other && i < other->size() ? &(*other)[i] : nullptr);
     });
     return;
   }
   std::optional<double> number = value.getAsNumber();
-  std::optional<int64_t> integer = value.getAsInteger();
-  // A real that is integral is an integer to the first, not to the second.
-  if (!number || value.getAsUINT64() || (integer && *integer < 0))
+  // A real that is integral has none.
+  if (!number || value.getAsUINT64() ||
+      (unsignedValue && unsignedValue->getAsUINT64()))
     return stream.value(value);
   char digits[32];
   auto [end, code] = std::to_chars(digits, std::end(digits), *number);
@@ -90,7 +117,11 @@ std::string lns::getCheckpointConfig(const llvm::json::Object &object,
   std::string written;
   llvm::raw_string_ostream os(written);
   llvm::json::OStream stream(os, /*IndentSize=*/2);
-  write(stream, std::move(result));
+  llvm::Expected<llvm::json::Value> unsignedValue =
+      llvm::json::parse(dropSigns(text));
+  if (!unsignedValue)
+    llvm::consumeError(unsignedValue.takeError());
+  write(stream, std::move(result), unsignedValue ? &*unsignedValue : nullptr);
   os << "\n";
   return written;
 }

@@ -12,7 +12,6 @@
 #include "frontend/HarmlessKeys.h"
 
 #include "llvm/ADT/StringExtras.h"
-#include "llvm/ADT/StringSwitch.h"
 #include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
@@ -131,9 +130,15 @@ private:
     std::string wanted = getArchitecture(*result.family, isOurs);
     if (names->size() == 1 && names->front().equals_insensitive(wanted))
       return true;
-    root.mismatch("architectures")
-        << "must be [\"" << wanted << "\"] for model_type "
-        << root.quote("model_type");
+    InFlightDiagnostic diagnostic = root.mismatch("architectures");
+    diagnostic << "must be [\"" << wanted << "\"] for model_type "
+               << root.quote("model_type");
+    StringRef bare = wanted;
+    if (!bare.consume_back("ForCausalLM"))
+      bare.consume_back("LMHeadModel");
+    if (names->size() == 1 && names->front() == (bare + "Model").str())
+      diagnostic << "; that class is the same model without its head: set it "
+                    "to the other if the head is tied, or a new one is wanted";
     return false;
   }
 
@@ -351,19 +356,30 @@ private:
       return;
     if (isOurs)
       name->consume_front(kLnsPrefix);
-    auto known =
-        llvm::StringSwitch<std::optional<Activation>>(*name)
-            .Cases({"silu", "swish"}, Activation::silu)
-            .Cases({"gelu_pytorch_tanh", "gelu_new"}, Activation::gelu_tanh)
-            .Case("gelu", Activation::gelu)
-            .Case("relu", Activation::relu)
-            .Default(std::nullopt);
-    if (known)
-      result.activation = *known;
-    else
-      root.mismatch(key)
-          << "only \"silu\", \"gelu\", \"gelu_pytorch_tanh\" and \"relu\" are "
-             "supported";
+    // Those of GELU differ by rounding alone.
+    static constexpr std::pair<StringLiteral, Activation> kNames[] = {
+        {"silu", Activation::silu},
+        {"swish", Activation::silu},
+        {"gelu", Activation::gelu},
+        {"gelu_python", Activation::gelu},
+        {"gelu_pytorch_tanh", Activation::gelu_tanh},
+        {"gelu_new", Activation::gelu_tanh},
+        {"gelu_python_tanh", Activation::gelu_tanh},
+        {"gelu_accurate", Activation::gelu_tanh},
+        {"relu", Activation::relu}};
+    std::string supported;
+    for (const auto &[known, activation] : kNames) {
+      if (*name == known) {
+        result.activation = activation;
+        return;
+      }
+      bool isLast = known == std::end(kNames)[-1].first;
+      supported += (supported.empty() ? ""
+                    : isLast          ? " and "
+                                      : ", ") +
+                   ("\"" + known + "\"").str();
+    }
+    root.mismatch(key) << "only " << supported << " are supported";
   }
 
   /// Keys that change what is computed unless they have one certain value.

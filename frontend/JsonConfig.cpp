@@ -136,7 +136,39 @@ LogicalResult JsonConfig::parse(llvm::StringRef text) {
                 "the file is " + quoteValue(value) +
                     ", but a config.json is an object with keys such as "
                     "\"hidden_size\"");
-  return indexKeys(text);
+  if (llvm::failed(indexKeys(text)))
+    return failure();
+  return checkNumbers(value, "");
+}
+
+/// The parser makes an infinity of a number that is too large, which no file
+/// could be written with again. `key` is where `value` stands, or the list that
+/// it is in.
+LogicalResult JsonConfig::checkNumbers(const llvm::json::Value &value,
+                                       const std::string &key) {
+  if (const llvm::json::Object *object = value.getAsObject()) {
+    // In the order of the alphabet: the object has none that is stable.
+    SmallVector<llvm::StringRef> names;
+    for (const auto &[name, member] : *object)
+      names.push_back(name);
+    llvm::sort(names);
+    for (llvm::StringRef name : names) {
+      std::string path = key.empty() ? name.str() : key + "." + name.str();
+      if (llvm::failed(checkNumbers(*object->get(name),
+                                    positions.contains(path) ? path : key)))
+        return failure();
+    }
+  } else if (const llvm::json::Array *array = value.getAsArray()) {
+    for (const llvm::json::Value &element : *array)
+      if (llvm::failed(checkNumbers(element, key)))
+        return failure();
+  } else if (std::optional<double> number = value.getAsNumber();
+             number && !std::isfinite(*number)) {
+    return error(key) << key << " is " << (*number < 0 ? "-inf" : "inf")
+                      << ", but must be a finite number; write one, or remove "
+                         "the key";
+  }
+  return success();
 }
 
 /// Notes where each key stands. `text` is known to be JSON. Objects in lists
@@ -237,6 +269,12 @@ InFlightDiagnostic JsonSection::mismatch(llvm::StringRef key) {
   std::string name = getPath(key);
   InFlightDiagnostic diagnostic = config.error(name);
   diagnostic << name << " is " << quote(key) << ", but ";
+  return diagnostic;
+}
+
+InFlightDiagnostic JsonSection::warn(llvm::StringRef key) {
+  InFlightDiagnostic diagnostic = emitWarning(config.locate(getPath(key)));
+  diagnostic << getPath(key) << " is " << quote(key) << ", but ";
   return diagnostic;
 }
 
@@ -373,9 +411,7 @@ void JsonSection::rejectUnknownKeys() {
   for (llvm::StringRef key :
        ArrayRef(unknown).take_front(std::min(unknown.size(), kMaxUnknownKeys)))
     if (config.allowUnknownKeys)
-      emitWarning(config.locate(getPath(key)))
-          << getPath(key) << " is " << quote(key)
-          << ", but no such key is known: what it may change is not compiled";
+      warn(key) << "no such key is known: what it may change is not compiled";
     else
       mismatch(key) << "no such key is known, so it may change what the model "
                        "computes; remove it if it does not, or give "

@@ -37,7 +37,8 @@ public:
       : allowUnknownKeys(allowUnknownKeys), path(path), context(context) {}
 
   /// Reads `text`. Emits an error and fails unless it is one JSON object of at
-  /// most 1 MiB that nests at most 32 deep and has every key once.
+  /// most 1 MiB that nests at most 32 deep, has every key once and no number
+  /// beyond 64-bit floats.
   llvm::LogicalResult parse(llvm::StringRef text);
 
   /// The whole object.
@@ -66,6 +67,8 @@ private:
   };
 
   llvm::LogicalResult indexKeys(llvm::StringRef text);
+  llvm::LogicalResult checkNumbers(const llvm::json::Value &value,
+                                   const std::string &key);
 
   std::string path;
   mlir::MLIRContext *context;
@@ -121,6 +124,8 @@ public:
 
   /// Begins an error at `key`: "<key> is <value>, but ". The key is there.
   mlir::InFlightDiagnostic mismatch(llvm::StringRef key);
+  /// The same as a warning.
+  mlir::InFlightDiagnostic warn(llvm::StringRef key);
   /// Begins an error that this section lacks `key`.
   mlir::InFlightDiagnostic missing(llvm::StringRef key);
 

@@ -32,11 +32,12 @@ static void readOwn(JsonSection &root, DecoderConfig &config) {
     for (int64_t layer = 1; layer <= config.layers; ++layer)
       config.layerAttentionScales.push_back(scale / static_cast<double>(layer));
   // Nobody reads it any more; the table has as many rows as n_positions says.
-  std::optional<int64_t> context = root.getInteger("n_ctx", 1);
-  if (context && config.positions && *context != config.positions)
-    root.mismatch("n_ctx") << config.keys.positions << " is "
-                           << config.positions
-                           << "; make them agree, or remove n_ctx";
+  root.ignore({"n_ctx"});
+  if (root.has("n_ctx") && config.positions &&
+      root.quote("n_ctx") != std::to_string(config.positions))
+    root.warn("n_ctx") << config.keys.positions << " is " << config.positions
+                       << ", and so many positions there are; remove n_ctx for "
+                          "no warning";
   if (root.isSet("add_cross_attention"))
     root.mismatch("add_cross_attention")
         << "only attention of a sequence to itself is supported; it must be "
@@ -45,7 +46,7 @@ static void readOwn(JsonSection &root, DecoderConfig &config) {
   // what the first published files have, and nobody reads.
   root.ignore({"reorder_and_upcast_attn", "summary_activation",
                "summary_first_dropout", "summary_proj_to_labels",
-               "summary_type", "summary_use_proj", "n_special", "output_past",
+               "summary_type", "summary_use_proj", "n_special",
                "predict_special_tokens"});
 }
 

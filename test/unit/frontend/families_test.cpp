@@ -248,6 +248,28 @@ TEST(FamilyTables, TakeTheSameForKeysThatAreNotThere) {
   change(kLlama, R"({"rope_scaling": {"type": "linear", "factor": 2.0}})");
 }
 
+TEST(FamilyTables, KnowTheNamesOfActivations) {
+  std::vector<std::string> names = {"silu",
+                                    "swish",
+                                    "gelu",
+                                    "gelu_python",
+                                    "gelu_pytorch_tanh",
+                                    "gelu_new",
+                                    "gelu_python_tanh",
+                                    "gelu_accurate",
+                                    "relu"};
+  for (const std::string &one : names)
+    for (const std::string &other : names) {
+      nlohmann::json here = makeConfig(kLlama), there = here;
+      here["hidden_act"] = one;
+      there["hidden_act"] = other;
+      EXPECT_EQ(
+          read(here) == read(there),
+          tool::describeConfigDifferences(here.dump(), there.dump()).empty())
+          << one << other;
+    }
+}
+
 // Every key that the compiler reads in code of its own, by changing it.
 TEST(FamilyTables, CompareWhatTheCompilerReads) {
   auto differs = [](const Family &family, const char *text) {

@@ -41,7 +41,10 @@ static std::string activationName(std::string name) {
     name.erase(0, ownPrefix.size());
   if (name == "swish")
     return "silu";
-  if (name == "gelu_new")
+  if (name == "gelu_python")
+    return "gelu";
+  if (name == "gelu_new" || name == "gelu_python_tanh" ||
+      name == "gelu_accurate")
     return "gelu_pytorch_tanh";
   return name;
 }
