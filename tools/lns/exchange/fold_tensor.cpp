@@ -135,7 +135,8 @@ Status writeFolded(const SourceModel &source, const ExportTensor &tensor,
   for (int64_t first = 0; first < rows; first += rowsHeld) {
     int64_t count = std::min(rowsHeld, rows - first);
     after.resize(static_cast<size_t>(count * columns));
-    brains.resize(after.size());
+    if (bf16)
+      brains.resize(after.size());
     int64_t begin = 0; // of the part's columns
     for (const OpenPart &open : parts) {
       LNS_RETURN_IF_ERROR(failIfInterrupted());
@@ -151,9 +152,11 @@ Status writeFolded(const SourceModel &source, const ExportTensor &tensor,
         int64_t column = static_cast<int64_t>(at) % open.columns;
         auto to = static_cast<size_t>(row * columns + begin + column);
         double x = folded[at];
-        brains[to] = roundToBrain(x);
-        after[to] = bf16 ? std::bit_cast<float>(uint32_t{brains[to]} << 16)
-                         : static_cast<float>(x);
+        after[to] = static_cast<float>(x);
+        if (bf16) {
+          brains[to] = roundToBrain(x);
+          after[to] = std::bit_cast<float>(uint32_t{brains[to]} << 16);
+        }
         if (std::isfinite(x) && std::isfinite(after[to]))
           continue;
         const std::string &name =
