@@ -59,10 +59,11 @@ static Status writeSections(const std::string &path, TensorStore &store,
     return writer.status();
   // In parts: a copy of a whole embedding would be more memory than anything
   // else that a step does not need.
-  std::vector<float> buffer(1 << 18);
+  std::vector<float> buffer;
   for (const Section &section : sections)
     for (size_t i = 0; i < store.tensors().size(); ++i) {
       uint64_t elements = store.tensors()[i].elements, first = 0;
+      buffer.resize(std::min(store.partElements(section.kind, i), elements));
       do {
         std::span<float> part(
             buffer.data(), std::min<uint64_t>(elements - first, buffer.size()));

@@ -64,6 +64,8 @@ public:
   Status read(size_t index, uint64_t first, std::span<float> out) const;
 
   const WeightFiles &files() const { return opened; }
+  /// Whether the files hold a parameter as rows that are its columns.
+  bool isTransposed(size_t index) const { return matched[index].isTransposed; }
   /// Whether gains are unfolded.
   bool isFolded() const { return !blocks.empty(); }
   /// As WeightsOrigin's.

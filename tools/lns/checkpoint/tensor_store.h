@@ -31,6 +31,9 @@ class TensorStore {
 public:
   virtual ~TensorStore() = default;
   virtual const std::vector<TensorDescription> &tensors() const = 0;
+  /// How many elements are best read at a time: what is not one piece in a file
+  /// is read in fewer where more is asked for.
+  virtual uint64_t partElements(TensorKind, size_t) const { return 1 << 18; }
   /// The elements from `first` on, as many as `out` has.
   virtual Status read(TensorKind kind, size_t index, uint64_t first,
                       std::span<float> out) = 0;

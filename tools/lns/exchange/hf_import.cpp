@@ -20,6 +20,8 @@
 
 namespace lns::tool {
 
+static constexpr uint64_t transposedElements = 1 << 22;
+
 namespace {
 /// Parameters as they stand in the files, and no moments: a model of any size
 /// is copied without ever being in memory.
@@ -33,6 +35,11 @@ public:
 
   const std::vector<TensorDescription> &tensors() const override {
     return descriptions;
+  }
+  uint64_t partElements(TensorKind kind, size_t index) const override {
+    return kind == TensorKind::Parameter && weights.isTransposed(index)
+               ? transposedElements
+               : TensorStore::partElements(kind, index);
   }
   Status read(TensorKind kind, size_t index, uint64_t first,
               std::span<float> out) override {
