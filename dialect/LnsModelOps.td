@@ -97,8 +97,7 @@ def LNS_ParamOp : LNS_Op<"param", [Pure, ParentOneOf<["ModelOp", "LayersOp"]>]> 
     - (C4) A depth scale other than `none` needs an `init_value`, and is only
          inside `lns.layers`.
     - (C5) What has a projection has two dimensions.
-    - (C6) Factors are finite, those of the learning rate and of epsilon more
-         than 0, that of the decay at least 0; f32 holds them.
+    - (C6) Factors are from 1e-12 to 1e12; that of the decay may be 0.
 
     ```mlir
     %o = lns.param "layers.{layer}.o_proj.weight" matrix init(normal, 0.02, inv_sqrt_depth) : tensor<64x64xf32>

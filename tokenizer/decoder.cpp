@@ -40,15 +40,13 @@ MaybeError Decoder::add(const Node &node, size_t depth) {
   if (bytes)
     return notBehind("ByteLevel");
   if (*type == "Sequence" && depth == 0) {
-    LNS_TOKENIZER_TRY(node.onlyKeys({"type", "decoders"}));
-    Node list = node.get("decoders");
-    if (!list->is_array() || list->empty())
-      return list.fail("is not a list of decoders");
-    if (list->size() > 16)
-      return list.fail(fmt::format(
-          "holds {} decoders, at most 16 are supported", list->size()));
-    for (size_t i = 0; i < list->size(); ++i)
-      LNS_TOKENIZER_TRY(add(list.at(i), depth + 1));
+    Result<std::vector<Node>> parts = node.sequence("decoders", "decoders");
+    if (!parts)
+      return parts.error();
+    if (parts->empty())
+      return node.get("decoders").fail("is not a list of decoders");
+    for (const Node &part : *parts)
+      LNS_TOKENIZER_TRY(add(part, depth + 1));
     return std::nullopt;
   }
   if (*type == "Fuse") {

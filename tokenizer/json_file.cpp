@@ -271,6 +271,23 @@ MaybeError Node::onlyKeys(std::initializer_list<const char *> known) const {
   return std::nullopt;
 }
 
+Result<std::vector<Node>> Node::sequence(const char *key,
+                                         const char *what) const {
+  constexpr size_t most = 16;
+  if (MaybeError error = onlyKeys({"type", key}))
+    return *std::move(error);
+  Node list = get(key);
+  if (!list->is_array())
+    return list.fail(fmt::format("is not a list of {}", what));
+  if (list->size() > most)
+    return list.fail(fmt::format("holds {} {}, at most {} are supported",
+                                 list->size(), what, most));
+  std::vector<Node> nodes;
+  for (size_t i = 0; i < list->size(); ++i)
+    nodes.push_back(list.at(i));
+  return nodes;
+}
+
 Result<std::string> Node::type() const {
   if (!value->is_object())
     return fail(fmt::format("is {}, expected an object", value->type_name()));

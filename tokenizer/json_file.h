@@ -56,6 +56,10 @@ public:
   /// The objects keys are among these.
   MaybeError onlyKeys(std::initializer_list<const char *> known) const;
 
+  /// Of an object that has but a type beside it: what a list holds under `key`,
+  /// at most 16 things; `what` they are is for messages.
+  Result<std::vector<Node>> sequence(const char *key, const char *what) const;
+
   /// The string `type`.
   Result<std::string> type() const;
   /// Members that must have a type if they are there.

@@ -61,16 +61,12 @@ MaybeError Normalizer::add(const Node &node, size_t depth) {
     return std::nullopt;
   }
   if (*type == "Sequence" && depth == 0) {
-    LNS_TOKENIZER_TRY(node.onlyKeys({"type", "normalizers"}));
-    Node list = node.get("normalizers");
-    if (!list->is_array())
-      return list.fail("is not a list");
-    if (list->size() > 16)
-      return list.fail(fmt::format("holds {} normalizers, at most 16 are "
-                                   "supported",
-                                   list->size()));
-    for (size_t i = 0; i < list->size(); ++i)
-      LNS_TOKENIZER_TRY(add(list.at(i), depth + 1));
+    Result<std::vector<Node>> parts =
+        node.sequence("normalizers", "normalizers");
+    if (!parts)
+      return parts.error();
+    for (const Node &part : *parts)
+      LNS_TOKENIZER_TRY(add(part, depth + 1));
     return std::nullopt;
   }
   return node.get("type").fail(
@@ -108,18 +104,18 @@ std::string replaceAll(std::string_view text, std::string_view what,
 
 bool Normalizer::apply(size_t step, TextEditor &editor,
                        std::string_view text) const {
-  const Step &todo = steps[step];
-  switch (todo.kind) {
+  const Step &own = steps[step];
+  switch (own.kind) {
   case Kind::Nfc:
     composeText(editor, text);
     break;
   case Kind::Prepend:
     if (!text.empty())
-      editor.replace(0, todo.with);
+      editor.replace(0, own.with);
     editor.keepTo(text.size());
     break;
   case Kind::Replace:
-    replaceAll(editor, text, todo.what, todo.with);
+    replaceAll(editor, text, own.what, own.with);
     break;
   }
   return editor.changed();

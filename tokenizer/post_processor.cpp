@@ -29,12 +29,12 @@ public:
     if (*type == "TemplateProcessing")
       return readTemplate(node);
     if (*type == "Sequence" && depth == 0) {
-      LNS_TOKENIZER_TRY(node.onlyKeys({"type", "processors"}));
-      Node list = node.get("processors");
-      if (!list->is_array())
-        return list.fail("is not a list");
-      for (size_t i = 0; i < list->size(); ++i)
-        LNS_TOKENIZER_TRY(read(list.at(i), depth + 1));
+      Result<std::vector<Node>> parts =
+          node.sequence("processors", "post-processors");
+      if (!parts)
+        return parts.error();
+      for (const Node &part : *parts)
+        LNS_TOKENIZER_TRY(read(part, depth + 1));
       return std::nullopt;
     }
     return node.get("type").fail(

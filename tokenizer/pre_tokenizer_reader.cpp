@@ -44,17 +44,13 @@ MaybeError PreTokenizer::add(const Node &node, size_t depth) {
     return std::nullopt;
   }
   if (*type == "Sequence" && depth == 0) {
-    LNS_TOKENIZER_TRY(node.onlyKeys({"type", "pretokenizers"}));
-    Node list = node.get("pretokenizers");
-    if (!list->is_array())
-      return list.fail("is not a list");
+    Result<std::vector<Node>> parts =
+        node.sequence("pretokenizers", "pre-tokenizers");
+    if (!parts)
+      return parts.error();
     // Each runs inside of the one before.
-    if (list->size() > 16)
-      return list.fail(fmt::format("holds {} pre-tokenizers, at most 16 are "
-                                   "supported",
-                                   list->size()));
-    for (size_t i = 0; i < list->size(); ++i)
-      LNS_TOKENIZER_TRY(add(list.at(i), depth + 1));
+    for (const Node &part : *parts)
+      LNS_TOKENIZER_TRY(add(part, depth + 1));
     return std::nullopt;
   }
   return node.get("type").fail(

@@ -15,4 +15,7 @@ for variable in ("HOME", "LD_LIBRARY_PATH", "CUDA_PATH"):
 
 if lit_config.maxIndividualTestTime == 0:
     if lit.util.killProcessAndChildrenIsSupported()[0]:
-        lit_config.maxIndividualTestTime = 600
+        # A shard is a processor's share of a program's cases. Those that compile
+        # kernels for the emulated device for the first time take ten minutes on
+        # slow processors.
+        lit_config.maxIndividualTestTime = 1200

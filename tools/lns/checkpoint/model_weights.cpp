@@ -10,6 +10,7 @@
 #include "tools/lns/base/file_io.h"
 #include "tools/lns/base/json_text.h"
 #include "tools/lns/base/printable.h"
+#include "tools/lns/checkpoint/config_defaults.h"
 #include "tools/lns/checkpoint/config_difference.h"
 #include "tools/lns/checkpoint/families.h"
 #include "tools/lns/checkpoint/manifest.h"
@@ -152,21 +153,17 @@ static Expected<std::string> checkConfig(const std::string &config,
 static Status checkGainOffset(const std::string &config,
                               std::string_view identity,
                               const std::string &place) {
-  nlohmann::json json = parseJson(config);
-  auto type = json.is_object() ? json.find("model_type") : json.end();
-  if (!json.is_object() || type == json.end() || !type->is_string())
-    return Status::success();
-  std::string name = type->get<std::string>();
-  const FamilyInfo *family = findFamily(name);
+  const FamilyInfo *family = familyOf(parseJson(config));
   bool inPlan = findFact(identity, "offset") == "1";
   if (!family || identity.empty() || family->hasGainOffset == inPlan)
     return Status::success();
   return Status::failure(fmt::format(
       "{}: a file of model_type {} has gains as {}, the plan as {}; compile "
-      "the "
-      "config.json beside it, or give --force to take the parameters as they "
+      "the config.json beside it, or give --force to take the parameters as "
+      "they "
       "are",
-      place, name, inPlan ? "g" : "w of 1 + w", inPlan ? "w of 1 + w" : "g"));
+      place, family->modelType, inPlan ? "g" : "w of 1 + w",
+      inPlan ? "w of 1 + w" : "g"));
 }
 
 Expected<ModelWeights>

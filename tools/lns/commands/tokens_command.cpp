@@ -29,8 +29,24 @@ static Expected<TokenizerFile> openWithNotes(const std::string &path) {
   return file;
 }
 
-static std::string placeOf(const std::string &path) {
-  return path == "-" ? "standard input" : path;
+namespace {
+/// A tokenizer, and what it shall turn into something else.
+struct TokensInput {
+  TokenizerFile file;
+  std::string text, place; ///< `place` is for messages
+};
+} // namespace
+
+static Expected<TokensInput> openInput(const std::string &tokenizerPath,
+                                       const std::string &textPath) {
+  Expected<TokenizerFile> file = openWithNotes(tokenizerPath);
+  if (!file)
+    return file.status();
+  Expected<std::string> text = readTextStream(textPath, maxTextBytes);
+  if (!text)
+    return text.status();
+  return TokensInput{std::move(*file), std::move(*text),
+                     textPath == "-" ? "standard input" : textPath};
 }
 
 static void printJson(const nlohmann::ordered_json &json) {
@@ -59,16 +75,15 @@ Status runTokensEncode(Arguments arguments) {
     std::fputs(parser.help().c_str(), stdout);
     return Status::success();
   }
-  Expected<TokenizerFile> file = openWithNotes(tokenizerPath);
-  if (!file)
-    return file.status();
-  Expected<std::string> text = readTextStream(textPath, maxTextBytes);
-  if (!text)
-    return text.status();
-  tokenizer::Result<tokenizer::Encoding> encoding = file->tokenizer.encode(
-      *text, {.withTemplate = !bare, .specialInText = special == "token"});
+  Expected<TokensInput> input = openInput(tokenizerPath, textPath);
+  if (!input)
+    return input.status();
+  tokenizer::Result<tokenizer::Encoding> encoding =
+      input->file.tokenizer.encode(
+          input->text,
+          {.withTemplate = !bare, .specialInText = special == "token"});
   if (!encoding)
-    return Status::failure(placeOf(textPath) + ": " + encoding.error().message);
+    return Status::failure(input->place + ": " + encoding.error().message);
   if (json) {
     nlohmann::ordered_json spans = nlohmann::ordered_json::array();
     for (tokenizer::Span span : encoding->spans)
@@ -100,16 +115,15 @@ Status runTokensDecode(Arguments arguments) {
     std::fputs(parser.help().c_str(), stdout);
     return Status::success();
   }
-  Expected<TokenizerFile> file = openWithNotes(tokenizerPath);
-  if (!file)
-    return file.status();
-  Expected<std::string> text = readTextStream(idsPath, maxTextBytes);
-  if (!text)
-    return text.status();
-  Expected<std::vector<uint32_t>> ids = parseTokenIds(*text, placeOf(idsPath));
+  Expected<TokensInput> input = openInput(tokenizerPath, idsPath);
+  if (!input)
+    return input.status();
+  Expected<std::vector<uint32_t>> ids =
+      parseTokenIds(input->text, input->place);
   if (!ids)
     return ids.status();
-  tokenizer::Result<std::string> decoded = file->tokenizer.decode(*ids, skip);
+  tokenizer::Result<std::string> decoded =
+      input->file.tokenizer.decode(*ids, skip);
   if (!decoded)
     return toStatus(decoded.error());
   std::fwrite(decoded->data(), 1, decoded->size(), stdout);
