@@ -9,7 +9,7 @@
 # SCHEME is a value of --norm; without any, all that `lnsc --list-norms` has, and
 # a few options. BUILD names the build folder (default: build); lns-bench-steps
 # is built there. Wants an idle machine, and memory for N + 1 sessions of a group
-# of N: 3 GB each at 130M parameters.
+# of N: each has 16 bytes a parameter, and the step's values.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 build=${BUILD:-$root/build}

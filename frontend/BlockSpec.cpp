@@ -222,7 +222,7 @@ Projection lns::getProjection(MatrixKind matrix) {
              : Projection::rows;
 }
 
-/// Table 1 of arXiv 2505.01618.
+/// Table 1 of arXiv 2505.01618; `outer` as docs/schemes.md says.
 SizeFactors lns::getSizeFactors(const NormChoice &choice, int64_t layers,
                                 int64_t hidden) {
   SizeFactors factors;

@@ -149,15 +149,15 @@ def KeepWeights : Pass<"lns-keep-weights", "::mlir::ModuleOp"> {
     Gains are updated before the weights that they multiply. A second compute
     weight of one W (two norms share it, or one pass reads it with a gain and the
     other without) is computed behind the updates, and so is one whose gain alone
-    is updated, or whose W an `lns.project` changes once more. `@refresh` computes all of them, for who writes parameters from
-    outside.
+    is updated, or whose W an `lns.project` changes once more. `@refresh` computes
+    all of them, for who writes parameters from outside.
 
     Does not fire for a value of another form (centered rows, a scale, a gain
     that is no parameter); nor where W or g is written by anything but one run of
-    `lns.adamw` and `lns.project` in a function that nobody repeats; nor where the value, or a
-    parameter that it is made of, is read on both sides of that. Remarks in
-    category `lns-weights` say which. A module with compute weights is left as
-    it is. An error: a function `refresh` that is there already.
+    `lns.adamw` and `lns.project` in a function that nobody repeats; nor where the
+    value, or a parameter that it is made of, is read on both sides of that.
+    Remarks in category `lns-weights` say which. A module with compute weights is
+    left as it is. An error: a function `refresh` that is there already.
   }];
   let dependentDialects = ["::mlir::func::FuncDialect", "::lns::LnsDialect"];
 }
