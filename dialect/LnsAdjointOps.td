@@ -42,19 +42,23 @@ def LNS_AddPositionsGradOp : LNS_ComputeOp<"add_positions_grad", []> {
   let description = [{
         dtable[t, :] = sum over b of dy[b, t, :], in the order of b
 
-    Rows of the table beyond the sequence are zero.
+    With `starts`, dtable[p, :] is the sum over all b and t with t - starts[b, t] = p,
+    in the order of b and then of t. Rows that no position reads are zero.
 
     - (C1) grad is [batch, time, features]; the result has as many columns.
     - (C2) the result has at least `time` rows.
     - (C3) the result has the gradient's wide type.
+    - (C4) `starts` are [batch, time].
 
     ```mlir
     %dt = lns.add_positions_grad %dy : (tensor<2x8x64xf32>) -> tensor<1024x64xf32>
     ```
   }];
-  let arguments = (ins LNS_Tensor:$grad);
+  let arguments = (ins LNS_Tensor:$grad, Optional<LNS_Tokens>:$starts);
   let results = (outs LNS_WideMatrix:$result);
-  let assemblyFormat = "$grad attr-dict `:` functional-type(operands, results)";
+  let assemblyFormat = [{
+    $grad (`starts` `(` $starts^ `)`)? attr-dict `:` functional-type(operands, results)
+  }];
   let hasVerifier = 1;
 }
 
@@ -114,9 +118,9 @@ def LNS_AttentionGradOp : LNS_ComputeOp<"attention_grad", []> {
 
     Window and soft-cap are those of the attention: P is 0 outside of the window,
     and with a soft-cap c, t = tanh(scale * q k^T / c), P is exp(c t - lse) and dS
-    is multiplied by 1 - t^2.
+    is multiplied by 1 - t^2. With `starts`, P is 0 for keys before a query's document.
 
-    - (C1) operands, window and softcap as in `lns.attention`; results have the
+    - (C1) operands, starts, window and softcap as in `lns.attention`; results have the
          types of q, k and v.
 
     ```mlir
@@ -128,13 +132,13 @@ def LNS_AttentionGradOp : LNS_ComputeOp<"attention_grad", []> {
   }];
   let arguments = (ins LNS_Tensor:$query, LNS_Tensor:$key, LNS_Tensor:$value,
                        LNS_Tensor:$output, LNS_Tensor:$lse, LNS_Tensor:$grad,
-                       I64Attr:$heads, I64Attr:$kv_heads, UnitAttr:$causal,
+                       Optional<LNS_Tokens>:$starts, I64Attr:$heads, I64Attr:$kv_heads, UnitAttr:$causal,
                        OptionalAttr<F64Attr>:$softmax_scale,
                        OptionalAttr<I64Attr>:$window, OptionalAttr<F64Attr>:$softcap);
   let results = (outs LNS_Tensor:$query_grad, LNS_Tensor:$key_grad, LNS_Tensor:$value_grad);
   let assemblyFormat = [{
     $query `,` $key `,` $value `,` $output `,` $lse `,` $grad
-    `heads` `(` $heads `)` `kv_heads` `(` $kv_heads `)` (`causal` $causal^)?
+    (`starts` `(` $starts^ `)`)? `heads` `(` $heads `)` `kv_heads` `(` $kv_heads `)` (`causal` $causal^)?
     (`window` `(` $window^ `)`)? (`softcap` `(` $softcap^ `)`)?
     attr-dict `:` functional-type(operands, results)
   }];

@@ -180,6 +180,8 @@ LogicalResult RopeOp::buildAdjoint(OpBuilder &builder, ValueRange resultGrads,
   rope.getInputMutable().assign(resultGrads[0]);
   rope.setInverse(!getInverse());
   operandGrads.push_back(rope);
+  if (getStarts())
+    operandGrads.push_back(Value());
   return success();
 }
 
@@ -214,9 +216,12 @@ LogicalResult AttentionOp::buildAdjoint(OpBuilder &builder,
   auto adjoint = AttentionGradOp::create(
       builder, getLoc(), getQuery().getType(), getKey().getType(),
       getValue().getType(), getQuery(), getKey(), getValue(), getResult(),
-      getLse(), *grad, getHeadsAttr(), getKvHeadsAttr(), getCausalAttr(),
-      getSoftmaxScaleAttr(), getWindowAttr(), getSoftcapAttr());
+      getLse(), *grad, getStarts(), getHeadsAttr(), getKvHeadsAttr(),
+      getCausalAttr(), getSoftmaxScaleAttr(), getWindowAttr(),
+      getSoftcapAttr());
   llvm::append_range(operandGrads, adjoint.getResults());
+  if (getStarts())
+    operandGrads.push_back(Value());
   return success();
 }
 
@@ -259,7 +264,9 @@ AddPositionsOp::buildAdjoint(OpBuilder &builder, ValueRange resultGrads,
                              SmallVectorImpl<Value> &operandGrads) {
   operandGrads.push_back(resultGrads[0]);
   operandGrads.push_back(AddPositionsGradOp::create(
-      builder, getLoc(), getTable().getType(), resultGrads[0]));
+      builder, getLoc(), getTable().getType(), resultGrads[0], getStarts()));
+  if (getStarts())
+    operandGrads.push_back(Value());
   return success();
 }
 

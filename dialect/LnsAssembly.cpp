@@ -94,7 +94,7 @@ static void printNumber(OpAsmPrinter &printer, StringRef clause,
 }
 
 /// role `init` `(` kind (`,` value (`,` depth scale)?)? `)` (`decay` `(` flag
-/// `)`)? (`project` `(` lines `)`)? and factors, what lns.param and
+/// `)`)? (`project` `(` lines `)`)? `frozen`? and factors, what lns.param and
 /// lns.parameter have in common: all but the depth scale, which instantiation
 /// turns into a number.
 template <typename Op>
@@ -136,6 +136,8 @@ static ParseResult parseParameterFacts(OpAsmParser &parser,
       return failure();
     properties.projection = ProjectionAttr::get(context, lines);
   }
+  if (succeeded(parser.parseOptionalKeyword("frozen")))
+    properties.frozen = parser.getBuilder().getUnitAttr();
   auto parseFactor = [&](StringRef clause, FloatAttr &factor) -> ParseResult {
     if (failed(parser.parseOptionalKeyword(clause)))
       return success();
@@ -163,6 +165,8 @@ static void printParameterFacts(OpAsmPrinter &printer, Op op) {
     printer << " decay(" << (decay.getValue() ? "true" : "false") << ')';
   if (std::optional<Projection> lines = op.getProjection())
     printer << " project(" << stringifyEnum(*lines) << ')';
+  if (op.getFrozen())
+    printer << " frozen";
   for (auto [clause, factor] :
        {std::pair<StringRef, APFloat>("lr_factor", op.getLrFactor()),
         {"eps_factor", op.getEpsFactor()},
@@ -177,8 +181,8 @@ static void addParameterFacts(Op op, SmallVectorImpl<StringRef> &names) {
   for (StringAttr name :
        {op.getRoleAttrName(), op.getInitAttrName(), op.getInitValueAttrName(),
         op.getDecayAttrName(), op.getProjectionAttrName(),
-        op.getLrFactorAttrName(), op.getEpsFactorAttrName(),
-        op.getDecayFactorAttrName()})
+        op.getFrozenAttrName(), op.getLrFactorAttrName(),
+        op.getEpsFactorAttrName(), op.getDecayFactorAttrName()})
     names.push_back(name);
 }
 

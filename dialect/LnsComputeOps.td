@@ -140,7 +140,8 @@ def LNS_RopeOp : LNS_RowOp<"rope",
     In every head of `head_dim` columns and at time t, pair (j, j + head_dim/2)
     is rotated by t * f_j, with f_j = base^(-2j / head_dim), or
     `frequencies[j]` when given (scaled RoPE). `inverse` rotates back: it is the
-    adjoint. The time is the index of dimension 1.
+    adjoint. The time is the index of dimension 1; with `starts`, which are those
+    of `lns.attention`, it counts from the start of the row's document, t - starts[b, t].
 
     In `lns.layers` with types, `by_type` gives blocks of a type their own base or
     frequencies, or no rotation (`none`).
@@ -149,19 +150,21 @@ def LNS_RopeOp : LNS_RowOp<"rope",
          features; head_dim is even, positive and divides the width.
     - (C2) base > 0 and finite; `frequencies` has head_dim/2 finite entries.
     - (C3) `by_type` is as `lns.layers` C4 says.
+    - (C4) `starts` are [batch, time].
 
     ```mlir
     %r = lns.rope %q head_dim(16) {base = 5.0e+05 : f64} : tensor<?x?x64xf32>
     %s = lns.rope %heads head_dim(16) : tensor<?x?x4x16xf32>
     ```
   }];
-  let arguments = (ins LNS_Tensor:$input, I64Attr:$head_dim,
+  let arguments = (ins LNS_Tensor:$input, Optional<LNS_Tokens>:$starts, I64Attr:$head_dim,
                        DefaultValuedAttr<F64Attr, "1.0e4">:$base,
                        OptionalAttr<DenseF64ArrayAttr>:$frequencies,
                        UnitAttr:$inverse, OptionalAttr<DictionaryAttr>:$by_type);
   let results = (outs LNS_Tensor:$result);
   let assemblyFormat = [{
-    $input `head_dim` `(` $head_dim `)` (`inverse` $inverse^)? attr-dict `:` type($input)
+    $input (`starts` `(` $starts^ `)`)? `head_dim` `(` $head_dim `)` (`inverse` $inverse^)?
+    attr-dict `:` type($input) (`,` type($starts)^)?
   }];
   let hasVerifier = 1;
   let extraClassDeclaration = [{
@@ -186,6 +189,12 @@ def LNS_AttentionOp : LNS_ComputeOp<"attention", [LNS_DiffPrepare]> {
     with types, `by_type` gives blocks of a type their own window, soft-cap or
     scale; kernels take them as arguments.
 
+    With `starts`, a row of the batch holds several documents, one behind the
+    other: `starts[b, t]` is the time at which the document of time t starts, and
+    the query at t sees no key before it. What a kernel does grows with the sum of
+    the squared lengths. Starts are data, and so is what they must be: at least 0,
+    at most t, and never less than at the time before.
+
     - (C1) heads, kv_heads >= 1; kv_heads divides heads.
     - (C2) heads divides q's width, which is static; k and v are [B, T, kv_heads * d].
     - (C3) result has q's type; lse is [B, heads, T] in its wide type.
@@ -193,6 +202,7 @@ def LNS_AttentionOp : LNS_ComputeOp<"attention", [LNS_DiffPrepare]> {
     - (C5) window >= 1, and only of causal attention.
     - (C6) softcap > 0; f32 holds it and its reciprocal.
     - (C7) `by_type` is as `lns.layers` C4 says.
+    - (C8) `starts` are [B, T], and only of causal attention.
 
     ```mlir
     %a = lns.attention %q, %k, %v heads(4) kv_heads(2) causal
@@ -202,13 +212,13 @@ def LNS_AttentionOp : LNS_ComputeOp<"attention", [LNS_DiffPrepare]> {
     ```
   }];
   let arguments = (ins LNS_Tensor:$query, LNS_Tensor:$key, LNS_Tensor:$value,
-                       I64Attr:$heads, I64Attr:$kv_heads, UnitAttr:$causal,
+                       Optional<LNS_Tokens>:$starts, I64Attr:$heads, I64Attr:$kv_heads, UnitAttr:$causal,
                        OptionalAttr<F64Attr>:$softmax_scale,
                        OptionalAttr<I64Attr>:$window, OptionalAttr<F64Attr>:$softcap,
                        OptionalAttr<DictionaryAttr>:$by_type);
   let results = (outs LNS_Tensor:$result, Optional<LNS_Tensor>:$lse);
   let assemblyFormat = [{
-    $query `,` $key `,` $value `heads` `(` $heads `)` `kv_heads` `(` $kv_heads `)`
+    $query `,` $key `,` $value (`starts` `(` $starts^ `)`)? `heads` `(` $heads `)` `kv_heads` `(` $kv_heads `)`
     (`causal` $causal^)? (`window` `(` $window^ `)`)? (`softcap` `(` $softcap^ `)`)?
     attr-dict `:` functional-type(operands, results)
   }];
@@ -253,19 +263,24 @@ def LNS_AddPositionsOp : LNS_RowOp<"add_positions",
   let description = [{
         y[b, t, :] = x[b, t, :] + table[t, :]
 
-    The table may have rows for more positions than the sequence is long.
+    The table may have rows for more positions than the sequence is long. With
+    `starts`, which are those of `lns.attention`, the row is t - starts[b, t].
 
     - (C1) x is [batch, time, features]; the table has as many columns.
     - (C2) the table has at least `time` rows.
     - (C3) the table has the input's wide type.
+    - (C4) `starts` are [batch, time].
 
     ```mlir
     %y = lns.add_positions %x, %table : tensor<?x?x64xf32>, tensor<1024x64xf32>
     ```
   }];
-  let arguments = (ins LNS_Tensor:$input, LNS_WideMatrix:$table);
+  let arguments = (ins LNS_Tensor:$input, LNS_WideMatrix:$table, Optional<LNS_Tokens>:$starts);
   let results = (outs LNS_Tensor:$result);
-  let assemblyFormat = "$input `,` $table attr-dict `:` type($input) `,` type($table)";
+  let assemblyFormat = [{
+    $input `,` $table (`starts` `(` $starts^ `)`)? attr-dict `:` type($input) `,` type($table)
+    (`,` type($starts)^)?
+  }];
   let hasVerifier = 1;
 }
 

@@ -161,6 +161,19 @@ LogicalResult LinearOp::verify() {
   return verifyFinite(*this, "alpha", getAlpha());
 }
 
+/// Starts of documents, if there are any, are [batch, time] of `rows`.
+template <typename Op>
+static LogicalResult verifyStarts(Op op, StringRef rowsName,
+                                  RankedTensorType rows) {
+  if (!op.getStarts())
+    return success();
+  RankedTensorType starts = tensorOf(op.getStarts());
+  return verifyType(op, "starts", starts,
+                    RankedTensorType::get(rows.getShape().take_front(2),
+                                          starts.getElementType()),
+                    rowsName);
+}
+
 LogicalResult RopeOp::verify() {
   RankedTensorType input = tensorOf(getInput());
   int64_t headDim = getHeadDim();
@@ -192,7 +205,10 @@ LogicalResult RopeOp::verify() {
         return failure();
   }
   // (C3)
-  return verifyByType(*this);
+  if (failed(verifyByType(*this)))
+    return failure();
+  // (C4)
+  return verifyStarts(*this, "input", input);
 }
 
 /// Kernels multiply by a cap's reciprocal, in f32.
@@ -256,9 +272,14 @@ template <typename Op> static LogicalResult verifyHeads(Op op) {
              << " keys up to the query, but is not causal; add 'causal'";
   }
   // (C6)
-  if (std::optional<APFloat> cap = op.getSoftcap())
-    return verifyCap(op, "softcap", *cap);
-  return success();
+  if (std::optional<APFloat> cap = op.getSoftcap();
+      cap && failed(verifyCap(op, "softcap", *cap)))
+    return failure();
+  // (C8)
+  if (op.getStarts() && !op.getCausal())
+    return op.emitOpError("has starts of documents, but is not causal; add "
+                          "'causal'");
+  return verifyStarts(op, "query", query);
 }
 
 /// [B, heads, T] of a query [B, T, heads * d].
@@ -353,13 +374,19 @@ static LogicalResult verifyPositions(Operation *op, StringRef rowsName,
 }
 
 LogicalResult AddPositionsOp::verify() {
-  return verifyPositions(*this, "input", tensorOf(getInput()), "table",
-                         tensorOf(getTable()));
+  if (failed(verifyPositions(*this, "input", tensorOf(getInput()), "table",
+                             tensorOf(getTable()))))
+    return failure();
+  // (C4)
+  return verifyStarts(*this, "input", tensorOf(getInput()));
 }
 
 LogicalResult AddPositionsGradOp::verify() {
-  return verifyPositions(*this, "grad", tensorOf(getGrad()), "result",
-                         tensorOf(getResult()));
+  if (failed(verifyPositions(*this, "grad", tensorOf(getGrad()), "result",
+                             tensorOf(getResult()))))
+    return failure();
+  // (C4)
+  return verifyStarts(*this, "grad", tensorOf(getGrad()));
 }
 
 /// `tokens` has the leading dimensions of `logits`, which has columns.

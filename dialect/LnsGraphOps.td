@@ -23,9 +23,9 @@ def LNS_ParameterOp : LNS_Op<"parameter", [Symbol, HasParent<"::mlir::ModuleOp">
     extent) in every dimension; the rest is zero, for gradient and moments too.
     Only functions see it: checkpoints and initial values know the type alone.
 
-    `project` and the factors are those of `lns.param`.
+    `project`, the factors and `frozen` are those of `lns.param`.
 
-    - (C1) as `lns.param` C1, C2, C5 and C6.
+    - (C1) as `lns.param` C1, C2, C5, C6 and C7.
     - (C2) a storage type satisfies C1, has the type's element type and rank,
          differs from it, and no extent of it is smaller.
 
@@ -39,7 +39,7 @@ def LNS_ParameterOp : LNS_Op<"parameter", [Symbol, HasParent<"::mlir::ModuleOp">
                        LNS_InitKindAttr:$init, OptionalAttr<F64Attr>:$init_value,
                        BoolAttr:$decay, TypeAttrOf<LNS_WideTensor>:$type,
                        OptionalAttr<TypeAttrOf<LNS_WideTensor>>:$storage,
-                       OptionalAttr<LNS_ProjectionAttr>:$projection,
+                       OptionalAttr<LNS_ProjectionAttr>:$projection, UnitAttr:$frozen,
                        DefaultValuedAttr<F64Attr, "1.0">:$lr_factor,
                        DefaultValuedAttr<F64Attr, "1.0">:$eps_factor,
                        DefaultValuedAttr<F64Attr, "1.0">:$decay_factor);

@@ -89,6 +89,10 @@ def LNS_ParamOp : LNS_Op<"param", [Pure, ParentOneOf<["ModelOp", "LayersOp"]>]> 
     decay of a step is that of the learning rate as it is for this parameter:
     p = p - lr_factor lr decay_factor decay p.
 
+    A `frozen` parameter is not trained: it has no gradient and no moments, and
+    what is computed for its gradient alone is not computed (LoRA, arXiv
+    2106.09685). It is read, written and saved as any other.
+
     - (C1) The type is static and has at least one element.
     - (C2) `init_value` is given for, and only for, `normal`, `truncated_normal`
          and `constant`; a standard deviation is not negative; all are finite.
@@ -98,6 +102,7 @@ def LNS_ParamOp : LNS_Op<"param", [Pure, ParentOneOf<["ModelOp", "LayersOp"]>]> 
          inside `lns.layers`.
     - (C5) What has a projection has two dimensions.
     - (C6) Factors are from 1e-12 to 1e12; that of the decay may be 0.
+    - (C7) What is frozen has no decay(true), no projection, and factors of 1.
 
     ```mlir
     %o = lns.param "layers.{layer}.o_proj.weight" matrix init(normal, 0.02, inv_sqrt_depth) : tensor<64x64xf32>
@@ -112,7 +117,7 @@ def LNS_ParamOp : LNS_Op<"param", [Pure, ParentOneOf<["ModelOp", "LayersOp"]>]> 
                        OptionalAttr<F64Attr>:$init_value,
                        DefaultValuedAttr<LNS_DepthScaleAttr, "::lns::DepthScale::none">:$init_depth_scale,
                        OptionalAttr<BoolAttr>:$decay,
-                       OptionalAttr<LNS_ProjectionAttr>:$projection,
+                       OptionalAttr<LNS_ProjectionAttr>:$projection, UnitAttr:$frozen,
                        DefaultValuedAttr<F64Attr, "1.0">:$lr_factor,
                        DefaultValuedAttr<F64Attr, "1.0">:$eps_factor,
                        DefaultValuedAttr<F64Attr, "1.0">:$decay_factor);

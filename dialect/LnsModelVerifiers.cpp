@@ -21,7 +21,7 @@ using namespace lns;
 /// What instantiation replaces by a block's index.
 static constexpr llvm::StringLiteral kLayer = "{layer}";
 
-/// (C1), (C2), (C5) and (C6) of lns.param and lns.parameter.
+/// (C1), (C2), (C5), (C6) and (C7) of lns.param and lns.parameter.
 template <typename Op>
 static LogicalResult verifyParameterFacts(Op op, RankedTensorType type) {
   // (C1)
@@ -41,6 +41,19 @@ static LogicalResult verifyParameterFacts(Op op, RankedTensorType type) {
   if (failed(verifyFactors(op, op.getLrFactor(), op.getEpsFactor(),
                            op.getDecayFactor())))
     return failure();
+  // (C7)
+  if (op.getFrozen() && (op.getDecayAttr() && op.getDecayAttr().getValue()))
+    return op.emitOpError("is frozen, but has decay(true), which would change "
+                          "it; leave out one of them");
+  if (op.getFrozen() && op.getProjection())
+    return op.emitOpError("is frozen, but has project(")
+           << stringifyEnum(*op.getProjection())
+           << "), which would change it; leave out one of them";
+  if (op.getFrozen() && !(op.getLrFactor().isExactlyValue(1) &&
+                          op.getEpsFactor().isExactlyValue(1) &&
+                          op.getDecayFactor().isExactlyValue(1)))
+    return op.emitOpError("is frozen, but has factors of an optimizer that "
+                          "leaves it as it is; leave them out");
   // (C2)
   InitKind init = op.getInit();
   bool isNormal =
@@ -182,7 +195,7 @@ static bool agree(ParamOp a, ParamOp b) {
          a.getInitDepthScale() == b.getInitDepthScale() &&
          a.getDecayAttr() == b.getDecayAttr() &&
          a.getProjection() == b.getProjection() &&
-         a.getLrFactor() == b.getLrFactor() &&
+         a.getFrozen() == b.getFrozen() && a.getLrFactor() == b.getLrFactor() &&
          a.getEpsFactor() == b.getEpsFactor() &&
          a.getDecayFactor() == b.getDecayFactor();
 }
@@ -226,8 +239,8 @@ static LogicalResult verifyNames(ModelOp model) {
     InFlightDiagnostic diagnostic =
         param.emitOpError("declares '")
         << name
-        << "' again, with another type, role, init, decay, projection "
-           "or factor";
+        << "' again, with another type, role, init, decay, projection, "
+           "factor or frozen";
     diagnostic.attachNote(entry->second.getLoc()) << "first declared here";
     return diagnostic;
   };

@@ -195,7 +195,7 @@ private:
       scale = builder.getF64FloatAttr(*decoder.attentionScale);
     auto attention = AttentionOp::create(
         builder, q.location, query.getType(), /*lse=*/Type(), query, key, value,
-        static_cast<uint64_t>(decoder.heads),
+        /*starts=*/Value(), static_cast<uint64_t>(decoder.heads),
         static_cast<uint64_t>(decoder.kvHeads), /*causal=*/true, scale,
         isUniform ? getWindow(variants.get().front()) : IntegerAttr(),
         decoder.scoreCap ? builder.getF64FloatAttr(*decoder.scoreCap)
@@ -479,7 +479,7 @@ private:
         {decoder.positions, decoder.hidden}, keys.positions,
         getInit(MatrixKind::Embedding, decoder.positions, decoder.hidden));
     return AddPositionsOp::create(builder, at(keys.positions), input.getType(),
-                                  input, table);
+                                  input, table, /*starts=*/Value());
   }
 
   /// Rotated, where the layer rotates.
@@ -515,6 +515,7 @@ private:
                                          builder.getF64FloatAttr(rope.base)));
         });
     return RopeOp::create(builder, at(own.key), input.getType(), input,
+                          /*starts=*/Value(),
                           builder.getI64IntegerAttr(decoder.headDim),
                           builder.getF64FloatAttr(own.base), frequencies,
                           /*inverse=*/UnitAttr(), others);
@@ -618,8 +619,9 @@ private:
         builder, at(key), RankedTensorType::get(shape, builder.getF32Type()),
         name, role, init.kind,
         init.value ? builder.getF64FloatAttr(*init.value) : FloatAttr(),
-        init.depthScale, /*decay=*/BoolAttr(), projection, APFloat(factors.lr),
-        APFloat(factors.eps), APFloat(factors.decay));
+        init.depthScale, /*decay=*/BoolAttr(), projection,
+        /*frozen=*/UnitAttr(), APFloat(factors.lr), APFloat(factors.eps),
+        APFloat(factors.decay));
   }
 
   /// A tensor over batch and time.

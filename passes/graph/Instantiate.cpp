@@ -232,8 +232,9 @@ private:
     std::string symbol = replaceLayer(param.getName(), layer.value_or(0));
     // What has length 1 behind every step has nothing to decay.
     bool decay = param.getDecay().value_or(
-        !param.getProjection() && (param.getRole() == Role::matrix ||
-                                   param.getRole() == Role::embedding));
+        !param.getProjection() && !param.getFrozen() &&
+        (param.getRole() == Role::matrix ||
+         param.getRole() == Role::embedding));
     auto [it, isNew] = parameters.try_emplace(symbol);
     // Shared, as a tied head is. The model's verifier has seen to it that both
     // declarations say the same.
@@ -252,8 +253,8 @@ private:
         builder, NameLoc::get(builder.getStringAttr(symbol), param.getLoc()),
         symbol, param.getRole(), param.getInit(), initValue, decay,
         param.getValue().getType(), /*storage=*/TypeAttr(),
-        param.getProjectionAttr(), param.getLrFactor(), param.getEpsFactor(),
-        param.getDecayFactor());
+        param.getProjectionAttr(), param.getFrozen(), param.getLrFactor(),
+        param.getEpsFactor(), param.getDecayFactor());
     return success();
   }
 

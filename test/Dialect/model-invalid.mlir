@@ -48,7 +48,7 @@ lns.model @c2(%tokens: tensor<?x?xi32>) {
 lns.model @c3(%tokens: tensor<?x?xi32>) {
   // expected-note @below {{first declared here}}
   %a = lns.param "embed" embedding init(zeros) : tensor<16x8xf32>
-  // expected-error @below {{declares 'embed' again, with another type, role, init, decay, projection or factor}}
+  // expected-error @below {{declares 'embed' again, with another type, role, init, decay, projection, factor or frozen}}
   %b = lns.param "embed" embedding init(zeros) : tensor<16x4xf32>
   %y = lns.embedding %a, %tokens : (tensor<16x8xf32>, tensor<?x?xi32>) -> tensor<?x?x8xf32>
   lns.output %y : tensor<?x?x8xf32>
@@ -244,7 +244,7 @@ lns.model @c3(%tokens: tensor<?x?xi32>) {
   %y = lns.layers(%h = %x) depth(2) : tensor<?x?x8xf32> {
     // expected-note @below {{first declared here}}
     %a = lns.param "a.{layer}" gain init(constant, 1.0, inv_sqrt_depth) : tensor<8xf32>
-    // expected-error @below {{declares 'a.0' again, with another type, role, init, decay, projection or factor}}
+    // expected-error @below {{declares 'a.0' again, with another type, role, init, decay, projection, factor or frozen}}
     %b = lns.param "a.{layer}" gain init(constant, 1.0) : tensor<8xf32>
     lns.yield %h : tensor<?x?x8xf32>
   }
@@ -657,7 +657,7 @@ lns.model @m(%tokens: tensor<?x?xi32>) {
 lns.model @c3(%tokens: tensor<?x?xi32>) {
   // expected-note @below {{first declared here}}
   %a = lns.param "embed" matrix init(zeros) project(rows) : tensor<16x8xf32>
-  // expected-error @below {{declares 'embed' again, with another type, role, init, decay, projection or factor}}
+  // expected-error @below {{declares 'embed' again, with another type, role, init, decay, projection, factor or frozen}}
   %b = lns.param "embed" matrix init(zeros) : tensor<16x8xf32>
   %y = lns.embedding %a, %tokens : (tensor<16x8xf32>, tensor<?x?xi32>) -> tensor<?x?x8xf32>
   lns.output %y : tensor<?x?x8xf32>
@@ -669,7 +669,7 @@ lns.model @c3(%tokens: tensor<?x?xi32>) {
 lns.model @c3(%tokens: tensor<?x?xi32>) {
   // expected-note @below {{first declared here}}
   %a = lns.param "embed" matrix init(zeros) lr_factor(1.0) : tensor<16x8xf32>
-  // expected-error @below {{declares 'embed' again, with another type, role, init, decay, projection or factor}}
+  // expected-error @below {{declares 'embed' again, with another type, role, init, decay, projection, factor or frozen}}
   %b = lns.param "embed" matrix init(zeros) lr_factor(0.5) : tensor<16x8xf32>
   %y = lns.embedding %a, %tokens : (tensor<16x8xf32>, tensor<?x?xi32>) -> tensor<?x?x8xf32>
   lns.output %y : tensor<?x?x8xf32>
