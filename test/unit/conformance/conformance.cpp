@@ -182,7 +182,14 @@ void Conformance::setParameters() {
   targetTensor = slice(1, targets);
   if (GetParam().ignores)
     ignore([](int64_t i) { return i < GetParam().sequence || i % 3 == 0; });
-  rounded = environment;
+  start = rounded = environment;
+}
+
+void Conformance::reset() {
+  environment = rounded = start;
+  undecided.clear();
+  ASSERT_NO_FATAL_FAILURE(makeSession(2));
+  restoreParameters();
 }
 
 void Conformance::ignore(llvm::function_ref<bool(int64_t)> isIgnored) {
@@ -371,9 +378,10 @@ std::vector<std::vector<float>> Conformance::readGradients() {
 // What every device must show
 //===----------------------------------------------------------------------===//
 
-TEST_P(Conformance, Logits) {
+void Conformance::checkLogits() {
+  // Those of parts are the interpreter's only one by one.
   if (GetParam().parts > 1)
-    GTEST_SKIP() << "logits of parts are the interpreter's only one by one";
+    return;
   Reference reference = interpretEntry("logits", {tokenTensor});
   ASSERT_TRUE(reference.exact);
   std::vector<float> logits(reference.exact->values.size());
@@ -381,7 +389,7 @@ TEST_P(Conformance, Logits) {
   expectNear(logits, reference, 1e-5, "logits", kSlack);
 }
 
-TEST_P(Conformance, Loss) {
+void Conformance::checkLoss() {
   Reference reference = interpretEntry("eval", {tokenTensor, targetTensor});
   ASSERT_TRUE(reference.exact);
   auto loss = session->eval(tokens.data(), targets.data());
@@ -389,7 +397,7 @@ TEST_P(Conformance, Loss) {
   expectLoss(*loss, reference);
 }
 
-TEST_P(Conformance, Gradients) {
+void Conformance::checkGradients() {
   Reference reference = interpretEntry("grads", {tokenTensor, targetTensor});
   ASSERT_TRUE(reference.exact);
   auto loss = session->grads(tokens.data(), targets.data());
@@ -399,7 +407,7 @@ TEST_P(Conformance, Gradients) {
                 kSlack);
 }
 
-TEST_P(Conformance, ThreeSteps) {
+void Conformance::checkThreeSteps() {
   interpret::OptimizerValues values;
   lnsrt::OptimizerOptions options;
   options.lr = float(values.lr);
@@ -431,7 +439,7 @@ TEST_P(Conformance, ThreeSteps) {
 // ignored, so those of two disjoint sets of targets, each weighted by its
 // number, add up to that of both, and so do gradients. Whatever an ignored
 // target left behind, or a count missed, would be in the sum.
-TEST_P(Conformance, IgnoredTargetsDoNotCount) {
+void Conformance::checkIgnoredTargetsDoNotCount() {
   std::vector<int32_t> whole = targets;
   std::vector<std::vector<double>> sum;
   double sumOfLosses = 0;
@@ -491,4 +499,21 @@ TEST_P(Conformance, IgnoredTargetsDoNotCount) {
   // Their terms cancel, in each of the sums in another way.
   EXPECT_LE(distance(numbers, sumsOfNumbers), std::max(bound, 1e-4))
       << "learned numbers";
+}
+
+// One test a model, since compiling one takes longer than all that is asked of
+// it.
+TEST_P(Conformance, Plan) {
+  llvm::SmallVector<Check> checks = {
+      {"logits", &Conformance::checkLogits},
+      {"loss", &Conformance::checkLoss},
+      {"gradients", &Conformance::checkGradients},
+      {"three steps", &Conformance::checkThreeSteps},
+      {"ignored targets", &Conformance::checkIgnoredTargetsDoNotCount}};
+  llvm::append_range(checks, getDeviceChecks());
+  for (auto [name, check] : checks) {
+    SCOPED_TRACE(name);
+    ASSERT_NO_FATAL_FAILURE(reset());
+    (this->*check)();
+  }
 }

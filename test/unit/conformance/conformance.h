@@ -129,6 +129,24 @@ protected:
   /// were at first.
   void makeSession(unsigned threads);
   void restoreParameters();
+  /// As at first: a new session, and both sides' parameters.
+  void reset();
+
+  /// What every device must show. A check begins with what `reset` makes.
+  void checkLogits();
+  void checkLoss();
+  void checkGradients();
+  void checkThreeSteps();
+  void checkIgnoredTargetsDoNotCount();
+  /// Of the CPU alone.
+  void checkThreads();
+  /// Of CUDA alone.
+  void checkOrders();
+  void checkWritesAreSeen();
+
+  using Check = std::pair<const char *, void (Conformance::*)()>;
+  /// What this program's device must show beside that.
+  static llvm::ArrayRef<Check> getDeviceChecks();
 
   /// Optimizer steps that are done at first: where branches open with them, the
   /// first block's are open, and others on their way.
@@ -172,6 +190,7 @@ protected:
   std::optional<lnsrt::Plan> plan;
   std::optional<lnsrt::Session> session;
   interpret::Environment environment, rounded;
+  interpret::Environment start; ///< both of them, at first
   interpret::TensorRef tokenTensor, targetTensor;
   std::vector<int32_t> tokens, targets;
   llvm::StringMap<std::vector<bool>> undecided;

@@ -9,9 +9,7 @@
 
 using namespace lns;
 
-namespace {
-
-const Case kCases[] = {
+static const Case kCases[] = {
     {"GroupedLns", NormScheme::Lns, kGrouped, 2, 12, "native"},
     {"GroupedPre", NormScheme::Pre, kGrouped, 2, 12, "native"},
     {"GroupedLnsV3", NormScheme::Lns, kGrouped, 1, 65, "x86-64-v3"},
@@ -119,7 +117,7 @@ const Case kCases[] = {
 };
 
 // The number of threads does not change a bit.
-TEST_P(Conformance, Threads) {
+void Conformance::checkThreads() {
   auto loss = session->grads(tokens.data(), targets.data());
   ASSERT_TRUE(loss);
   std::vector<std::vector<float>> first = readGradients();
@@ -133,10 +131,13 @@ TEST_P(Conformance, Threads) {
   }
 }
 
+llvm::ArrayRef<Conformance::Check> Conformance::getDeviceChecks() {
+  static const Check checks[] = {{"threads", &Conformance::checkThreads}};
+  return checks;
+}
+
 INSTANTIATE_TEST_SUITE_P(Models, Conformance,
                          testing::ValuesIn(withAllSchemes(kCases, "native")),
                          [](const auto &info) {
                            return std::string(info.param.name);
                          });
-
-} // namespace

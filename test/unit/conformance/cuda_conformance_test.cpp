@@ -16,11 +16,9 @@
 
 using namespace lns;
 
-namespace {
-
 // Two blocks each; the head sizes that no tile divides are in kTied and
 // kOddHeads.
-const Case kCases[] = {
+static const Case kCases[] = {
     {"GroupedLns", NormScheme::Lns, kGrouped, 2, 12, "cuda"},
     {"GroupedPre", NormScheme::Pre, kGrouped, 2, 12, "cuda"},
     {"GroupedLnsApart", NormScheme::Lns, kGrouped, 2, 12, "cuda", false, false},
@@ -110,6 +108,8 @@ const Case kCases[] = {
      true, true, 4, true},
 };
 
+namespace {
+
 /// Sets what the libraries' tables and the emulation read.
 class Emulated : public testing::Environment {
   void SetUp() override {
@@ -119,11 +119,14 @@ class Emulated : public testing::Environment {
     setenv("LNSRT_CACHE_DIR", LNS_EMULATION_CACHE, 1);
   }
 };
-testing::Environment *const emulated =
+
+} // namespace
+
+static testing::Environment *const emulated =
     testing::AddGlobalTestEnvironment(new Emulated);
 
 // The order of blocks and threads does not change a bit.
-TEST_P(Conformance, Orders) {
+void Conformance::checkOrders() {
   auto loss = session->grads(tokens.data(), targets.data());
   ASSERT_TRUE(loss) << loss.status().message();
   std::vector<std::vector<float>> first = readGradients();
@@ -140,7 +143,7 @@ TEST_P(Conformance, Orders) {
 // What is kept beside the parameters is that of the parameters as they are:
 // steps that begin with them, whether a caller wrote them or a step, give the
 // same bits.
-TEST_P(Conformance, WritesAreSeen) {
+void Conformance::checkWritesAreSeen() {
   auto readParameter = [&](size_t index) {
     std::vector<float> data(plan->tensorInfo(index)->elements);
     lnsrt::Status status =
@@ -184,10 +187,15 @@ TEST_P(Conformance, WritesAreSeen) {
   }
 }
 
+llvm::ArrayRef<Conformance::Check> Conformance::getDeviceChecks() {
+  static const Check checks[] = {
+      {"orders", &Conformance::checkOrders},
+      {"writes are seen", &Conformance::checkWritesAreSeen}};
+  return checks;
+}
+
 INSTANTIATE_TEST_SUITE_P(Models, Conformance,
                          testing::ValuesIn(withAllSchemes(kCases, "cuda")),
                          [](const auto &info) {
                            return std::string(info.param.name);
                          });
-
-} // namespace
