@@ -147,6 +147,7 @@ protected:
   using Check = std::pair<const char *, void (Conformance::*)()>;
   /// What this program's device must show beside that.
   static llvm::ArrayRef<Check> getDeviceChecks();
+  void checkPlan(); ///< all of them
 
   /// Optimizer steps that are done at first: where branches open with them, the
   /// first block's are open, and others on their way.
