@@ -37,7 +37,12 @@ std::vector<Case> lns::withAllSchemes(llvm::ArrayRef<Case> cases,
       for (char c : getName(scheme))
         name += c == '-' ? '_' : c;
       name += bf16 ? "_bf16" : "_f32";
-      all.push_back({name.c_str(), scheme, kDeep, 2, 9, level, bf16});
+      // A quarter of the blocks is another kind; branches open while it runs.
+      bool isMix = scheme == NormScheme::Mix;
+      bool opens = scheme == NormScheme::ProRes;
+      all.push_back({name.c_str(), scheme, isMix ? kDeep : kGrouped, 2, 9,
+                     level, bf16, true, 1, false,
+                     opens ? "prores,T=4" : nullptr});
     }
   return all;
 }
