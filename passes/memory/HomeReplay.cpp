@@ -43,13 +43,21 @@ LogicalResult HomeReplay::checkReads(Operation *op) {
 
 LogicalResult HomeReplay::checkEffects(Operation *op) {
   StoredAccesses accesses(op);
-  const std::pair<StoredTensor, Value> *early = nullptr;
-  accesses.forEachRead(waiting, [&](auto &entry) { early = &entry; });
+  // The first one made, in whatever order they are kept.
+  Value early;
+  StringAttr symbol;
+  accesses.forEachRead(waiting, [&](auto &entry) {
+    if (early &&
+        !entry.second.getDefiningOp()->isBeforeInBlock(early.getDefiningOp()))
+      return;
+    early = entry.second;
+    symbol = entry.first.first;
+  });
   if (early) {
     InFlightDiagnostic diagnostic =
-        op->emitOpError() << "reads '@" << early->first.first.getValue()
+        op->emitOpError() << "reads '@" << symbol.getValue()
                           << "', where a value stands that is stored later";
-    diagnostic.attachNote(early->second.getLoc()) << "the value is made here";
+    diagnostic.attachNote(early.getLoc()) << "the value is made here";
     return diagnostic;
   }
   auto set = dyn_cast<SetOp>(op);

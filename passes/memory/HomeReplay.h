@@ -43,8 +43,9 @@ private:
 
   llvm::MapVector<StoredTensor, Home> homes;
   /// What is computed in its home and not stored yet. Apart from the homes,
-  /// because an op that may read all of them asks about these few alone.
-  llvm::MapVector<StoredTensor, mlir::Value> waiting;
+  /// because an op that may read all of them asks about these few alone. No
+  /// MapVector: taking a value out of one costs as many steps as are in it.
+  llvm::DenseMap<StoredTensor, mlir::Value> waiting;
   llvm::DenseMap<mlir::Value, StoredTensor> homeOf;
 };
 
