@@ -620,7 +620,7 @@ private:
         name, role, init.kind,
         init.value ? builder.getF64FloatAttr(*init.value) : FloatAttr(),
         init.depthScale, /*decay=*/BoolAttr(), projection,
-        /*frozen=*/UnitAttr(), APFloat(factors.lr), APFloat(factors.eps),
+        /*frozen=*/false, APFloat(factors.lr), APFloat(factors.eps),
         APFloat(factors.decay));
   }
 
