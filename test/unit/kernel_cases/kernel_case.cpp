@@ -10,6 +10,7 @@
 #include "dialect/Register.h"
 #include "mlir/IR/TypeUtilities.h"
 #include "mlir/Parser/Parser.h"
+#include "llvm/ADT/TypeSwitch.h"
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
@@ -82,6 +83,19 @@ void KernelCase::parse(const std::string &arguments, const std::string &body) {
     ASSERT_TRUE(succeeded(target->lower(&op, launches))) << errors;
 }
 
+/// Whether an op reads the argument as starts of documents.
+static bool isStarts(BlockArgument argument) {
+  return llvm::any_of(argument.getUses(), [&](OpOperand &use) {
+    if (auto cluster = dyn_cast<ClusterOp>(use.getOwner()))
+      return isStarts(cluster.getBody().getArgument(use.getOperandNumber()));
+    return llvm::TypeSwitch<Operation *, bool>(use.getOwner())
+        .Case<AttentionOp, AttentionGradOp, RopeOp, AddPositionsOp,
+              AddPositionsGradOp>(
+            [&](auto op) { return op.getStarts() == argument; })
+        .Default(false);
+  });
+}
+
 void KernelCase::makeInputs() {
   inputs.clear();
   states.clear();
@@ -94,7 +108,13 @@ void KernelCase::makeInputs() {
   for (BlockArgument argument : getFunction().getArguments()) {
     auto type = cast<RankedTensorType>(argument.getType());
     Tensor &tensor = inputs[argument];
-    if (type.getElementType().isInteger(32)) {
+    if (isStarts(argument)) {
+      for (int64_t i = 0; i < type.getNumElements(); ++i) {
+        int64_t time = i % type.getDimSize(1);
+        bool starts = documentLength > 0 && random() % documentLength == 0;
+        tensor.push_back(time == 0 || starts ? double(time) : tensor.back());
+      }
+    } else if (type.getElementType().isInteger(32)) {
       for (int64_t i = 0; i < type.getNumElements(); ++i)
         tensor.push_back(ignoreEvery > 0 && i % ignoreEvery == 0
                              ? double(kIgnoredTarget)

@@ -91,6 +91,9 @@ protected:
   int64_t tokenLimit = 7;
   /// Every so-manyth of them is ignored, from the first on; none where it is 0.
   int64_t ignoreEvery = 0;
+  /// One in so many times of what ops read as starts of documents starts one;
+  /// none but the first of each sequence where it is 0.
+  int64_t documentLength = 4;
   /// Standard deviation of inputs.
   double deviation = 1.0;
 };

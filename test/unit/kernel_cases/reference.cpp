@@ -81,6 +81,11 @@ private:
         x = roundToBf16(x);
   }
   static double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
+  /// How far into its document a time of a batch is; `at` counts times of all
+  /// sequences.
+  template <typename Op> size_t positionOf(Op op, size_t at, size_t time) {
+    return at % time - (op.getStarts() ? size_t(in(op.getStarts())[at]) : 0);
+  }
 
   void eval(AddOp op) {
     auto a = in(op.getA()), b = in(op.getB());
@@ -152,7 +157,8 @@ private:
     double sign = op.getInverse() ? -1 : 1;
     fill(op.getResult(), [&](size_t i) {
       size_t row = i / width, j = i % width % d, half = d / 2;
-      double angle = double(row / heads % time) * frequencies[j % half];
+      double angle =
+          double(positionOf(op, row / heads, time)) * frequencies[j % half];
       return j < half
                  ? a[i] * std::cos(angle) - sign * a[i + half] * std::sin(angle)
                  : a[i] * std::cos(angle) +
@@ -167,17 +173,19 @@ private:
   }
   void eval(AddPositionsOp op) {
     auto a = in(op.getInput()), table = in(op.getTable());
-    size_t sequence =
-        typeOf(op.getInput()).getDimSize(1) * widthOf(op.getInput());
-    fill(op.getResult(), [&](size_t i) { return a[i] + table[i % sequence]; });
+    size_t time = typeOf(op.getInput()).getDimSize(1);
+    size_t width = widthOf(op.getInput());
+    fill(op.getResult(), [&](size_t i) {
+      return a[i] + table[positionOf(op, i / width, time) * width + i % width];
+    });
   }
   void eval(AddPositionsGradOp op) {
     auto grad = in(op.getGrad());
-    size_t sequence =
-        typeOf(op.getGrad()).getDimSize(1) * widthOf(op.getGrad());
+    size_t time = typeOf(op.getGrad()).getDimSize(1);
+    size_t width = widthOf(op.getGrad());
     Tensor &table = out(op.getResult());
     for (size_t i = 0; i < grad.size(); ++i)
-      table[i % sequence] += grad[i];
+      table[positionOf(op, i / width, time) * width + i % width] += grad[i];
   }
   void eval(CenterRowsOp op) {
     auto a = in(op.getInput());
@@ -555,6 +563,8 @@ private:
               p[j] = cap * std::tanh(p[j] / cap);
             }
             if (op.getWindow() && i - j >= *op.getWindow())
+              p[j] = -INFINITY;
+            if (op.getStarts() && j < in(op.getStarts())[b * time + i])
               p[j] = -INFINITY;
           }
           double most = *std::max_element(p.begin(), p.end()), sum = 0;
