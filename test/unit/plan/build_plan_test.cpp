@@ -206,7 +206,9 @@ TEST_F(BuildPlan, DocumentsOfParts) {
   }
   // Without the fact, three inputs are one too many.
   expectError(kPartFacts, kWeight + parts,
-              "entry point 'micro_eval' takes 4 arguments, expected 3");
+              "argument 2 of entry point 'micro_eval' has type "
+              "'tensor<2x2xi32>', but a plan takes target_count as "
+              "'tensor<i32>'");
 }
 
 TEST_F(BuildPlan, PartsFillABatch) {
