@@ -80,12 +80,11 @@ private:
       for (double &x : values.at(value))
         x = roundToBf16(x);
   }
-  static double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
-  /// How far into its document a time of a batch is; `at` counts times of all
-  /// sequences.
-  template <typename Op> size_t positionOf(Op op, size_t at, size_t time) {
-    return at % time - (op.getStarts() ? size_t(in(op.getStarts())[at]) : 0);
+  /// Where the document of a row of [batch, time] starts.
+  size_t startOf(Value starts, size_t row) {
+    return starts ? size_t(in(starts)[row]) : 0;
   }
+  static double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
 
   void eval(AddOp op) {
     auto a = in(op.getA()), b = in(op.getB());
@@ -157,8 +156,8 @@ private:
     double sign = op.getInverse() ? -1 : 1;
     fill(op.getResult(), [&](size_t i) {
       size_t row = i / width, j = i % width % d, half = d / 2;
-      double angle =
-          double(positionOf(op, row / heads, time)) * frequencies[j % half];
+      size_t at = row / heads % time - startOf(op.getStarts(), row / heads);
+      double angle = double(at) * frequencies[j % half];
       return j < half
                  ? a[i] * std::cos(angle) - sign * a[i + half] * std::sin(angle)
                  : a[i] * std::cos(angle) +
@@ -176,7 +175,8 @@ private:
     size_t time = typeOf(op.getInput()).getDimSize(1);
     size_t width = widthOf(op.getInput());
     fill(op.getResult(), [&](size_t i) {
-      return a[i] + table[positionOf(op, i / width, time) * width + i % width];
+      size_t row = i / width, at = row % time - startOf(op.getStarts(), row);
+      return a[i] + table[at * width + i % width];
     });
   }
   void eval(AddPositionsGradOp op) {
@@ -184,8 +184,10 @@ private:
     size_t time = typeOf(op.getGrad()).getDimSize(1);
     size_t width = widthOf(op.getGrad());
     Tensor &table = out(op.getResult());
-    for (size_t i = 0; i < grad.size(); ++i)
-      table[positionOf(op, i / width, time) * width + i % width] += grad[i];
+    for (size_t i = 0; i < grad.size(); ++i) {
+      size_t row = i / width, at = row % time - startOf(op.getStarts(), row);
+      table[at * width + i % width] += grad[i];
+    }
   }
   void eval(CenterRowsOp op) {
     auto a = in(op.getInput());
@@ -562,9 +564,8 @@ private:
               double cap = op.getSoftcap()->convertToDouble();
               p[j] = cap * std::tanh(p[j] / cap);
             }
-            if (op.getWindow() && i - j >= *op.getWindow())
-              p[j] = -INFINITY;
-            if (op.getStarts() && j < in(op.getStarts())[b * time + i])
+            if ((op.getWindow() && i - j >= *op.getWindow()) ||
+                j < startOf(op.getStarts(), b * time + i))
               p[j] = -INFINITY;
           }
           double most = *std::max_element(p.begin(), p.end()), sum = 0;
