@@ -251,6 +251,13 @@ template <class Shape> struct Scores {
   }
 };
 
+/// The first key that a query of the tile from `row` on sees: a window lets it
+/// see that of `row` first.
+template <class Shape>
+__device__ __forceinline__ int firstSeenKey(int row, int window) {
+  return Shape::kWindowed && row + 1 > window ? row + 1 - window : 0;
+}
+
 /// The first key that each query of a sequence sees: where its window begins,
 /// or its document. It never falls from one query to the next.
 template <class Shape> struct FirstKeys {
@@ -263,8 +270,7 @@ template <class Shape> struct FirstKeys {
   }
   /// Of queries past the end, what the last one sees first.
   __device__ __forceinline__ int of(int row) const {
-    const int first =
-        Shape::kWindowed && row + 1 > window ? row + 1 - window : 0;
+    const int first = firstSeenKey<Shape>(row, window);
     if constexpr (Shape::kDocuments) {
       const int start = starts[row < time ? row : time - 1];
       return start > first ? start : first;
