@@ -42,6 +42,7 @@ struct Shape {
   double scale;
   std::optional<int64_t> window; ///< no more than time
   std::optional<double> cap;
+  bool documents; ///< rows hold several
 
   template <typename Op> static Shape of(Op op) {
     auto query = cast<RankedTensorType>(op.getQuery().getType());
@@ -54,7 +55,8 @@ struct Shape {
                    op.getCausal(),
                    op.getEffectiveScale(),
                    std::nullopt,
-                   std::nullopt};
+                   std::nullopt,
+                   bool(op.getStarts())};
     // No query sees more keys than there are, and sums must not overflow.
     if (std::optional<uint64_t> window = op.getWindow())
       shape.window = std::min(static_cast<int64_t>(*window), shape.time);
@@ -68,18 +70,20 @@ struct Shape {
     return llvm::alignTo(headDim, headDim <= 128 ? 16 : 32);
   }
 
-  /// Template arguments of AttentionShape. Batch, time, and how far a window
-  /// reaches are no part of it.
+  /// Template arguments of AttentionShape. Batch, time, how far a window
+  /// reaches and where documents start are no part of it.
   std::string arguments() const {
     auto flag = [](bool value) { return value ? "true" : "false"; };
     std::string text =
         (getTypeName(element) + ", " + Twine(headDim) + ", " + Twine(heads) +
          ", " + Twine(kvHeads) + ", " + flag(causal))
             .str();
-    if (window || cap)
+    if (window || cap || documents)
       text += (Twine(", ") + flag(window.has_value()) + ", " +
                flag(cap.has_value()))
                   .str();
+    if (documents)
+      text += ", true";
     return text;
   }
 };
@@ -98,7 +102,10 @@ struct Tiles {
 
 } // namespace
 
-static Tiles getBf16Tiles(Part part, int64_t depth) {
+/// With documents, gradients of keys have two numbers more a warp, and no
+/// registers left for them where heads have 64 columns: one row tile a warp.
+/// Sums are over the same queries in the same order, to the bit.
+static Tiles getBf16Tiles(Part part, int64_t depth, bool documents) {
   switch (part) {
   case Part::Forward:
     if (depth <= 96)
@@ -115,7 +122,7 @@ static Tiles getBf16Tiles(Part part, int64_t depth) {
   case Part::GradKv:
     if (depth <= 32)
       return {4, 2, 48, 2, 1};
-    if (depth <= 64)
+    if (depth <= 64 && !documents)
       return {4, 2, 32, 2, 1};
     if (depth <= 96)
       return {4, 1, 64, 2, 1};
@@ -135,8 +142,9 @@ static Tiles getF32Tiles(Part part, int64_t depth) {
 }
 
 static Tiles getTiles(Part part, const Shape &shape) {
-  return shape.element.isBF16() ? getBf16Tiles(part, shape.depth())
-                                : getF32Tiles(part, shape.depth());
+  return shape.element.isBF16()
+             ? getBf16Tiles(part, shape.depth(), shape.documents)
+             : getF32Tiles(part, shape.depth());
 }
 
 /// At most 99 KB, what every architecture from sm_80 on has for a block.
@@ -148,7 +156,8 @@ static uint64_t getSharedBytes(Part part, const Shape &shape,
     return rowBytes * (tiles.rows() + 2 * tiles.columns);
   uint64_t bytes = rowBytes * 2 * (tiles.rows() + tiles.stages * tiles.columns);
   if (part == Part::GradKv)
-    bytes += tiles.stages * 2 * tiles.columns * sizeof(float);
+    bytes += tiles.stages * 2 * tiles.columns * sizeof(float) +
+             (shape.documents ? tiles.warps * 2 * sizeof(int32_t) : 0);
   return bytes;
 }
 
@@ -166,7 +175,7 @@ static KernelSpec getSpec(Part part, const Shape &shape) {
       (Twine(part == Part::Forward ? "attention" : "attention_grad") +
        " heads(" + Twine(shape.heads) + ") kv_heads(" + Twine(shape.kvHeads) +
        ")" + (shape.causal ? " causal" : "") + (shape.window ? " window" : "") +
-       (shape.cap ? " softcap" : ""))
+       (shape.cap ? " softcap" : "") + (shape.documents ? " starts" : ""))
           .str();
   spec.includes = {kIncludes[unsigned(part)].str()};
   spec.floats = {"scale"};
@@ -184,19 +193,31 @@ static KernelSpec getSpec(Part part, const Shape &shape) {
   return spec;
 }
 
-/// Calls the template `function` with the kernel's parameters in order.
+/// The last of a kernel's buffers, where rows hold several documents.
+static void addStarts(const Shape &shape, MLIRContext *context,
+                      KernelSpec &spec) {
+  if (shape.documents)
+    spec.buffers.push_back(
+        {IntegerType::get(context, 32), "starts", false, true});
+}
+
+/// Calls the template `function` with the kernel's parameters in order, but for
+/// starts, which come last.
 static void printCall(raw_ostream &os, StringRef function, Part part,
                       const Shape &shape, const KernelSpec &spec) {
   os << "  lns::" << function << "<\n      lns::AttentionShape<"
      << shape.arguments() << ">,\n      lns::AttentionTiles<"
      << getTiles(part, shape).arguments() << ">>(\n      ";
-  for (const BufferSpec &buffer : spec.buffers)
+  ArrayRef<BufferSpec> buffers = spec.buffers;
+  for (const BufferSpec &buffer : buffers.drop_back(shape.documents))
     os << buffer.name << ", ";
   os << "scale, int(time)";
-  if (shape.window || shape.cap)
+  if (shape.window || shape.cap || shape.documents)
     os << (shape.window ? ", int(window)" : ", 0");
-  if (shape.cap)
-    os << ", cap";
+  if (shape.cap || shape.documents)
+    os << (shape.cap ? ", cap" : ", 0.0f");
+  if (shape.documents)
+    os << ", " << buffers.back().name;
   os << ");\n";
 }
 
@@ -222,8 +243,11 @@ template <typename Op> static LogicalResult checkShape(Op op) {
     return op.emitOpError() << "is of " << shape.element
                             << ", but CUDA's attention is of f32 or bf16";
   for (Value operand : op->getOperands()) {
-    // The log-sum-exp is the only tensor of an attention that is not q's kind.
+    // The log-sum-exp and starts are the only tensors of an attention that are
+    // not q's kind.
     Type expected = shape.element;
+    if (operand == op.getStarts())
+      expected = IntegerType::get(op.getContext(), 32);
     if constexpr (std::is_same_v<Op, AttentionGradOp>)
       if (operand == op.getLse())
         expected = Float32Type::get(op.getContext());
@@ -252,13 +276,13 @@ LogicalResult cuda::lowerAttention(AttentionOp op, KernelSet &set,
                   {shape.element, "value", false, true},
                   {shape.element, "result", true, true},
                   {statistic, "lse", true, true}};
+  addStarts(shape, op.getContext(), spec);
   unsigned kernel =
       set.getKernel(spec, [&](raw_ostream &declarations, raw_ostream &body) {
         printCall(body, "attentionForward", Part::Forward, shape, spec);
       });
   LaunchBuilder launch{getLaunch(kernel, Part::Forward, shape)};
-  for (Value operand : op->getOperands())
-    launch.value(operand);
+  launch.value(op.getQuery()).value(op.getKey()).value(op.getValue());
   launch.value(op.getResult());
   // One kernel, whether somebody wants the log-sum-exp or not.
   if (op.getLse())
@@ -266,6 +290,8 @@ LogicalResult cuda::lowerAttention(AttentionOp op, KernelSet &set,
   else
     launch.argument(
         set.getScratch(shape.batch * shape.heads * shape.time * sizeof(float)));
+  if (shape.documents)
+    launch.value(op.getStarts());
   launches.push_back(std::move(launch.launch));
   return success();
 }
@@ -288,14 +314,17 @@ LogicalResult cuda::lowerAttentionGrad(AttentionGradOp op, KernelSet &set,
                   {shape.element, "grad", false, true},
                   {shape.element, "queryGrad", true, true},
                   {statistic, "delta", true, true}};
+  addStarts(shape, op.getContext(), spec);
   unsigned kernel =
       set.getKernel(spec, [&](raw_ostream &declarations, raw_ostream &body) {
         printCall(body, "attentionGradQ", Part::GradQ, shape, spec);
       });
   LaunchBuilder gradQ{getLaunch(kernel, Part::GradQ, shape)};
-  for (Value operand : op->getOperands())
-    gradQ.value(operand);
+  gradQ.value(op.getQuery()).value(op.getKey()).value(op.getValue());
+  gradQ.value(op.getOutput()).value(op.getLse()).value(op.getGrad());
   gradQ.value(op.getQueryGrad()).argument(delta);
+  if (shape.documents)
+    gradQ.value(op.getStarts());
   launches.push_back(std::move(gradQ.launch));
 
   spec = getSpec(Part::GradKv, shape);
@@ -307,6 +336,7 @@ LogicalResult cuda::lowerAttentionGrad(AttentionGradOp op, KernelSet &set,
                   {statistic, "delta", false, true},
                   {shape.element, "keyGrad", true, true},
                   {shape.element, "valueGrad", true, true}};
+  addStarts(shape, op.getContext(), spec);
   kernel =
       set.getKernel(spec, [&](raw_ostream &declarations, raw_ostream &body) {
         printCall(body, "attentionGradKv", Part::GradKv, shape, spec);
@@ -315,6 +345,8 @@ LogicalResult cuda::lowerAttentionGrad(AttentionGradOp op, KernelSet &set,
   gradKv.value(op.getQuery()).value(op.getKey()).value(op.getValue());
   gradKv.value(op.getLse()).value(op.getGrad()).argument(delta);
   gradKv.value(op.getKeyGrad()).value(op.getValueGrad());
+  if (shape.documents)
+    gradKv.value(op.getStarts());
   launches.push_back(std::move(gradKv.launch));
   return success();
 }

@@ -47,15 +47,16 @@ LogicalResult cuda::lowerEmbedding(EmbeddingOp op, KernelSet &set,
   return success();
 }
 
-LogicalResult cuda::lowerEmbeddingGrad(EmbeddingGradOp op, KernelSet &set,
-                                       Launches &launches) {
-  auto type = cast<RankedTensorType>(op.getResult().getType());
+/// table[tokens[i]] is the sum of the rows of `grad` with these tokens, in
+/// their order, and of what stands there before if there is an addend.
+static void launchTableGrad(Value grad, const KernelArgument &tokens,
+                            Value table, bool hasAddend, KernelSet &set,
+                            Launches &launches) {
+  auto type = cast<RankedTensorType>(table.getType());
   int64_t vocabulary = type.getDimSize(0), width = type.getDimSize(1);
-  int64_t count =
-      cast<RankedTensorType>(op.getTokens().getType()).getNumElements();
-  bool hasAddend = bool(op.getAddend());
-  Builder builder(op.getContext());
-  Type element = elementOf(op.getGrad());
+  int64_t count = getRows(cast<RankedTensorType>(grad.getType()));
+  Builder builder(table.getContext());
+  Type element = elementOf(grad);
   int64_t lanes = getLanes(element, width);
   KernelSpec spec;
   spec.kind = "embedding_grad";
@@ -74,17 +75,62 @@ LogicalResult cuda::lowerEmbeddingGrad(EmbeddingGradOp op, KernelSet &set,
                       {getTypeName(element).str(), text(width), text(lanes),
                        hasAddend ? "true" : "false"},
                       {"grad", "tokens", "table", "count", "vocabulary"}));
-  // An addend stands where the result will be.
-  launch.value(op.getGrad()).value(op.getTokens()).value(op.getResult());
+  launch.value(grad).argument(tokens).value(table);
   launch.count(count).count(vocabulary);
   launch.grid(llvm::divideCeil(vocabulary, kTableRows),
               llvm::divideCeil(width, 32 * lanes));
   launches.push_back(std::move(launch.launch));
+}
+
+LogicalResult cuda::lowerEmbeddingGrad(EmbeddingGradOp op, KernelSet &set,
+                                       Launches &launches) {
+  KernelArgument tokens;
+  tokens.value = op.getTokens();
+  // An addend stands where the result will be.
+  launchTableGrad(op.getGrad(), tokens, op.getResult(), bool(op.getAddend()),
+                  set, launches);
   return success();
+}
+
+/// With documents, the gradient of positions is that of an embedding whose
+/// tokens are how far each time is into its document: these, in the workspace.
+static KernelArgument launchPositions(AddPositionsGradOp op, KernelSet &set,
+                                      Launches &launches) {
+  auto type = cast<RankedTensorType>(op.getStarts().getType());
+  int64_t count = type.getNumElements();
+  Type i32 = type.getElementType();
+  KernelArgument positions = set.getScratch(count * sizeof(int32_t));
+  KernelSpec spec;
+  spec.kind = "positions";
+  spec.source = "add_positions_grad: how far times are into their documents";
+  spec.includes = {"device.cuh"};
+  spec.buffers = {{i32, "starts", false, true}, {i32, "positions", true, true}};
+  spec.ints = {"count", "time"};
+  spec.threads = kThreads;
+  spec.noSpills = true;
+  LaunchBuilder launch;
+  launch.launch.kernel =
+      set.getKernel(spec, [](llvm::raw_ostream &, llvm::raw_ostream &body) {
+        body << "  const long long i = blockIdx.x * " << kThreads
+             << "ll + threadIdx.x;\n"
+                "  if (i < count)\n"
+                "    positions[i] = static_cast<int>(i % time) - starts[i];\n";
+      });
+  launch.value(op.getStarts()).argument(positions);
+  launch.count(count).count(type.getDimSize(1));
+  launch.grid(llvm::divideCeil(count, kThreads));
+  launches.push_back(std::move(launch.launch));
+  return positions;
 }
 
 LogicalResult cuda::lowerAddPositionsGrad(AddPositionsGradOp op, KernelSet &set,
                                           Launches &launches) {
+  if (op.getStarts()) {
+    KernelArgument positions = launchPositions(op, set, launches);
+    launchTableGrad(op.getGrad(), positions, op.getResult(),
+                    /*hasAddend=*/false, set, launches);
+    return success();
+  }
   auto grad = cast<RankedTensorType>(op.getGrad().getType());
   auto table = cast<RankedTensorType>(op.getResult().getType());
   int64_t positions = table.getDimSize(0), width = table.getDimSize(1);

@@ -105,8 +105,7 @@ private:
     define("int", "column", "static_cast<int>(cell.column)");
     if (program.needsTime) {
       place.time = "time";
-      define("int", "time",
-             "static_cast<int>(" + getTimeText(program, "cell.row") + ")");
+      printTimes(os, 6, program, names, "cell.row", "long long");
     }
     if (program.headDim != 0) {
       int64_t half = program.headDim / 2;

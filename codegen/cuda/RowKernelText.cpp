@@ -103,8 +103,7 @@ private:
   //===--- Rows -----------------------------------------------------------===//
 
   void printRow() {
-    if (program.needsTime)
-      os << "  const int time = " << getTimeText(program, "row") << ";\n";
+    printTimes(os, 2, program, names, "row");
     os << "  const long long start = row * " << program.width << "ll;\n";
     scalars.printScalars(os, 2);
     for (Value input : program.inputs)

@@ -40,11 +40,22 @@ void cuda::addIncludes(const RowProgram &program,
     includes.push_back("functions.cuh");
 }
 
-string cuda::getTimeText(const RowProgram &program, StringRef row) {
-  string text = row.str();
+void cuda::printTimes(raw_ostream &os, unsigned indent,
+                      const RowProgram &program, const RowNames &names,
+                      StringRef row, StringRef rowType) {
+  if (!program.needsTime)
+    return;
+  string all = row.str();
   if (program.rowsPerTime != 1)
-    text += " / " + std::to_string(program.rowsPerTime);
-  return text + " % " + std::to_string(program.time);
+    all += " / " + std::to_string(program.rowsPerTime);
+  string time = all + " % " + std::to_string(program.time);
+  if (rowType != "int")
+    time = "static_cast<int>(" + time + ")";
+  os.indent(indent) << "const int time = " << time << ";\n";
+  for (Value input : program.inputs)
+    if (program.isStarts(input))
+      os.indent(indent) << "const int " << names.time(input) << " = time - "
+                        << names.of(input) << "[" << all << "];\n";
 }
 
 //===----------------------------------------------------------------------===//
@@ -267,10 +278,15 @@ string ColumnText::shared(Value value, unsigned half) {
   return name;
 }
 
+string ColumnText::timeOf(Operation *op) const {
+  Value starts = RowProgram::getStarts(op);
+  return starts ? names.time(starts) : place.time;
+}
+
 string ColumnText::rotate(RopeOp op, unsigned half) {
   string cos = names.cosines(op) + "_at", sin = names.sines(op) + "_at";
   if (haveTables.insert(op).second) {
-    string at = " + " + place.time + " * " +
+    string at = " + " + timeOf(op) + " * " +
                 std::to_string(program.headDim / 2) + " + " + place.place;
     define(floats(), cos, loadFrom(names.cosines(op) + at));
     define(floats(), sin,
@@ -303,11 +319,12 @@ ScalarText ColumnText::textOf(const ScalarProgram &steps, Operation *op,
       return column(value, half);
     case RowOperand::number:
     case RowOperand::scalar:
+    case RowOperand::starts:
       break;
     case RowOperand::columns:
       return shared(value, half);
     case RowOperand::positions:
-      return loadFrom(names.of(value).str() + " + " + place.time + " * " +
+      return loadFrom(names.of(value).str() + " + " + timeOf(op) + " * " +
                       std::to_string(program.width) + "ll + " + columnOf(half));
     }
     llvm_unreachable("what is the same for all columns is above");

@@ -52,6 +52,10 @@ public:
     return ofOp(rope) + "_cos";
   }
   std::string sines(mlir::Operation *rope) const { return ofOp(rope) + "_sin"; }
+  /// "in2_time", how far a row is into its document.
+  std::string time(mlir::Value starts) const {
+    return of(starts).str() + "_time";
+  }
 
 private:
   const RowProgram &program;
@@ -99,7 +103,7 @@ private:
 struct ColumnPlace {
   unsigned lanes = 1;
   std::string column; ///< its first column; of a pair, that of the first half
-  /// The row's time (getTimeText), where the program needs it.
+  /// The row's time (printTimes), where the program needs it.
   std::string time;
   /// Its place in the half head, where the program rotates.
   std::string place;
@@ -161,6 +165,8 @@ private:
                     unsigned half);
   std::string expressionOf(mlir::OpResult result, unsigned half);
   std::string rotate(RopeOp op, unsigned half);
+  /// The variable of the time at which an op takes the row to be.
+  std::string timeOf(mlir::Operation *op) const;
   /// The columns of a gain or bias.
   std::string shared(mlir::Value value, unsigned half);
 
@@ -183,8 +189,12 @@ private:
 void addIncludes(const RowProgram &program,
                  llvm::SmallVectorImpl<std::string> &includes);
 
-/// The time of row `row`, an expression.
-std::string getTimeText(const RowProgram &program, llvm::StringRef row);
+/// Prints the variable `time` of row `row`, an expression of type `rowType`,
+/// and one for each starts of documents that times count from. Nothing where
+/// the program asks for no time.
+void printTimes(llvm::raw_ostream &os, unsigned indent,
+                const RowProgram &program, const RowNames &names,
+                llvm::StringRef row, llvm::StringRef rowType = "int");
 
 /// The element type of a tensor where `lns` is in scope: "float", "bf16",
 /// "int".

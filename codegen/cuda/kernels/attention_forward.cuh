@@ -9,7 +9,8 @@
 // with the softmax of what it has seen so far (Milakov and Gimelshein, arXiv
 // 1805.02867; Dao, arXiv 2307.08691). A key tile arrives while the products
 // with the value tile before it are taken, a value tile while scores are. With
-// a window it begins at the key tile that the first query sees first.
+// a window, or with documents that share a row, it begins at the key tile that
+// the first query sees first.
 //
 // Grid: heads, query tiles, batch. Causal tiles start with the last, which sees
 // most keys. Shared memory: the query tile, one key tile, one value tile.
@@ -38,10 +39,10 @@ template <int M> struct OnlineSoftmax {
 
   /// Turns products into exponentials and brings `result`, the sum over the
   /// keys before, to the new maximum. Every row sees a key of the first tile,
-  /// so the maximum is a number from then on. Only where
-  /// a window hides the first tiles from a row (`Windowed`) is it not, and what
-  /// is masked then has exponentials of 0 all the same.
-  template <bool Windowed, int N, int D>
+  /// so the maximum is a number from then on. Only where the first tiles are
+  /// hidden from a row (`Bounded`) is it not, and what is masked then has
+  /// exponentials of 0 all the same.
+  template <bool Bounded, int N, int D>
   __device__ __forceinline__ void add(Fragment<M, N> &scores,
                                       Fragment<M, D> &result, float factor) {
 #pragma unroll
@@ -56,7 +57,7 @@ template <int M> struct OnlineSoftmax {
         greatest = maxOfRow(greatest);
         const float change = exp2Fast((most[m][half] - greatest) * factor);
         const float base =
-            Windowed && greatest == kMaskedScore ? 0.0f : -greatest * factor;
+            Bounded && greatest == kMaskedScore ? 0.0f : -greatest * factor;
         float sum = 0.0f;
 #pragma unroll
         for (int n = 0; n < N; ++n)
@@ -81,7 +82,8 @@ template <class Shape, class Tiles>
 __device__ __forceinline__ void attentionForward(
     const typename Shape::Element *query, const typename Shape::Element *key,
     const typename Shape::Element *value, typename Shape::Element *result,
-    float *lse, float scale, int time, int window = 0, float cap = 0.0f) {
+    float *lse, float scale, int time, int window = 0, float cap = 0.0f,
+    const int *starts = nullptr) {
   using T = typename Shape::Element;
   constexpr int kRows = Tiles::kRows, kKeys = Tiles::kColumns;
   constexpr int kThreads = Tiles::kThreads, M = Tiles::kRowTiles;
@@ -120,9 +122,10 @@ __device__ __forceinline__ void attentionForward(
 
   const int seen =
       Shape::kCausal && firstRow + kRows < time ? firstRow + kRows : time;
-  const int start = firstSeenKey<Shape>(firstRow, window) / kKeys * kKeys;
-  const int warpSeen = firstSeenKey<Shape>(warpFirst, window);
-  const int allSeen = firstSeenKey<Shape>(warpLast, window);
+  const FirstKeys<Shape> firstKeys{window, time, starts + sequence};
+  const int start = firstKeys.of(firstRow) / kKeys * kKeys;
+  const int warpSeen = firstKeys.of(warpFirst);
+  const int allSeen = firstKeys.of(warpLast);
   loadTile<Shape, kRows, kThreads, Shape::kQueryRow>(queries, query, firstRow,
                                                      time);
   loadTile<Shape, kKeys, kThreads, Shape::kKeyRow>(keys, key, start, time);
@@ -135,7 +138,7 @@ __device__ __forceinline__ void attentionForward(
     copyAsyncCommit();
     const bool sees = warpFirst < time &&
                       (!Shape::kCausal || firstKey <= warpLast) &&
-                      (!Shape::kWindowed || firstKey + kKeys > warpSeen);
+                      (!Shape::kBounded || firstKey + kKeys > warpSeen);
     Fragment<M, kKeys / 8> scores;
     if (sees) {
       scores.clear();
@@ -143,14 +146,17 @@ __device__ __forceinline__ void attentionForward(
       shaped.shape(scores);
       if (firstKey + kKeys > time ||
           (Shape::kCausal && firstKey + kKeys - 1 > warpFirst) ||
-          (Shape::kWindowed && firstKey < allSeen))
+          (Shape::kBounded && firstKey < allSeen)) {
         scores.forEach([&](float &s, int row, int column) {
           const int k = firstKey + column;
           if (k >= time || (Shape::kCausal && k > warpFirst + row) ||
               (Shape::kWindowed && k <= warpFirst + row - window))
             s = kMaskedScore;
         });
-      softmax.template add<Shape::kWindowed>(scores, sums, factor);
+        if constexpr (Shape::kDocuments)
+          firstKeys.hideKeys(scores, warpFirst, firstKey);
+      }
+      softmax.template add<Shape::kBounded>(scores, sums, factor);
     }
     copyAsyncWait<0>();
     __syncthreads(); // the values are there, the keys are done with

@@ -14,12 +14,14 @@
 //   dS^T = P^T * (v dout^T - D),      dk = scale * dS^T q,
 //
 // dS^T times the slope of a soft-cap, if there is one. With a window a head's
-// last query tile is that which sees the last key last.
+// last query tile is that which sees the last key last, and with documents that
+// share a row it is that in which the last key's document ends.
 //
 // Grid: key/value heads, key tiles, batch. Causal tiles start with the first,
 // which most queries see. Shared memory: the tiles of keys and of values, for
 // every stage a query tile and a gradient tile, then for every stage the
-// queries' log-sum-exp (as an exponent of 2, negated) and D.
+// queries' log-sum-exp (as an exponent of 2, negated) and D; with documents,
+// two numbers a warp.
 //
 //===----------------------------------------------------------------------===//
 
@@ -46,12 +48,14 @@ __device__ __forceinline__ void forProbabilities(const Fragment<M, N> &scores,
 }
 
 template <class Shape, class Tiles>
-__device__ __forceinline__ void attentionGradKv(
-    const typename Shape::Element *query, const typename Shape::Element *key,
-    const typename Shape::Element *value, const float *lse,
-    const typename Shape::Element *grad, const float *delta,
-    typename Shape::Element *keyGrad, typename Shape::Element *valueGrad,
-    float scale, int time, int window = 0, float cap = 0.0f) {
+__device__ __forceinline__ void
+attentionGradKv(const typename Shape::Element *query,
+                const typename Shape::Element *key,
+                const typename Shape::Element *value, const float *lse,
+                const typename Shape::Element *grad, const float *delta,
+                typename Shape::Element *keyGrad,
+                typename Shape::Element *valueGrad, float scale, int time,
+                int window = 0, float cap = 0.0f, const int *starts = nullptr) {
   using T = typename Shape::Element;
   constexpr int kRows = Tiles::kRows, kQueries = Tiles::kColumns;
   constexpr int kThreads = Tiles::kThreads, M = Tiles::kRowTiles;
@@ -86,9 +90,25 @@ __device__ __forceinline__ void attentionGradKv(
   // Tile number i over all the heads of the group.
   const int firstTile = Shape::kCausal ? firstRow / kQueries : 0;
   // Keys before firstRow + kRows are seen by queries before `lastQuery`.
-  const int lastQuery = Shape::kWindowed && time - firstRow - kRows >= window
-                            ? firstRow + kRows + window - 1
-                            : time;
+  int lastQuery = Shape::kWindowed && time - firstRow - kRows >= window
+                      ? firstRow + kRows + window - 1
+                      : time;
+  const FirstKeys<Shape> firstKeys{window, time, starts + sequence};
+  // A warp's keys are seen by queries before the first of its numbers, and all
+  // of them, as far as they are not behind the query, before the second. There
+  // are no registers to keep these in.
+  Vec<int, 2> *warpEnds =
+      reinterpret_cast<Vec<int, 2> *>(statistics + kStages * 2 * kQueries);
+  if constexpr (Shape::kDocuments) {
+    const int rows = time - firstRow < kRows ? time - firstRow : kRows;
+    lastQuery =
+        firstKeys.firstBehind(firstRow + rows - 1, firstRow + rows, lastQuery);
+    Vec<int, 2> ends;
+    ends.at[0] = firstKeys.firstBehind(warpLast, warpLast + 1, lastQuery);
+    ends.at[1] = firstKeys.firstBehind(warpFirst, warpFirst + 1, ends.at[0]);
+    if (laneId() == 0)
+      storeVec(warpEnds + warp, ends);
+  }
   const int headTiles = (lastQuery + kQueries - 1) / kQueries - firstTile;
   const int tiles = headTiles * Shape::kGroup;
   auto load = [&](int i) {
@@ -142,20 +162,28 @@ __device__ __forceinline__ void attentionGradKv(
     const T *grads = queries + kQueryTile;
     const float *bases = statistics + i % kStages * 2 * kQueries;
     const float *means = bases + kQueries;
+    Vec<int, 2> ends = {};
+    if constexpr (Shape::kDocuments)
+      ends = loadVec<Vec<int, 2>>(warpEnds + warp);
     if (warpFirst < time &&
         (!Shape::kCausal || firstQuery + kQueries > warpFirst) &&
-        (!Shape::kWindowed || firstQuery - warpLast < window)) {
+        (!Shape::kWindowed || firstQuery - warpLast < window) &&
+        (!Shape::kDocuments || firstQuery < ends.at[0])) {
       Fragment<M, kQueries / 8> scores, scoreGrads;
       scores.clear();
       addRowsByRows<Shape>(scores, warpKeys, queries);
       shaped.shape(scores);
       if ((Shape::kCausal && firstQuery < warpLast) ||
-          (Shape::kWindowed && firstQuery + kQueries - warpFirst > window))
+          (Shape::kWindowed && firstQuery + kQueries - warpFirst > window) ||
+          (Shape::kDocuments && firstQuery + kQueries > ends.at[1])) {
         scores.forEach([&](float &s, int row, int column) {
           const int distance = firstQuery + column - warpFirst - row;
           if (distance < 0 || (Shape::kWindowed && distance >= window))
             s = kMaskedScore;
         });
+        if constexpr (Shape::kDocuments)
+          firstKeys.hideFromQueries(scores, warpFirst, firstQuery);
+      }
       // With a soft-cap scores are wanted once more, and P is computed again:
       // there are registers for two fragments.
       Fragment<M, kQueries / 8> &probabilities =

@@ -11,8 +11,9 @@
 //
 //   dS = P * (dout v^T - D),   dq = scale * dS k,
 //
-// dS times the slope of a soft-cap, if there is one. With a window the walk
-// begins at the key tile that the first query sees first.
+// dS times the slope of a soft-cap, if there is one. With a window, or with
+// documents that share a row, the walk begins at the key tile that the first
+// query sees first.
 //
 // Grid: heads, query tiles, batch. Causal tiles start with the last, which sees
 // most keys. Shared memory: tiles of queries and of gradients, then for every
@@ -48,7 +49,7 @@ __device__ __forceinline__ void attentionGradQ(
     const typename Shape::Element *value, const typename Shape::Element *result,
     const float *lse, const typename Shape::Element *grad,
     typename Shape::Element *queryGrad, float *delta, float scale, int time,
-    int window = 0, float cap = 0.0f) {
+    int window = 0, float cap = 0.0f, const int *starts = nullptr) {
   using T = typename Shape::Element;
   constexpr int kRows = Tiles::kRows, kKeys = Tiles::kColumns;
   constexpr int kThreads = Tiles::kThreads, M = Tiles::kRowTiles;
@@ -91,9 +92,10 @@ __device__ __forceinline__ void attentionGradQ(
       queries, query + queryStart, firstRow, time);
   loadTile<Shape, kRows, kThreads, Shape::kQueryRow>(grads, grad + queryStart,
                                                      firstRow, time);
-  const int start = firstSeenKey<Shape>(firstRow, window) / kKeys * kKeys;
-  const int warpSeen = firstSeenKey<Shape>(warpFirst, window);
-  const int allSeen = firstSeenKey<Shape>(warpLast, window);
+  const FirstKeys<Shape> firstKeys{window, time, starts + sequence};
+  const int start = firstKeys.of(firstRow) / kKeys * kKeys;
+  const int warpSeen = firstKeys.of(warpFirst);
+  const int allSeen = firstKeys.of(warpLast);
   load(start);
 
   // Rows past the end have P = 0, and with it dS = 0.
@@ -126,20 +128,23 @@ __device__ __forceinline__ void attentionGradQ(
       load(firstKey + kKeys);
     const T *keys = stages + firstKey / kKeys % Tiles::kStages * 2 * kKeyTile;
     if (warpFirst < time && (!Shape::kCausal || firstKey <= warpLast) &&
-        (!Shape::kWindowed || firstKey + kKeys > warpSeen)) {
+        (!Shape::kBounded || firstKey + kKeys > warpSeen)) {
       Fragment<M, kKeys / 8> scores, scoreGrads;
       scores.clear();
       addRowsByRows<Shape>(scores, warpQueries, keys);
       shaped.shape(scores);
       if (firstKey + kKeys > time ||
           (Shape::kCausal && firstKey + kKeys - 1 > warpFirst) ||
-          (Shape::kWindowed && firstKey < allSeen))
+          (Shape::kBounded && firstKey < allSeen)) {
         scores.forEach([&](float &s, int row, int column) {
           const int k = firstKey + column;
           if (k >= time || (Shape::kCausal && k > warpFirst + row) ||
               (Shape::kWindowed && k <= warpFirst + row - window))
             s = kMaskedScore;
         });
+        if constexpr (Shape::kDocuments)
+          firstKeys.hideKeys(scores, warpFirst, firstKey);
+      }
       // The sums dout v^T start at -D.
 #pragma unroll
       for (int m = 0; m < M; ++m)

@@ -22,16 +22,19 @@
 
 namespace lns {
 
-/// One attention: element type, head size, heads, what a query sees, and
-/// whether scores have a soft-cap.
+/// One attention: element type, head size, heads, what a query sees, whether
+/// scores have a soft-cap, and whether rows hold several documents.
 template <class T, int HeadDim, int Heads, int KvHeads, bool Causal,
-          bool Windowed = false, bool Capped = false>
+          bool Windowed = false, bool Capped = false, bool Documents = false>
 struct AttentionShape {
   using Element = T;
   static constexpr int kHeadDim = HeadDim;
   static constexpr bool kCausal = Causal;
   static constexpr bool kWindowed = Windowed; ///< and causal
   static constexpr bool kCapped = Capped;
+  static constexpr bool kDocuments = Documents; ///< and causal
+  /// Whether a query may not see the first keys.
+  static constexpr bool kBounded = Windowed || Documents;
   static constexpr int kHeads = Heads;
   static constexpr int kKvHeads = KvHeads;
   static constexpr int kGroup = Heads / KvHeads;
@@ -254,5 +257,81 @@ template <class Shape>
 __device__ __forceinline__ int firstSeenKey(int row, int window) {
   return Shape::kWindowed && row + 1 > window ? row + 1 - window : 0;
 }
+
+/// The first key that each query of a sequence sees: where its window begins,
+/// or its document. It never falls from one query to the next.
+template <class Shape> struct FirstKeys {
+  int window, time;
+  const int *starts; ///< of the sequence's documents
+
+  /// Where the document of a query starts; 0 for queries past the end.
+  __device__ __forceinline__ int startOf(int row) const {
+    return row < time ? starts[row] : 0;
+  }
+  /// Of queries past the end, what the last one sees first.
+  __device__ __forceinline__ int of(int row) const {
+    const int first = firstSeenKey<Shape>(row, window);
+    if constexpr (Shape::kDocuments) {
+      const int start = starts[row < time ? row : time - 1];
+      return start > first ? start : first;
+    }
+    return first;
+  }
+  /// Hides the keys of other documents from the queries that are a fragment's
+  /// rows, from `row` on; its columns are keys from `key` on. Starts are read
+  /// where they are wanted, in the few tiles where documents meet: there are no
+  /// registers to keep them in.
+  template <int M, int N>
+  __device__ __forceinline__ void hideKeys(Fragment<M, N> &scores, int row,
+                                           int key) const {
+    key += laneId() % 4 * 2;
+#pragma unroll
+    for (int m = 0; m < M; ++m)
+#pragma unroll
+      for (int half = 0; half < 2; ++half) {
+        const int start = startOf(row + 16 * m + 8 * half + laneId() / 4);
+#pragma unroll
+        for (int n = 0; n < N; ++n)
+#pragma unroll
+          for (int j = 0; j < 2; ++j)
+            if (key + 8 * n + j < start)
+              scores.at[m][n][2 * half + j] = kMaskedScore;
+      }
+  }
+  /// The same of a fragment whose rows are keys, and whose columns are queries.
+  template <int M, int N>
+  __device__ __forceinline__ void hideFromQueries(Fragment<M, N> &scores,
+                                                  int key, int row) const {
+    key += laneId() / 4;
+#pragma unroll
+    for (int n = 0; n < N; ++n)
+#pragma unroll
+      for (int j = 0; j < 2; ++j) {
+        const int start = startOf(row + 8 * n + laneId() % 4 * 2 + j);
+#pragma unroll
+        for (int m = 0; m < M; ++m)
+#pragma unroll
+          for (int half = 0; half < 2; ++half)
+            if (key + 16 * m + 8 * half < start)
+              scores.at[m][n][2 * half + j] = kMaskedScore;
+      }
+  }
+  /// The first query in [from, to) whose document starts behind `key`, and
+  /// which with all queries behind it sees no key up to there; `to` if there is
+  /// none. All lanes of a warp look for it together.
+  __device__ __forceinline__ int firstBehind(int key, int from, int to) const {
+    while (from < to) {
+      const int step = (to - from + 31) / 32;
+      const int at = from + laneId() * step;
+      const int before = popcount(ballot(at < to && starts[at] <= key));
+      if (before == 0)
+        break;
+      const int next = from + before * step;
+      from = next - step + 1;
+      to = next < to ? next : to;
+    }
+    return from;
+  }
+};
 
 } // namespace lns

@@ -106,6 +106,44 @@ static const Case kCases[] = {
      true, 3, true},
     {"GroupedLnsBf16PartsIgnored", NormScheme::Lns, kGrouped, 4, 12, "cuda",
      true, true, 4, true},
+    {"GroupedLnsDocuments", NormScheme::Lns, kGrouped, 2, 37, "cuda", false,
+     true, 1, false, nullptr, true},
+    {"GroupedLnsDocumentsBf16Parts", NormScheme::Lns, kGrouped, 4, 37, "cuda",
+     true, true, 2, true, nullptr, true},
+    {"GroupedPreDocumentsBf16Apart", NormScheme::Pre, kGrouped, 1, 65, "cuda",
+     true, false, 1, false, nullptr, true},
+    {"OddHeadsDocuments", NormScheme::Pre, kOddHeads, 1, 50, "cuda", false,
+     true, 1, false, nullptr, true},
+    {"Gpt2DocumentsIgnored", NormScheme::Pre, "gpt2.mlir", 3, 16, "cuda", false,
+     true, 1, true, nullptr, true},
+    {"Gpt2ConfigDocumentsBf16", NormScheme::Lns, kGpt2, 2, 37, "cuda", true,
+     true, 1, false, nullptr, true},
+    {"QkNormDocuments", NormScheme::Lns, "qk-norm.mlir", 3, 11, "cuda", false,
+     true, 1, false, nullptr, true},
+    {"LayerTypesDocumentsParts", NormScheme::Lns, "layer-types.mlir", 4, 41,
+     "cuda", false, true, 2, false, nullptr, true},
+    {"LayerTypesDocumentsBf16", NormScheme::Lns, "layer-types.mlir", 2, 60,
+     "cuda", true, true, 1, false, nullptr, true},
+    {"ValueResidualDocuments", NormScheme::Lns, kOddHeads, 2, 33, "cuda", false,
+     true, 1, false, "lns,value-residual", true},
+};
+
+static const Case kDocumentCases[] = {
+    {"Rope", NormScheme::Lns, kGrouped, 2, 70, "cuda", false, true, 1, false,
+     nullptr, true},
+    {"RopeApart", NormScheme::Pre, kOddHeads, 1, 50, "cuda", false, false, 1,
+     false, nullptr, true},
+    {"LearnedPositions", NormScheme::Pre, kGpt2, 2, 37, "cuda", false, true, 1,
+     false, nullptr, true},
+    // Windows, no positions at all, rotations of heads.
+    {"LayerTypes", NormScheme::Lns, "layer-types.mlir", 2, 41, "cuda", false,
+     true, 1, false, nullptr, true},
+    {"LayerTypesBf16", NormScheme::Lns, "layer-types.mlir", 2, 70, "cuda", true,
+     true, 1, false, nullptr, true},
+    {"Bf16", NormScheme::Lns, kGrouped, 2, 70, "cuda", true, true, 1, false,
+     nullptr, true},
+    {"Parts", NormScheme::Lns, kTied, 4, 37, "cuda", false, true, 2, false,
+     nullptr, true},
 };
 
 namespace {
@@ -127,12 +165,12 @@ static testing::Environment *const emulated =
 
 // The order of blocks and threads does not change a bit.
 void Conformance::checkOrders() {
-  auto loss = session->grads(tokens.data(), targets.data());
+  auto loss = session->grads(getBatch());
   ASSERT_TRUE(loss) << loss.status().message();
   std::vector<std::vector<float>> first = readGradients();
   for (const char *seed : {"1", "2"}) {
     setenv("LNS_EMU_SEED", seed, 1);
-    auto again = session->grads(tokens.data(), targets.data());
+    auto again = session->grads(getBatch());
     unsetenv("LNS_EMU_SEED");
     ASSERT_TRUE(again) << again.status().message();
     EXPECT_EQ(*loss, *again) << "seed " << seed;
@@ -156,7 +194,7 @@ void Conformance::checkWritesAreSeen() {
     for (size_t i = 0; i < plan->tensorCount(); ++i)
       parameters.push_back(readParameter(i));
     ASSERT_TRUE(session->setStepsDone(getStepsDone()));
-    auto loss = session->grads(tokens.data(), targets.data());
+    auto loss = session->grads(getBatch());
     ASSERT_TRUE(loss) << loss.status().message();
     std::vector<std::vector<float>> gradients = readGradients();
     lnsrt::Session used = std::move(*session);
@@ -164,7 +202,7 @@ void Conformance::checkWritesAreSeen() {
     for (size_t i = 0; i < plan->tensorCount(); ++i)
       ASSERT_TRUE(session->write(LNSRT_PARAMETER, i, parameters[i].data(),
                                  parameters[i].size()));
-    auto fresh = session->grads(tokens.data(), targets.data());
+    auto fresh = session->grads(getBatch());
     ASSERT_TRUE(fresh) << fresh.status().message();
     EXPECT_EQ(*loss, *fresh) << when;
     EXPECT_EQ(gradients, readGradients()) << when;
@@ -172,7 +210,7 @@ void Conformance::checkWritesAreSeen() {
   };
   lnsrt::OptimizerOptions options;
   options.lr = 0.05f;
-  ASSERT_TRUE(session->trainStep(tokens.data(), targets.data(), options));
+  ASSERT_TRUE(session->trainStep(getBatch(), options));
   ASSERT_NO_FATAL_FAILURE(expectAsFresh("after a step"));
   for (const char *role : {"gain", "matrix", "embedding"}) {
     for (size_t i = 0; i < plan->tensorCount(); ++i) {
@@ -193,6 +231,12 @@ llvm::ArrayRef<Conformance::Check> Conformance::getDeviceChecks() {
       {"writes are seen", &Conformance::checkWritesAreSeen}};
   return checks;
 }
+
+INSTANTIATE_TEST_SUITE_P(Models, DocumentConformance,
+                         testing::ValuesIn(kDocumentCases),
+                         [](const auto &info) {
+                           return std::string(info.param.name);
+                         });
 
 INSTANTIATE_TEST_SUITE_P(Models, Conformance,
                          testing::ValuesIn(withAllSchemes(kCases, "cuda")),

@@ -62,7 +62,8 @@ TEST(CudaAttentionLowering, LayersShareKernels) {
   mlir::MLIRContext context;
   context.loadDialect<lns::LnsDialect, mlir::func::FuncDialect>();
   auto module = mlir::parseSourceString<mlir::ModuleOp>(R"(
-    func.func @f(%x: tensor<1x4x16xf32>, %y: tensor<2x9x16xf32>) {
+    func.func @f(%x: tensor<1x4x16xf32>, %y: tensor<2x9x16xf32>,
+                 %s: tensor<2x9xi32>, %t: tensor<1x4xi32>) {
       %0 = lns.attention %x, %x, %x heads(2) kv_heads(2) causal
         : (tensor<1x4x16xf32>, tensor<1x4x16xf32>, tensor<1x4x16xf32>)
           -> tensor<1x4x16xf32>
@@ -85,6 +86,12 @@ TEST(CudaAttentionLowering, LayersShareKernels) {
       %6 = lns.attention %y, %y, %y heads(2) kv_heads(2) causal softcap(0.5)
         : (tensor<2x9x16xf32>, tensor<2x9x16xf32>, tensor<2x9x16xf32>)
           -> tensor<2x9x16xf32>
+      %7 = lns.attention %y, %y, %y starts(%s) heads(2) kv_heads(2) causal
+        : (tensor<2x9x16xf32>, tensor<2x9x16xf32>, tensor<2x9x16xf32>,
+           tensor<2x9xi32>) -> tensor<2x9x16xf32>
+      %8 = lns.attention %x, %x, %x starts(%t) heads(2) kv_heads(2) causal
+        : (tensor<1x4x16xf32>, tensor<1x4x16xf32>, tensor<1x4x16xf32>,
+           tensor<1x4xi32>) -> tensor<1x4x16xf32>
       return
     })",
                                                         &context);
@@ -94,7 +101,7 @@ TEST(CudaAttentionLowering, LayersShareKernels) {
   for (auto function : module->getOps<mlir::func::FuncOp>())
     for (mlir::Operation &op : function.getBody().front().without_terminator())
       ASSERT_TRUE(succeeded(lowering.lower(&op, launches)));
-  ASSERT_EQ(launches.size(), 7u);
+  ASSERT_EQ(launches.size(), 9u);
   EXPECT_EQ(launches[0].kernel, launches[1].kernel);
   EXPECT_NE(launches[0].kernel, launches[2].kernel) << "one is not causal";
   EXPECT_EQ(launches[0].floats[0], 0.35355338f);
@@ -107,6 +114,11 @@ TEST(CudaAttentionLowering, LayersShareKernels) {
   EXPECT_NE(launches[0].kernel, launches[5].kernel) << "one has a soft-cap";
   EXPECT_EQ(launches[5].kernel, launches[6].kernel);
   EXPECT_EQ(launches[6].floats[1], 0.5f);
+  EXPECT_NE(launches[0].kernel, launches[7].kernel) << "one has documents";
+  EXPECT_EQ(launches[7].kernel, launches[8].kernel);
+  EXPECT_EQ(launches[7].buffers.size(), 6u);
+  EXPECT_EQ(lowering.getKernels()[launches[0].kernel].text.find("starts"),
+            std::string::npos);
 }
 
 } // namespace

@@ -50,6 +50,8 @@ struct Shape {
         {"{vt2}", tensor({in2, out}, element)}, // of a matmul of {x2}
         {"{wt2}", tensor({in, out2}, element)}, // of a matmul of {x}
         {"{r}", tensor({2, time}, "f32")},
+        {"{s}", tensor({2, time}, "i32")},
+        {"{p}", tensor({time + 2, out}, "f32")},
         {"{g}", tensor({out}, "f32")}};
     std::string result = text.str();
     for (auto &[name, type] : names)
@@ -207,6 +209,54 @@ TEST_F(CudaFusedProducts, Rope) {
       })");
 }
 
+/// Rotations whose times count from their documents' starts, one whose times do
+/// not, and positions of a table that do.
+TEST_F(CudaFusedProducts, RopeOfDocuments) {
+  for (int head : {16, 64, 128})
+    for (const char *element : {"bf16", "f32"}) {
+      std::string size = "head_dim(" + std::to_string(head) + ")";
+      checkFused({element, 17, 24, 2 * head},
+                 "%x: {x}, %w: {w}, %s: {s}, %z: {s}, %p: {p}",
+                 R"(
+      %0:3 = lns.cluster(%a = %x, %v = %w, %c = %s, %d = %z, %t = %p)
+          : ({x}, {w}, {s}, {s}, {p}) -> ({y}, {y}, {y}) {
+        %1 = lns.linear %a, %v {alpha = 0.7 : f64} : ({x}, {w}) -> {y}
+        %2 = lns.rope %1 starts(%c) )" +
+                     size + R"( : {y}, {s}
+        %3 = lns.rope %1 starts(%d) )" +
+                     size + R"( inverse : {y}, {s}
+        %4 = lns.rope %1 )" +
+                     size + R"( : {y}
+        %5 = lns.add %2, %3 : {y}
+        %6 = lns.add %5, %4 : {y}
+        %7 = lns.add_positions %6, %t starts(%d) : {y}, {p}, {s}
+        lns.yield %2, %6, %7 : {y}, {y}, {y}
+      })");
+    }
+}
+
+/// Starts that are all zero are none, to the bit.
+TEST_F(CudaFusedProducts, RopeOfOneDocument) {
+  for (const char *element : {"bf16", "f32"}) {
+    Shape shape = {element, 17, 24, 64};
+    documentLengths = {17};
+    auto body = [&](const std::string &clause, const std::string &type) {
+      return shape.expand(R"(
+      %0 = lns.cluster(%a = %x, %v = %w, %c = %s) : ({x}, {w}, {s}) -> {y} {
+        %1 = lns.linear %a, %v : ({x}, {w}) -> {y}
+        %2 = lns.rope %1 )" +
+                          clause + "head_dim(32) : {y}" + type +
+                          "\nlns.yield %2 : {y}\n}");
+    };
+    std::string arguments = shape.expand("%x: {x}, %w: {w}, %s: {s}");
+    auto with = getResults(arguments, body("starts(%c) ", ", {s}"));
+    auto without = getResults(arguments, body("", ""));
+    ASSERT_EQ(with.size(), 1u);
+    EXPECT_EQ(std::memcmp(with[0]->data(), without[0]->data(), with[0]->size()),
+              0);
+  }
+}
+
 /// A tile cannot rotate these: the products are a kernel and the rest is one.
 TEST_F(CudaFusedProducts, RopeApart) {
   for (int head : {8, 10, 26, 192})
@@ -220,6 +270,13 @@ TEST_F(CudaFusedProducts, RopeApart) {
         lns.yield %3 : {y}
       })",
                2);
+  checkFused({"f32", 7, 24, 20}, "%x: {x}, %w: {w}, %s: {s}", R"(
+      %0 = lns.cluster(%a = %x, %v = %w, %c = %s) : ({x}, {w}, {s}) -> {y} {
+        %1 = lns.linear %a, %v : ({x}, {w}) -> {y}
+        %2 = lns.rope %1 starts(%c) head_dim(10) : {y}, {s}
+        lns.yield %2 : {y}
+      })",
+             2);
 }
 
 TEST_F(CudaFusedProducts, ResidualAndStatistic) {
@@ -462,6 +519,31 @@ TEST_F(CudaFusedProducts, Group) {
                                                {"f32", 513, 8, 144, 0, 48}}) {
     checkFused(shape, kGroupArguments, kQueryKeyValue);
     checkBits(shape, kGroupArguments, kQueryKeyValue, {kQuery, kKey, kValue});
+  }
+}
+
+/// The same of documents, whose starts each member reads.
+TEST_F(CudaFusedProducts, GroupOfDocuments) {
+  auto ofDocuments = [](std::string text) {
+    auto replaceAll = [&](const std::string &from, const std::string &to) {
+      for (size_t at = 0; (at = text.find(from, at)) != std::string::npos;
+           at += to.size())
+        text.replace(at, from.size(), to);
+    };
+    replaceAll("%f = %r)", "%f = %r, %s = %t)");
+    replaceAll("{r})", "{r}, {s})");
+    replaceAll(" head_dim(16) : {y}", " starts(%s) head_dim(16) : {y}, {s}");
+    replaceAll(" head_dim(16) : {y2}", " starts(%s) head_dim(16) : {y2}, {s}");
+    return text;
+  };
+  std::string arguments = std::string(kGroupArguments) + ", %t: {s}";
+  // The value does not rotate, and reads none.
+  for (const Shape &shape : std::vector<Shape>{{"bf16", 9, 40, 96, 0, 32},
+                                               {"f32", 40, 13, 144, 0, 80},
+                                               {"bf16", 513, 16, 144, 0, 48}}) {
+    checkFused(shape, arguments, ofDocuments(kQueryKeyValue));
+    checkBits(shape, arguments, ofDocuments(kQueryKeyValue),
+              {ofDocuments(kQuery), ofDocuments(kKey), kValue});
   }
 }
 

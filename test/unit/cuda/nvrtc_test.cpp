@@ -110,6 +110,24 @@ protected:
   std::string tensor(const std::string &shape) {
     return "tensor<" + shape + "x" + GetParam() + ">";
   }
+
+  /// An attention of eight query heads and its gradient, three kernels.
+  void parseAttention(int headDim, const std::string &starts,
+                      const std::string &clauses) {
+    std::string d = std::to_string(8 * headDim), s = "tensor<1x70xi32>";
+    std::string q = tensor("1x70x" + d), lse = "tensor<1x8x70xf32>",
+                k = tensor("1x70x" + std::to_string(2 * headDim));
+    std::string last = starts.empty() ? "" : ", " + s;
+    std::string rest = starts + " heads(8) kv_heads(2) causal" + clauses +
+                       " : (" + q + ", " + k + ", " + k;
+    parse(
+        "%q: " + q + ", %k: " + k + ", %v: " + k + ", %g: " + q + ", %s: " + s,
+        "%0:2 = lns.attention %q, %k, %v" + rest + last + ") -> (" + q + ", " +
+            lse + ")\n%1:3 = lns.attention_grad %q, %k, %v, %0#0, %0#1, %g" +
+            rest + ", " + q + ", " + lse + ", " + q + last + ") -> (" + q +
+            ", " + k + ", " + k + ")");
+    ASSERT_EQ(lowering->getKernels().size(), 3u) << errors;
+  }
 };
 
 INSTANTIATE_TEST_SUITE_P(Types, CudaCompiler, testing::Values("f32", "bf16"));
@@ -250,20 +268,45 @@ TEST_P(CudaCompiler, ProductKernelsSpillNothing) {
 TEST_P(CudaCompiler, WindowedAttentionKernelsSpillNothing) {
   if (!Nvrtc())
     GTEST_SKIP() << "no NVRTC here";
-  for (bool isCapped : {false, true}) {
-    const std::string q = tensor("1x70x512"), k = tensor("1x70x128"),
-                      lse = "tensor<1x8x70xf32>";
-    const std::string clauses =
-        std::string(" heads(8) kv_heads(2) causal window(33) ") +
-        (isCapped ? "softcap(50.0)" : "") + " : (" + q + ", " + k + ", " + k;
-    parse("%q: " + q + ", %k: " + k + ", %v: " + k + ", %g: " + q,
-          "%0:2 = lns.attention %q, %k, %v" + clauses + ") -> (" + q + ", " +
-              lse + ")\n%1:3 = lns.attention_grad %q, %k, %v, %0#0, %0#1, %g" +
-              clauses + ", " + q + ", " + lse + ", " + q + ") -> (" + q + ", " +
-              k + ", " + k + ")");
-    ASSERT_EQ(lowering->getKernels().size(), 3u) << errors;
-    compileAll(isCapped ? "attention" : "none");
+  parseAttention(64, "", " window(33)");
+  compileAll();
+  parseAttention(64, "", " window(33) softcap(50.0)");
+  compileAll("attention");
+}
+
+// Heads of each size that has tiles of its own, with documents in a row.
+TEST_P(CudaCompiler, AttentionKernelsOfDocumentsSpillNothing) {
+  if (!Nvrtc())
+    GTEST_SKIP() << "no NVRTC here";
+  for (int headDim : {32, 64, 80, 96, 112, 128}) {
+    parseAttention(headDim, " starts(%s)", "");
+    compileAll();
   }
+  parseAttention(64, " starts(%s)", " window(33)");
+  compileAll();
+  parseAttention(64, " starts(%s)", " softcap(50.0)");
+  compileAll("attention");
+}
+
+// Rotations and positions that count from starts, in kernels of rows, of rows
+// that are heads, and behind a product.
+TEST_P(CudaCompiler, KernelsOfDocumentsSpillNothing) {
+  if (!Nvrtc())
+    GTEST_SKIP() << "no NVRTC here";
+  std::string x = tensor("2x8x768"), h = tensor("2x8x12x64"),
+              w = tensor("768x768"), s = "tensor<2x8xi32>",
+              p = "tensor<9x768xf32>";
+  parse("%x: " + x + ", %h: " + h + ", %w: " + w + ", %s: " + s + ", %p: " + p,
+        "%0 = lns.add_positions %x, %p starts(%s) : " + x + ", " + p + ", " +
+            s + "\n%1 = lns.add_positions_grad %x starts(%s) : (" + x + ", " +
+            s + ") -> " + p + "\n%2 = lns.rope %h starts(%s) head_dim(64) : " +
+            h + ", " + s + "\n%3 = lns.cluster(%a = %x, %b = %w, %t = %s) : (" +
+            x + ", " + w + ", " + s + ") -> " + x +
+            " {\n%c = lns.linear %a, %b : (" + x + ", " + w + ") -> " + x +
+            "\n%d = lns.rope %c starts(%t) head_dim(64) : " + x + ", " + s +
+            "\nlns.yield %d : " + x + "\n}");
+  ASSERT_EQ(lowering->getKernels().size(), 5u) << errors;
+  compileAll();
 }
 
 TEST_P(CudaCompiler, OtherKernelsSpillNothing) {
