@@ -393,9 +393,10 @@ typedef struct lnsrt_profile_row {
 } lnsrt_profile_row;
 
 /// Runs one train_step (random tokens drawn from `seed`, one document a row,
-/// learning rate 0: no parameter changes but the optimizer's moments do) and times every command;
-/// on a CUDA device, behind one more such step, which keeps it busy until the
-/// commands are there. `*rows` lives until the next call on the session.
+/// learning rate 0: no parameter changes but the optimizer's moments do) and
+/// times every command; on a CUDA device, behind one more such step, which
+/// keeps it busy until the commands are there. `*rows` lives until the next
+/// call on the session.
 LNSRT_API lnsrt_error *lnsrt_profile_step(lnsrt_session *session, uint64_t seed,
                                           const lnsrt_profile_row **rows,
                                           size_t *count);

@@ -339,10 +339,9 @@ private:
     for (BlockArgument argument : function.getArguments()) {
       unsigned i = argument.getArgNumber();
       if (i >= inputs.size())
-        return function.emitError()
-               << "entry point '" << rule.name << "' takes "
-               << function.getNumArguments() << " arguments, expected "
-               << inputs.size();
+        return function.emitError() << "entry point '" << rule.name
+                                    << "' takes " << function.getNumArguments()
+                                    << " arguments, expected " << inputs.size();
       BindingKind kind = inputs[i];
       RankedTensorType type =
           getBindingType(kind, rule, sizes, function.getContext());
@@ -586,8 +585,7 @@ private:
                             PlanEntryPoint &entry) {
     if (!llvm::StringRef(op.getCallee()).starts_with("micro_") ||
         op.getInputs().size() != (plan.documents ? 4 : 3) ||
-        op.getNumResults() != 1 ||
-        op.getCount() > UINT32_MAX)
+        op.getNumResults() != 1 || op.getCount() > UINT32_MAX)
       return op.emitOpError(
           "calls what a plan cannot repeat; make it with 'lns-micro-batch'");
     // For CUDA the host adds losses up, where it then looks for the step's.

@@ -188,12 +188,11 @@ static LogicalResult checkStarts(Operation *op, bool documents) {
   auto argument = dyn_cast<BlockArgument>(starts);
   if (argument)
     if (auto cluster = dyn_cast<ClusterOp>(argument.getOwner()->getParentOp()))
-      argument = dyn_cast<BlockArgument>(
-          cluster.getInputs()[argument.getArgNumber()]);
+      argument =
+          dyn_cast<BlockArgument>(cluster.getInputs()[argument.getArgNumber()]);
   auto function =
-      argument
-          ? dyn_cast<func::FuncOp>(argument.getOwner()->getParentOp())
-          : func::FuncOp();
+      argument ? dyn_cast<func::FuncOp>(argument.getOwner()->getParentOp())
+               : func::FuncOp();
   const EntryPointRule *rule =
       function ? findEntryPoint(function.getSymName()) : nullptr;
   if (rule) {
@@ -219,9 +218,9 @@ LogicalResult lns::checkModule(ModuleOp module) {
     if (failed(checkSignature(function, *sizes)))
       return failure();
   WalkResult result = module.walk([&](Operation *op) {
-    return WalkResult(success(
-        succeeded(checkVocabulary(op, sizes->vocabulary)) &&
-        succeeded(checkStarts(op, sizes->documents))));
+    return WalkResult(
+        success(succeeded(checkVocabulary(op, sizes->vocabulary)) &&
+                succeeded(checkStarts(op, sizes->documents))));
   });
   return failure(result.wasInterrupted());
 }

@@ -40,9 +40,9 @@ mlir::RankedTensorType getBindingType(BindingKind kind,
 /// Whether all is such that a plan can hold it: parameters' names and ranks;
 /// functions, which are entry points and take and give what those do; tables
 /// and logits, which have a row or column for every token; starts of documents,
-/// which are the entry point's own: a session checks those, and nobody others. Element types are
-/// the plan writer's to see to: f64 is there for tests. Emits an error
-/// otherwise.
+/// which are the entry point's own: a session checks those, and nobody others.
+/// Element types are the plan writer's to see to: f64 is there for tests. Emits
+/// an error otherwise.
 llvm::LogicalResult checkModule(mlir::ModuleOp module);
 
 } // namespace lns

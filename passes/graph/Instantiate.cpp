@@ -162,13 +162,14 @@ private:
     return failure(result.wasInterrupted());
   }
 
-  /// Starts are an input of a step, and no value of a model; what sees documents
-  /// behind its own has no bound that they give.
+  /// Starts are an input of a step, and no value of a model; what sees
+  /// documents behind its own has no bound that they give.
   LogicalResult checkDocuments(Operation *op) {
     if (Value starts = getStarts(op))
-      return op->emitOpError("has starts of documents in a model, but those come "
-                             "from lns-instantiate; leave them out, and compile "
-                             "with documents");
+      return op->emitOpError(
+          "has starts of documents in a model, but those come "
+          "from lns-instantiate; leave them out, and compile "
+          "with documents");
     auto attention = dyn_cast<AttentionOp>(op);
     if (!documents || !attention || attention.getCausal())
       return success();
@@ -383,8 +384,7 @@ private:
         builder.getNamedAttr("norm_scheme",
                              builder.getStringAttr(getNormPlacement(norms)))};
     if (documents)
-      facts.push_back(
-          builder.getNamedAttr("documents", builder.getUnitAttr()));
+      facts.push_back(builder.getNamedAttr("documents", builder.getUnitAttr()));
     if (model.getConfigAttr())
       facts.push_back(builder.getNamedAttr("config", model.getConfigAttr()));
     module->setAttr("lns.model", builder.getDictionaryAttr(facts));

@@ -32,9 +32,9 @@ struct MemoryFacts {
   uint64_t activations = 0; ///< kept for the backward pass, part of the arena
   uint64_t io = 0;
   uint64_t constants = 0;
-  uint64_t scratch = 0; ///< of the kernel that wants most
-  uint64_t compute = 0; ///< compute weights, of a CUDA device
-  uint64_t tokens = 0;  ///< of a batch, B x T
+  uint64_t scratch = 0;   ///< of the kernel that wants most
+  uint64_t compute = 0;   ///< compute weights, of a CUDA device
+  uint64_t tokens = 0;    ///< of a batch, B x T
   bool documents = false; ///< which have starts beside tokens and targets
 };
 
@@ -83,7 +83,8 @@ inline SessionMemory getSessionMemory(const MemoryFacts &facts,
 /// has products that it may compute.
 inline constexpr uint64_t kLibraryWorkspaceBytes = uint64_t(32) << 20;
 
-/// Tokens, targets or starts of a batch where a device copies them from, in bytes.
+/// Tokens, targets or starts of a batch where a device copies them from, in
+/// bytes.
 inline uint64_t getStagedBatchBytes(uint64_t tokens) {
   return (tokens * 4 + 63) / 64 * 64;
 }

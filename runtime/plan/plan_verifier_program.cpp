@@ -375,9 +375,8 @@ Error PlanVerifier::checkEntryPoint(const Program &program,
   if (entry.activation_bytes() > entry.arena_bytes())
     return bad("'", name, "' keeps ", entry.activation_bytes(),
                " bytes of activations in an arena of ", entry.arena_bytes());
-  if (Error error =
-          checkBindings(program, *entry.inputs(), rule.getInputs(documents),
-                        "input", rule))
+  if (Error error = checkBindings(program, *entry.inputs(),
+                                  rule.getInputs(documents), "input", rule))
     return error;
   if (Error error = checkBindings(program, *entry.outputs(), rule.outputs,
                                   "output", rule))

@@ -96,7 +96,8 @@ public:
   /// How many rows `profile` adds.
   virtual size_t profileRows() const = 0;
   /// Runs train_step command by command, with tokens and targets that
-  /// drawTokens makes, and with one document a row, which takes longest. What a command repeats has one row for all its runs.
+  /// drawTokens makes, and with one document a row, which takes longest. What a
+  /// command repeats has one row for all its runs.
   virtual Error profile(uint64_t seed, const float *optimizer,
                         std::vector<lnsrt_profile_row> &rows) = 0;
   /// Runs the matrix products of train_step.

@@ -170,13 +170,13 @@ static Error checkStarts(const lnsrt_plan &plan, const int32_t *starts) {
       int32_t start = starts[time];
       // T fits 31 bits where there is memory for its tokens.
       if (start != before && start != int32_t(time))
-        return makeError(
-            LNSRT_INVALID_ARGUMENT, "starts", "starts[", row, "][", time,
-            "] is ", start, ", but a document starts at its own time, ", time,
-            ", or goes on from ", before,
-            time == 0 ? ", where a row's first one starts"
-                      : ", where the token before has its start",
-            "; count starts from the first token of the row");
+        return makeError(LNSRT_INVALID_ARGUMENT, "starts", "starts[", row, "][",
+                         time, "] is ", start,
+                         ", but a document starts at its own time, ", time,
+                         ", or goes on from ", before,
+                         time == 0 ? ", where a row's first one starts"
+                                   : ", where the token before has its start",
+                         "; count starts from the first token of the row");
       before = start;
     }
   }

@@ -31,9 +31,9 @@ llvm::SmallVector<EntryPoint> entryPointsOf(mlir::ModuleOp module);
 /// Seeds and sizes that stand for dynamic extents: the first dynamic extent of
 /// a type is the batch, others are the sequence. `tokens`, `targets` and
 /// `starts` are used in place of random ones when they are not null. Of random
-/// targets every `ignoreEvery`th is ignored, from the first on; none where it is
-/// 0. Documents begin at random times, or at every `documentEvery`th of a row;
-/// where it is 0, a row is one.
+/// targets every `ignoreEvery`th is ignored, from the first on; none where it
+/// is 0. Documents begin at random times, or at every `documentEvery`th of a
+/// row; where it is 0, a row is one.
 struct InputOptions {
   uint64_t seed = 0;
   int64_t batch = 2, sequence = 8, ignoreEvery = 0;
@@ -57,9 +57,9 @@ bool isStarts(mlir::Value argument);
 bool takesStarts(const EntryPoint &entry);
 
 /// One tensor per argument: tokens, targets, starts of documents, optimizer
-/// values, standard normal numbers; for a count, the number of the targets before it that are
-/// not ignored. Argument i is the same for every entry point with one seed.
-/// Errors are emitted at the entry point.
+/// values, standard normal numbers; for a count, the number of the targets
+/// before it that are not ignored. Argument i is the same for every entry point
+/// with one seed. Errors are emitted at the entry point.
 llvm::LogicalResult makeArguments(const EntryPoint &entry,
                                   const InputOptions &options,
                                   llvm::SmallVectorImpl<TensorRef> &arguments);

@@ -284,8 +284,8 @@ LogicalResult addLogits(ModuleOp module, Environment &environment,
     inputs.push_back(arguments[2]);
   if (function.getNumArguments() != inputs.size())
     return success();
-  if (failed(runEntryPoint(entry, environment, inputs, logits,
-                           roundingOfRuns(), memoryOfRuns())))
+  if (failed(runEntryPoint(entry, environment, inputs, logits, roundingOfRuns(),
+                           memoryOfRuns())))
     return failure();
   for (auto [index, tensor] : llvm::enumerate(logits)) {
     results.push_back(tensor);
