@@ -24,6 +24,7 @@
 
 #include "codegen/cpu/CpuKernels.h"
 #include "codegen/plan/Plan.h"
+#include "driver/Adapters.h"
 
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Support/Timing.h"
@@ -55,6 +56,7 @@ struct CompileOptions {
   bool eliminateNorms = true; ///< false: each is computed where it stands
   bool fuseProducts = true;   ///< CUDA: row ops are in products' kernels
   bool keepWeights = true;    ///< CUDA: as products read them, between steps
+  std::optional<AdapterChoice> adapters; ///< LoRA: the model itself is frozen
   std::optional<uint64_t> budget;     ///< bytes of a session
   unsigned threads = 1;               ///< of a CPU session that is kept to it
   std::vector<cpu::CodeLevel> levels; ///< of CPU code
@@ -78,11 +80,18 @@ llvm::LogicalResult enterForm(mlir::ModuleOp module, Form form,
 
 /// What a plan will say that it computes, from a module of this form, behind
 /// which no pass of the options is left to run: with those that later forms
-/// have behind them. (Model form has none.)
+/// have behind them. (Model form has none.) `own` is what addAdapters gave for
+/// model form, empty for others, which know it themselves.
 std::string getPlanIdentity(mlir::ModuleOp module, Form form,
-                            const CompileOptions &options);
+                            const CompileOptions &options, std::string own);
 
-/// Model form to graph form.
+/// Adds the adapters of the options, if there are any, to model form. Gives what
+/// the model, with them, computes.
+llvm::FailureOr<std::string> addAdapters(mlir::ModuleOp module,
+                                         const CompileOptions &options,
+                                         mlir::TimingScope &timing);
+
+/// Model form to graph form, with the adapters of the options.
 llvm::LogicalResult buildGraph(mlir::ModuleOp module,
                                const CompileOptions &options,
                                mlir::TimingScope &timing);

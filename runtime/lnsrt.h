@@ -106,6 +106,8 @@ typedef struct lnsrt_plan_info {
                              ///< is a multiple of it
   uint32_t schedules;        ///< numbers of the model that follow the steps
                              ///< done; 0: it computes the same at any step
+  uint64_t frozen_parameters; ///< elements that are not trained, which
+                              ///< `parameters` does not count
 } lnsrt_plan_info;
 
 LNSRT_API lnsrt_error *lnsrt_plan_get_info(const lnsrt_plan *plan,
@@ -118,7 +120,7 @@ typedef struct lnsrt_memory {
   size_t struct_size;
   uint32_t threads;
   uint64_t parameters;
-  uint64_t gradients;
+  uint64_t gradients;   ///< of what is trained, as are the moments
   uint64_t optimizer;   ///< both moments of AdamW
   uint64_t activations; ///< what a forward pass keeps for the backward pass
   uint64_t workspace;   ///< the arena's rest: values that come and go
@@ -326,6 +328,8 @@ typedef struct lnsrt_tensor_info {
   uint32_t rank;
   int64_t shape[8];  ///< rank entries, outermost first
   uint64_t elements; ///< all tensors are f32
+  uint32_t frozen;   ///< 1: it is not trained, and has neither a gradient nor
+                     ///< moments
 } lnsrt_tensor_info;
 
 /// Parameters are numbered 0 .. count-1 in checkpoint order.
@@ -334,7 +338,8 @@ LNSRT_API lnsrt_error *lnsrt_tensor_get_info(const lnsrt_plan *plan,
                                              size_t index,
                                              lnsrt_tensor_info *info);
 /// Copies a whole tensor out of / into the session. `elements` must be the
-/// tensor's.
+/// tensor's. Gradients and moments of a frozen parameter are
+/// LNSRT_INVALID_ARGUMENT: there are none.
 LNSRT_API lnsrt_error *lnsrt_tensor_read(lnsrt_session *session,
                                          lnsrt_tensor_kind kind, size_t index,
                                          float *data, uint64_t elements);

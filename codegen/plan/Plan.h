@@ -123,7 +123,7 @@ struct PlanParameter {
   unsigned role = 0,
            init = 0; ///< the dialect's enums, same numbers in the file
   double initValue = 0;
-  bool decay = false;
+  bool decay = false, frozen = false;
   uint64_t offset = 0, bytes = 0; ///< of what is stored
 };
 
@@ -162,6 +162,7 @@ struct Plan : PlanProgram {
   unsigned batch = 0, sequence = 0, vocabulary = 0, layers = 0;
   unsigned microBatch = 0; ///< 0: a step is of one part
   uint64_t parameterBytes = 0, ioBytes = 0;
+  uint64_t trainableBytes = 0; ///< of parameterBytes, from their beginning
   std::vector<double> ramps; ///< steps of each
   uint64_t rampsOffset = 0;  ///< in io
   std::vector<PlanParameter> parameters;

@@ -67,9 +67,10 @@ static Error checkHeader(const PlanHeader &header, uint64_t size,
   if (std::memcmp(header.magic, kPlanMagic, sizeof(kPlanMagic)) != 0)
     return bad("not a plan: the file does not start with 'LNSPLAN'; make one "
                "with lnsc");
-  if (header.version != kPlanVersion)
+  if (header.version < kOldestPlanVersion || header.version > kPlanVersion)
     return bad("plan format version ", header.version, ", this runtime reads ",
-               kPlanVersion, "; compile the model again");
+               kOldestPlanVersion, " to ", kPlanVersion,
+               "; compile the model again");
   if (header.header_size != sizeof(PlanHeader))
     return bad("plan header of ", header.header_size, " bytes, expected ",
                sizeof(PlanHeader), "; compile the model again");

@@ -45,7 +45,18 @@ Error openPlan(const char *path, std::unique_ptr<lnsrt_plan> &out);
 Error openPlanMemory(const void *bytes, uint64_t size,
                      std::unique_ptr<lnsrt_plan> &out);
 
-/// Trainable elements of one parameter. Only for verified plans.
+/// Bytes of the segments `gradients`, `exp_avg` and `exp_avg_sq`, each: those
+/// of `parameters` that are trained.
+inline uint64_t trainableBytes(const plan::Plan &table) {
+  return table.trainable_bytes().value_or(table.parameter_bytes());
+}
+
+/// Whether the parameter has neither gradient nor moments.
+inline bool isFrozen(const plan::Parameter &parameter) {
+  return parameter.frozen().value_or(false);
+}
+
+/// Elements of one parameter. Only for verified plans.
 uint64_t elementCount(const plan::Parameter &parameter);
 
 /// Bytes that are stored of it, with padding. Only for verified plans.

@@ -20,7 +20,10 @@
 namespace lns {
 
 inline constexpr char kPlanMagic[8] = {'L', 'N', 'S', 'P', 'L', 'A', 'N', '\n'};
-inline constexpr uint32_t kPlanVersion = 7;
+/// The oldest format that is read, and the newest. A plan is written in the
+/// oldest one that can say what it does: 8 has frozen parameters.
+inline constexpr uint32_t kOldestPlanVersion = 7;
+inline constexpr uint32_t kPlanVersion = 8;
 inline constexpr uint64_t kPlanBlobAlignment = 4096;
 inline constexpr uint64_t kBufferAlignment = 64;
 

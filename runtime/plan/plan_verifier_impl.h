@@ -17,6 +17,7 @@
 #include "runtime/base/checked_math.h"
 #include "runtime/base/error.h"
 #include "runtime/plan/entry_points.h"
+#include "runtime/plan/plan_file.h"
 #include "runtime/plan/plan_format.h"
 #include "runtime/plan/plan_generated.h"
 

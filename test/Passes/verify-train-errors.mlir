@@ -68,7 +68,7 @@ func.func @grads(%x: tensor<3xf32>) {
 }
 func.func @apply(%optimizer: tensor<8xf32>) {
   %g = lns.get gradient @read : tensor<3xf32>
-  // expected-error@+1 {{takes the norm of 1 gradients in 'apply', but there are 2 parameters; give it all gradients}}
+  // expected-error@+1 {{takes the norm of 1 gradients in 'apply', but there are 2 parameters to train; give it all gradients}}
   %norm, %factor, %partials = lns.clip_factor %optimizer, %g : (tensor<8xf32>, tensor<3xf32>) -> (tensor<f32>, tensor<f32>, tensor<1xf64>)
   lns.adamw @read, %g, %factor, %optimizer decay(true) : tensor<3xf32>, tensor<f32>, tensor<8xf32>
   lns.adamw @unread, %g, %factor, %optimizer decay(true) : tensor<3xf32>, tensor<f32>, tensor<8xf32>

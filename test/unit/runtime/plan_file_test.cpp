@@ -128,7 +128,7 @@ TEST(PlanFile, HeaderFields) {
   expectHeader([](PlanHeader &header) { header.magic[0] = 'X'; },
                "not a plan: the file does not start with 'LNSPLAN'");
   expectHeader([](PlanHeader &header) { header.version = 99; },
-               "plan format version 99, this runtime reads 7");
+               "plan format version 99, this runtime reads 7 to 8");
   expectHeader([](PlanHeader &header) { header.header_size = 65; },
                "plan header of 65 bytes, expected 64");
   expectHeader([](PlanHeader &header) { header.feature_bits = 4; },
@@ -267,7 +267,8 @@ TEST(PlanFile, Json) {
         R"("text":"lnsc model 1\u000anorm: lns\u000agraph:\u000a)"
         R"(output tokens\u000a"},"dtype":"bf16",)"
         R"("batch":2,"micro_batch":2,"sequence":3,)"
-        R"("vocabulary":5,"layers":1,"parameters":40,"arena_bytes":576,)"
+        R"("vocabulary":5,"layers":1,"parameters":40,"frozen_parameters":0,)"
+        R"("arena_bytes":576,)"
         R"("activation_bytes":96,"session_bytes":6297536,"flops_per_step":100,)"
         R"("memory":{"parameters":256,"gradients":256,"optimizer":512,)"
         R"("activations":96,"workspace":480,"io":320,"constants":64,)"
@@ -279,6 +280,6 @@ TEST(PlanFile, Json) {
         R"("launches_per_step":1,"is_norm":true})",
         R"("norm_kernels":1,)",
         R"({"name":"lm_head.weight","shape":[5,4],"role":"matrix",)"
-        R"("init":"normal","init_value":0.5,"decay":true}]})"})
+        R"("init":"normal","init_value":0.5,"decay":true,"frozen":false}]})"})
     EXPECT_TRUE(contains(json, part)) << part << "\nin " << json;
 }
