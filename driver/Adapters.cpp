@@ -50,19 +50,18 @@ std::optional<AdapterChoice> lns::parseAdapters(StringRef text,
   for (StringRef option : options) {
     auto [word, value] = option.split('=');
     if (!llvm::is_contained(kWords, word))
-      return fail("unknown word '" + word + "'" +
-                  suggestName(word, kWords, [](StringRef name) { return name; }) +
-                  "; write for example rank=8,alpha=16,targets=q_proj:v_proj");
+      return fail(
+          "unknown word '" + word + "'" +
+          suggestName(word, kWords, [](StringRef name) { return name; }) +
+          "; write for example rank=8,alpha=16,targets=q_proj:v_proj");
     if (!seen.insert(word).second)
       return fail("'" + word + "' is given twice; give it once");
     if (word == "rank" && (value.getAsInteger(10, choice.rank) ||
                            choice.rank < 1 || choice.rank > 65536))
       return fail("rank is '" + value + "', expected a number from 1 to 65536");
-    if (word == "alpha" &&
-        (value.getAsDouble(choice.alpha) || !std::isfinite(choice.alpha) ||
-         choice.alpha <= 0))
-      return fail("alpha is '" + value +
-                  "', expected a finite number above 0");
+    if (word == "alpha" && (value.getAsDouble(choice.alpha) ||
+                            !std::isfinite(choice.alpha) || choice.alpha <= 0))
+      return fail("alpha is '" + value + "', expected a finite number above 0");
     if ((word == "targets" && !parseNames(value, choice.targets)) ||
         (word == "save" && !parseNames(value, choice.save)))
       return fail(word + " is '" + value +
@@ -91,7 +90,8 @@ std::string lns::formatAdapters(const AdapterChoice &choice) {
 std::string lns::joinIdentities(const std::string &adapted,
                                 const std::string &base,
                                 const AdapterChoice &choice) {
-  size_t graph = adapted.find(kGraph.str()), baseGraph = base.find(kGraph.str());
+  size_t graph = adapted.find(kGraph.str()),
+         baseGraph = base.find(kGraph.str());
   std::string facts =
       addFact(base.substr(0, baseGraph + 1), "lora", formatAdapters(choice));
   return facts + adapted.substr(graph + 1) + "base:\n" +

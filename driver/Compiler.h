@@ -56,10 +56,11 @@ struct CompileOptions {
   bool eliminateNorms = true; ///< false: each is computed where it stands
   bool fuseProducts = true;   ///< CUDA: row ops are in products' kernels
   bool keepWeights = true;    ///< CUDA: as products read them, between steps
-  std::optional<AdapterChoice> adapters; ///< LoRA: the model itself is frozen
   std::optional<uint64_t> budget;     ///< bytes of a session
   unsigned threads = 1;               ///< of a CPU session that is kept to it
   std::vector<cpu::CodeLevel> levels; ///< of CPU code
+  /// LoRA: what is trained of a model that is frozen itself.
+  std::optional<AdapterChoice> adapters;
 
   /// Pipelines for a module, in MLIR's text form, that run where a form from
   /// graph to planned form is reached, in this order; those of one form are
@@ -85,8 +86,8 @@ llvm::LogicalResult enterForm(mlir::ModuleOp module, Form form,
 std::string getPlanIdentity(mlir::ModuleOp module, Form form,
                             const CompileOptions &options, std::string own);
 
-/// Adds the adapters of the options, if there are any, to model form. Gives what
-/// the model, with them, computes.
+/// Adds the adapters of the options, if there are any, to model form. Gives
+/// what the model, with them, computes.
 llvm::FailureOr<std::string> addAdapters(mlir::ModuleOp module,
                                          const CompileOptions &options,
                                          mlir::TimingScope &timing);

@@ -106,8 +106,8 @@ typedef struct lnsrt_plan_info {
                              ///< is a multiple of it
   uint32_t schedules;        ///< numbers of the model that follow the steps
                              ///< done; 0: it computes the same at any step
-  uint64_t frozen_parameters; ///< elements that are not trained, which
-                              ///< `parameters` does not count
+  /// Elements that are not trained, which `parameters` does not count.
+  uint64_t frozen_parameters;
 } lnsrt_plan_info;
 
 LNSRT_API lnsrt_error *lnsrt_plan_get_info(const lnsrt_plan *plan,
@@ -115,12 +115,13 @@ LNSRT_API lnsrt_error *lnsrt_plan_get_info(const lnsrt_plan *plan,
 
 /// Where the memory of a session goes, in bytes. Everything that grows with the
 /// model, the batch or the number of threads is here; what is not is the list
-/// of commands, the threads' stacks and the plan's file.
+/// of commands, the threads' stacks and the plan's file. Gradients and moments
+/// are those of parameters that are trained.
 typedef struct lnsrt_memory {
   size_t struct_size;
   uint32_t threads;
   uint64_t parameters;
-  uint64_t gradients;   ///< of what is trained, as are the moments
+  uint64_t gradients;
   uint64_t optimizer;   ///< both moments of AdamW
   uint64_t activations; ///< what a forward pass keeps for the backward pass
   uint64_t workspace;   ///< the arena's rest: values that come and go
@@ -328,8 +329,8 @@ typedef struct lnsrt_tensor_info {
   uint32_t rank;
   int64_t shape[8];  ///< rank entries, outermost first
   uint64_t elements; ///< all tensors are f32
-  uint32_t frozen;   ///< 1: it is not trained, and has neither a gradient nor
-                     ///< moments
+  /// 1: it is not trained, and has neither a gradient nor moments.
+  uint32_t frozen;
 } lnsrt_tensor_info;
 
 /// Parameters are numbered 0 .. count-1 in checkpoint order.

@@ -162,7 +162,8 @@ struct Plan : PlanProgram {
   unsigned batch = 0, sequence = 0, vocabulary = 0, layers = 0;
   unsigned microBatch = 0; ///< 0: a step is of one part
   uint64_t parameterBytes = 0, ioBytes = 0;
-  uint64_t trainableBytes = 0; ///< of parameterBytes, from their beginning
+  /// Of parameterBytes, from their beginning.
+  uint64_t trainableBytes = 0;
   std::vector<double> ramps; ///< steps of each
   uint64_t rampsOffset = 0;  ///< in io
   std::vector<PlanParameter> parameters;

@@ -271,7 +271,8 @@ private:
         product.getTransposeA() || product.getTransposeB() || product.getGain())
       return false;
     Operation *gain = scaled.getGain().getDefiningOp();
-    if (gain && gain->getBlock() == op->getBlock() && !gain->isBeforeInBlock(op))
+    if (gain && gain->getBlock() == op->getBlock() &&
+        !gain->isBeforeInBlock(op))
       return false;
     bool isFolded =
         llvm::any_of(product.getB().getUsers(), [&](Operation *user) {

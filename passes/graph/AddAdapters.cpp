@@ -52,9 +52,7 @@ constexpr OtherName kOtherNames[] = {
     {"wte", "embed_tokens"}};
 
 /// "model.layers.{layer}.self_attn.q_proj" of that and ".weight".
-StringRef getModule(ParamOp param) {
-  return param.getName().rsplit('.').first;
-}
+StringRef getModule(ParamOp param) { return param.getName().rsplit('.').first; }
 
 /// As PEFT matches names of a list: all of a module's name, or what follows a
 /// dot of it.
@@ -67,9 +65,8 @@ class AdapterWriter {
 public:
   AdapterWriter(ModelOp model, int64_t rank, double scale)
       : model(model), rank(rank), scale(scale), builder(model.getContext()) {
-    model.walk([&](ParamOp param) {
-      params[param.getName()].push_back(param);
-    });
+    model.walk(
+        [&](ParamOp param) { params[param.getName()].push_back(param); });
     model.walk([&](LinearOp linear) {
       if (ParamOp weight = getWeight(linear))
         linears.push_back({linear, weight});
@@ -199,8 +196,9 @@ private:
                               "linear without; write it as a norm before");
     if (weight.getFrozen())
       return linear.emitError("has the weight '")
-             << name << "', which is frozen already; add adapters to a model "
-                        "that has none";
+             << name
+             << "', which is frozen already; add adapters to a model "
+                "that has none";
     for (ParamOp param : params[name])
       for (Operation *user : param.getValue().getUsers())
         if (user != linear)
@@ -225,9 +223,9 @@ private:
                 "for such models";
     param.setFrozen(true);
     param.removeDecayAttr();
-    for (StringAttr factor : {param.getLrFactorAttrName(),
-                              param.getEpsFactorAttrName(),
-                              param.getDecayFactorAttrName()})
+    for (StringAttr factor :
+         {param.getLrFactorAttrName(), param.getEpsFactorAttrName(),
+          param.getDecayFactorAttrName()})
       param->setAttr(factor, builder.getF64FloatAttr(1.0));
     return success();
   }
@@ -245,8 +243,7 @@ private:
 
   void add(LinearOp linear, ParamOp weight) {
     builder.setInsertionPointAfter(linear);
-    auto shape =
-        cast<RankedTensorType>(weight.getValue().getType()).getShape();
+    auto shape = cast<RankedTensorType>(weight.getValue().getType()).getShape();
     int64_t out = shape[0], in = shape[1];
     // That of PEFT's uniform numbers in +-1/sqrt(in).
     double deviation = 1.0 / std::sqrt(3.0 * static_cast<double>(in));
@@ -261,9 +258,9 @@ private:
     Value down =
         LinearOp::create(builder, location, type.clone(inner),
                          linear.getInput(), a.getValue(), Value(), 1.0);
-    Value up = LinearOp::create(builder, location, type, down, b.getValue(),
-                                Value(),
-                                scale * linear.getAlpha().convertToDouble());
+    Value up =
+        LinearOp::create(builder, location, type, down, b.getValue(), Value(),
+                         scale * linear.getAlpha().convertToDouble());
     auto sum = AddOp::create(builder, location, type, linear.getResult(), up);
     linear.getResult().replaceAllUsesExcept(sum.getResult(), sum);
   }

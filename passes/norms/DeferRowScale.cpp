@@ -9,10 +9,11 @@
 // the head scales rows as wide as the vocabulary; the loss reads every logit
 // anyway and multiplies on the way.
 //
-// row_scale(z, r) + linear(row_scale(a, r), B) = row_scale(z + linear(a, B), r).
-// That is a linear with an adapter behind a norm. The norm's adjoint wants the
-// dot of each row of the sum with its gradient; with one row scale, behind the
-// sum, it finds it in the result, which is kept, and not in the two products.
+// row_scale(z, r) + linear(row_scale(a, r), B) = row_scale(z + linear(a, B),
+// r). That is a linear with an adapter behind a norm. The norm's adjoint wants
+// the dot of each row of the sum with its gradient; with one row scale, behind
+// the sum, it finds it in the result, which is kept, and not in the two
+// products.
 //
 //===----------------------------------------------------------------------===//
 
@@ -69,8 +70,8 @@ private:
     auto bias = sum.getA().getDefiningOp<AddBiasOp>();
     if (bias && !bias.getResult().hasOneUse())
       return;
-    auto scale = (bias ? bias.getInput() : sum.getA())
-                     .getDefiningOp<RowScaleOp>();
+    auto scale =
+        (bias ? bias.getInput() : sum.getA()).getDefiningOp<RowScaleOp>();
     auto linear = sum.getB().getDefiningOp<LinearOp>();
     if (!scale || !linear || linear.getGain() || linear.getBias() ||
         !linear.getResult().hasOneUse())
@@ -92,8 +93,8 @@ private:
     Value result = RowScaleOp::create(builder, scale.getLoc(), sum.getType(),
                                       total, scale.getFactors());
     if (bias)
-      result = AddBiasOp::create(builder, bias.getLoc(), result,
-                                 bias.getBias(), bias.getScaleAttr());
+      result = AddBiasOp::create(builder, bias.getLoc(), result, bias.getBias(),
+                                 bias.getScaleAttr());
     sum.getResult().replaceAllUsesWith(result);
     sum.erase();
     if (bias)

@@ -63,8 +63,7 @@ struct AddOptimizerPass : lns::impl::AddOptimizerBase<AddOptimizerPass> {
     }
     if (parameters.empty()) {
       grads.emitError("there is no lns.parameter to optimize")
-          << (module.getOps<ParameterOp>().empty() ? ""
-                                                   : ": all are frozen");
+          << (module.getOps<ParameterOp>().empty() ? "" : ": all are frozen");
       return signalPassFailure();
     }
     if (!grads.getBody().hasOneBlock()) {

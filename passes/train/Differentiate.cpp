@@ -9,8 +9,8 @@
 // order, each building its own adjoint (DifferentiableOpInterface). Gradients
 // of a value with several readers are summed in the order in which the reverse
 // walk meets the readers, so that the sum is the same on every run. What is
-// frozen is a constant: it has no gradient, and what depends on nothing else has
-// none either.
+// frozen is a constant: it has no gradient, and what depends on nothing else
+// has none either.
 //
 //===----------------------------------------------------------------------===//
 
@@ -311,7 +311,8 @@ private:
     builder.setInsertionPointAfter(callee);
     auto micro = cast<func::FuncOp>(builder.clone(*callee));
     micro.setSymName("micro_grads");
-    if (failed(Differentiator(micro, module, Gradients::Accumulate).run(module)))
+    if (failed(
+            Differentiator(micro, module, Gradients::Accumulate).run(module)))
       return failure();
     repeat.setCallee("micro_grads");
     builder.setInsertionPoint(repeat);

@@ -12,6 +12,7 @@
 #include "runtime/base/memory.h"
 #include "runtime/base/session_memory.h"
 #include "runtime/plan/plan_generated.h"
+#include "runtime/plan/trainable.h"
 
 #include <mutex>
 #include <string>
@@ -44,17 +45,6 @@ Error openPlan(const char *path, std::unique_ptr<lnsrt_plan> &out);
 
 Error openPlanMemory(const void *bytes, uint64_t size,
                      std::unique_ptr<lnsrt_plan> &out);
-
-/// Bytes of the segments `gradients`, `exp_avg` and `exp_avg_sq`, each: those
-/// of `parameters` that are trained.
-inline uint64_t trainableBytes(const plan::Plan &table) {
-  return table.trainable_bytes().value_or(table.parameter_bytes());
-}
-
-/// Whether the parameter has neither gradient nor moments.
-inline bool isFrozen(const plan::Parameter &parameter) {
-  return parameter.frozen().value_or(false);
-}
 
 /// Elements of one parameter. Only for verified plans.
 uint64_t elementCount(const plan::Parameter &parameter);

@@ -56,9 +56,13 @@ Error PlanVerifier::checkSizes() {
                table.io_bytes(), " overflow");
   if (uint64_t trainable = trainableBytes(table);
       trainable > table.parameter_bytes() || trainable % kBufferAlignment != 0)
-    return bad("gradients and moments of ", trainable, " bytes each, but "
-               "parameters of ", table.parameter_bytes(), ": expected a part "
-               "of these, a multiple of ", kBufferAlignment);
+    return bad("gradients and moments of ", trainable,
+               " bytes each, but "
+               "parameters of ",
+               table.parameter_bytes(),
+               ": expected a part "
+               "of these, a multiple of ",
+               kBufferAlignment);
   return nullptr;
 }
 

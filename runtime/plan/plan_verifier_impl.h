@@ -17,9 +17,9 @@
 #include "runtime/base/checked_math.h"
 #include "runtime/base/error.h"
 #include "runtime/plan/entry_points.h"
-#include "runtime/plan/plan_file.h"
 #include "runtime/plan/plan_format.h"
 #include "runtime/plan/plan_generated.h"
+#include "runtime/plan/trainable.h"
 
 #include <algorithm>
 #include <string>

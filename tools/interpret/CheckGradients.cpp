@@ -50,8 +50,8 @@ public:
                                  "to check");
     auto module = grads.op->getParentOfType<ModuleOp>();
     for (const auto &[name, parameter] : state) {
-      auto declared = module ? module.lookupSymbol<ParameterOp>(name)
-                             : ParameterOp();
+      auto declared =
+          module ? module.lookupSymbol<ParameterOp>(name) : ParameterOp();
       if (declared && declared.getFrozen())
         continue;
       if (!parameter.gradientStored)

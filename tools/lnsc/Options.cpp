@@ -424,8 +424,7 @@ bool driver::readRequest(Request &request) {
   CompileOptions &compile = request.compile;
   if (!parseTargets(request) || !parseLevels(compile.levels) ||
       !parseBudget(compile.budget) || !parseLora(compile.adapters) ||
-      !loadPassPlugins() ||
-      !parsePipelines(compile))
+      !loadPassPlugins() || !parsePipelines(compile))
     return false;
   compile.batch = batch;
   compile.sequence = sequence;

@@ -249,22 +249,22 @@ TEST(Session, WhatIsFrozenHasNeitherGradientNorMoments) {
   ASSERT_TRUE(run.session.write(LNSRT_PARAMETER, 1, data.data(), kElements));
   EXPECT_EQ(run.read(LNSRT_PARAMETER, 1), data);
   for (int kind = LNSRT_GRADIENT; kind <= LNSRT_EXP_AVG_SQ; ++kind) {
-    ASSERT_TRUE(run.session.write(lnsrt_tensor_kind(kind), 0, data.data(),
-                                  kElements));
+    ASSERT_TRUE(
+        run.session.write(lnsrt_tensor_kind(kind), 0, data.data(), kElements));
     std::string what = kind == LNSRT_GRADIENT ? "gradient" : "moments";
     std::string expected =
         "the parameter is frozen: the plan has no " + what +
         " for it; ask for its value alone, or compile the model without "
         "freezing it";
-    lnsrt::Status read = run.session.read(lnsrt_tensor_kind(kind), 1,
-                                          data.data(), kElements);
+    lnsrt::Status read =
+        run.session.read(lnsrt_tensor_kind(kind), 1, data.data(), kElements);
     EXPECT_EQ(read.message(), expected);
     EXPECT_STREQ(read.place(), "lm_head.weight");
     lnsrt::Status part =
         run.session.readPart(lnsrt_tensor_kind(kind), 1, 0, data.data(), 1);
     EXPECT_EQ(part.message(), expected);
-    lnsrt::Status write = run.session.write(lnsrt_tensor_kind(kind), 1,
-                                            data.data(), kElements);
+    lnsrt::Status write =
+        run.session.write(lnsrt_tensor_kind(kind), 1, data.data(), kElements);
     EXPECT_EQ(write.message(), expected);
   }
 }

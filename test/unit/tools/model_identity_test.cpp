@@ -5,8 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "tools/lns/checkpoint/model_identity.h"
 #include "tools/lns/checkpoint/lora_fact.h"
+#include "tools/lns/checkpoint/model_identity.h"
 
 #include <gtest/gtest.h>
 
@@ -255,10 +255,11 @@ TEST(ModelIdentity, SaysHowAdaptersAreScaled) {
   EXPECT_EQ(fact->targets, (std::vector<std::string>{"q_proj", "v_proj"}));
   EXPECT_EQ(fact->save, (std::vector<std::string>{"lm_head"}));
   EXPECT_TRUE(fact->rslora);
-  for (const char *line : {"rank=0,alpha=1,targets=q", "rank=8,alpha=x,targets=q",
-                           "rank=8,alpha=1", "rank=8,alpha=nan,targets=q", ""})
-    EXPECT_FALSE(findLora("lnsc model 1\nlora: " + std::string(line) +
-                          "\ngraph:\n"))
+  for (const char *line :
+       {"rank=0,alpha=1,targets=q", "rank=8,alpha=x,targets=q",
+        "rank=8,alpha=1", "rank=8,alpha=nan,targets=q", ""})
+    EXPECT_FALSE(
+        findLora("lnsc model 1\nlora: " + std::string(line) + "\ngraph:\n"))
         << line;
   EXPECT_EQ(getLoraScale(16, 8, false), 2);
   EXPECT_EQ(getLoraScale(16, 4, true), 8);
@@ -266,8 +267,8 @@ TEST(ModelIdentity, SaysHowAdaptersAreScaled) {
 
 TEST(ModelIdentity, MatchesModulesAsPeftDoes) {
   EXPECT_TRUE(isModuleNamed("model.layers.0.self_attn.q_proj", "q_proj"));
-  EXPECT_TRUE(isModuleNamed("model.layers.0.self_attn.q_proj",
-                            "self_attn.q_proj"));
+  EXPECT_TRUE(
+      isModuleNamed("model.layers.0.self_attn.q_proj", "self_attn.q_proj"));
   EXPECT_TRUE(isModuleNamed("lm_head", "lm_head"));
   EXPECT_FALSE(isModuleNamed("model.layers.0.self_attn.q_proj", "proj"));
   EXPECT_FALSE(isModuleNamed("proj", "q_proj"));

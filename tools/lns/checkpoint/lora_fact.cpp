@@ -40,7 +40,7 @@ std::optional<LoraFact> findLora(std::string_view identity) {
   for (std::string_view word : splitAt(*line, ',')) {
     std::string_view key = word.substr(0, word.find('='));
     std::string_view value = word.substr(std::min(key.size() + 1, word.size()));
-    if (key == "rank" ? !readNumber(value, fact.rank)
+    if (key == "rank"    ? !readNumber(value, fact.rank)
         : key == "alpha" ? !readNumber(value, fact.alpha)
                          : false)
       return std::nullopt;

@@ -225,8 +225,8 @@ ModelWeights::open(const std::string &path, const PlanModel &model, bool force,
   return weights;
 }
 
-/// Finds the parameters in the files: all of them, or in those of a base all but
-/// the adapters'.
+/// Finds the parameters in the files: all of them, or in those of a base all
+/// but the adapters'.
 Status ModelWeights::match(const std::vector<TensorDescription> &tensors,
                            std::vector<std::string> &notes) {
   std::vector<TensorDescription> asked;
@@ -266,8 +266,8 @@ Status loadModelWeights(const std::string &path, const PlanModel &model,
                         bool force, TensorStore &store,
                         std::vector<std::string> &notes,
                         std::optional<uint64_t> &stepsDone, bool mayBeBase) {
-  Expected<ModelWeights> weights = ModelWeights::open(
-      path, model, force, store.tensors(), notes, mayBeBase);
+  Expected<ModelWeights> weights =
+      ModelWeights::open(path, model, force, store.tensors(), notes, mayBeBase);
   if (!weights)
     return weights.status();
   stepsDone = weights->getStepsDone();

@@ -78,8 +78,11 @@ Expected<LoadedModel> loadModel(const std::string &planPath,
   LNS_RETURN_IF_ERROR(loadModelWeights(checkpoint, text, force, *model.session,
                                        notes, found,
                                        /*mayBeBase=*/adapters.has_value()));
-  if (adapters)
+  if (adapters) {
     LNS_RETURN_IF_ERROR(loadAdapter(*adapters, text, *model.session));
+    notes.push_back(
+        fmt::format("{}: taken for the plan's adapters", adapters->place()));
+  }
   LNS_RETURN_IF_ERROR(model.session->project(checkpoint, notes));
   printNotes(notes);
   LNS_RETURN_IF_ERROR(tellSteps(model, checkpoint, stepsDone, found));

@@ -22,7 +22,8 @@ Status runExportLora(Arguments arguments) {
   std::string path, out, baseName;
   ArgParser parser(
       "lns ckpt export-lora",
-      "Writes the adapters of a checkpoint as a folder that PEFT reads: for the "
+      "Writes the adapters of a checkpoint as a folder that PEFT reads: for "
+      "the "
       "base as 'lns ckpt export-hf' writes it, whose gains hold the scales of "
       "LayerNorm Scaling (docs/lora.md).");
   parser.positional("RUN", &path, "checkpoint or run folder");

@@ -208,9 +208,9 @@ Status runSample(Arguments arguments) {
       return plan.status();
     LNS_RETURN_IF_ERROR(compareVocabularies(*plan, *file));
   }
-  Expected<LoadedModel> model =
-      loadModel(options.planPath, options.checkpoint, options.adapter,
-                options.force, getStepsDone(parser, options.stepsDone), options.session);
+  Expected<LoadedModel> model = loadModel(
+      options.planPath, options.checkpoint, options.adapter, options.force,
+      getStepsDone(parser, options.stepsDone), options.session);
   if (!model)
     return model.status();
   return file ? sampleTokens(*model, *file, options)

@@ -39,8 +39,8 @@ static std::string moduleOf(std::string_view factor) {
   return std::string(factor.substr(0, factor.size() - factorA.size()));
 }
 
-/// Sorts tensors, under the names of the model, into the adapter. `isSaved` says
-/// of a module whether it is one that is whole.
+/// Sorts tensors, under the names of the model, into the adapter. `isSaved`
+/// says of a module whether it is one that is whole.
 template <typename IsSaved>
 static Status sortTensors(AdapterFiles &adapter,
                           const std::map<std::string, WeightFiles::Tensor> &all,
@@ -62,7 +62,8 @@ static Status sortTensors(AdapterFiles &adapter,
   }
   if (!unknown.empty())
     return Status::failure(fmt::format(
-        "{}: {} {} neither factors of a linear's adapter nor of modules_to_save "
+        "{}: {} {} neither factors of a linear's adapter nor of "
+        "modules_to_save "
         "(magnitudes of DoRA, adapters of embeddings and biases are not done "
         "here)",
         adapter.place(), list(unknown), unknown.size() == 1 ? "is" : "are"));
@@ -84,7 +85,8 @@ static Status measure(AdapterFiles &adapter, Ranks &&rankOf, Scales &&scaleOf) {
   for (auto &[module, factors] : adapter.modules) {
     const std::vector<int64_t> &a = factors.a.entry->shape,
                                &b = factors.b.entry->shape;
-    if (a.size() != 2 || b.size() != 2 || a[0] != b[1] || a[0] < 1)
+    if (a.size() != 2 || b.size() != 2 || a[0] != b[1] || a[0] < 1 ||
+        a[1] < 1 || b[0] < 1)
       return Status::failure(fmt::format(
           "{}: the factors of '{}' have shapes {} and {}, expected [rank, in] "
           "and [out, rank]",
@@ -133,13 +135,12 @@ Expected<AdapterFiles> openAdapter(const std::string &folder) {
           adapter.place(), printable(name, 120), peftPrefix));
     all[own.substr(peftPrefix.size())] = tensor;
   }
-  LNS_RETURN_IF_ERROR(
-      sortTensors(adapter, all, [&](const std::string &module) {
-        return std::any_of(config->saved.begin(), config->saved.end(),
-                           [&](const std::string &name) {
-                             return isModuleNamed(module, name);
-                           });
-      }));
+  // Here PEFT asks for no dot before the end.
+  LNS_RETURN_IF_ERROR(sortTensors(adapter, all, [&](const std::string &module) {
+    return std::any_of(
+        config->saved.begin(), config->saved.end(),
+        [&](const std::string &name) { return module.ends_with(name); });
+  }));
   LNS_RETURN_IF_ERROR(measure(
       adapter, [&](const std::string &name) { return config->rankOf(name); },
       [&](const std::string &name) { return config->scaleOf(name); }));
@@ -207,10 +208,9 @@ Status checkAdapter(const AdapterFiles &adapter, const PlanModel &model,
     if (!found)
       missing.push_back("'" + printable(tensor.name, 120) + "'");
     else if (found->entry->shape != tensor.shape)
-      shapes.push_back(fmt::format("'{}' has shape {}, the plan has {}",
-                                   printable(tensor.name, 120),
-                                   formatShape(found->entry->shape),
-                                   formatShape(tensor.shape)));
+      shapes.push_back(fmt::format(
+          "'{}' has shape {}, the plan has {}", printable(tensor.name, 120),
+          formatShape(found->entry->shape), formatShape(tensor.shape)));
   }
   double scale = getLoraScale(lora->alpha, lora->rank, lora->rslora);
   for (const auto &[module, factors] : adapter.modules) {

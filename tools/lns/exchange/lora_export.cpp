@@ -117,6 +117,12 @@ Expected<LoraExportSummary> exportLora(const SourceModel &source,
     return adapter.status();
   LNS_RETURN_IF_ERROR(refuse(source));
   LoraFact lora = *findLora(source.identity);
+  // By their whole names: PEFT takes a name of this list for the end of any
+  // other, be there a dot before it or not ("norm").
+  std::set<std::string> saved;
+  for (const auto &[name, tensor] : adapter->saved)
+    saved.insert(name.substr(0, name.rfind('.')));
+  lora.save.assign(saved.begin(), saved.end());
   LoraExportSummary summary;
   summary.modules = adapter->modules.size();
   summary.saved = adapter->saved.size();
@@ -124,9 +130,8 @@ Expected<LoraExportSummary> exportLora(const SourceModel &source,
   Expected<AtomicFolder> folder = AtomicFolder::create(out);
   if (!folder)
     return folder.status();
-  LNS_RETURN_IF_ERROR(writeTensors(folder->workPath() +
-                                       "/adapter_model.safetensors",
-                                   *adapter, summary));
+  LNS_RETURN_IF_ERROR(writeTensors(
+      folder->workPath() + "/adapter_model.safetensors", *adapter, summary));
   Expected<AtomicFile> config =
       AtomicFile::create(folder->workPath() + "/adapter_config.json");
   if (!config)

@@ -120,8 +120,7 @@ Status MergedStore::create() {
   for (const auto &[name, tensor] : base.tensors()) {
     if (isAdapterName(name))
       continue;
-    descriptions.push_back(
-        {name, tensor.entry->shape, tensor.entry->elements});
+    descriptions.push_back({name, tensor.entry->shape, tensor.entry->elements});
     auto it = name.ends_with(".weight")
                   ? adapter.modules.find(name.substr(0, name.rfind('.')))
                   : adapter.modules.end();

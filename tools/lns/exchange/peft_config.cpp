@@ -21,12 +21,19 @@ static constexpr int64_t maxRank = 1 << 20;
 
 /// Keys that say nothing of what is computed, given the tensors.
 static bool isHarmless(const std::string &key) {
-  static const std::set<std::string> keys = {
-      "auto_mapping",     "base_model_name_or_path", "exclude_modules",
-      "fan_in_fan_out",   "inference_mode",          "layers_pattern",
-      "layers_to_transform", "megatron_core",        "peft_version",
-      "qalora_group_size", "revision",               "target_modules",
-      "runtime_config"};
+  static const std::set<std::string> keys = {"auto_mapping",
+                                             "base_model_name_or_path",
+                                             "exclude_modules",
+                                             "fan_in_fan_out",
+                                             "inference_mode",
+                                             "layers_pattern",
+                                             "layers_to_transform",
+                                             "megatron_core",
+                                             "peft_version",
+                                             "qalora_group_size",
+                                             "revision",
+                                             "target_modules",
+                                             "runtime_config"};
   return keys.contains(key);
 }
 
@@ -99,9 +106,10 @@ Status Reader::readFixed() const {
         {"bias", "none", "none",
          "biases that were trained are not in such an adapter"},
         {"lora_dropout", 0.0, 0.0,
-         "dropout is not done here; set it to 0 to take the adapter as it is"}}) {
+         "dropout is not done here; set it to 0 to take the adapter as it "
+         "is"}}) {
     nlohmann::json value = json.value(fixed.key, fixed.otherwise);
-    if (value != fixed.value && value != fixed.otherwise)
+    if (!value.is_null() && value != fixed.value && value != fixed.otherwise)
       return failure(fmt::format("'{}' is {}, expected {}: {}", fixed.key,
                                  printable(value.dump(), 80),
                                  fixed.value.dump(), fixed.why));
@@ -118,10 +126,17 @@ Status Reader::readFixed() const {
 }
 
 Status Reader::readOthers() const {
-  static const std::set<std::string> read = {
-      "peft_type", "task_type",   "bias",         "lora_dropout",
-      "r",         "lora_alpha",  "use_rslora",   "rank_pattern",
-      "alpha_pattern", "modules_to_save", "init_lora_weights"};
+  static const std::set<std::string> read = {"peft_type",
+                                             "task_type",
+                                             "bias",
+                                             "lora_dropout",
+                                             "r",
+                                             "lora_alpha",
+                                             "use_rslora",
+                                             "rank_pattern",
+                                             "alpha_pattern",
+                                             "modules_to_save",
+                                             "init_lora_weights"};
   for (const auto &[key, value] : json.items()) {
     if (read.contains(key) || isHarmless(key) || !isSet(value))
       continue;
@@ -145,9 +160,11 @@ Status Reader::readPattern(const char *key,
   if (!pattern.is_object())
     return failure(fmt::format("'{}' is no object; restore it", key));
   for (const auto &[name, value] : pattern.items()) {
-    bool isName = !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
-      return std::isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '.';
-    });
+    bool isName =
+        !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
+          return std::isalnum(static_cast<unsigned char>(c)) || c == '_' ||
+                 c == '.';
+        });
     Number number = 0;
     if (!isName || !readPositive(value, number))
       return failure(fmt::format(
@@ -177,9 +194,9 @@ Status Reader::run(PeftConfig &config) {
   LNS_RETURN_IF_ERROR(readFixed());
   LNS_RETURN_IF_ERROR(readOthers());
   if (!readPositive(json.value("r", nlohmann::json()), config.rank))
-    return failure(fmt::format("'r' is {}, expected a number from 1 to {}",
-                               printable(json.value("r", nlohmann::json()).dump(), 80),
-                               maxRank));
+    return failure(fmt::format(
+        "'r' is {}, expected a number from 1 to {}",
+        printable(json.value("r", nlohmann::json()).dump(), 80), maxRank));
   if (!readPositive(json.value("lora_alpha", nlohmann::json()), config.alpha))
     return failure(fmt::format(
         "'lora_alpha' is {}, expected a number above 0",
@@ -197,8 +214,8 @@ Expected<PeftConfig> readPeftConfig(const std::string &text,
                                     const std::string &place) {
   nlohmann::json json = parseJson(text);
   if (!json.is_object())
-    return Status::failure(
-        place + ": not a JSON object; restore it as PEFT wrote it");
+    return Status::failure(place +
+                           ": not a JSON object; restore it as PEFT wrote it");
   PeftConfig config;
   LNS_RETURN_IF_ERROR(Reader(json, place).run(config));
   return config;
@@ -230,29 +247,29 @@ nlohmann::json makePeftConfig(const LoraFact &lora,
   // PEFT's own is a whole number where it can be.
   if (lora.alpha == std::floor(lora.alpha) && lora.alpha < 1e9)
     alpha = static_cast<int64_t>(lora.alpha);
-  return {{"alpha_pattern", nlohmann::json::object()},
-          {"auto_mapping", null},
-          {"base_model_name_or_path",
-           baseName.empty() ? null : nlohmann::json(baseName)},
-          {"bias", "none"},
-          {"fan_in_fan_out", false},
-          {"inference_mode", true},
-          {"init_lora_weights", true},
-          {"layers_pattern", null},
-          {"layers_to_transform", null},
-          {"lora_alpha", alpha},
-          {"lora_bias", false},
-          {"lora_dropout", 0.0},
-          {"modules_to_save",
-           lora.save.empty() ? null : nlohmann::json(lora.save)},
-          {"peft_type", "LORA"},
-          {"r", lora.rank},
-          {"rank_pattern", nlohmann::json::object()},
-          {"revision", null},
-          {"target_modules", targets},
-          {"task_type", "CAUSAL_LM"},
-          {"use_dora", false},
-          {"use_rslora", lora.rslora}};
+  return {
+      {"alpha_pattern", nlohmann::json::object()},
+      {"auto_mapping", null},
+      {"base_model_name_or_path",
+       baseName.empty() ? null : nlohmann::json(baseName)},
+      {"bias", "none"},
+      {"fan_in_fan_out", false},
+      {"inference_mode", true},
+      {"init_lora_weights", true},
+      {"layers_pattern", null},
+      {"layers_to_transform", null},
+      {"lora_alpha", alpha},
+      {"lora_bias", false},
+      {"lora_dropout", 0.0},
+      {"modules_to_save", lora.save.empty() ? null : nlohmann::json(lora.save)},
+      {"peft_type", "LORA"},
+      {"r", lora.rank},
+      {"rank_pattern", nlohmann::json::object()},
+      {"revision", null},
+      {"target_modules", targets},
+      {"task_type", "CAUSAL_LM"},
+      {"use_dora", false},
+      {"use_rslora", lora.rslora}};
 }
 
 } // namespace lns::tool
