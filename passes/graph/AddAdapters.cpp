@@ -170,6 +170,9 @@ private:
   }
 
   LogicalResult refuseTarget(StringRef target) {
+    if (target == kAllLinear)
+      return model.emitError("no linear is in a block, of which all-linear is "
+                             "all; name modules instead");
     for (const OtherName &other : kOtherNames)
       if (target == other.file || target.ends_with(("." + other.file).str()))
         return model.emitError("no linear is called '")

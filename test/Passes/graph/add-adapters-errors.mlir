@@ -42,6 +42,9 @@
 // ALPHA: the alpha of adapters is {{-1.*}}, expected a finite number above 0
 
 // REDEFINE: %{model} = %t/projected.mlir
+// REDEFINE: %{options} = targets=all-linear
+// RUN: %{run}=BLOCKS
+// BLOCKS: no linear is in a block, of which all-linear is all; name modules instead
 // REDEFINE: %{options} = targets=q_proj
 // RUN: %{run}=PROJECT
 // PROJECT: parameter 'q_proj.weight' is kept at length 1, project(rows), which a weight with an adapter is not; adapters are not for such models

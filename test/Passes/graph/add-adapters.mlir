@@ -8,6 +8,16 @@
 // RUN: lns-interpret %t.mlir --poison --reference-pipeline='builtin.module(lns-graph{batch=3 seq=5},lns-decompose-norms,lns-split-bias,lns-train)' --check-pipeline='builtin.module(lns-graph{batch=3 seq=5},lns-eliminate-norms,lns-train,lns-fuse,func.func(lns-plan-memory,lns-verify-plan))' | FileCheck %s --check-prefix=SAME
 // RUN: lns-opt %t.mlir --lns-graph='batch=3 seq=5' --lns-eliminate-norms --lns-train -o %t.train.mlir
 // RUN: lns-interpret %t.train.mlir --check-gradients | FileCheck %s --check-prefix=GRADIENTS
+
+// So it is with LayerNorms and their biases, with heads that are normed, and on CUDA.
+// DEFINE: %{from} =
+// DEFINE: %{same} = lns-opt %{from} --lns-add-adapters='rank=4 alpha=8 targets=all-linear' | lns-interpret --reference-pipeline='builtin.module(lns-graph{batch=3 seq=7},lns-decompose-norms,lns-split-bias,lns-train)' --check-pipeline='builtin.module(lns-graph{batch=3 seq=7},lns-eliminate-norms,lns-train,lns-fuse-cuda)' | FileCheck %s --check-prefix=SAME
+// REDEFINE: %{from} = %models/gpt2.mlir
+// RUN: %{same}
+// REDEFINE: %{from} = %models/layernorm-scaling.mlir
+// RUN: %{same}
+// REDEFINE: %{from} = %models/qk-norm.mlir
+// RUN: %{same}
 // SAME: logits: {{[0-9]+}} tensors agree
 // SAME: grads: {{[0-9]+}} tensors agree
 // SAME: train_step: {{[0-9]+}} tensors agree
