@@ -68,9 +68,9 @@ def against_peft(case):
     for name, options, tol in (
             ("cpu", ["--dtype=f32"], 1e-5),
             ("cpu-parts", ["--dtype=f32", "--micro-batch=1"], 1e-5),
-            ("cpu-bf16", ["--dtype=bf16"], 5e-2),
+            ("cpu-bf16", ["--dtype=bf16"], 1e-1),
             ("cuda", ["--dtype=f32", "--target=cuda"], 1e-5),
-            ("cuda-bf16", ["--dtype=bf16", "--target=cuda"], 5e-2)):
+            ("cuda-bf16", ["--dtype=bf16", "--target=cuda"], 1e-1)):
         plan, out = root / f"{case}-{name}.plan", root / "grads.safetensors"
         run(lnsc, *config, *options, "-o", plan)
         info = json.loads(run(lns, "plan", "info", plan, "--json"))
@@ -95,10 +95,10 @@ def against_peft(case):
     compare.write_safetensors(params, every)
     run(lnsc, *config, "--dtype=f32", "--emit=train", "-o", train)
     out = run(interpret, train, "--entry=grads", f"--params={params}",
-              f"--tokens={source / 'tokens.bin'}", "--print-gradients")
+              f"--tokens={source / 'tokens.bin'}", "--print-gradients", "--print", "--digits=17")
     found, worst = 0, 0
     for line in re.finditer(
-            r"gradient (\S+): \S+ norm (\S+) sum (\S+)\n(?:  = (.*)\n)?", out):
+            r"gradient (\S+): \[.*\] norm (\S+) sum (\S+)\n(?:  = (.*)\n)?", out):
         name, norm_, total, values = line.groups()
         exact = want["grad." + name][1]
         size = math.sqrt(math.fsum(x * x for x in exact))
