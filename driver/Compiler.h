@@ -24,6 +24,7 @@
 
 #include "codegen/cpu/CpuKernels.h"
 #include "codegen/plan/Plan.h"
+#include "driver/Adapters.h"
 
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Support/Timing.h"
@@ -59,6 +60,8 @@ struct CompileOptions {
   std::optional<uint64_t> budget;     ///< bytes of a session
   unsigned threads = 1;               ///< of a CPU session that is kept to it
   std::vector<cpu::CodeLevel> levels; ///< of CPU code
+  /// LoRA: what is trained of a model that is frozen itself.
+  std::optional<AdapterChoice> adapters;
 
   /// Pipelines for a module, in MLIR's text form, that run where a form from
   /// graph to planned form is reached, in this order; those of one form are
@@ -79,11 +82,18 @@ llvm::LogicalResult enterForm(mlir::ModuleOp module, Form form,
 
 /// What a plan will say that it computes, from a module of this form, behind
 /// which no pass of the options is left to run: with those that later forms
-/// have behind them. (Model form has none.)
+/// have behind them. (Model form has none.) `own` is what addAdapters gave for
+/// model form, empty for others, which know it themselves.
 std::string getPlanIdentity(mlir::ModuleOp module, Form form,
-                            const CompileOptions &options);
+                            const CompileOptions &options, std::string own);
 
-/// Model form to graph form.
+/// Adds the adapters of the options, if there are any, to model form. Gives
+/// what the model, with them, computes.
+llvm::FailureOr<std::string> addAdapters(mlir::ModuleOp module,
+                                         const CompileOptions &options,
+                                         mlir::TimingScope &timing);
+
+/// Model form to graph form, with the adapters of the options.
 llvm::LogicalResult buildGraph(mlir::ModuleOp module,
                                const CompileOptions &options,
                                mlir::TimingScope &timing);

@@ -31,8 +31,9 @@ static std::string namePassesAfter(std::string identity, Form form,
 }
 
 std::string lns::getPlanIdentity(ModuleOp module, Form form,
-                                 const CompileOptions &options) {
-  std::string identity = getIdentity(module);
+                                 const CompileOptions &options,
+                                 std::string own) {
+  std::string identity = own.empty() ? getIdentity(module) : std::move(own);
   for (Form later : {Form::Graph, Form::Train, Form::Fused, Form::Planned})
     if (later > form)
       identity = namePassesAfter(std::move(identity), later, options);
@@ -161,9 +162,31 @@ LogicalResult lns::enterForm(ModuleOp module, Form form,
   return runPhase(module, options, timing, verify, form);
 }
 
+FailureOr<std::string> lns::addAdapters(ModuleOp module,
+                                        const CompileOptions &options,
+                                        TimingScope &timing) {
+  std::string base = getIdentity(module);
+  if (!options.adapters)
+    return base;
+  auto build = [&](OpPassManager &manager) {
+    AddAdaptersOptions adapters;
+    adapters.rank = options.adapters->rank;
+    adapters.alpha = options.adapters->alpha;
+    adapters.rslora = options.adapters->rslora;
+    llvm::append_range(adapters.targets, options.adapters->targets);
+    llvm::append_range(adapters.save, options.adapters->save);
+    manager.addPass(createAddAdapters(adapters));
+  };
+  if (failed(runPhase(module, options, timing, build)))
+    return failure();
+  return joinIdentities(getIdentity(module), base, *options.adapters);
+}
+
 LogicalResult lns::buildGraph(ModuleOp module, const CompileOptions &options,
                               TimingScope &timing) {
-  std::string identity = getIdentity(module);
+  FailureOr<std::string> identity = addAdapters(module, options, timing);
+  if (failed(identity))
+    return failure();
   auto build = [&](OpPassManager &manager) {
     buildGraphPipeline(manager, options.batch / options.microBatches,
                        options.sequence, options.documents);
@@ -171,7 +194,7 @@ LogicalResult lns::buildGraph(ModuleOp module, const CompileOptions &options,
   if (failed(runPhase(module, options, timing, build)) ||
       failed(checkForm(module)))
     return failure();
-  setIdentity(module, identity);
+  setIdentity(module, *identity);
   return runPassesAfter(module, Form::Graph, options, timing);
 }
 

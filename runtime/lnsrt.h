@@ -106,7 +106,9 @@ typedef struct lnsrt_plan_info {
                              ///< is a multiple of it
   uint32_t schedules;        ///< numbers of the model that follow the steps
                              ///< done; 0: it computes the same at any step
-  uint32_t documents;        ///< 1: the plan takes lnsrt_batch.starts
+  /// Elements that are not trained, which `parameters` does not count.
+  uint64_t frozen_parameters;
+  uint32_t documents; ///< 1: the plan takes lnsrt_batch.starts
 } lnsrt_plan_info;
 
 LNSRT_API lnsrt_error *lnsrt_plan_get_info(const lnsrt_plan *plan,
@@ -114,7 +116,8 @@ LNSRT_API lnsrt_error *lnsrt_plan_get_info(const lnsrt_plan *plan,
 
 /// Where the memory of a session goes, in bytes. Everything that grows with the
 /// model, the batch or the number of threads is here; what is not is the list
-/// of commands, the threads' stacks and the plan's file.
+/// of commands, the threads' stacks and the plan's file. Gradients and moments
+/// are those of parameters that are trained.
 typedef struct lnsrt_memory {
   size_t struct_size;
   uint32_t threads;
@@ -358,6 +361,8 @@ typedef struct lnsrt_tensor_info {
   uint32_t rank;
   int64_t shape[8];  ///< rank entries, outermost first
   uint64_t elements; ///< all tensors are f32
+  /// 1: it is not trained, and has neither a gradient nor moments.
+  uint32_t frozen;
 } lnsrt_tensor_info;
 
 /// Parameters are numbered 0 .. count-1 in checkpoint order.
@@ -366,7 +371,8 @@ LNSRT_API lnsrt_error *lnsrt_tensor_get_info(const lnsrt_plan *plan,
                                              size_t index,
                                              lnsrt_tensor_info *info);
 /// Copies a whole tensor out of / into the session. `elements` must be the
-/// tensor's.
+/// tensor's. Gradients and moments of a frozen parameter are
+/// LNSRT_INVALID_ARGUMENT: there are none.
 LNSRT_API lnsrt_error *lnsrt_tensor_read(lnsrt_session *session,
                                          lnsrt_tensor_kind kind, size_t index,
                                          float *data, uint64_t elements);

@@ -197,11 +197,22 @@ private:
                             ? parameter.getInitValue()->convertToDouble()
                             : 0;
       entry.decay = parameter.getDecay();
-      entry.offset = plan.parameterBytes;
+      entry.frozen = parameter.getFrozen();
       entry.bytes = *bytes;
       parameterIndex[parameter.getSymName()] = plan.parameters.size();
-      plan.parameterBytes += llvm::alignTo(*bytes, kBufferAlignment);
       plan.parameters.push_back(std::move(entry));
+    }
+    // What is trained comes first, so that gradients and moments, which it
+    // alone has, have places of the same number.
+    for (bool frozen : {false, true}) {
+      for (PlanParameter &entry : plan.parameters) {
+        if (entry.frozen != frozen)
+          continue;
+        entry.offset = plan.parameterBytes;
+        plan.parameterBytes += llvm::alignTo(entry.bytes, kBufferAlignment);
+      }
+      if (!frozen)
+        plan.trainableBytes = plan.parameterBytes;
     }
     return success();
   }
@@ -213,6 +224,11 @@ private:
       return op->emitOpError()
              << "names '" << symbol << "', but there is no such lns.parameter";
     const PlanParameter &parameter = plan.parameters[it->second];
+    if (parameter.frozen && segment != PlanSegment::Parameters)
+      return op->emitOpError()
+             << "is about the gradient or the moments of '" << symbol
+             << "', which is frozen and has none; do not freeze it, or leave "
+                "this out";
     return PlanBuffer{segment, parameter.offset, parameter.bytes};
   }
 
@@ -722,6 +738,7 @@ static MemoryFacts getMemoryFacts(const Plan &plan,
                                   const PlanProgram &program) {
   MemoryFacts facts;
   facts.parameters = plan.parameterBytes;
+  facts.trainable = plan.trainableBytes;
   facts.arena = program.arenaBytes;
   for (const PlanEntryPoint &entry : program.entryPoints)
     if (entry.name == "train_step")

@@ -124,7 +124,7 @@ struct PlanParameter {
   unsigned role = 0,
            init = 0; ///< the dialect's enums, same numbers in the file
   double initValue = 0;
-  bool decay = false;
+  bool decay = false, frozen = false;
   uint64_t offset = 0, bytes = 0; ///< of what is stored
 };
 
@@ -164,6 +164,8 @@ struct Plan : PlanProgram {
   unsigned microBatch = 0; ///< 0: a step is of one part
   bool documents = false;  ///< several in a row: entry points take starts
   uint64_t parameterBytes = 0, ioBytes = 0;
+  /// Of parameterBytes, from their beginning.
+  uint64_t trainableBytes = 0;
   std::vector<double> ramps; ///< steps of each
   uint64_t rampsOffset = 0;  ///< in io
   std::vector<PlanParameter> parameters;

@@ -179,6 +179,11 @@ serializeCuda(flatbuffers::FlatBufferBuilder &builder, const PlanCuda &cuda,
       places.cudaConstants.size, cuda.computeBytes);
 }
 
+bool hasFrozen(const Plan &plan) {
+  return llvm::any_of(plan.parameters,
+                      [](const PlanParameter &p) { return p.frozen; });
+}
+
 /// The table with blobs at `places`; its size does not depend on those numbers,
 /// because they are fixed-width and written even when zero.
 void serializeTable(flatbuffers::FlatBufferBuilder &builder, const Plan &plan,
@@ -190,7 +195,8 @@ void serializeTable(flatbuffers::FlatBufferBuilder &builder, const Plan &plan,
         builder, builder.CreateString(p.name), builder.CreateVector(p.shape),
         fb::DType::f32, static_cast<fb::Role>(p.role),
         static_cast<fb::InitKind>(p.init), p.initValue, p.decay, p.offset,
-        p.storageShape.empty() ? 0 : builder.CreateVector(p.storageShape)));
+        p.storageShape.empty() ? 0 : builder.CreateVector(p.storageShape),
+        p.frozen ? std::optional(true) : std::nullopt));
   std::vector<flatbuffers::Offset<fb::Kernel>> kernels;
   for (const cpu::KernelInfo &k : plan.kernels)
     kernels.push_back(fb::CreateKernel(
@@ -228,7 +234,8 @@ void serializeTable(flatbuffers::FlatBufferBuilder &builder, const Plan &plan,
           plan.arenaBytes, plan.ioBytes, places.constants.offset,
           places.constants.size, parameterVector, kernelVector, entryVector,
           codeVector, scheme, static_cast<fb::DType>(plan.dtype),
-          plan.microBatch, cuda, identity, scheduleVector, plan.rampsOffset),
+          plan.microBatch, cuda, identity, scheduleVector, plan.rampsOffset,
+          hasFrozen(plan) ? std::optional(plan.trainableBytes) : std::nullopt),
       fb::PlanIdentifier());
 }
 
@@ -288,7 +295,8 @@ bool lns::serializePlan(const Plan &plan, std::vector<char> &bytes,
   memcpy(header.magic, kPlanMagic, sizeof(header.magic));
   header.version = kPlanVersion;
   header.header_size = sizeof(PlanHeader);
-  header.feature_bits = plan.documents ? kPlanDocuments : 0;
+  header.feature_bits = (plan.documents ? kPlanDocuments : 0) |
+                        (hasFrozen(plan) ? kPlanFrozen : 0);
   header.file_size = fileSize;
   header.table_size = tableSize;
   header.checksum = planChecksum(bytes.data() + sizeof(PlanHeader),

@@ -20,6 +20,9 @@
 // dx = alpha u (W diag(g)) is a product with the folded weight of the forward
 // pass, and no pass over tokens is about gains.
 //
+// A frozen gain has no gradient, and so no column_dot: then p has one reader,
+// scale_columns(p, g), and g goes into the products all the same.
+//
 // Behind `lns-factor-sums` and `lns-accumulate-products`, the readers of a norm
 // share one column_dot and one scale_columns of p = p_1 + p_2 + ..., a sum or
 // products with addends. g goes into each product, and dg from one weight_grad
@@ -235,6 +238,57 @@ private:
   SmallVector<Term> terms;
 };
 
+/// dx = scale_columns(p, g) of a gain without a gradient, p a sum of products.
+class FrozenGain {
+public:
+  explicit FrozenGain(ScaleColumnsOp scaled) : scaled(scaled) {}
+
+  /// Whether nothing else reads p or a part of it, and a linear of the forward
+  /// pass reads each of the weights with the gain.
+  bool match() { return scaled.getGain() && collect(scaled.getInput()); }
+
+  int64_t getWeights() const { return products.size(); }
+
+  void rewrite() {
+    for (MatmulOp product : products) {
+      product.getGainMutable().assign(scaled.getGain());
+      product.setAlpha(APFloat(product.getAlpha().convertToDouble() *
+                               scaled.getScale().convertToDouble()));
+    }
+    scaled.getResult().replaceAllUsesWith(scaled.getInput());
+    scaled.erase();
+  }
+
+private:
+  bool collect(Value value) {
+    if (!value.hasOneUse())
+      return false;
+    Operation *op = value.getDefiningOp();
+    if (auto add = dyn_cast_if_present<AddOp>(op))
+      return collect(add.getA()) && collect(add.getB());
+    auto product = dyn_cast_if_present<MatmulOp>(op);
+    if (!product || op->getBlock() != scaled->getBlock() ||
+        product.getTransposeA() || product.getTransposeB() || product.getGain())
+      return false;
+    Operation *gain = scaled.getGain().getDefiningOp();
+    if (gain && gain->getBlock() == op->getBlock() &&
+        !gain->isBeforeInBlock(op))
+      return false;
+    bool isFolded =
+        llvm::any_of(product.getB().getUsers(), [&](Operation *user) {
+          auto linear = dyn_cast<LinearOp>(user);
+          return linear && linear.getGain() == scaled.getGain();
+        });
+    if (!isFolded)
+      return false;
+    products.push_back(product);
+    return !product.getAddend() || collect(product.getAddend());
+  }
+
+  ScaleColumnsOp scaled;
+  SmallVector<MatmulOp> products;
+};
+
 struct GainGradientsPass : lns::impl::GainGradientsBase<GainGradientsPass> {
   using Base::Base;
 
@@ -272,6 +326,19 @@ struct GainGradientsPass : lns::impl::GainGradientsBase<GainGradientsPass> {
           << remark::metric("weights", gradient.getWeights())
           << remark::metric("bytes", tokens)
           << remark::metric("weight_bytes", weights);
+    }
+    // What is left with one reader never had a gradient of its gain.
+    SmallVector<ScaleColumnsOp> scales;
+    getOperation().walk([&](ScaleColumnsOp op) { scales.push_back(op); });
+    for (ScaleColumnsOp op : scales) {
+      FrozenGain gain(op);
+      if (!gain.match())
+        continue;
+      Location location = op.getLoc();
+      gain.rewrite();
+      remark::passed(location, options)
+          << "a gain without a gradient is folded into its products"
+          << remark::metric("weights", gain.getWeights());
     }
   }
 };

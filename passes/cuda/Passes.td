@@ -62,6 +62,9 @@ def GainGradients : Pass<"lns-gain-gradients", "::mlir::func::FuncOp"> {
     `lns.add` or in addends; dg is then summed from one weight_grad to the next,
     starting with what else it is added to.
 
+    A gain whose gradient nobody wants, because it is frozen, goes into the products
+    that add up to p in the same way, so that they read the folded weight, too.
+
     Does not fire
 
     - where p, or a part of it, has another reader, a part is no product with a

@@ -10,6 +10,53 @@
 
 include "mlir/Pass/PassBase.td"
 
+def AddAdapters : Pass<"lns-add-adapters", "::mlir::ModuleOp"> {
+  let summary = "Freeze a model and add low-rank adapters to its linears";
+  let description = [{
+    LoRA (arXiv 2106.09685), on model form. A linear whose weight is that of a
+    target gets two parameters, called as PEFT's files call them, and computes
+
+        y = alpha W n + b + (c alpha) B (A n),   c = lora_alpha / rank
+
+    or lora_alpha / sqrt(rank) with `rslora`. All other parameters become
+    `frozen`, but for those of the modules in `save`. A target is the name of a
+    module, the parameter's without `.weight`, or the end of it behind a dot;
+    `all-linear` is all linears of `lns.layers`.
+
+    B starts with zeros, A with normal numbers of the standard deviation
+    1/sqrt(3 in), which is that of PEFT's uniform ones in +-1/sqrt(in).
+
+    ```mlir
+    %w = lns.param "layers.{layer}.q_proj.weight" matrix init(normal, 0.02) : tensor<32x64xf32>
+    %y = lns.linear %n, %w : (tensor<?x?x64xf32>, tensor<32x64xf32>) -> tensor<?x?x32xf32>
+    // becomes, with rank=4 alpha=8 targets=q_proj
+    %w = lns.param "layers.{layer}.q_proj.weight" matrix init(normal, 0.02) frozen : tensor<32x64xf32>
+    %y = lns.linear %n, %w : (tensor<?x?x64xf32>, tensor<32x64xf32>) -> tensor<?x?x32xf32>
+    %a = lns.param "layers.{layer}.q_proj.lora_A.weight" matrix init(normal, 0.072168783648703216) : tensor<4x64xf32>
+    %b = lns.param "layers.{layer}.q_proj.lora_B.weight" matrix init(zeros) : tensor<32x4xf32>
+    %d = lns.linear %n, %a : (tensor<?x?x64xf32>, tensor<4x64xf32>) -> tensor<?x?x4xf32>
+    %u = lns.linear %d, %b {alpha = 2.0 : f64} : (tensor<?x?x4xf32>, tensor<32x4xf32>) -> tensor<?x?x32xf32>
+    %z = lns.add %y, %u : tensor<?x?x32xf32>
+    ```
+
+    Errors: no target, one that is given twice, or that no linear has, with the
+    nearest name; a weight that something else reads (a tied head), that is frozen
+    or has an adapter already, or whose name does not end with `.weight`; a linear
+    with a gain; a parameter with a projection, whose lines are to stay of length 1;
+    a rank that is not 1 to 65536; an alpha that is not above 0.
+  }];
+  let options = [
+    Option<"rank", "rank", "int64_t", "8", "Rows of A and columns of B">,
+    Option<"alpha", "alpha", "double", "8", "Numerator of the adapters' scale">,
+    ListOption<"targets", "targets", "std::string",
+               "Modules that get an adapter, or all-linear">,
+    ListOption<"save", "save", "std::string", "Modules that are trained whole">,
+    Option<"rslora", "rslora", "bool", "false",
+           "Divide alpha by the square root of the rank">
+  ];
+  let dependentDialects = ["::lns::LnsDialect"];
+}
+
 def Instantiate : Pass<"lns-instantiate", "::mlir::ModuleOp"> {
   let summary = "Write every block out, with sizes and depth scales as numbers";
   let description = [{

@@ -112,9 +112,27 @@ def FuseNormMatmul : Pass<"lns-fuse-norm-matmul"> {
 }
 
 def DeferRowScale : Pass<"lns-defer-row-scale"> {
-  let summary = "Apply the last row scale inside the loss";
+  let summary = "Apply row scales behind adapters and inside the loss";
   let description = [{
-    cross_entropy(row_scale(z, r)) becomes cross_entropy(z) factors(r): the row
+    A norm that feeds a linear with an adapter has left a row scale on both
+    products: row_scale(z, r) + linear(row_scale(a, r), B) becomes
+    row_scale(z + linear(a, B), r). So the norm's adjoint finds what it wants in the
+    sum's output, and neither product is kept for it. A bias that stands on the
+    first term is added behind. Does not fire where a row scale has another reader
+    than these, or the second linear a gain or bias.
+
+    ```mlir
+    %s = lns.row_scale %z, %r : tensor<2x8x64xf32>, tensor<2x8xf32>
+    %t = lns.row_scale %a, %r : tensor<2x8x4xf32>, tensor<2x8xf32>
+    %u = lns.linear %t, %b : (tensor<2x8x4xf32>, tensor<64x4xf32>) -> tensor<2x8x64xf32>
+    %y = lns.add %s, %u : tensor<2x8x64xf32>
+    // becomes
+    %u = lns.linear %a, %b : (tensor<2x8x4xf32>, tensor<64x4xf32>) -> tensor<2x8x64xf32>
+    %v = lns.add %z, %u : tensor<2x8x64xf32>
+    %y = lns.row_scale %v, %r : tensor<2x8x64xf32>, tensor<2x8xf32>
+    ```
+
+    And then, cross_entropy(row_scale(z, r)) becomes cross_entropy(z) factors(r): the row
     scale of the norm before the head then costs no pass over the vocabulary,
     neither forward nor backward. A row scale with other readers stays for them.
 

@@ -149,6 +149,18 @@ Value undo(OpBuilder &builder, Part part) {
   return value;
 }
 
+/// Whether a row op makes the value of what is kept anyway. A sum of products,
+/// as adapters make one, is not: each of them would be kept for it.
+bool isComputedAgain(Value value) {
+  Operation *producer = value.getDefiningOp();
+  if (!producer || !isa<RowOpInterface>(producer))
+    return false;
+  return !isa<AddOp>(producer) ||
+         llvm::none_of(producer->getOperands(), [](Value term) {
+           return term.getDefiningOp<LinearOp>() != nullptr;
+         });
+}
+
 /// Fills `part`; says why not otherwise, nothing where there is no point.
 std::optional<StringRef> matchPart(Value term, Value r, Part &part) {
   if (!term.hasOneUse())
@@ -170,8 +182,7 @@ std::optional<StringRef> matchPart(Value term, Value r, Part &part) {
       continue;
     // What a row op computes is computed again for free; only what a product
     // writes has to be kept.
-    if (Operation *producer = z.getDefiningOp();
-        producer && isa<RowOpInterface>(producer))
+    if (isComputedAgain(z))
       return "the row dot's operand is not kept";
     part.outputGrad = swap ? part.dot.getB() : part.dot.getA();
     part.output = scale.getResult();

@@ -45,7 +45,10 @@ struct AddOptimizerPass : lns::impl::AddOptimizerBase<AddOptimizerPass> {
                        "'lns-differentiate' first");
       return signalPassFailure();
     }
-    auto parameters = llvm::to_vector(module.getOps<ParameterOp>());
+    SmallVector<ParameterOp> parameters;
+    for (auto parameter : module.getOps<ParameterOp>())
+      if (!parameter.getFrozen())
+        parameters.push_back(parameter);
     bool projects = llvm::any_of(parameters, [](ParameterOp parameter) {
       return parameter.getProjection().has_value();
     });
@@ -59,7 +62,8 @@ struct AddOptimizerPass : lns::impl::AddOptimizerBase<AddOptimizerPass> {
       return signalPassFailure();
     }
     if (parameters.empty()) {
-      grads.emitError("there is no lns.parameter to optimize");
+      grads.emitError("there is no lns.parameter to optimize")
+          << (module.getOps<ParameterOp>().empty() ? "" : ": all are frozen");
       return signalPassFailure();
     }
     if (!grads.getBody().hasOneBlock()) {

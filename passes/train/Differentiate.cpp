@@ -8,7 +8,9 @@
 // Makes @grads from @eval: a copy of the forward pass, then its ops in reverse
 // order, each building its own adjoint (DifferentiableOpInterface). Gradients
 // of a value with several readers are summed in the order in which the reverse
-// walk meets the readers, so that the sum is the same on every run.
+// walk meets the readers, so that the sum is the same on every run. What is
+// frozen is a constant: it has no gradient, and what depends on nothing else
+// has none either.
 //
 //===----------------------------------------------------------------------===//
 
@@ -53,9 +55,13 @@ enum class Gradients {
 
 class Differentiator {
 public:
-  Differentiator(func::FuncOp function, Gradients mode)
+  Differentiator(func::FuncOp function, ModuleOp module, Gradients mode)
       : function(function), block(function.getBody().front()),
-        accumulates(mode == Gradients::Accumulate) {}
+        accumulates(mode == Gradients::Accumulate) {
+    for (auto parameter : module.getOps<ParameterOp>())
+      if (parameter.getFrozen())
+        frozen.insert(parameter.getSymNameAttr());
+  }
 
   LogicalResult run(ModuleOp module) {
     SmallVector<Operation *> forward;
@@ -66,6 +72,7 @@ public:
       if (StoredAccesses(op).mayWrite())
         return op->emitOpError("may write what is stored, so that the function "
                                "cannot be differentiated; remove it");
+    markActive();
     prepare(forward);
     markActive();
     Operation *terminator = block.getTerminator();
@@ -78,8 +85,9 @@ public:
              << "returns " << terminator->getOperand(0).getType()
              << ", but a loss is a scalar, tensor<f32>";
     if (!active.contains(terminator->getOperand(0)))
-      return function.emitError("returns no value that depends on a parameter, "
-                                "so there is nothing to differentiate");
+      return function.emitError("returns no value that depends on a parameter")
+             << (frozen.empty() ? "" : " that is not frozen")
+             << ", so there is nothing to differentiate";
 
     Value loss = terminator->getOperand(0);
     OpBuilder builder(terminator);
@@ -122,20 +130,27 @@ private:
   void startFromStored(OpBuilder &builder) {
     llvm::DenseSet<Attribute> seen;
     for (auto get : llvm::make_early_inc_range(block.getOps<GetOp>()))
-      if (get.getStorage() == Storage::parameter &&
-          seen.insert(get.getSymbolAttr()).second)
+      if (isTrained(get) && seen.insert(get.getSymbolAttr()).second)
         stored[get.getValue()] = gradients[get.getValue()] =
             GetOp::create(builder, get.getLoc(), get.getType(),
                           Storage::gradient, get.getSymbol());
   }
 
-  /// Active: depends on a parameter.
+  bool isTrained(GetOp get) {
+    return get.getStorage() == Storage::parameter &&
+           !frozen.contains(get.getSymbolAttr().getAttr());
+  }
+
+  /// Active: depends on a parameter that is trained. What does not needs no
+  /// gradient, and neither does anything that it alone depends on.
   void markActive() {
+    active.clear();
     for (Operation &op : block.without_terminator()) {
-      bool isActive =
-          isa<GetOp>(op) || llvm::any_of(op.getOperands(), [&](Value value) {
-            return active.contains(value);
-          });
+      auto get = dyn_cast<GetOp>(op);
+      bool isActive = get ? isTrained(get)
+                          : llvm::any_of(op.getOperands(), [&](Value value) {
+                              return active.contains(value);
+                            });
       if (!isActive)
         continue;
       for (Value result : op.getResults())
@@ -144,10 +159,15 @@ private:
     }
   }
 
-  static void prepare(SmallVectorImpl<Operation *> &forward) {
+  bool isActive(Operation *op) {
+    return llvm::any_of(op->getResults(),
+                        [&](Value value) { return active.contains(value); });
+  }
+
+  void prepare(SmallVectorImpl<Operation *> &forward) {
     for (Operation *&op : forward) {
       auto differentiable = dyn_cast<DifferentiableOpInterface>(op);
-      if (!differentiable)
+      if (!differentiable || !isActive(op))
         continue;
       OpBuilder builder(op);
       op = differentiable.prepareForward(builder);
@@ -169,9 +189,7 @@ private:
       resultGradients.push_back(gradients.lookup(result));
       reached |= bool(resultGradients.back());
     }
-    bool isActive = llvm::any_of(op->getResults(),
-                                 [&](Value v) { return active.contains(v); });
-    if (!reached || !isActive)
+    if (!reached || !isActive(op))
       return success();
     if (isa<GetOp>(op))
       return success();
@@ -214,7 +232,7 @@ private:
     llvm::MapVector<StringAttr, Value> byParameter;
     for (Operation &op : block.without_terminator()) {
       auto get = dyn_cast<GetOp>(op);
-      if (!get || get.getStorage() != Storage::parameter)
+      if (!get || !isTrained(get))
         continue;
       Value gradient = gradients.lookup(get.getValue());
       if (!gradient || gradient == stored.lookup(get.getValue()))
@@ -226,6 +244,8 @@ private:
                 : gradient;
     }
     for (auto parameter : module.getOps<ParameterOp>()) {
+      if (parameter.getFrozen())
+        continue;
       Value gradient = byParameter.lookup(parameter.getSymNameAttr());
       // A parameter that the loss does not depend on.
       if (!gradient && accumulates)
@@ -241,6 +261,7 @@ private:
 
   func::FuncOp function;
   Block &block;
+  llvm::DenseSet<Attribute> frozen; // parameters' names
   llvm::DenseSet<Value> active;
   llvm::DenseMap<Value, Value> gradients;
   llvm::DenseMap<Value, Value> stored; // what they start with
@@ -274,7 +295,7 @@ struct DifferentiatePass : lns::impl::DifferentiateBase<DifferentiatePass> {
         return signalPassFailure();
       return;
     }
-    if (failed(Differentiator(grads, Gradients::Overwrite).run(module)))
+    if (failed(Differentiator(grads, module, Gradients::Overwrite).run(module)))
       return signalPassFailure();
   }
 
@@ -290,11 +311,14 @@ private:
     builder.setInsertionPointAfter(callee);
     auto micro = cast<func::FuncOp>(builder.clone(*callee));
     micro.setSymName("micro_grads");
-    if (failed(Differentiator(micro, Gradients::Accumulate).run(module)))
+    if (failed(
+            Differentiator(micro, module, Gradients::Accumulate).run(module)))
       return failure();
     repeat.setCallee("micro_grads");
     builder.setInsertionPoint(repeat);
     for (auto parameter : module.getOps<ParameterOp>()) {
+      if (parameter.getFrozen())
+        continue;
       Value zero = ConstantOp::create(builder, parameter.getLoc(),
                                       parameter.getStoredType(),
                                       builder.getF64FloatAttr(0.0));

@@ -88,13 +88,16 @@ private:
     function.walk([&](AdamWOp update) { ++updated[update.getSymbol()]; });
     if (updates)
       checkProjections(function);
-    size_t parameters = llvm::range_size(getOperation().getOps<ParameterOp>());
+    size_t parameters =
+        llvm::count_if(getOperation().getOps<ParameterOp>(),
+                       [](ParameterOp op) { return !op.getFrozen(); });
     function.walk([&](ClipFactorOp clip) {
       if (clip.getGradients().size() == parameters)
         return;
       clip.emitOpError() << "takes the norm of " << clip.getGradients().size()
                          << " gradients in '" << name << "', but there are "
-                         << parameters << " parameters; give it all gradients";
+                         << parameters
+                         << " parameters to train; give it all gradients";
       failed = true;
     });
     // Of what it does not read, a part has no gradient to add.
@@ -102,6 +105,10 @@ private:
     for (auto parameter : getOperation().getOps<ParameterOp>()) {
       StringRef symbol = parameter.getSymName();
       unsigned count = stored.lookup(symbol);
+      if (parameter.getFrozen()) {
+        checkFrozen(function, parameter, count + updated.lookup(symbol));
+        continue;
+      }
       bool isStoring = name != "apply" && (!isPart || read.contains(symbol));
       if (isStoring && count != 1) {
         parameter.emitOpError()
@@ -116,6 +123,18 @@ private:
         failed = true;
       }
     }
+  }
+
+  /// That what is frozen stays so.
+  void checkFrozen(func::FuncOp function, ParameterOp parameter,
+                   unsigned writes) {
+    if (writes == 0)
+      return;
+    parameter.emitOpError()
+        << "is frozen, but '" << function.getSymName()
+        << "' stores a gradient for it or updates it; do not freeze it, or "
+           "make the function anew with 'lns-differentiate'";
+    failed = true;
   }
 
   /// @project, which modules have with parameters that have projections.

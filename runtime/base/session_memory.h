@@ -27,7 +27,8 @@ inline constexpr uint64_t kMatmulWorkspaceBytes = uint64_t(6) << 20;
 
 /// What a plan says about memory, in bytes.
 struct MemoryFacts {
-  uint64_t parameters = 0;  ///< one of the four segments
+  uint64_t parameters = 0;  ///< the segment, frozen ones included
+  uint64_t trainable = 0;   ///< of it; gradients and moments have as much each
   uint64_t arena = 0;       ///< of the largest entry point
   uint64_t activations = 0; ///< kept for the backward pass, part of the arena
   uint64_t io = 0;
@@ -68,8 +69,8 @@ inline SessionMemory getSessionMemory(const MemoryFacts &facts,
   SessionMemory memory;
   memory.threads = threads;
   memory.parameters = facts.parameters;
-  memory.gradients = facts.parameters;
-  memory.optimizer = 2 * facts.parameters;
+  memory.gradients = facts.trainable;
+  memory.optimizer = 2 * facts.trainable;
   memory.activations = facts.activations;
   memory.workspace = facts.arena - facts.activations;
   memory.io = facts.io;

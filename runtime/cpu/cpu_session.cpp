@@ -190,7 +190,7 @@ Error CpuSession::init(uint64_t seed) {
   for (Segment which :
        {Segment::parameters, Segment::exp_avg, Segment::exp_avg_sq})
     if (unsigned char *data = segment(which))
-      std::memset(data, 0, plan.table->parameter_bytes());
+      std::memset(data, 0, segments[size_t(which)].size());
   for (const plan::Parameter *parameter : *plan.table->parameters()) {
     auto *data = reinterpret_cast<float *>(segment(Segment::parameters) +
                                            parameter->offset());

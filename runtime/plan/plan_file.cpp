@@ -119,12 +119,13 @@ static Error checkContents(lnsrt_plan &plan) {
   // Bits that are the table's own to say stand in the header for readers that
   // do not know them.
   plan.documents = takesDocuments(*plan.table);
-  if (plan.documents != bool(header.feature_bits & kPlanDocuments))
+  uint64_t features = (plan.documents ? kPlanDocuments : 0) |
+                      (hasFrozen(*plan.table) ? kPlanFrozen : 0);
+  if (header.feature_bits != features)
     return makeError(LNSRT_INVALID_PLAN, plan.path, "plan header says ",
-                     header.feature_bits, " as its features, but entry points ",
-                     plan.documents ? "take" : "take no",
-                     " starts of documents; the plan is damaged: compile the "
-                     "model again");
+                     header.feature_bits, " as its features, its table ",
+                     features,
+                     "; the plan is damaged: compile the model again");
   plan.bytes.makeReadOnly();
   return nullptr;
 }

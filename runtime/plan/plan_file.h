@@ -12,6 +12,7 @@
 #include "runtime/base/memory.h"
 #include "runtime/base/session_memory.h"
 #include "runtime/plan/plan_generated.h"
+#include "runtime/plan/trainable.h"
 
 #include <mutex>
 #include <string>
@@ -46,7 +47,7 @@ Error openPlan(const char *path, std::unique_ptr<lnsrt_plan> &out);
 Error openPlanMemory(const void *bytes, uint64_t size,
                      std::unique_ptr<lnsrt_plan> &out);
 
-/// Trainable elements of one parameter. Only for verified plans.
+/// Elements of one parameter. Only for verified plans.
 uint64_t elementCount(const plan::Parameter &parameter);
 
 /// Bytes that are stored of it, with padding. Only for verified plans.

@@ -27,9 +27,10 @@ inline constexpr uint64_t kBufferAlignment = 64;
 /// Bits of PlanHeader::feature_bits. A plan without any of them is one that
 /// every reader of its version reads.
 enum PlanFeature : uint64_t {
-  kPlanDocuments = 1 ///< entry points take the starts of documents
+  kPlanDocuments = 1, ///< entry points take the starts of documents
+  kPlanFrozen = 2     ///< some parameters have neither gradient nor moments
 };
-inline constexpr uint64_t kPlanFeatures = kPlanDocuments;
+inline constexpr uint64_t kPlanFeatures = kPlanDocuments | kPlanFrozen;
 
 struct PlanHeader {
   char magic[8];

@@ -54,6 +54,15 @@ Error PlanVerifier::checkSizes() {
     return bad("four segments of ", table.parameter_bytes(),
                " bytes, an arena of ", table.arena_bytes(), " and io of ",
                table.io_bytes(), " overflow");
+  if (uint64_t trainable = trainableBytes(table);
+      trainable > table.parameter_bytes() || trainable % kBufferAlignment != 0)
+    return bad("gradients and moments of ", trainable,
+               " bytes each, but "
+               "parameters of ",
+               table.parameter_bytes(),
+               ": expected a part "
+               "of these, a multiple of ",
+               kBufferAlignment);
   return nullptr;
 }
 
@@ -170,6 +179,15 @@ Error PlanVerifier::checkParameters() {
       return bad("parameter '", name, "' of ", bytes, " bytes at offset ",
                  parameter->offset(), " lies outside the segment of ",
                  table.parameter_bytes(), " bytes");
+    // Gradients and moments are there for what is trained, and for that alone.
+    if (isFrozen(*parameter)
+            ? parameter->offset() < trainableBytes(table)
+            : !insideRange(parameter->offset(), bytes, trainableBytes(table)))
+      return bad("parameter '", name, "' of ", bytes, " bytes at offset ",
+                 parameter->offset(),
+                 isFrozen(*parameter) ? " is frozen, but lies among the "
+                                      : " is trained, but lies outside the ",
+                 trainableBytes(table), " bytes that have gradients");
     ranges.push_back({parameter->offset(), bytes, name});
     names.push_back(name);
   }

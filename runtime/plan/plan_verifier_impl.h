@@ -20,6 +20,7 @@
 #include "runtime/plan/plan_format.h"
 #include "runtime/plan/plan_generated.h"
 #include "runtime/plan/plan_verifier.h"
+#include "runtime/plan/trainable.h"
 
 #include <algorithm>
 #include <string>

@@ -32,10 +32,12 @@ Error PlanVerifier::checkBuffer(const Program &program,
     limit = program.arena;
     break;
   case Segment::parameters:
+    limit = table.parameter_bytes();
+    break;
   case Segment::gradients:
   case Segment::exp_avg:
   case Segment::exp_avg_sq:
-    limit = table.parameter_bytes();
+    limit = trainableBytes(table);
     break;
   case Segment::constants:
     limit = program.constants;
@@ -76,6 +78,9 @@ Error PlanVerifier::checkTarget(const Program &program,
     return error;
   if (buffer.segment() == Segment::constants)
     return bad("'", user, "' in '", entry, "' writes to the constants");
+  if (buffer.segment() == Segment::parameters &&
+      !insideRange(buffer.offset(), buffer.size(), trainableBytes(table)))
+    return bad("'", user, "' in '", entry, "' writes to frozen parameters");
   return nullptr;
 }
 

@@ -370,6 +370,7 @@ lnsrt_error *lnsrt_tensor_get_info(const lnsrt_plan *plan, size_t index,
     std::copy(parameter.shape()->begin(), parameter.shape()->end(),
               filled.shape);
     filled.elements = elementCount(parameter);
+    filled.frozen = isFrozen(parameter);
     return writeResult(filled, info);
   });
 }

@@ -20,6 +20,7 @@ SessionMemory lns::planMemory(const lnsrt_plan &plan, uint32_t threads) {
   const plan::Plan &table = *plan.table;
   MemoryFacts facts;
   facts.parameters = table.parameter_bytes();
+  facts.trainable = trainableBytes(table);
   facts.arena = table.arena_bytes();
   if (const plan::EntryPoint *step = plan.entryPoint("train_step"))
     facts.activations = step->activation_bytes();
@@ -34,6 +35,7 @@ SessionMemory lns::cudaPlanMemory(const lnsrt_plan &plan) {
   const plan::CudaProgram &program = *plan.cuda();
   MemoryFacts facts;
   facts.parameters = plan.table->parameter_bytes();
+  facts.trainable = trainableBytes(*plan.table);
   facts.arena = program.arena_bytes();
   if (const plan::EntryPoint *step = plan.cudaEntryPoint("train_step"))
     facts.activations = step->activation_bytes();
@@ -80,9 +82,10 @@ void lns::fillPlanInfo(const lnsrt_plan &plan, lnsrt_plan_info &info) {
   info.vocabulary = table.vocabulary();
   info.schedules = table.schedules() ? table.schedules()->size() : 0;
   info.layers = table.layers();
-  info.parameters = 0;
+  info.parameters = info.frozen_parameters = 0;
   for (const plan::Parameter *parameter : *table.parameters())
-    info.parameters += elementCount(*parameter);
+    (isFrozen(*parameter) ? info.frozen_parameters : info.parameters) +=
+        elementCount(*parameter);
   bool onCpu = chooseDevice(plan, nullptr) == "cpu";
   Program program = onCpu ? cpuProgram(plan) : cudaProgram(plan);
   info.arena_bytes = program.arena;
@@ -302,6 +305,7 @@ std::string lns::planJson(const lnsrt_plan &plan) {
   json.field("vocabulary", info.vocabulary);
   json.field("layers", info.layers);
   json.field("parameters", info.parameters);
+  json.field("frozen_parameters", info.frozen_parameters);
   json.field("arena_bytes", info.arena_bytes);
   json.field("activation_bytes", info.activation_bytes);
   json.field("session_bytes", info.session_bytes);
@@ -356,6 +360,7 @@ std::string lns::planJson(const lnsrt_plan &plan) {
                std::string_view(plan::EnumNameInitKind(parameter->init())));
     json.field("init_value", parameter->init_value());
     json.field("decay", parameter->decay());
+    json.field("frozen", isFrozen(*parameter));
     json.close('}');
   }
   json.close(']');

@@ -379,6 +379,12 @@ Error lnsrt_session::find(lnsrt_tensor_kind kind, size_t index,
     return makeError(LNSRT_INVALID_ARGUMENT, plan->path, "tensor ", index,
                      ", the plan has ", parameters.size());
   found = parameters.Get(flatbuffers::uoffset_t(index));
+  if (kind != LNSRT_PARAMETER && isFrozen(*found))
+    return makeError(LNSRT_INVALID_ARGUMENT, found->name()->string_view(),
+                     "the parameter is frozen: the plan has no ",
+                     kind == LNSRT_GRADIENT ? "gradient" : "moments",
+                     " for it; ask for its value alone, or compile the model "
+                     "without freezing it");
   if (elements != elementCount(*found))
     return makeError(LNSRT_INVALID_ARGUMENT, found->name()->string_view(),
                      elements, " elements given, the tensor has ",

@@ -68,7 +68,7 @@ func.func @grads(%x: tensor<3xf32>) {
 }
 func.func @apply(%optimizer: tensor<8xf32>) {
   %g = lns.get gradient @read : tensor<3xf32>
-  // expected-error@+1 {{takes the norm of 1 gradients in 'apply', but there are 2 parameters; give it all gradients}}
+  // expected-error@+1 {{takes the norm of 1 gradients in 'apply', but there are 2 parameters to train; give it all gradients}}
   %norm, %factor, %partials = lns.clip_factor %optimizer, %g : (tensor<8xf32>, tensor<3xf32>) -> (tensor<f32>, tensor<f32>, tensor<1xf64>)
   lns.adamw @read, %g, %factor, %optimizer decay(true) : tensor<3xf32>, tensor<f32>, tensor<8xf32>
   lns.adamw @unread, %g, %factor, %optimizer decay(true) : tensor<3xf32>, tensor<f32>, tensor<8xf32>
@@ -139,5 +139,36 @@ func.func @train_step(%x: tensor<3x3xf32>, %factor: tensor<f32>, %optimizer: ten
   lns.set %x, gradient @w : tensor<3x3xf32>
   lns.adamw @w, %x, %factor, %optimizer decay(false) : tensor<3x3xf32>, tensor<f32>, tensor<8xf32>
   lns.project @w columns : tensor<3x3xf32>
+  return
+}
+
+// -----
+
+// What is frozen has no gradient, and is not updated.
+lns.parameter @w matrix init(normal, 1.0) decay(true) : tensor<3xf32>
+// expected-error@+3 {{is frozen, but 'grads' stores a gradient for it or updates it; do not freeze it, or make the function anew with 'lns-differentiate'}}
+// expected-error@+2 {{is frozen, but 'apply' stores a gradient for it or updates it}}
+// expected-error@+1 {{is frozen, but 'train_step' stores a gradient for it or updates it}}
+lns.parameter @f matrix init(normal, 1.0) decay(false) frozen : tensor<3xf32>
+func.func @logits() {
+  return
+}
+func.func @eval() {
+  return
+}
+func.func @grads(%x: tensor<3xf32>) {
+  lns.set %x, gradient @w : tensor<3xf32>
+  lns.set %x, gradient @f : tensor<3xf32>
+  return
+}
+func.func @apply(%x: tensor<3xf32>, %factor: tensor<f32>, %optimizer: tensor<8xf32>) {
+  lns.adamw @w, %x, %factor, %optimizer decay(true) : tensor<3xf32>, tensor<f32>, tensor<8xf32>
+  lns.adamw @f, %x, %factor, %optimizer decay(false) : tensor<3xf32>, tensor<f32>, tensor<8xf32>
+  return
+}
+func.func @train_step(%x: tensor<3xf32>, %factor: tensor<f32>, %optimizer: tensor<8xf32>) {
+  lns.set %x, gradient @w : tensor<3xf32>
+  lns.set %x, gradient @f : tensor<3xf32>
+  lns.adamw @w, %x, %factor, %optimizer decay(true) : tensor<3xf32>, tensor<f32>, tensor<8xf32>
   return
 }

@@ -48,7 +48,12 @@ public:
     if (state.empty())
       return grads.op->emitError("has no parameters, so there is no gradient "
                                  "to check");
+    auto module = grads.op->getParentOfType<ModuleOp>();
     for (const auto &[name, parameter] : state) {
+      auto declared =
+          module ? module.lookupSymbol<ParameterOp>(name) : ParameterOp();
+      if (declared && declared.getFrozen())
+        continue;
       if (!parameter.gradientStored)
         return grads.op->emitError("the gradient of '")
                << name << "' is not stored";

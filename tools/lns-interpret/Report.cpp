@@ -12,13 +12,14 @@
 
 using namespace lns::interpret;
 
-/// Ten digits, so that a test does not see the last bits. No "-0".
-static void printNumber(llvm::raw_ostream &os, double number) {
-  os << llvm::format("%.10g", number == 0 ? 0.0 : number);
+/// No "-0".
+static void printNumber(llvm::raw_ostream &os, double number, int digits) {
+  os << llvm::format("%.*g", digits, number == 0 ? 0.0 : number);
 }
 
 void lns::interpret::printTensor(llvm::raw_ostream &os, llvm::StringRef what,
-                                 const Tensor &tensor, bool withValues) {
+                                 const Tensor &tensor, bool withValues,
+                                 int digits) {
   std::vector<double> values = tensor.values;
   if (tensor.isTokens)
     values.assign(tensor.tokens.begin(), tensor.tokens.end());
@@ -28,9 +29,9 @@ void lns::interpret::printTensor(llvm::raw_ostream &os, llvm::StringRef what,
     squares += value * value;
   }
   os << what << ": " << formatShape(tensor.shape) << " norm ";
-  printNumber(os, std::sqrt(squares));
+  printNumber(os, std::sqrt(squares), digits);
   os << " sum ";
-  printNumber(os, sum);
+  printNumber(os, sum, digits);
   os << "\n";
   if (!withValues)
     return;
@@ -39,7 +40,7 @@ void lns::interpret::printTensor(llvm::raw_ostream &os, llvm::StringRef what,
   llvm::ListSeparator separator;
   for (double value : llvm::ArrayRef(values).take_front(limit)) {
     os << llvm::StringRef(separator);
-    printNumber(os, value);
+    printNumber(os, value, digits);
   }
   if (values.size() > limit)
     os << ", and " << values.size() - limit << " more";

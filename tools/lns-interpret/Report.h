@@ -15,9 +15,9 @@
 namespace lns::interpret {
 
 /// "what: [2, 3] norm 3.741657387 sum 6"; with `withValues` also its first 64
-/// elements.
+/// elements. Ten digits, unless a test is to see the last bits.
 void printTensor(llvm::raw_ostream &os, llvm::StringRef what,
-                 const Tensor &tensor, bool withValues);
+                 const Tensor &tensor, bool withValues, int digits = 10);
 
 } // namespace lns::interpret
 

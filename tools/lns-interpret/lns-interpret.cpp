@@ -110,6 +110,9 @@ cl::opt<bool> printGradients("print-gradients",
 cl::opt<bool> printParameters("print-parameters",
                               cl::desc("print the parameters that changed"),
                               cl::cat(category));
+cl::opt<int> digits("digits", cl::init(10), cl::value_desc("N"),
+                    cl::desc("of numbers that are printed (default 10)"),
+                    cl::cat(category));
 cl::opt<std::string>
     checkPipeline("check-pipeline", cl::value_desc("PIPELINE"),
                   cl::desc("run all entry points before and after the passes, "
@@ -336,14 +339,15 @@ LogicalResult runModule(ModuleOp module) {
   for (auto [index, result] : llvm::enumerate(results)) {
     names.push_back(entry.resultName(index));
     printTensor(llvm::outs(), entry.name + ": " + names.back(), *result,
-                printValues);
+                printValues, digits);
   }
   for (const auto &[name, state] : environment) {
     if (printGradients && state.gradientStored)
       printTensor(llvm::outs(), "gradient " + name, *state.gradient,
-                  printValues);
+                  printValues, digits);
     if (printParameters && state.updated)
-      printTensor(llvm::outs(), "parameter " + name, *state.value, printValues);
+      printTensor(llvm::outs(), "parameter " + name, *state.value, printValues,
+                  digits);
   }
   if (outPath.empty())
     return success();

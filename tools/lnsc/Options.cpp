@@ -114,6 +114,13 @@ cl::opt<bool> driver::allowUnknownKeys(
     cl::desc("keys of a config.json that nobody knows are warnings, not "
              "errors: what they may change is not compiled"),
     cl::cat(lnscCategory));
+static cl::opt<std::string> lora(
+    "lora",
+    cl::desc("freeze the model and train low-rank adapters of the modules "
+             "named (LoRA): rank=8,alpha=16,targets=q_proj:v_proj, or "
+             "targets=all-linear; also rslora, and save=MODULE:.. for what is "
+             "trained whole"),
+    cl::value_desc("WORD=VALUE,.."), cl::cat(lnscCategory));
 static cl::opt<bool> disableNormElimination(
     "disable-norm-elimination",
     cl::desc("compute every norm where it stands, for comparisons"),
@@ -258,6 +265,16 @@ static bool usesBf16(const Request &request) {
          llvm::all_of(request.compile.levels, cpu::hasBf16Products);
 }
 
+static bool parseLora(std::optional<AdapterChoice> &adapters) {
+  if (!lora.getNumOccurrences())
+    return true;
+  std::string error;
+  adapters = parseAdapters(lora, error);
+  if (!adapters)
+    llvm::errs() << "lnsc: error: --lora: " << error << "\n";
+  return adapters.has_value();
+}
+
 static bool loadPassPlugins() {
   for (const std::string &path : passPlugins) {
     llvm::Expected<mlir::PassPlugin> plugin = mlir::PassPlugin::load(path);
@@ -337,6 +354,7 @@ bool driver::adoptForm(Request &request, Form form, mlir::ModuleOp module) {
   for (Decided decided : {Decided{Form::Graph, &sequence},
                           {Form::Graph, &microBatch},
                           {Form::Graph, &documents},
+                          {Form::Graph, &lora},
                           {Form::Train, &batch},
                           {Form::Train, &dtype},
                           {Form::Train, &disablePadding},
@@ -405,10 +423,15 @@ bool driver::readRequest(Request &request) {
                     "config.json, or - for standard input\n";
     return false;
   }
+  if (emit == Phase::Model && lora.getNumOccurrences()) {
+    llvm::errs() << "lnsc: error: --emit=model prints the model as it was "
+                    "read, without what --lora adds; write --emit=graph\n";
+    return false;
+  }
   CompileOptions &compile = request.compile;
   if (!parseTargets(request) || !parseLevels(compile.levels) ||
-      !parseBudget(compile.budget) || !loadPassPlugins() ||
-      !parsePipelines(compile))
+      !parseBudget(compile.budget) || !parseLora(compile.adapters) ||
+      !loadPassPlugins() || !parsePipelines(compile))
     return false;
   compile.batch = batch;
   compile.sequence = sequence;

@@ -60,9 +60,12 @@ static void printMemory(llvm::raw_ostream &os, const SessionMemory &memory) {
      << " + scratch ";
 }
 
-static uint64_t countElements(const Plan &plan) {
+/// Of what is trained, or of what is frozen.
+static uint64_t countElements(const Plan &plan, bool frozen) {
   uint64_t elements = 0;
   for (const PlanParameter &parameter : plan.parameters) {
+    if (parameter.frozen != frozen)
+      continue;
     uint64_t size = 1;
     for (int64_t extent : parameter.shape)
       size *= uint64_t(extent);
@@ -75,8 +78,11 @@ void driver::printSummary(llvm::raw_ostream &os, const Plan &plan,
                           const Request &request, size_t bytes) {
   os << (outputPath == "-" ? "plan" : outputPath.getValue()) << ": "
      << plan.modelName << ", "
-     << llvm::format("%.2f", countElements(plan) / 1e6) << "M parameters, "
-     << plan.layers << " layers (" << plan.normScheme << "), batch "
+     << llvm::format("%.2f", countElements(plan, /*frozen=*/false) / 1e6)
+     << "M parameters, ";
+  if (uint64_t frozen = countElements(plan, /*frozen=*/true))
+    os << llvm::format("%.2f", frozen / 1e6) << "M frozen, ";
+  os << plan.layers << " layers (" << plan.normScheme << "), batch "
      << plan.batch << " x " << plan.sequence;
   if (plan.microBatch)
     os << " in parts of " << plan.microBatch;

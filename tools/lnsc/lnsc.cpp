@@ -107,10 +107,17 @@ int compileModel() {
   if (form > Form::Model &&
       failed(enterForm(*module, form, request.compile, timing)))
     return 1;
-  if (emit == Phase::Identity)
+  if (emit == Phase::Identity) {
+    FailureOr<std::string> own = std::string();
+    if (form == Form::Model) {
+      own = addAdapters(*module, request.compile, timing);
+      if (failed(own))
+        return 1;
+    }
     return printTo([&](llvm::raw_ostream &os) {
-      os << getPlanIdentity(*module, form, request.compile);
+      os << getPlanIdentity(*module, form, request.compile, *own);
     });
+  }
   OwningOpRef<ModuleOp> model;
   if (request.compile.budget && form == Form::Model)
     model = module->clone();

@@ -454,3 +454,39 @@ func.func @own_input(%u: tensor<9x8xf32>, %w: tensor<8x4xf32>, %g: tensor<4xf32>
   %dg = lns.column_dot %p, %p : (tensor<9x4xf32>, tensor<9x4xf32>) -> tensor<4xf32>
   return %dx, %dw, %dg : tensor<9x4xf32>, tensor<8x4xf32>, tensor<4xf32>
 }
+
+// -----
+
+// A gain without a gradient, frozen: both products that add up to p get it, and read
+// the weights that the forward pass reads. The frozen weight has no gradient either.
+// CHECK-LABEL: func.func @frozen
+// CHECK: %[[T:.*]] = lns.matmul %{{.*}} -> tensor<9x2xf32>
+// CHECK: %[[P:.*]] = lns.matmul %{{.*}} gain(%{{.*}}) {alpha = 5.000000e-01 : f64} : {{.*}} -> tensor<9x4xf32>
+// CHECK: lns.matmul %[[T]], %{{.*}} gain(%{{.*}}) addend(%[[P]]) {alpha = 5.000000e-01 : f64}
+// CHECK: lns.matmul %[[T]], %{{.*}} transpose_a gain
+// CHECK-NOT: lns.scale_columns
+func.func @frozen(%u: tensor<9x8xf32>, %x: tensor<9x4xf32>, %w: tensor<8x4xf32>, %a: tensor<2x4xf32>, %b: tensor<8x2xf32>, %g: tensor<4xf32>) -> (tensor<9x8xf32>, tensor<9x2xf32>, tensor<9x4xf32>, tensor<2x4xf32>) {
+  %y = lns.linear %x, %w gain(%g) {alpha = 0.5 : f64} : (tensor<9x4xf32>, tensor<8x4xf32>, tensor<4xf32>) -> tensor<9x8xf32>
+  %z = lns.linear %x, %a gain(%g) {alpha = 0.5 : f64} : (tensor<9x4xf32>, tensor<2x4xf32>, tensor<4xf32>) -> tensor<9x2xf32>
+  %t = lns.matmul %u, %b : (tensor<9x8xf32>, tensor<8x2xf32>) -> tensor<9x2xf32>
+  %p = lns.matmul %u, %w : (tensor<9x8xf32>, tensor<8x4xf32>) -> tensor<9x4xf32>
+  %q = lns.matmul %t, %a addend(%p) : (tensor<9x2xf32>, tensor<2x4xf32>, tensor<9x4xf32>) -> tensor<9x4xf32>
+  // expected-remark@+1 {{[Passed] gain-gradients | Category:lns-norm | Remark="a gain without a gradient is folded into its products", weights=2}}
+  %dx = lns.scale_columns %q, %g scale(0.5) : tensor<9x4xf32>, tensor<4xf32>
+  %da = lns.matmul %t, %x transpose_a gain(%g) {alpha = 0.5 : f64} : (tensor<9x2xf32>, tensor<9x4xf32>, tensor<4xf32>) -> tensor<2x4xf32>
+  return %y, %z, %dx, %da : tensor<9x8xf32>, tensor<9x2xf32>, tensor<9x4xf32>, tensor<2x4xf32>
+}
+
+// -----
+
+// Not where p has another reader, nor with a gain that no linear has of the weight.
+// CHECK-LABEL: func.func @frozen_read
+// CHECK-COUNT-2: lns.scale_columns
+func.func @frozen_read(%u: tensor<9x8xf32>, %x: tensor<9x4xf32>, %w: tensor<8x4xf32>, %v: tensor<8x4xf32>, %g: tensor<4xf32>) -> (tensor<9x8xf32>, tensor<9x4xf32>, tensor<9x4xf32>, tensor<9x4xf32>) {
+  %y = lns.linear %x, %w gain(%g) : (tensor<9x4xf32>, tensor<8x4xf32>, tensor<4xf32>) -> tensor<9x8xf32>
+  %p = lns.matmul %u, %w : (tensor<9x8xf32>, tensor<8x4xf32>) -> tensor<9x4xf32>
+  %dx = lns.scale_columns %p, %g : tensor<9x4xf32>, tensor<4xf32>
+  %q = lns.matmul %u, %v : (tensor<9x8xf32>, tensor<8x4xf32>) -> tensor<9x4xf32>
+  %dv = lns.scale_columns %q, %g : tensor<9x4xf32>, tensor<4xf32>
+  return %y, %p, %dx, %dv : tensor<9x8xf32>, tensor<9x4xf32>, tensor<9x4xf32>, tensor<9x4xf32>
+}

@@ -273,3 +273,25 @@ func.func @bias_itself(%b: tensor<4xf32>, %x: tensor<2x3x4xf32>, %w: tensor<4x4x
   %db = lns.row_rstd_grad %b, %r, %dr : (tensor<4xf32>, tensor<f32>, tensor<f32>) -> tensor<4xf32>
   return %z, %db : tensor<2x3x4xf32>, tensor<4xf32>
 }
+
+// -----
+
+// Of a sum of products, as an adapter makes one, the output is read, and not the
+// products, which would both be kept for it.
+// CHECK-LABEL: func.func @adapter
+// CHECK: %[[S:.*]] = lns.add
+// CHECK: %[[Y:.*]] = lns.row_scale %[[S]]
+// CHECK: %[[D:.*]] = lns.row_dot %{{.*}}, %[[Y]]
+// CHECK: lns.row_rstd_grad %{{.*}}, %{{.*}}, %[[D]] relative
+func.func @adapter(%x: tensor<2x3x4xf32>, %w: tensor<4x4xf32>, %a: tensor<2x4xf32>, %b: tensor<4x2xf32>, %dy: tensor<2x3x4xf32>) -> (tensor<2x3x4xf32>, tensor<2x3x4xf32>) {
+  %r = lns.row_rstd %x eps(1.0e-3) : (tensor<2x3x4xf32>) -> tensor<2x3xf32>
+  %z = lns.linear %x, %w : (tensor<2x3x4xf32>, tensor<4x4xf32>) -> tensor<2x3x4xf32>
+  %d = lns.linear %x, %a : (tensor<2x3x4xf32>, tensor<2x4xf32>) -> tensor<2x3x2xf32>
+  %u = lns.linear %d, %b : (tensor<2x3x2xf32>, tensor<4x2xf32>) -> tensor<2x3x4xf32>
+  %s = lns.add %z, %u : tensor<2x3x4xf32>
+  %y = lns.row_scale %s, %r : tensor<2x3x4xf32>, tensor<2x3xf32>
+  %dr = lns.row_dot %dy, %s : (tensor<2x3x4xf32>, tensor<2x3x4xf32>) -> tensor<2x3xf32>
+  // expected-remark@+1 {{[Passed] reuse-outputs | Category:lns-norm | Remark="row dots taken from outputs", behind_biases=0, behind_rotations=0, dots=1}}
+  %dx = lns.row_rstd_grad %x, %r, %dr : (tensor<2x3x4xf32>, tensor<2x3xf32>, tensor<2x3xf32>) -> tensor<2x3x4xf32>
+  return %y, %dx : tensor<2x3x4xf32>, tensor<2x3x4xf32>
+}

@@ -30,6 +30,17 @@ func.func @eval(%x: tensor<3xf32>) -> tensor<f32> {
 
 // -----
 
+// One that depends on what is frozen alone.
+lns.parameter @w matrix init(normal, 1.0) decay(false) frozen : tensor<3xf32>
+// expected-error@+1 {{returns no value that depends on a parameter that is not frozen, so there is nothing to differentiate}}
+func.func @eval() -> tensor<f32> {
+  %w = lns.get parameter @w : tensor<3xf32>
+  %loss = lns.mean %w : (tensor<3xf32>) -> tensor<f32>
+  return %loss : tensor<f32>
+}
+
+// -----
+
 // A loss that is no scalar.
 lns.parameter @w matrix init(normal, 1.0) decay(true) : tensor<3xf32>
 // expected-error@+1 {{returns 'tensor<3xf32>', but a loss is a scalar, tensor<f32>}}

@@ -135,8 +135,7 @@ TEST(PlanFile, DocumentsAreAFeature) {
   EXPECT_EQ(open(TestPlan().serialize())->info().documents, 0u);
   source.features = 0;
   EXPECT_TRUE(contains(messageOf(source.serialize()),
-                       "plan header says 0 as its features, but entry points "
-                       "take starts of documents"));
+                       "plan header says 0 as its features, its table 1"));
 }
 
 TEST(PlanFile, HeaderFields) {
@@ -149,10 +148,9 @@ TEST(PlanFile, HeaderFields) {
   expectHeader([](PlanHeader &header) { header.feature_bits = 4; },
                "plan needs features 4 that this runtime does not know");
   expectHeader([](PlanHeader &header) { header.feature_bits = 7; },
-               "plan needs features 6 that this runtime does not know");
+               "plan needs features 4 that this runtime does not know");
   expectHeader([](PlanHeader &header) { header.feature_bits = 1; },
-               "plan header says 1 as its features, but entry points take no "
-               "starts of documents");
+               "plan header says 1 as its features, its table 0");
   expectHeader([](PlanHeader &header) { header.reserved[1] = 1; },
                "reserved header fields are not zero");
   expectHeader([](PlanHeader &header) { header.file_size += 1; },
@@ -287,7 +285,8 @@ TEST(PlanFile, Json) {
         R"("text":"lnsc model 1\u000anorm: lns\u000agraph:\u000a)"
         R"(output tokens\u000a"},"dtype":"bf16",)"
         R"("batch":2,"micro_batch":2,"sequence":3,"documents":false,)"
-        R"("vocabulary":5,"layers":1,"parameters":40,"arena_bytes":576,)"
+        R"("vocabulary":5,"layers":1,"parameters":40,"frozen_parameters":0,)"
+        R"("arena_bytes":576,)"
         R"("activation_bytes":96,"session_bytes":6297536,"flops_per_step":100,)"
         R"("memory":{"parameters":256,"gradients":256,"optimizer":512,)"
         R"("activations":96,"workspace":480,"io":320,"constants":64,)"
@@ -299,6 +298,6 @@ TEST(PlanFile, Json) {
         R"("launches_per_step":1,"is_norm":true})",
         R"("norm_kernels":1,)",
         R"({"name":"lm_head.weight","shape":[5,4],"role":"matrix",)"
-        R"("init":"normal","init_value":0.5,"decay":true}]})"})
+        R"("init":"normal","init_value":0.5,"decay":true,"frozen":false}]})"})
     EXPECT_TRUE(contains(json, part)) << part << "\nin " << json;
 }

@@ -165,6 +165,40 @@ static const Case kSizes[] = {
      "320 overflow"},
 };
 
+/// Makes the head frozen, behind what has gradients.
+static void freezeHead(TestPlan &p) {
+  p.table.trainable_bytes = kHeadOffset;
+  p.table.parameters[1]->frozen = true;
+  p.features |= kPlanFrozen;
+}
+
+static const Case kFrozen[] = {
+    {"TrainableTooLarge",
+     [](TestPlan &p) { p.table.trainable_bytes = kParameterBytes + 64; },
+     "gradients and moments of 320 bytes each, but parameters of 256: expected "
+     "a part of these, a multiple of 64"},
+    {"TrainableUnaligned", [](TestPlan &p) { p.table.trainable_bytes = 100; },
+     "gradients and moments of 100 bytes each, but parameters of 256: expected "
+     "a part of these, a multiple of 64"},
+    {"FrozenAmongTrained",
+     [](TestPlan &p) { p.table.parameters[1]->frozen = true; },
+     "parameter 'lm_head.weight' of 80 bytes at offset 128 is frozen, but lies "
+     "among the 256 bytes that have gradients"},
+    {"TrainedBehind",
+     [](TestPlan &p) { p.table.trainable_bytes = kHeadOffset; },
+     "parameter 'lm_head.weight' of 80 bytes at offset 128 is trained, but "
+     "lies outside the 128 bytes that have gradients"},
+    {"GradientOfFrozen", freezeHead,
+     "'head.backward' in 'train_step' uses 80 bytes at offset 128 of segment "
+     "'gradients', which has 128"},
+    {"MatmulIntoFrozen",
+     [](TestPlan &p) {
+       freezeHead(p);
+       *p.matmul("head").c = BufferRef(kHeadOffset, 120, Segment::parameters);
+     },
+     "'head' in 'train_step' writes to frozen parameters"},
+};
+
 static const Case kBlobs[] = {
     {"CodeUnaligned", [](TestPlan &p) { p.table.code[0]->offset += 64; },
      "code for 'x86-64' at offset 36928, which is not a multiple of 4096"},
@@ -743,6 +777,7 @@ static std::vector<Case> withMessage(const Case *begin, const Case *end) {
 LNS_CASES(Sizes, kSizes);
 LNS_CASES(Schedules, kSchedules);
 LNS_CASES(Blobs, kBlobs);
+LNS_CASES(Frozen, kFrozen);
 LNS_CASES(Parameters, kParameters);
 LNS_CASES(Kernels, kKernels);
 LNS_CASES(Launches, kLaunches);

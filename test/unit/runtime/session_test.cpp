@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstring>
 #include <gtest/gtest.h>
+#include <string>
 #include <vector>
 
 using namespace lns;
@@ -222,6 +223,52 @@ TEST(Session, InitIsKeyedBySeedAndClearsTheOptimizer) {
   EXPECT_EQ(run.read(LNSRT_EXP_AVG, 0), std::vector<float>(kElements, 0.0f));
   ASSERT_TRUE(run.session.init(10));
   EXPECT_NE(run.read(LNSRT_PARAMETER, 0), first);
+}
+
+TEST(Session, WhatIsFrozenHasNeitherGradientNorMoments) {
+  TestPlan source;
+  source.table.trainable_bytes = kHeadOffset;
+  source.table.parameters[1]->frozen = true;
+  source.features |= kPlanFrozen;
+  auto &entries = source.table.entry_points;
+  std::erase_if(entries, [](const auto &entry) {
+    return entry->name != "eval" && entry->name != "logits";
+  });
+  Running run = start(2, nullptr, source);
+  EXPECT_EQ(run.plan.info().parameters, kElements);
+  EXPECT_EQ(run.plan.info().frozen_parameters, kElements);
+  EXPECT_EQ(run.plan.tensorInfo(0)->frozen, 0u);
+  EXPECT_EQ(run.plan.tensorInfo(1)->frozen, 1u);
+  auto memory = run.session.memory();
+  ASSERT_TRUE(memory) << memory.status().message();
+  EXPECT_EQ(memory->parameters, kParameterBytes);
+  EXPECT_EQ(memory->gradients, kHeadOffset);
+  EXPECT_EQ(memory->optimizer, 2 * kHeadOffset);
+  EXPECT_EQ(memory->total, run.plan.memory(memory->threads)->total);
+  ASSERT_TRUE(run.session.init(3));
+  std::vector<float> drawn = run.read(LNSRT_PARAMETER, 1), data(kElements, 1);
+  EXPECT_NE(drawn, std::vector<float>(kElements));
+  ASSERT_TRUE(run.session.write(LNSRT_PARAMETER, 1, data.data(), kElements));
+  EXPECT_EQ(run.read(LNSRT_PARAMETER, 1), data);
+  for (int kind = LNSRT_GRADIENT; kind <= LNSRT_EXP_AVG_SQ; ++kind) {
+    ASSERT_TRUE(
+        run.session.write(lnsrt_tensor_kind(kind), 0, data.data(), kElements));
+    std::string what = kind == LNSRT_GRADIENT ? "gradient" : "moments";
+    std::string expected =
+        "the parameter is frozen: the plan has no " + what +
+        " for it; ask for its value alone, or compile the model without "
+        "freezing it";
+    lnsrt::Status read =
+        run.session.read(lnsrt_tensor_kind(kind), 1, data.data(), kElements);
+    EXPECT_EQ(read.message(), expected);
+    EXPECT_STREQ(read.place(), "lm_head.weight");
+    lnsrt::Status part =
+        run.session.readPart(lnsrt_tensor_kind(kind), 1, 0, data.data(), 1);
+    EXPECT_EQ(part.message(), expected);
+    lnsrt::Status write =
+        run.session.write(lnsrt_tensor_kind(kind), 1, data.data(), kElements);
+    EXPECT_EQ(write.message(), expected);
+  }
 }
 
 TEST(Session, TensorsAreReadAndWritten) {

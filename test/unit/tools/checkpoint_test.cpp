@@ -9,6 +9,7 @@
 
 #include "memory_store.h"
 #include "test_files.h"
+#include "tools/lns/checkpoint/inspect.h"
 #include "tools/lns/checkpoint/manifest.h"
 #include "tools/lns/checkpoint/run_folder.h"
 #include "tools/lns/checkpoint/safetensors.h"
@@ -50,6 +51,49 @@ TEST(Checkpoint, LargeTensorsAreWrittenInParts) {
             store.at(TensorKind::Parameter, 1));
   EXPECT_EQ(back.at(TensorKind::ExpAvgSq, 1),
             store.at(TensorKind::ExpAvgSq, 1));
+}
+
+TEST(Checkpoint, WhatIsFrozenHasNoMoments) {
+  TempFolder folder;
+  MemoryStore store;
+  store.descriptions[0].frozen = true;
+  store.fill(1);
+  std::string path = folder / "step-000001";
+  ASSERT_TRUE(saveCheckpoint(path, store, makeState(1), "").ok());
+  auto optimizer = WeightFiles::openFile(path + "/optimizer.safetensors");
+  ASSERT_TRUE(optimizer);
+  EXPECT_EQ(optimizer->tensors().size(), 2u);
+  EXPECT_EQ(optimizer->metadata(frozenKey), "1");
+  auto verified = verifyCheckpoint(path);
+  EXPECT_TRUE(verified) << verified.status().message();
+  MemoryStore back;
+  back.descriptions = store.descriptions;
+  ASSERT_TRUE(loadCheckpoint(path, back));
+  for (TensorKind kind : {TensorKind::Parameter, TensorKind::ExpAvg})
+    EXPECT_EQ(back.at(kind, 1), store.at(kind, 1));
+  EXPECT_EQ(back.at(TensorKind::Parameter, 0),
+            store.at(TensorKind::Parameter, 0));
+  EXPECT_EQ(back.at(TensorKind::ExpAvg, 0), std::vector<float>(6));
+
+  // A run that trains all of it has moments that are not there, and the other
+  // way round.
+  MemoryStore whole;
+  auto lacks = loadCheckpoint(path, whole);
+  ASSERT_FALSE(lacks);
+  EXPECT_NE(lacks.status().message().find(
+                "2 tensors are missing: 'exp_avg.model.embed_tokens.weight', "
+                "'exp_avg_sq.model.embed_tokens.weight'"),
+            std::string::npos)
+      << lacks.status().message();
+  whole.fill(2);
+  std::string other = folder / "step-000002";
+  ASSERT_TRUE(saveCheckpoint(other, whole, makeState(2), "").ok());
+  auto unknown = loadCheckpoint(other, back);
+  ASSERT_FALSE(unknown);
+  EXPECT_NE(
+      unknown.status().message().find("2 tensors are unknown to the plan"),
+      std::string::npos)
+      << unknown.status().message();
 }
 
 class CheckpointErrors : public ::testing::Test {

@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "tools/lns/checkpoint/lora_fact.h"
 #include "tools/lns/checkpoint/model_identity.h"
 
 #include <gtest/gtest.h>
@@ -225,4 +226,50 @@ TEST(ModelIdentity, ComparesWithAConfig) {
             "run/step-1: is of another model than the plan: norm: lns here, "
             "pre in the checkpoint; compile the plan for this model, or give "
             "--force to take the parameters as they are");
+}
+
+static const std::string loraIdentity =
+    "lnsc model 1\nnorm: lns\nlora: "
+    "rank=8,alpha=16.5,targets=q_proj:v_proj,save=lm_head,rslora\n"
+    "passes_after_graph: cse\ngraph:\n%0 = adapted\nbase:\n%0 = plain\n";
+
+TEST(ModelIdentity, KnowsTheModelThatAdaptersAreOn) {
+  std::string base =
+      "lnsc model 1\nnorm: lns\npasses_after_graph: cse\ngraph:\n%0 = plain\n";
+  EXPECT_EQ(identityOfBase(loraIdentity), base);
+  EXPECT_EQ(identityOfBase(base), std::nullopt);
+  EXPECT_EQ(identityOfBase(""), std::nullopt);
+  EXPECT_EQ(identityOfBase("lora: x\nbase:\ngraph:\n"), std::nullopt);
+  EXPECT_EQ(refusal(base, loraIdentity),
+            "run/step-1: has adapters "
+            "(rank=8,alpha=16.5,targets=q_proj:v_proj,save=lm_head,rslora), "
+            "the plan has none; compile it with --lora, or make one model of "
+            "them with 'lns ckpt merge'");
+}
+
+TEST(ModelIdentity, SaysHowAdaptersAreScaled) {
+  std::optional<LoraFact> fact = findLora(loraIdentity);
+  ASSERT_TRUE(fact);
+  EXPECT_EQ(fact->rank, 8);
+  EXPECT_EQ(fact->alpha, 16.5);
+  EXPECT_EQ(fact->targets, (std::vector<std::string>{"q_proj", "v_proj"}));
+  EXPECT_EQ(fact->save, (std::vector<std::string>{"lm_head"}));
+  EXPECT_TRUE(fact->rslora);
+  for (const char *line :
+       {"rank=0,alpha=1,targets=q", "rank=8,alpha=x,targets=q",
+        "rank=8,alpha=1", "rank=8,alpha=nan,targets=q", ""})
+    EXPECT_FALSE(
+        findLora("lnsc model 1\nlora: " + std::string(line) + "\ngraph:\n"))
+        << line;
+  EXPECT_EQ(getLoraScale(16, 8, false), 2);
+  EXPECT_EQ(getLoraScale(16, 4, true), 8);
+}
+
+TEST(ModelIdentity, MatchesModulesAsPeftDoes) {
+  EXPECT_TRUE(isModuleNamed("model.layers.0.self_attn.q_proj", "q_proj"));
+  EXPECT_TRUE(
+      isModuleNamed("model.layers.0.self_attn.q_proj", "self_attn.q_proj"));
+  EXPECT_TRUE(isModuleNamed("lm_head", "lm_head"));
+  EXPECT_FALSE(isModuleNamed("model.layers.0.self_attn.q_proj", "proj"));
+  EXPECT_FALSE(isModuleNamed("proj", "q_proj"));
 }

@@ -45,14 +45,21 @@ static Status writeSections(const std::string &path, TensorStore &store,
                             const std::vector<ExtraTensor> &extras,
                             FileSummary *summary = nullptr) {
   std::vector<SafetensorsSpec> specs;
+  uint64_t lacking = 0;
   for (const Section &section : sections)
-    for (const TensorDescription &tensor : store.tensors())
-      specs.push_back({section.prefix + tensor.name, tensor.shape});
+    for (const TensorDescription &tensor : store.tensors()) {
+      if (tensor.has(section.kind))
+        specs.push_back({section.prefix + tensor.name, tensor.shape});
+      else
+        ++lacking;
+    }
   for (const ExtraTensor &extra : extras)
     specs.push_back({extra.name, extra.shape});
   std::map<std::string, std::string> metadata = {{"format", "pt"}};
   if (!identity.empty())
     metadata[identityKey] = identity;
+  if (lacking != 0)
+    metadata[frozenKey] = fmt::format("{}", lacking / sections.size());
   Expected<SafetensorsWriter> writer =
       SafetensorsWriter::create(path, specs, metadata);
   if (!writer)
@@ -62,6 +69,8 @@ static Status writeSections(const std::string &path, TensorStore &store,
   std::vector<float> buffer;
   for (const Section &section : sections)
     for (size_t i = 0; i < store.tensors().size(); ++i) {
+      if (!store.tensors()[i].has(section.kind))
+        continue;
       uint64_t elements = store.tensors()[i].elements, first = 0;
       buffer.resize(std::min(store.partElements(section.kind, i), elements));
       do {

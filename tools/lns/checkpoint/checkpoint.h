@@ -36,8 +36,13 @@ struct TrainerState {
   RunRecord record;
 };
 
+/// The key, in the metadata of optimizer.safetensors, of how many parameters
+/// are frozen and so have no moments; absent: none.
+inline constexpr const char *frozenKey = "lns_frozen";
+
 /// Writes the folder `path` with model.safetensors (parameters),
-/// optimizer.safetensors (exp_avg.NAME, exp_avg_sq.NAME), trainer_state.json,
+/// optimizer.safetensors (exp_avg.NAME, exp_avg_sq.NAME of what is not frozen),
+/// trainer_state.json,
 /// config.json unless `config` is empty, and the manifest of them all. The
 /// folder appears when all of it is on the disk, and never replaces another.
 /// Parameters that are not finite are not written: the error's kind is

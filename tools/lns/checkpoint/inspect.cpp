@@ -151,13 +151,28 @@ static Status checkFinite(const WeightFiles &files,
   return Status::success();
 }
 
-/// Moments are of parameters, and have their shapes.
+/// Moments are of parameters, and have their shapes. As many parameters have
+/// none as the file says are frozen, those without either.
 static Status checkMoments(const WeightFiles &model,
                            const WeightFiles &optimizer) {
   std::vector<std::string> problems;
+  std::string frozen = optimizer.metadata(frozenKey).value_or("0");
+  uint64_t without = 0;
+  for (const auto &[name, tensor] : model.tensors())
+    without += !optimizer.tensors().contains("exp_avg." + name) &&
+               !optimizer.tensors().contains("exp_avg_sq." + name);
+  bool areFrozen = frozen == fmt::format("{}", without);
+  if (!areFrozen && frozen != "0")
+    problems.push_back(fmt::format("{} parameters have no moments, and {} are "
+                                   "frozen",
+                                   without, printable(frozen, 40)));
   for (const char *prefix : {"exp_avg.", "exp_avg_sq."})
     for (const auto &[name, tensor] : model.tensors()) {
       auto it = optimizer.tensors().find(prefix + name);
+      bool hasNone = !optimizer.tensors().contains("exp_avg." + name) &&
+                     !optimizer.tensors().contains("exp_avg_sq." + name);
+      if (areFrozen && hasNone)
+        continue;
       if (it == optimizer.tensors().end())
         problems.push_back(
             fmt::format("'{}{}' is missing", prefix, printable(name, 80)));
@@ -168,10 +183,10 @@ static Status checkMoments(const WeightFiles &model,
                                        formatShape(tensor.entry->shape)));
     }
   size_t count = problems.size();
-  if (count == 0 && optimizer.tensors().size() != 2 * model.tensors().size())
-    problems.push_back(
-        fmt::format("{} tensors are of no parameter",
-                    optimizer.tensors().size() - 2 * model.tensors().size()));
+  uint64_t expected = 2 * (model.tensors().size() - without);
+  if (count == 0 && optimizer.tensors().size() != expected)
+    problems.push_back(fmt::format("{} tensors are of no parameter",
+                                   optimizer.tensors().size() - expected));
   if (problems.empty())
     return Status::success();
   constexpr size_t shown = 5;

@@ -157,6 +157,20 @@ std::optional<std::string> findFact(std::string_view identity,
   return fact ? std::optional<std::string>(*fact) : std::nullopt;
 }
 
+std::optional<std::string> identityOfBase(std::string_view identity) {
+  constexpr std::string_view graph = "\ngraph:\n", base = "\nbase:\n",
+                             lora = "\nlora: ";
+  size_t facts = identity.find(graph), own = identity.find(base);
+  size_t adapters = identity.find(lora);
+  if (facts == identity.npos || own == identity.npos || own < facts ||
+      adapters >= facts)
+    return std::nullopt;
+  size_t end = identity.find('\n', adapters + 1);
+  return std::string(identity.substr(0, adapters)) +
+         std::string(identity.substr(end, facts - end)) + std::string(graph) +
+         std::string(identity.substr(own + base.size()));
+}
+
 std::vector<std::string> factKeys(std::string_view identity) {
   std::vector<std::string> keys;
   for (const Fact &fact : Identity(identity).facts)
@@ -194,6 +208,13 @@ Expected<std::string> checkIdentity(std::string_view plan,
   std::vector<std::string> differences = compare(here, there);
   if (differences.empty())
     return std::string();
+  // The same model but for adapters.
+  if (std::optional<std::string> base = identityOfBase(checkpoint);
+      base && *base == plan && !force)
+    return Status::failure(fmt::format(
+        "{}: has adapters ({}), the plan has none; compile it with --lora, or "
+        "make one model of them with 'lns ckpt merge'",
+        place, printable(*there.find("lora"), 200)));
   size_t count = differences.size();
   differences.resize(std::min(count, maxDifferences));
   std::string text =

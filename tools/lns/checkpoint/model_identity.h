@@ -44,6 +44,10 @@ Expected<std::string> checkIdentity(std::string_view plan,
 std::optional<std::string> findFact(std::string_view identity,
                                     std::string_view key);
 
+/// Of a model with adapters (LoRA), the identity of the model that they are
+/// on, which a plan of it without them has; nothing for other models.
+std::optional<std::string> identityOfBase(std::string_view identity);
+
 /// The keys of all facts, in their order.
 std::vector<std::string> factKeys(std::string_view identity);
 

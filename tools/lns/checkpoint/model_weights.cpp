@@ -15,8 +15,10 @@
 #include "tools/lns/checkpoint/families.h"
 #include "tools/lns/checkpoint/manifest.h"
 #include "tools/lns/checkpoint/model_identity.h"
+#include "tools/lns/checkpoint/tensor_names.h"
 #include "tools/lns/checkpoint/weights.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -166,10 +168,16 @@ static Status checkGainOffset(const std::string &config,
       inPlan ? "w of 1 + w" : "g"));
 }
 
+static bool hasAdapters(const WeightFiles &files) {
+  return std::any_of(
+      files.tensors().begin(), files.tensors().end(),
+      [](const auto &tensor) { return isAdapterName(tensor.first); });
+}
+
 Expected<ModelWeights>
 ModelWeights::open(const std::string &path, const PlanModel &model, bool force,
                    const std::vector<TensorDescription> &tensors,
-                   std::vector<std::string> &notes) {
+                   std::vector<std::string> &notes, bool mayBeBase) {
   Expected<WeightFiles> files = WeightFiles::open(path);
   if (!files)
     return files.status();
@@ -180,8 +188,11 @@ ModelWeights::open(const std::string &path, const PlanModel &model, bool force,
       findOrigin(weights.opened, isFolder(path) || path.ends_with(".json"));
   if (!origin)
     return origin.status();
+  std::optional<std::string> without = identityOfBase(model.identity);
+  weights.base = mayBeBase && without && !hasAdapters(weights.opened);
+  const std::string &identity = weights.base ? *without : model.identity;
   Expected<std::string> note =
-      checkIdentity(model.identity, origin->identity, place, force);
+      checkIdentity(identity, origin->identity, place, force);
   if (!note)
     return note.status();
   if (!note->empty())
@@ -194,15 +205,11 @@ ModelWeights::open(const std::string &path, const PlanModel &model, bool force,
     notes.push_back(*other);
   if (!force)
     LNS_RETURN_IF_ERROR(checkGainOffset(origin->config, model.identity, place));
-  Expected<std::vector<TensorView>> matched =
-      matchParameters(weights.opened, tensors, notes);
-  if (!matched)
-    return matched.status();
-  weights.matched = std::move(*matched);
+  LNS_RETURN_IF_ERROR(weights.match(tensors, notes));
   weights.stepsDone = origin->getStepsDone();
   if (!origin->mark || !origin->mark->unfolds())
     return weights;
-  ScaledNorms norms(model.identity);
+  ScaledNorms norms(without ? *without : model.identity);
   if (norms.isBare())
     return Status::failure(fmt::format(
         "{}: its gains hold the scales of the scheme 'lns', and norms of the "
@@ -218,6 +225,34 @@ ModelWeights::open(const std::string &path, const PlanModel &model, bool force,
   return weights;
 }
 
+/// Finds the parameters in the files: all of them, or in those of a base all
+/// but the adapters'.
+Status ModelWeights::match(const std::vector<TensorDescription> &tensors,
+                           std::vector<std::string> &notes) {
+  std::vector<TensorDescription> asked;
+  size_t adapters = 0;
+  for (const TensorDescription &tensor : tensors) {
+    present.push_back(!base || !isAdapterName(tensor.name));
+    if (present.back())
+      asked.push_back(tensor);
+    else
+      ++adapters;
+  }
+  Expected<std::vector<TensorView>> found =
+      matchParameters(opened, asked, notes);
+  if (!found)
+    return found.status();
+  matched.resize(tensors.size());
+  for (size_t i = 0, next = 0; i < tensors.size(); ++i)
+    if (present[i])
+      matched[i] = (*found)[next++];
+  if (base)
+    notes.push_back(fmt::format("{}: has no adapters: the {} tensors of the "
+                                "plan's keep the values that they have",
+                                opened.path(), adapters));
+  return Status::success();
+}
+
 Status ModelWeights::read(size_t index, uint64_t first,
                           std::span<float> out) const {
   LNS_RETURN_IF_ERROR(readView(opened, matched[index], out, first));
@@ -230,14 +265,16 @@ Status ModelWeights::read(size_t index, uint64_t first,
 Status loadModelWeights(const std::string &path, const PlanModel &model,
                         bool force, TensorStore &store,
                         std::vector<std::string> &notes,
-                        std::optional<uint64_t> &stepsDone) {
+                        std::optional<uint64_t> &stepsDone, bool mayBeBase) {
   Expected<ModelWeights> weights =
-      ModelWeights::open(path, model, force, store.tensors(), notes);
+      ModelWeights::open(path, model, force, store.tensors(), notes, mayBeBase);
   if (!weights)
     return weights.status();
   stepsDone = weights->getStepsDone();
   std::vector<float> buffer;
   for (size_t i = 0; i < store.tensors().size(); ++i) {
+    if (!weights->has(i))
+      continue;
     buffer.resize(store.tensors()[i].elements);
     LNS_RETURN_IF_ERROR(weights->read(i, 0, buffer));
     LNS_RETURN_IF_ERROR(store.write(TensorKind::Parameter, i, buffer));

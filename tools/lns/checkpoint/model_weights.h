@@ -54,10 +54,19 @@ public:
   /// Opens `path`, as WeightFiles does, for a plan with these parameters. Fails
   /// if the files are found to be of another model and `force` is not given; a
   /// file that does not say is taken as it is, with a note.
+  ///
+  /// With `mayBeBase`, files of the model that a plan's adapters are on, which
+  /// have none, are taken as well: the adapters' parameters are then not there,
+  /// and a note says so.
   static Expected<ModelWeights>
   open(const std::string &path, const PlanModel &model, bool force,
        const std::vector<TensorDescription> &tensors,
-       std::vector<std::string> &notes);
+       std::vector<std::string> &notes, bool mayBeBase = false);
+
+  /// Whether the files hold the parameter: an adapter's they may not.
+  bool has(size_t index) const { return present[index]; }
+  /// Whether the files are those of the model without adapters.
+  bool isBase() const { return base; }
 
   /// Elements of one parameter, as many as `out` has, from `first` on; unfolded
   /// where it is a gain that the file has folded.
@@ -72,8 +81,13 @@ public:
   std::optional<uint64_t> getStepsDone() const { return stepsDone; }
 
 private:
+  Status match(const std::vector<TensorDescription> &tensors,
+               std::vector<std::string> &notes);
+
   WeightFiles opened;
   std::vector<TensorView> matched;
+  std::vector<bool> present;
+  bool base = false;
   /// By parameter, the block whose depth its gain is divided by in the file;
   /// empty if the file is not folded.
   std::vector<std::optional<uint64_t>> blocks;
@@ -82,11 +96,13 @@ private:
 
 /// Opens, and writes all of it into the store. Where it is a checkpoint of ours
 /// that is read, `stepsDone` becomes the number of optimizer steps that updated
-/// it.
+/// it. With `mayBeBase`, parameters that the files need not hold stay as they
+/// are in the store.
 Status loadModelWeights(const std::string &path, const PlanModel &model,
                         bool force, TensorStore &store,
                         std::vector<std::string> &notes,
-                        std::optional<uint64_t> &stepsDone);
+                        std::optional<uint64_t> &stepsDone,
+                        bool mayBeBase = false);
 
 } // namespace lns::tool
 

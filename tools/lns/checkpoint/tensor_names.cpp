@@ -44,6 +44,10 @@ bool isConstantTable(std::string_view name) {
   return false;
 }
 
+bool isAdapterName(std::string_view name) {
+  return name.ends_with(".lora_A.weight") || name.ends_with(".lora_B.weight");
+}
+
 std::string hintOf(std::string_view name) {
   for (std::string_view part :
        {".qweight", ".qzeros", ".g_idx", ".weight_scale", ".absmax",
@@ -52,8 +56,8 @@ std::string hintOf(std::string_view name) {
       return "the checkpoint is quantized: use the one that it was made from";
   for (std::string_view part : {"lora_A", "lora_B", "lora_embedding"})
     if (name.find(part) != std::string_view::npos)
-      return "these are the weights of an adapter (LoRA): merge them into the "
-             "model first";
+      return "these are the weights of an adapter (LoRA): merge them with 'lns "
+             "ckpt merge', or compile the plan with --lora";
   return "";
 }
 

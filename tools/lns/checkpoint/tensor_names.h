@@ -47,6 +47,9 @@ std::string commonPrefix(const Wanted &wanted, const Found &found) {
 /// frequencies, causal masks, positions).
 bool isConstantTable(std::string_view name);
 
+/// Whether it is one of the two factors of a low-rank adapter (LoRA).
+bool isAdapterName(std::string_view name);
+
 /// What a tensor that no plan has tells of its file, as a remedy: "the
 /// checkpoint is quantized; ...". Empty if nothing.
 std::string hintOf(std::string_view name);

@@ -23,6 +23,11 @@ struct TensorDescription {
   std::string name; ///< Hugging Face name
   std::vector<int64_t> shape;
   uint64_t elements = 0; ///< all are f32
+  bool frozen = false;   ///< has neither a gradient nor moments
+
+  bool has(TensorKind kind) const {
+    return kind == TensorKind::Parameter || !frozen;
+  }
 };
 
 /// What a checkpoint is read from and written to: a session of the runtime, or

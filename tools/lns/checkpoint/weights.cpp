@@ -71,6 +71,8 @@ static std::vector<Wanted> wantedBy(const TensorStore &store,
   for (const Section &section : sections)
     for (size_t i = 0; i < store.tensors().size(); ++i) {
       const TensorDescription &tensor = store.tensors()[i];
+      if (!tensor.has(section.kind))
+        continue;
       all.push_back({section.prefix + tensor.name, &tensor, section.kind, i});
     }
   return all;

@@ -15,6 +15,7 @@
 #include "tools/lns/train/metrics.h"
 #include "tools/lns/train/plan_session.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <fmt/format.h>
@@ -22,7 +23,7 @@
 namespace lns::tool {
 
 Status runEval(Arguments arguments) {
-  std::string planPath, checkpoint, data, tokenType;
+  std::string planPath, checkpoint, adapter, data, tokenType;
   uint64_t batches = 0, stepsDone = 0;
   bool json = false;
   bool force = false;
@@ -40,6 +41,7 @@ Status runEval(Arguments arguments) {
                 "the first N batches, 0: all held-out targets");
   parser.flag("--json", &json, "print JSON");
   declareStepsDone(parser, &stepsDone);
+  declareAdapter(parser, &adapter);
   declareForce(parser, &force);
   declareSessionOptions(parser, &sessionOptions);
   LNS_RETURN_IF_ERROR(parser.parse(arguments));
@@ -48,8 +50,8 @@ Status runEval(Arguments arguments) {
     return Status::success();
   }
   Expected<LoadedModel> model =
-      loadModel(planPath, checkpoint, force, getStepsDone(parser, stepsDone),
-                sessionOptions);
+      loadModel(planPath, checkpoint, adapter, force,
+                getStepsDone(parser, stepsDone), sessionOptions);
   if (!model)
     return model.status();
   Expected<ShardSet> shards = findShards(data);
@@ -91,6 +93,8 @@ static Status gradientNorm(PlanSession &session, double &norm) {
   double sum = 0;
   std::vector<float> buffer;
   for (size_t i = 0; i < session.tensors().size(); ++i) {
+    if (session.tensors()[i].frozen)
+      continue;
     buffer.resize(session.tensors()[i].elements);
     LNS_RETURN_IF_ERROR(session.read(TensorKind::Gradient, i, 0, buffer));
     for (float g : buffer)
@@ -101,7 +105,7 @@ static Status gradientNorm(PlanSession &session, double &norm) {
 }
 
 Status runGrads(Arguments arguments) {
-  std::string planPath, checkpoint, tokenPath, tokenType, out;
+  std::string planPath, checkpoint, adapter, tokenPath, tokenType, out;
   bool json = false, withLogits = false;
   uint64_t stepsDone = 0;
   bool force = false;
@@ -124,6 +128,7 @@ Status runGrads(Arguments arguments) {
               "add the tensors 'loss' [1] and 'logits' [B, T, vocabulary]");
   parser.flag("--json", &json, "print JSON");
   declareStepsDone(parser, &stepsDone);
+  declareAdapter(parser, &adapter);
   declareForce(parser, &force);
   declareSessionOptions(parser, &sessionOptions);
   LNS_RETURN_IF_ERROR(parser.parse(arguments));
@@ -132,8 +137,8 @@ Status runGrads(Arguments arguments) {
     return Status::success();
   }
   Expected<LoadedModel> model =
-      loadModel(planPath, checkpoint, force, getStepsDone(parser, stepsDone),
-                sessionOptions);
+      loadModel(planPath, checkpoint, adapter, force,
+                getStepsDone(parser, stepsDone), sessionOptions);
   if (!model)
     return model.status();
   Expected<HeldOutRows> rows =
@@ -168,12 +173,15 @@ Status runGrads(Arguments arguments) {
   }
   LNS_RETURN_IF_ERROR(
       saveTensors(out, *model->session, TensorKind::Gradient, extras));
+  auto trained = std::count_if(
+      model->session->tensors().begin(), model->session->tensors().end(),
+      [](const TensorDescription &tensor) { return !tensor.frozen; });
   if (json)
     fmt::print("{{\"loss\":{},\"grad_norm\":{},\"tensors\":{}}}\n", loss, norm,
-               model->session->tensors().size());
+               trained);
   else
     fmt::print("loss={}\ngrad_norm={:.9g}\n{} gradients in {}\n", loss, norm,
-               model->session->tensors().size(), out);
+               trained, out);
   return Status::success();
 }
 

@@ -36,6 +36,9 @@ Status runCkptVerify(Arguments arguments);
 Status runCkptDiff(Arguments arguments);
 Status runExportHf(Arguments arguments);
 Status runImportHf(Arguments arguments);
+Status runExportLora(Arguments arguments);
+Status runImportLora(Arguments arguments);
+Status runMerge(Arguments arguments);
 
 } // namespace lns::tool
 

@@ -9,6 +9,7 @@
 
 #include "tools/lns/checkpoint/model_weights.h"
 #include "tools/lns/commands/session_options.h"
+#include "tools/lns/exchange/adapter_files.h"
 
 #include <fmt/format.h>
 #include <utility>
@@ -43,8 +44,15 @@ std::optional<uint64_t> getStepsDone(const ArgParser &parser, uint64_t steps) {
   return parser.given("--steps-done") ? std::optional(steps) : std::nullopt;
 }
 
+void declareAdapter(ArgParser &parser, std::string *path) {
+  parser.option("--adapter", "DIR", path,
+                "adapter of PEFT for a plan with adapters, in place of those "
+                "of the checkpoint, which need have none");
+}
+
 Expected<LoadedModel> loadModel(const std::string &planPath,
-                                const std::string &checkpoint, bool force,
+                                const std::string &checkpoint,
+                                const std::string &adapter, bool force,
                                 std::optional<uint64_t> stepsDone,
                                 const PlanSession::Options &options) {
   Expected<PlanFile> plan = PlanFile::open(planPath);
@@ -58,9 +66,23 @@ Expected<LoadedModel> loadModel(const std::string &planPath,
   model.session = std::make_unique<PlanSession>(std::move(*session));
   std::vector<std::string> notes;
   std::optional<uint64_t> found;
-  LNS_RETURN_IF_ERROR(loadModelWeights(
-      checkpoint, {model.plan->identity(), model.plan->config()}, force,
-      *model.session, notes, found));
+  PlanModel text = {model.plan->identity(), model.plan->config()};
+  // Before anything is read: it is about two small files.
+  std::optional<AdapterFiles> adapters;
+  if (!adapter.empty()) {
+    Expected<AdapterFiles> opened = openAdapter(adapter);
+    if (!opened)
+      return opened.status();
+    adapters = std::move(*opened);
+  }
+  LNS_RETURN_IF_ERROR(loadModelWeights(checkpoint, text, force, *model.session,
+                                       notes, found,
+                                       /*mayBeBase=*/adapters.has_value()));
+  if (adapters) {
+    LNS_RETURN_IF_ERROR(loadAdapter(*adapters, text, *model.session));
+    notes.push_back(
+        fmt::format("{}: taken for the plan's adapters", adapters->place()));
+  }
   LNS_RETURN_IF_ERROR(model.session->project(checkpoint, notes));
   printNotes(notes);
   LNS_RETURN_IF_ERROR(tellSteps(model, checkpoint, stepsDone, found));

@@ -29,11 +29,17 @@ struct LoadedModel {
 void declareStepsDone(ArgParser &parser, uint64_t *steps);
 std::optional<uint64_t> getStepsDone(const ArgParser &parser, uint64_t steps);
 
+/// Declares --adapter, into `path`.
+void declareAdapter(ArgParser &parser, std::string *path);
+
 /// Opens the plan, makes its session, and reads the checkpoint's parameters
 /// into it. Prints notes. `stepsDone` of the command line goes before what the
-/// checkpoint says of how many steps it was trained.
+/// checkpoint says of how many steps it was trained. The adapter of the folder
+/// `adapter`, if there is one, takes the place of the checkpoint's, which need
+/// not have any then.
 Expected<LoadedModel> loadModel(const std::string &planPath,
-                                const std::string &checkpoint, bool force,
+                                const std::string &checkpoint,
+                                const std::string &adapter, bool force,
                                 std::optional<uint64_t> stepsDone,
                                 const PlanSession::Options &options);
 

@@ -109,11 +109,16 @@ static Status printPlan(const PlanFile &plan, const ordered_json &json,
                           : "";
   fmt::print("{}: {} ({} layers), batch {} x {}{}, vocabulary {}\n"
              "compiled by {}\n"
-             "parameters          {} ({})\n"
+             "parameters          {} ({}){}\n"
              "FLOPs per step      {}\n",
              plan.path(), info.model_name, info.layers, info.batch,
              info.sequence, parts, info.vocabulary, info.compiler,
              info.parameters, formatCount(static_cast<double>(info.parameters)),
+             info.frozen_parameters
+                 ? fmt::format(
+                       " trained, {} ({}) frozen", info.frozen_parameters,
+                       formatCount(static_cast<double>(info.frozen_parameters)))
+                 : "",
              formatCount(static_cast<double>(info.flops_per_step)));
   if (!json.is_object())
     return Status::success();

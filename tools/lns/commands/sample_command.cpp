@@ -23,7 +23,7 @@ namespace lns::tool {
 
 namespace {
 struct SampleOptions {
-  std::string planPath, checkpoint, prompt, tokenizerPath;
+  std::string planPath, checkpoint, adapter, prompt, tokenizerPath;
   uint64_t bytes = 400, tokens = 100, texts = 1, stepsDone = 0;
   SamplerOptions sampler;
   bool force = false;
@@ -181,6 +181,7 @@ Status runSample(Arguments arguments) {
                 "draw among the K likeliest, 0: among all");
   parser.option("--seed", "N", &options.sampler.seed, "of the draws");
   declareStepsDone(parser, &options.stepsDone);
+  declareAdapter(parser, &options.adapter);
   declareForce(parser, &options.force);
   declareSessionOptions(parser, &options.session);
   LNS_RETURN_IF_ERROR(parser.parse(arguments));
@@ -207,9 +208,9 @@ Status runSample(Arguments arguments) {
       return plan.status();
     LNS_RETURN_IF_ERROR(compareVocabularies(*plan, *file));
   }
-  Expected<LoadedModel> model =
-      loadModel(options.planPath, options.checkpoint, options.force,
-                getStepsDone(parser, options.stepsDone), options.session);
+  Expected<LoadedModel> model = loadModel(
+      options.planPath, options.checkpoint, options.adapter, options.force,
+      getStepsDone(parser, options.stepsDone), options.session);
   if (!model)
     return model.status();
   return file ? sampleTokens(*model, *file, options)

@@ -86,7 +86,10 @@ Status runTrain(Arguments arguments) {
   parser.option("--init-from", "PATH", &options.initFrom,
                 "start from the weights of a checkpoint, run folder or "
                 "safetensors file or index, at step 0 and without optimizer "
-                "state; what --resume auto finds goes first");
+                "state; what --resume auto finds goes first. For a plan with "
+                "adapters, also those of the model without");
+  parser.option("--adapter", "DIR", &options.adapter,
+                "adapter of PEFT to start from, with --init-from");
   declareForce(parser, &options.force);
   declareSessionOptions(parser, &sessionOptions);
   LNS_RETURN_IF_ERROR(parser.parse(arguments));
@@ -101,6 +104,9 @@ Status runTrain(Arguments arguments) {
       options.resume != "none")
     return Status::usage("--init-from starts a new run, --resume DIR goes on "
                          "with an old one; give one of them");
+  if (!options.adapter.empty() && options.initFrom.empty())
+    return Status::usage("--adapter: the weights that it is for are missing; "
+                         "give them with --init-from");
   lr.kind = parseSchedule(schedule);
   lr.finalFraction =
       parser.given("--final-lr") ? finalLr : defaultFinalFraction(lr.kind);
@@ -163,10 +169,14 @@ Status runTrain(Arguments arguments) {
   if (!session)
     return session.status();
 
-  fmt::print("{}: {} parameters, batch {} x {}, {}\n"
+  uint64_t frozen = plan->info().frozen_parameters;
+  fmt::print("{}: {} parameters{}, batch {} x {}, {}\n"
              "{}: {} training tokens in {} shards, {} targets held out\n",
              plan->info().model_name,
              formatCount(static_cast<double>(plan->info().parameters)),
+             frozen ? fmt::format(" trained, {} frozen",
+                                  formatCount(static_cast<double>(frozen)))
+                    : "",
              plan->info().batch, plan->info().sequence, session->place(), data,
              formatCount(static_cast<double>(train->tokenCount())),
              train->shardCount(),

@@ -9,6 +9,8 @@
 
 #include "tools/lns/base/file_io.h"
 #include "tools/lns/base/interrupt.h"
+#include "tools/lns/base/printable.h"
+#include "tools/lns/checkpoint/model_identity.h"
 #include "tools/lns/checkpoint/safetensors.h"
 #include "tools/lns/exchange/export_tensors.h"
 #include "tools/lns/exchange/fold_tensor.h"
@@ -111,6 +113,11 @@ static nlohmann::json makeIndex(const std::vector<ExportTensor> &tensors,
 Expected<ExportSummary> exportModel(const SourceModel &source,
                                     const std::string &out,
                                     const ExportOptions &options) {
+  if (std::optional<std::string> lora = findFact(source.identity, "lora"))
+    return Status::failure(fmt::format(
+        "{}: has adapters ({}), which no class has; merge them with 'lns ckpt "
+        "merge' first, or write them with 'lns ckpt export-lora'",
+        source.place, printable(*lora, 200)));
   Expected<ExportClass> target = chooseClass(source);
   if (!target)
     return target.status();

@@ -57,7 +57,7 @@ Expected<std::vector<TensorDescription>> PlanFile::tensors() const {
         takeError(lnsrt_tensor_get_info(handle.get(), i, &info)));
     all.push_back({info.name,
                    std::vector<int64_t>(info.shape, info.shape + info.rank),
-                   info.elements});
+                   info.elements, info.frozen != 0});
   }
   return all;
 }

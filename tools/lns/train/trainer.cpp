@@ -12,6 +12,7 @@
 #include "tools/lns/checkpoint/checkpoint.h"
 #include "tools/lns/checkpoint/model_identity.h"
 #include "tools/lns/checkpoint/model_weights.h"
+#include "tools/lns/exchange/adapter_files.h"
 #include "tools/lns/train/evaluate.h"
 #include "tools/lns/train/loss_curve_svg.h"
 
@@ -185,13 +186,26 @@ Status Trainer::resumeFrom(const std::string &path, bool mayPassOver,
 
 Status Trainer::startAnew() {
   LNS_RETURN_IF_ERROR(takeError(lnsrt_init(session.get(), options.seed)));
-  if (options.initFrom.empty())
+  if (options.initFrom.empty()) {
+    if (plan.info().frozen_parameters != 0)
+      progress.line("note: the frozen parameters are drawn by the seed, and "
+                    "will stay so; --init-from takes them from a checkpoint");
     return Status::success();
+  }
   std::vector<std::string> notes;
   std::optional<uint64_t> stepsDone;
-  LNS_RETURN_IF_ERROR(
-      loadModelWeights(options.initFrom, {plan.identity(), plan.config()},
-                       options.force, session, notes, stepsDone));
+  PlanModel text = {plan.identity(), plan.config()};
+  LNS_RETURN_IF_ERROR(loadModelWeights(options.initFrom, text, options.force,
+                                       session, notes, stepsDone,
+                                       /*mayBeBase=*/true));
+  if (!options.adapter.empty()) {
+    Expected<AdapterFiles> adapter = openAdapter(options.adapter);
+    if (!adapter)
+      return adapter.status();
+    LNS_RETURN_IF_ERROR(loadAdapter(*adapter, text, session));
+    notes.push_back(
+        fmt::format("{}: taken for the plan's adapters", adapter->place()));
+  }
   LNS_RETURN_IF_ERROR(session.project(options.initFrom, notes));
   if (plan.info().schedules != 0)
     notes.push_back(fmt::format(

@@ -34,6 +34,8 @@ struct TrainerOptions {
   std::string resume = "none";
   /// Weights to start from where nothing is resumed; empty: drawn by the seed.
   std::string initFrom;
+  /// Folder of PEFT's adapter to start from, over `initFrom`; empty: none.
+  std::string adapter;
   bool force = false;         ///< takes parameters of another model
   bool tokensAreBytes = true; ///< bits per token are bits per byte
   LrSchedule schedule;
