@@ -250,6 +250,8 @@ lnsrt_error *lnsrt_logits(lnsrt_session *s, const int32_t *tokens,
                 s->tensors[LNSRT_PARAMETER].data() +
                     static_cast<size_t>(tokens[i]) * vocabulary,
                 vocabulary * sizeof(float));
+  if (FakeRuntime::badLogits)
+    std::fill_n(logits, s->plan->tokens() * vocabulary, NAN);
   return nullptr;
 }
 

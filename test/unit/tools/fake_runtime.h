@@ -30,6 +30,7 @@ struct FakeRuntime {
   static inline uint64_t interruptEvalAt = 0, evalSignals = 1, failEvalAt = 0;
   static inline uint64_t evals = 0;
   static inline uint64_t interruptLogitsAt = 0, logits = 0;
+  static inline bool badLogits = false; ///< they are not numbers
   static inline int signal = SIGINT;
   /// Called at the beginning of every step with its number.
   static inline std::function<void(uint64_t)> onStep;
@@ -40,6 +41,7 @@ struct FakeRuntime {
     interruptAt = failAt = throwAt = poisonAt = trainSteps = 0;
     interruptEvalAt = failEvalAt = evals = 0;
     interruptLogitsAt = logits = 0;
+    badLogits = false;
     evalSignals = 1;
     signal = SIGINT;
     onStep = nullptr;

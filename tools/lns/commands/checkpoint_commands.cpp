@@ -1,4 +1,4 @@
-//===- checkpoint_commands.cpp - lns eval, lns grads ----------------------===//
+//===- checkpoint_commands.cpp - lns grads --------------------------------===//
 //
 // Part of lnsc, under the Apache License v2.0.
 // SPDX-License-Identifier: Apache-2.0
@@ -11,8 +11,6 @@
 #include "tools/lns/commands/loaded_model.h"
 #include "tools/lns/commands/session_options.h"
 #include "tools/lns/data/data_loader.h"
-#include "tools/lns/train/evaluate.h"
-#include "tools/lns/train/metrics.h"
 #include "tools/lns/train/plan_session.h"
 
 #include <cmath>
@@ -20,71 +18,6 @@
 #include <fmt/format.h>
 
 namespace lns::tool {
-
-Status runEval(Arguments arguments) {
-  std::string planPath, checkpoint, data, tokenType;
-  uint64_t batches = 0, stepsDone = 0;
-  bool json = false;
-  bool force = false;
-  PlanSession::Options sessionOptions;
-  ArgParser parser("lns eval", "Mean loss of a checkpoint on held-out text.");
-  parser.positional("PLAN", &planPath, "plan made by lnsc");
-  parser.option("--checkpoint", "PATH", &checkpoint,
-                "checkpoint, run folder or safetensors file");
-  parser.required();
-  parser.option("--data", "DIR|GLOB", &data,
-                "token shards; the held-out ones if there are any");
-  parser.required();
-  declareTokenType(parser, &tokenType);
-  parser.option("--eval-batches", "N", &batches,
-                "the first N batches, 0: all held-out targets");
-  parser.flag("--json", &json, "print JSON");
-  declareStepsDone(parser, &stepsDone);
-  declareForce(parser, &force);
-  declareSessionOptions(parser, &sessionOptions);
-  LNS_RETURN_IF_ERROR(parser.parse(arguments));
-  if (parser.helpRequested()) {
-    std::fputs(parser.help().c_str(), stdout);
-    return Status::success();
-  }
-  Expected<LoadedModel> model =
-      loadModel(planPath, checkpoint, force, getStepsDone(parser, stepsDone),
-                sessionOptions);
-  if (!model)
-    return model.status();
-  Expected<ShardSet> shards = findShards(data);
-  if (!shards)
-    return shards.status();
-  std::vector<std::string> notes;
-  compareVocabulary(shards->facts, model->plan->info().vocabulary, notes);
-  printNotes(notes);
-  Expected<HeldOutRows> rows =
-      openHeldOut(*model->plan,
-                  shards->val.empty() ? shards->train : shards->val, tokenType);
-  if (!rows)
-    return rows.status();
-  Expected<HeldOutLoss> loss =
-      evaluateLoss(*model->plan, *model->session, *rows, batches);
-  if (!loss)
-    return loss.status();
-  double mean = loss->mean;
-  if (!std::isfinite(mean))
-    return Status::failure(fmt::format(
-        "{}: the loss is {}; the checkpoint is damaged or has diverged",
-        checkpoint, mean));
-  // Of other tokens nobody knows how many bytes they stand for.
-  std::string bits;
-  if (tokensAreBytes(shards->facts, model->plan->info().vocabulary))
-    bits = json ? fmt::format(",\"val_bpb\":{}", bitsPerToken(mean))
-                : fmt::format("val_bpb={:.4f}\n", bitsPerToken(mean));
-  if (json)
-    fmt::print("{{\"val_loss\":{},\"perplexity\":{}{},\"targets\":{}}}\n", mean,
-               std::exp(mean), bits, loss->targets);
-  else
-    fmt::print("val_loss={:.6f}\nperplexity={:.4f}\n{}targets={}\n", mean,
-               std::exp(mean), bits, loss->targets);
-  return Status::success();
-}
 
 /// L2 norm over all gradients, summed in a fixed order in double.
 static Status gradientNorm(PlanSession &session, double &norm) {

@@ -82,18 +82,6 @@ static Status sampleBytes(const LoadedModel &model,
   return Status::success();
 }
 
-/// A tokenizer may know fewer tokens than the model has rows for, not more.
-static Status compareVocabularies(const PlanFile &plan,
-                                  const TokenizerFile &file) {
-  if (file.tokenizer.vocabularySize() <= plan.info().vocabulary)
-    return Status::success();
-  return Status::failure(fmt::format(
-      "{}: has a vocabulary of {}, {} has one of {}; give the tokenizer that "
-      "the model was trained with",
-      file.path, file.tokenizer.vocabularySize(), plan.path(),
-      plan.info().vocabulary));
-}
-
 static Status sampleTokens(const LoadedModel &model, const TokenizerFile &file,
                            const SampleOptions &options) {
   const tokenizer::Tokenizer &tokenizer = file.tokenizer;
@@ -205,7 +193,8 @@ Status runSample(Arguments arguments) {
     Expected<PlanFile> plan = PlanFile::open(options.planPath);
     if (!plan)
       return plan.status();
-    LNS_RETURN_IF_ERROR(compareVocabularies(*plan, *file));
+    LNS_RETURN_IF_ERROR(
+        compareVocabularies(*file, plan->path(), plan->info().vocabulary));
   }
   Expected<LoadedModel> model =
       loadModel(options.planPath, options.checkpoint, options.force,

@@ -128,7 +128,6 @@ Status runTrain(Arguments arguments) {
     compareVocabulary(measured, plan->info().vocabulary, notes);
   }
   compareVocabulary(shards->facts, plan->info().vocabulary, notes);
-  options.tokensAreBytes = tokensAreBytes(measured, plan->info().vocabulary);
   dropEmptyShards(shards->val, chosenTokenType(tokenType), notes);
   printNotes(notes);
   if (shards->train.empty())
@@ -150,6 +149,8 @@ Status runTrain(Arguments arguments) {
     if (!rows)
       return rows.status();
     heldOut = std::move(*rows);
+    options.bytesPerToken = bytesPerToken(measured, plan->info().vocabulary,
+                                          heldOut->targetCount());
   }
   for (auto [paths, prints] :
        {std::pair{&shards->train, &options.record.data},

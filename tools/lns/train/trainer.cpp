@@ -523,10 +523,11 @@ Status Trainer::finish() {
     progress.line(fmt::format("note: {} of the steps were not finite and were "
                               "skipped",
                               skipped));
-  if (heldOut)
-    progress.line(options.tokensAreBytes
-                      ? fmt::format("val_bpb={:.4f}", bitsPerToken(loss))
-                      : fmt::format("val_loss={:.6f}", loss));
+  if (heldOut && options.bytesPerToken != 1)
+    progress.line(fmt::format("val_loss={:.6f}", loss));
+  if (heldOut && options.bytesPerToken)
+    progress.line(fmt::format("val_bpb={:.4f}",
+                              bitsPerToken(loss) / *options.bytesPerToken));
   LNS_RETURN_IF_ERROR(drawn);
   if (!std::isfinite(loss))
     return Status::ended(Status::Kind::Diverged,

@@ -34,8 +34,9 @@ struct TrainerOptions {
   std::string resume = "none";
   /// Weights to start from where nothing is resumed; empty: drawn by the seed.
   std::string initFrom;
-  bool force = false;         ///< takes parameters of another model
-  bool tokensAreBytes = true; ///< bits per token are bits per byte
+  bool force = false; ///< takes parameters of another model
+  /// Of the held-out text (shard_set.h); nothing: not known.
+  std::optional<double> bytesPerToken = 1;
   LrSchedule schedule;
   double maxSeconds = 0; ///< 0: no limit
   double clip = 1.0;
@@ -75,8 +76,9 @@ public:
   Trainer(const PlanFile &plan, PlanSession &session, const DataLoader &train,
           const HeldOutRows *heldOut, TrainerOptions options);
 
-  /// Runs to the end of the schedule. Ends with the line `val_bpb=X` when
-  /// there is held-out data.
+  /// Runs to the end of the schedule. Ends with the line `val_bpb=X`, bits per
+  /// byte, when there is held-out data; behind `val_loss=X`, nats per token, if
+  /// tokens are no bytes, and with this alone if their bytes are not known.
   Status run();
 
 private:

@@ -1,0 +1,104 @@
+//===- row_layout.cpp - Which row a scored text is in ---------------------===//
+//
+// Part of lnsc, under the Apache License v2.0.
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#include "tools/lns/eval/row_layout.h"
+
+#include "tools/lns/base/checksum.h"
+
+#include <numeric>
+#include <set>
+#include <unordered_map>
+
+namespace lns::tool {
+
+static uint64_t hashInputs(const ScoredText &text) {
+  Checksum sum;
+  for (size_t i = 0; i < text.inputs(); ++i) {
+    int32_t token = text.input(i);
+    sum.add(&token, sizeof token);
+  }
+  return sum.value();
+}
+
+static bool sameInputs(const ScoredText &a, const ScoredText &b) {
+  if (a.inputs() != b.inputs())
+    return false;
+  for (size_t i = 0; i < a.inputs(); ++i)
+    if (a.input(i) != b.input(i))
+      return false;
+  return true;
+}
+
+/// For each text, the first one with its inputs.
+static std::vector<size_t> findFirsts(std::span<const ScoredText> texts) {
+  std::vector<size_t> firsts(texts.size());
+  std::unordered_multimap<uint64_t, size_t> seen;
+  for (size_t i = 0; i < texts.size(); ++i) {
+    uint64_t hash = hashInputs(texts[i]);
+    firsts[i] = i;
+    auto [begin, end] = seen.equal_range(hash);
+    for (auto it = begin; it != end && firsts[i] == i; ++it)
+      if (sameInputs(texts[it->second], texts[i]))
+        firsts[i] = it->second;
+    if (firsts[i] == i)
+      seen.emplace(hash, i);
+  }
+  return firsts;
+}
+
+/// Adds the part and says where it is.
+static RowLayout::Place addPart(RowLayout &layout, size_t row, size_t text,
+                                uint32_t begin) {
+  if (row == layout.rows.size())
+    layout.rows.emplace_back();
+  layout.rows[row].push_back({text, begin});
+  return {row, begin};
+}
+
+RowLayout layOutRows(std::span<const ScoredText> texts) {
+  std::vector<size_t> firsts = findFirsts(texts);
+  RowLayout layout;
+  layout.places.resize(texts.size());
+  for (size_t i = 0; i < texts.size(); ++i)
+    layout.places[i] = firsts[i] == i
+                           ? addPart(layout, layout.rows.size(), i, 0)
+                           : layout.places[firsts[i]];
+  return layout;
+}
+
+RowLayout packRows(std::span<const ScoredText> texts, uint32_t sequence) {
+  std::vector<size_t> firsts = findFirsts(texts), order;
+  for (size_t i = 0; i < texts.size(); ++i)
+    if (firsts[i] == i)
+      order.push_back(i);
+  std::sort(order.begin(), order.end(), [&](size_t a, size_t b) {
+    size_t first = texts[a].inputs(), second = texts[b].inputs();
+    return first != second ? first > second : a < b;
+  });
+  RowLayout layout;
+  layout.places.resize(texts.size());
+  /// Free places of rows, and their numbers.
+  std::set<std::pair<size_t, size_t>> free;
+  for (size_t text : order) {
+    size_t length = texts[text].inputs();
+    auto fit = free.lower_bound({length, 0});
+    std::pair<size_t, size_t> row = {sequence, layout.rows.size()};
+    if (fit != free.end()) {
+      row = *fit;
+      free.erase(fit);
+    }
+    layout.places[text] = addPart(layout, row.second, text,
+                                  static_cast<uint32_t>(sequence - row.first));
+    if (row.first > length)
+      free.insert({row.first - length, row.second});
+  }
+  for (size_t i = 0; i < texts.size(); ++i)
+    layout.places[i] = layout.places[firsts[i]];
+  return layout;
+}
+
+} // namespace lns::tool
