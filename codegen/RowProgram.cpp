@@ -220,7 +220,7 @@ bool RowProgram::isProductResult(Value value) const {
 }
 
 bool RowProgram::isScalarInput(Value input) const {
-  if (!isRowScalar(input))
+  if (!isRowScalar(input) || isStarts(input))
     return false;
   return isOutput(input) || llvm::any_of(ops, [&](Operation *op) {
            return llvm::any_of(op->getOpOperands(), [&](OpOperand &operand) {
@@ -244,6 +244,18 @@ bool RowProgram::isTable(Value value) const {
 
 bool RowProgram::isScalar(Value value) const {
   return isReadAs(value, RowOperand::scalar);
+}
+
+bool RowProgram::isStarts(Value value) const {
+  return isReadAs(value, RowOperand::starts);
+}
+
+Value RowProgram::getStarts(Operation *op) {
+  auto rowOp = cast<RowOpInterface>(op);
+  for (OpOperand &operand : op->getOpOperands())
+    if (rowOp.getRowOperand(operand.getOperandNumber()) == RowOperand::starts)
+      return operand.get();
+  return Value();
 }
 
 /// Whether the op is the last of a norm: x * rstd(x), or (gain * x) * rstd(x).

@@ -55,6 +55,14 @@ struct RowProgram {
   bool isTable(mlir::Value value) const;
   /// Whether some op reads a value as one number for all rows.
   bool isScalar(mlir::Value value) const;
+  /// Whether a value is starts of documents: i32 [batch, time], which launches
+  /// get as it is, one for every time of the batch. A row's is element
+  /// row / rowsPerTime; it is none of the row's numbers (isScalarInput).
+  bool isStarts(mlir::Value value) const;
+  /// The starts that an op's times count from: an input of the program, or null
+  /// where a row's time is its index. Ops of one program may have different
+  /// ones.
+  static mlir::Value getStarts(mlir::Operation *op);
   /// Whether an input is read as one number per row by some op. (A gain has the
   /// same rank when rows are rank 2, a table of positions when they are rank
   /// 3.)

@@ -134,7 +134,8 @@ def LNS_LinearOp : LNS_ComputeOp<"linear", [LNS_Diff, AttrSizedOperandSegments]>
 }
 
 def LNS_RopeOp : LNS_RowOp<"rope",
-    ["getRotatedHeadDim"], [LNS_Diff, AllTypesMatch<["input", "result"]>]> {
+    ["getRotatedHeadDim", "getRowOperand"],
+    [LNS_Diff, AllTypesMatch<["input", "result"]>]> {
   let summary = "rotary position embedding, Hugging Face's half-split layout";
   let description = [{
     In every head of `head_dim` columns and at time t, pair (j, j + head_dim/2)

@@ -101,7 +101,8 @@ static bool isSharedByRows(RowOpInterface op, unsigned operand) {
   if (!op)
     return false;
   RowOperand kind = op.getRowOperand(operand);
-  return kind != RowOperand::row && kind != RowOperand::number;
+  return kind != RowOperand::row && kind != RowOperand::number &&
+         kind != RowOperand::starts;
 }
 
 bool lns::isSharedByRows(OpOperand &operand) {

@@ -150,9 +150,14 @@ void AddPositionsOp::buildElement(ScalarProgram &p) {
   p.yield(p.add(p.operand(0), p.operand(1)));
 }
 RowOperand AddPositionsOp::getRowOperand(unsigned operand) {
-  return operand == 1 ? RowOperand::positions : RowOperand::row;
+  return operand == 1   ? RowOperand::positions
+         : operand == 2 ? RowOperand::starts
+                        : RowOperand::row;
 }
 
+RowOperand RopeOp::getRowOperand(unsigned operand) {
+  return operand == 1 ? RowOperand::starts : RowOperand::row;
+}
 int64_t RopeOp::getRotatedHeadDim() { return int64_t(getHeadDim()); }
 
 //===----------------------------------------------------------------------===//

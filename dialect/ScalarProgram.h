@@ -28,7 +28,9 @@ enum class RowOperand {
   number,    ///< the row's number, of a tensor with one for every row
   columns,   ///< the column's element of a vector: the same for all rows
   positions, ///< of a table [time, columns]: the same for all sequences
-  scalar     ///< the only element of a tensor [1]: the same everywhere
+  scalar,    ///< the only element of a tensor [1]: the same everywhere
+  starts     ///< i32, the time at which the row's document starts, of a tensor
+         ///< [batch, time]; programs do not read it, it moves the row's time
 };
 
 struct ScalarStep {

@@ -50,6 +50,7 @@ struct CompileOptions {
   int64_t batch = 8;          ///< sequences in a step
   int64_t sequence = 256;     ///< tokens in a sequence
   int64_t microBatches = 1;   ///< parts of a step, a divisor of `batch`
+  bool documents = false;     ///< several in a sequence; their starts are input
   bool bf16 = false;          ///< activations
   bool padWidths = true;      ///< between linears
   bool eliminateNorms = true; ///< false: each is computed where it stands

@@ -24,13 +24,14 @@ using namespace mlir;
 using namespace lns;
 
 void lns::buildGraphPipeline(OpPassManager &manager, int64_t batch,
-                             int64_t sequence) {
+                             int64_t sequence, bool documents) {
   // While the block is written once, so that it warns once.
   manager.addPass(createWarnDeadScales());
   manager.addPass(createWarnUnreadParameters());
   InstantiateOptions options;
   options.batch = batch;
   options.seq = sequence;
+  options.documents = documents;
   manager.addPass(createInstantiate(options));
   manager.addPass(createVerifyGraph());
 }
@@ -143,6 +144,11 @@ struct GraphOptions : PassPipelineOptions<GraphOptions> {
                         llvm::cl::init(8)};
   Option<int64_t> seq{*this, "seq", llvm::cl::desc("Tokens in a sequence"),
                       llvm::cl::init(256)};
+  Option<bool> documents{
+      *this, "documents",
+      llvm::cl::desc("Sequences hold several documents, whose starts are an "
+                     "input"),
+      llvm::cl::init(false)};
 };
 struct CudaFuseOptions : PassPipelineOptions<CudaFuseOptions> {
   Option<bool> keepWeights{*this, "keep-weights",
@@ -161,7 +167,8 @@ void lns::registerLnsPasses() {
   PassPipelineRegistration<GraphOptions>(
       "lns-graph", "Model form to graph form",
       [](OpPassManager &manager, const GraphOptions &options) {
-        buildGraphPipeline(manager, options.batch, options.seq);
+        buildGraphPipeline(manager, options.batch, options.seq,
+                           options.documents);
       });
   PassPipelineRegistration<>(
       "lns-eliminate-norms", "Fold depth scales and norms into matmuls",

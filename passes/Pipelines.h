@@ -16,9 +16,10 @@ class OpPassManager;
 
 namespace lns {
 
-/// Model form to graph form.
+/// Model form to graph form; with `documents`, several of them are in a
+/// sequence, and where they start is an input.
 void buildGraphPipeline(mlir::OpPassManager &manager, int64_t batch,
-                        int64_t sequence);
+                        int64_t sequence, bool documents = false);
 /// Inner widths of graph form to what the target's kernels like.
 void buildPaddingPipeline(mlir::OpPassManager &manager);
 /// Graph form with norms to graph form without. With `eliminate` false, every

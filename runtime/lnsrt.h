@@ -106,6 +106,7 @@ typedef struct lnsrt_plan_info {
                              ///< is a multiple of it
   uint32_t schedules;        ///< numbers of the model that follow the steps
                              ///< done; 0: it computes the same at any step
+  uint32_t documents;        ///< 1: the plan takes lnsrt_batch.starts
 } lnsrt_plan_info;
 
 LNSRT_API lnsrt_error *lnsrt_plan_get_info(const lnsrt_plan *plan,
@@ -285,10 +286,37 @@ LNSRT_API lnsrt_error *lnsrt_train_step(lnsrt_session *session,
                                         const lnsrt_optimizer_options *options,
                                         lnsrt_step_result *result);
 
+/// What a step or an evaluation is computed on: B x T values each, row-major.
+typedef struct lnsrt_batch {
+  size_t struct_size;
+  const int32_t *tokens;
+  const int32_t *targets; ///< may be LNSRT_IGNORED_TARGET; not looked at by
+                          ///< lnsrt_logits_of
+  const int32_t *starts;  ///< NULL: every row is one document. Else only for
+                          ///< plans with lnsrt_plan_info.documents: where the
+                          ///< document of each token starts, as the time of its
+                          ///< first token in the row. 0 at time 0; at time t
+                          ///< what it is at t - 1, or t
+} lnsrt_batch;
+
+/// As lnsrt_train_step, on a batch whose rows may hold several documents: a
+/// token sees those of its own document alone, and positions count from that
+/// one's start. What that costs grows with the squared lengths of documents,
+/// not of rows. The first token of a document can be predicted from nothing
+/// that is its own: make the target before it LNSRT_IGNORED_TARGET. Zeros are
+/// the same bits as NULL. Starts that break their rules, or are given for a
+/// plan that takes none, are LNSRT_INVALID_ARGUMENT.
+LNSRT_API lnsrt_error *
+lnsrt_train_step_of(lnsrt_session *session, const lnsrt_batch *batch,
+                    const lnsrt_optimizer_options *options,
+                    lnsrt_step_result *result);
+
 /// Loss and gradients only; read them with LNSRT_GRADIENT. No clipping.
 LNSRT_API lnsrt_error *lnsrt_grads(lnsrt_session *session,
                                    const int32_t *tokens,
                                    const int32_t *targets, float *loss);
+LNSRT_API lnsrt_error *lnsrt_grads_of(lnsrt_session *session,
+                                      const lnsrt_batch *batch, float *loss);
 
 /// Clip and AdamW with the gradients that lnsrt_grads left (or that the caller
 /// wrote); nothing changes where their norm is not finite. train_step is the
@@ -301,10 +329,14 @@ LNSRT_API lnsrt_error *lnsrt_apply(lnsrt_session *session,
 /// Forward only.
 LNSRT_API lnsrt_error *lnsrt_eval(lnsrt_session *session, const int32_t *tokens,
                                   const int32_t *targets, float *loss);
+LNSRT_API lnsrt_error *lnsrt_eval_of(lnsrt_session *session,
+                                     const lnsrt_batch *batch, float *loss);
 
 /// `logits` receives B x T x vocabulary floats.
 LNSRT_API lnsrt_error *lnsrt_logits(lnsrt_session *session,
                                     const int32_t *tokens, float *logits);
+LNSRT_API lnsrt_error *lnsrt_logits_of(lnsrt_session *session,
+                                       const lnsrt_batch *batch, float *logits);
 
 //===----------------------------------------------------------------------===//
 // Tensors
@@ -360,8 +392,8 @@ typedef struct lnsrt_profile_row {
                      ///< repeats the op, all three are of all its runs
 } lnsrt_profile_row;
 
-/// Runs one train_step (random tokens drawn from `seed`, learning rate 0: no
-/// parameter changes but the optimizer's moments do) and times every command;
+/// Runs one train_step (random tokens drawn from `seed`, one document a row,
+/// learning rate 0: no parameter changes but the optimizer's moments do) and times every command;
 /// on a CUDA device, behind one more such step, which keeps it busy until the
 /// commands are there. `*rows` lives until the next call on the session.
 LNSRT_API lnsrt_error *lnsrt_profile_step(lnsrt_session *session, uint64_t seed,

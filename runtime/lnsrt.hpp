@@ -98,6 +98,13 @@ struct SessionOptions : lnsrt_session_options {
   }
 };
 
+/// lnsrt_batch; starts of documents only where there are several in a row.
+struct Batch : lnsrt_batch {
+  explicit Batch(const int32_t *tokens, const int32_t *targets = nullptr,
+                 const int32_t *starts = nullptr)
+      : lnsrt_batch{sizeof(lnsrt_batch), tokens, targets, starts} {}
+};
+
 /// What sessions can run on here, as JSON; lives until the next call on the
 /// same thread.
 inline Result<const char *> devicesJson() {
@@ -224,7 +231,20 @@ public:
     return status ? Result<StepResult>(result)
                   : Result<StepResult>(std::move(status));
   }
+  Result<StepResult> trainStep(const Batch &batch,
+                               const OptimizerOptions &options) {
+    StepResult result = {};
+    result.struct_size = sizeof(result);
+    Status status(lnsrt_train_step_of(handle.get(), &batch, &options, &result));
+    return status ? Result<StepResult>(result)
+                  : Result<StepResult>(std::move(status));
+  }
   /// The loss; gradients stay in the session.
+  Result<float> grads(const Batch &batch) {
+    float loss = 0;
+    Status status(lnsrt_grads_of(handle.get(), &batch, &loss));
+    return status ? Result<float>(loss) : Result<float>(std::move(status));
+  }
   Result<float> grads(const int32_t *tokens, const int32_t *targets) {
     float loss = 0;
     Status status(lnsrt_grads(handle.get(), tokens, targets, &loss));
@@ -236,12 +256,20 @@ public:
     Status status(lnsrt_apply(handle.get(), &options, &norm));
     return status ? Result<float>(norm) : Result<float>(std::move(status));
   }
+  Result<float> eval(const Batch &batch) {
+    float loss = 0;
+    Status status(lnsrt_eval_of(handle.get(), &batch, &loss));
+    return status ? Result<float>(loss) : Result<float>(std::move(status));
+  }
   Result<float> eval(const int32_t *tokens, const int32_t *targets) {
     float loss = 0;
     Status status(lnsrt_eval(handle.get(), tokens, targets, &loss));
     return status ? Result<float>(loss) : Result<float>(std::move(status));
   }
   /// `logits` has room for batch x sequence x vocabulary floats.
+  Status logits(const Batch &batch, float *logits) {
+    return Status(lnsrt_logits_of(handle.get(), &batch, logits));
+  }
   Status logits(const int32_t *tokens, float *logits) {
     return Status(lnsrt_logits(handle.get(), tokens, logits));
   }

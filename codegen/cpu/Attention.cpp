@@ -8,7 +8,8 @@
 // One work item is one head of one sequence. For every block of queries:
 //   S = (scale * Q) K^T,  P = exp(S - rowmax),  out = P V / rowsum(P),
 // with c tanh(S / c) in place of S where there is a soft-cap c. Blocks of keys
-// that lie before a window are not looked at.
+// that lie before a window, or before the document of the block's first query,
+// are not looked at.
 //
 //===----------------------------------------------------------------------===//
 
@@ -37,7 +38,7 @@ public:
 
   void emit(CodeBuilder &b, KernelFrame &frame) {
     this->frame = &frame;
-    AttentionArguments own(b, shape, frame);
+    AttentionArguments own(b, shape, frame, /*startsBuffer=*/3);
     arguments = &own;
     b.loop(frame.begin, frame.end, 1, [&](Value item) {
       Value batch = b.divI(item, shape.heads);
@@ -55,12 +56,17 @@ public:
                    {frame.buffers[2], keyStart, shape.keyRow(), shape.headDim,
                     frame.scratch, b.index(values), shape.paddedTime(),
                     b.index(shape.time), b.index(shape.paddedTime())});
-      forQueryBlocks(b, shape, own.window,
+      forQueryBlocks(b, shape, own, batch,
                      [&](const QueryBlock &block) { emitBlock(b, block); });
     });
   }
 
 private:
+  /// The buffer of a result; those of the operands come before.
+  Value getOutput(unsigned result) const {
+    return frame->buffers[(shape.documents ? 4 : 3) + result];
+  }
+
   void emitBlock(CodeBuilder &b, const QueryBlock &block) {
     Value scratch = frame->scratch;
     Value start = b.addI(queryStart, b.mulI(block.start, shape.queryRow()));
@@ -105,7 +111,7 @@ private:
       Value target = b.addI(start, b.mulI(row, shape.queryRow()));
       b.chunks(shape.headDim, 1, [&](Value column, int64_t lanes) {
         Value x = b.loadVector(scratch, b.addI(source, column), lanes);
-        b.storeVector(b.mul(x, b.broadcast(inverse, lanes)), frame->buffers[3],
+        b.storeVector(b.mul(x, b.broadcast(inverse, lanes)), getOutput(0),
                       b.addI(target, column));
       });
     });
@@ -150,7 +156,7 @@ private:
     Value sum = b.sumAcross(sums);
     b.store(b.div(b.real(1.0), sum), scratch, b.addI(row, inverseSums));
     if (hasLse)
-      b.store(b.add(maximum, b.log(sum)), frame->buffers[4],
+      b.store(b.add(maximum, b.log(sum)), getOutput(1),
               b.addI(b.addI(lseStart, block.start), row));
   }
 
@@ -183,7 +189,8 @@ LogicalResult cpu::lowerAttention(AttentionOp op, KernelSet &set,
       set.getKernel(spec, op.getLoc(), [&](CodeBuilder &b, KernelFrame &frame) {
         emitter.emit(b, frame);
       });
-  launch.value(op.getQuery()).value(op.getKey()).value(op.getValue());
+  for (Value operand : op->getOperands())
+    launch.value(operand);
   for (Value result : op->getResults())
     launch.value(result);
   launch.launch.items = shape.batch * shape.heads;

@@ -12,7 +12,8 @@
 //   dS = P * (dout v^T - rowsum(dout * out))
 //   dv += P^T dout,  dk += dS^T q',  dq = scale * (dS k).
 // With a soft-cap c and t = tanh(q' k^T / c), P = exp(c t - lse) and dS is
-// times 1 - t^2. Blocks of keys that lie before a window are not looked at.
+// times 1 - t^2. Blocks of keys that lie before a window, or before the
+// document of the block's first query, are not looked at.
 //
 //===----------------------------------------------------------------------===//
 
@@ -31,11 +32,9 @@ enum Buffer : unsigned {
   Output,
   Lse,
   Grad,
-  QueryGrad,
-  KeyGrad,
-  ValGrad,
-  Buffers
+  Starts ///< if there are any
 };
+enum Gradient : unsigned { QueryGrad, KeyGrad, ValGrad };
 
 class AttentionGradEmitter {
 public:
@@ -43,8 +42,9 @@ public:
     int64_t packed = shape.paddedTime() * shape.depth();
     int64_t rows = shape.paddedTime() * shape.columns();
     // Keys are also rows of tiles, six at a time, from where a window begins.
-    int64_t tileRows = shape.windowed ? shape.paddedTime() + kTileRows
-                                      : roundUp(shape.paddedTime(), kTileRows);
+    int64_t tileRows = shape.isBounded()
+                           ? shape.paddedTime() + kTileRows
+                           : roundUp(shape.paddedTime(), kTileRows);
     int64_t gradRows = tileRows * shape.columns();
     int64_t block = kQueryBlock * shape.columns();
     int64_t blockScores = kQueryBlock * shape.scoreRow();
@@ -68,7 +68,7 @@ public:
   void emit(CodeBuilder &b, KernelFrame &frame) {
     this->frame = &frame;
     scratch = frame.scratch;
-    AttentionArguments own(b, shape, frame);
+    AttentionArguments own(b, shape, frame, Starts);
     arguments = &own;
     b.loop(frame.begin, frame.end, 1, [&](Value item) {
       Value batch = b.divI(item, shape.kvHeads);
@@ -83,7 +83,7 @@ public:
         queryStart = b.addI(b.mulI(batch, shape.time * shape.queryRow()),
                             b.mulI(head, shape.headDim));
         lseStart = b.mulI(b.addI(b.mulI(batch, shape.heads), head), shape.time);
-        forQueryBlocks(b, shape, own.window,
+        forQueryBlocks(b, shape, own, batch,
                        [&](const QueryBlock &block) { emitBlock(b, block); });
       });
       storeRows(b, keyGrads, b.index(shape.time), KeyGrad, keyStart,
@@ -243,8 +243,10 @@ private:
     b.storeVector(zero, scratch, b.addI(gradStart, block.keys));
   }
 
-  void storeRows(CodeBuilder &b, int64_t source, Value rows, Buffer buffer,
+  void storeRows(CodeBuilder &b, int64_t source, Value rows, Gradient gradient,
                  Value target, int64_t targetRow, Value scale) {
+    Value buffer =
+        frame->buffers[(shape.documents ? Starts + 1 : Starts) + gradient];
     b.loop(b.index(0), rows, 1, [&](Value row) {
       Value from = b.addI(b.mulI(row, shape.columns()), source);
       Value to = b.addI(target, b.mulI(row, targetRow));
@@ -252,7 +254,7 @@ private:
         Value x = b.loadVector(scratch, b.addI(from, column), lanes);
         if (scale)
           x = b.mul(x, b.broadcast(scale, lanes));
-        b.storeVector(x, frame->buffers[buffer], b.addI(to, column));
+        b.storeVector(x, buffer, b.addI(to, column));
       });
     });
   }

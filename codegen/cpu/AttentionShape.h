@@ -27,6 +27,7 @@ struct AttentionShape {
   int64_t batch, time, heads, kvHeads, headDim;
   bool causal;
   bool windowed, capped; ///< with a window, with a soft-cap of scores
+  bool documents;        ///< with starts of documents in a row
 
   template <typename Op> static AttentionShape of(Op op) {
     auto query = mlir::cast<mlir::RankedTensorType>(op.getQuery().getType());
@@ -37,8 +38,12 @@ struct AttentionShape {
             op.getHeadDim(),
             op.getCausal(),
             op.getWindow().has_value(),
-            op.getSoftcap().has_value()};
+            op.getSoftcap().has_value(),
+            bool(op.getStarts())};
   }
+
+  /// Whether queries do not see all keys before them.
+  bool isBounded() const { return windowed || documents; }
 
   int64_t group() const { return heads / kvHeads; }
   /// Floats from one time to the next.
@@ -57,12 +62,14 @@ struct AttentionShape {
 /// What a launch tells a kernel of an attention. Scores are what products with
 /// scaled queries are, or with a soft-cap c, c tanh(product / c).
 struct AttentionArguments {
+  /// `startsBuffer` is the number of the starts' buffer, if there is one.
   AttentionArguments(CodeBuilder &b, const AttentionShape &shape,
-                     const KernelFrame &frame);
+                     const KernelFrame &frame, unsigned startsBuffer);
 
   mlir::Value scale;
   mlir::Value cap, inverseCap; ///< vectors, if scores are capped
   mlir::Value window;          ///< how many keys a query sees; null: all
+  mlir::Value starts; ///< buffer [batch, time], of documents; null: none
 
   /// tanh(product / c).
   mlir::Value squash(CodeBuilder &b, mlir::Value product) const {
@@ -97,12 +104,17 @@ struct QueryBlock {
   mlir::Value keyPanels; ///< panels of kLanes keys that any row sees
   mlir::Value keys;      ///< keyPanels * kLanes
   mlir::Value window;    ///< as AttentionArguments has it
+  mlir::Value starts;    ///< as well
+  mlir::Value sequence;  ///< element of the starts that time 0 has
+
+  /// Whether `firstKey` may be another than 0.
+  bool isBounded() const { return window || starts; }
 };
 
-/// Bounds that leave out what no query of a causal head sees, with a window
-/// also on the other side; none for a full one. `skipScores`: C is the block's
-/// scores. `skipKeys`: the depth goes over keys, tiles over queries.
-/// `skipQueries`: the other way round.
+/// Bounds that leave out what no query of a causal head sees, with a window or
+/// documents also on the other side; none for a full one. `skipScores`: C is
+/// the block's scores. `skipKeys`: the depth goes over keys, tiles over
+/// queries. `skipQueries`: the other way round.
 void skipScores(CodeBuilder &b, const AttentionShape &shape,
                 const QueryBlock &block, TileGemm &gemm);
 void skipKeys(CodeBuilder &b, const AttentionShape &shape,
@@ -110,9 +122,9 @@ void skipKeys(CodeBuilder &b, const AttentionShape &shape,
 void skipQueries(CodeBuilder &b, const AttentionShape &shape,
                  const QueryBlock &block, TileGemm &gemm);
 
-/// Emits the loop over query blocks of one head.
+/// Emits the loop over query blocks of one head, of sequence `batch`.
 void forQueryBlocks(CodeBuilder &b, const AttentionShape &shape,
-                    mlir::Value window,
+                    const AttentionArguments &arguments, mlir::Value batch,
                     llvm::function_ref<void(const QueryBlock &)> body);
 
 /// Walks over all panels of `row` of a block, in order: with a null mask those

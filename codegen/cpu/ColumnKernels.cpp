@@ -177,8 +177,56 @@ LogicalResult cpu::lowerEmbeddingGrad(EmbeddingGradOp op, KernelSet &set,
   return success();
 }
 
+/// With starts rows of one position may stand anywhere: an item goes through
+/// all rows, and adds up columns of the table. From zero on and in the order of
+/// the rows, sums are those of the kernel without starts.
+static LogicalResult lowerPositionsOfDocuments(AddPositionsGradOp op,
+                                               KernelSet &set,
+                                               Launches &launches) {
+  auto grad = cast<RankedTensorType>(op.getGrad().getType());
+  auto table = cast<RankedTensorType>(op.getResult().getType());
+  ColumnBlocks blocks(table.getShape().back());
+  int64_t time = grad.getDimSize(1);
+  Builder builder(op.getContext());
+  KernelSpec spec("positions_grad", getKernelKey(op, KeyExtents::all));
+  spec.source = "add_positions_grad";
+  spec.buffers = {rowBuffer(elementOf(op.getGrad()), blocks.width),
+                  flatBuffer(builder.getI32Type()),
+                  rowBuffer(elementOf(op.getResult()), blocks.width)};
+  spec.ints = 2; // rows, rows of the table to clear
+  LaunchBuilder launch;
+  launch.launch.kernel =
+      set.getKernel(spec, op.getLoc(), [&](CodeBuilder &b, KernelFrame &frame) {
+        Value sums = frame.buffers[2];
+        blocks.emit(b, frame, [&](Value first, ArrayRef<int64_t> lanes) {
+          b.loop(b.index(0), frame.ints[1], 1, [&](Value position) {
+            for (auto [i, n] : llvm::enumerate(lanes))
+              b.storeVector(b.splat(0.0, n), sums,
+                            {position, b.addI(first, i * kLanes)});
+          });
+          b.loop(b.index(0), frame.ints[0], 1, [&](Value row) {
+            Value position =
+                b.subI(b.remI(row, time), b.loadIndex(frame.buffers[1], row));
+            for (auto [i, n] : llvm::enumerate(lanes)) {
+              Value column = b.addI(first, i * kLanes);
+              Value sum = b.loadVector(sums, {position, column}, n);
+              Value x = b.loadVector(frame.buffers[0], {row, column}, n);
+              b.storeVector(b.add(sum, x), sums, {position, column});
+            }
+          });
+        });
+      });
+  launch.value(op.getGrad()).value(op.getStarts()).value(op.getResult());
+  launch.launch.ints = {getRows(grad), table.getDimSize(0)};
+  launch.launch.items = blocks.items();
+  launches.push_back(std::move(launch.launch));
+  return success();
+}
+
 LogicalResult cpu::lowerAddPositionsGrad(AddPositionsGradOp op, KernelSet &set,
                                          Launches &launches) {
+  if (op.getStarts())
+    return lowerPositionsOfDocuments(op, set, launches);
   auto grad = cast<RankedTensorType>(op.getGrad().getType());
   auto table = cast<RankedTensorType>(op.getResult().getType());
   int64_t width = table.getShape().back();

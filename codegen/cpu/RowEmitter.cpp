@@ -65,7 +65,8 @@ public:
         scalars[input] = loadScalar(inputBuffers[input]);
     b.loop(frame.begin, frame.end, 1, [&](Value item) {
       row = item;
-      time = program.needsTime ? getTime() : Value();
+      if (program.needsTime)
+        findTimes();
       for (Value input : program.inputs)
         if (program.isScalarInput(input))
           rowScalars[input] = b.load(inputBuffers[input], row);
@@ -75,10 +76,18 @@ public:
   }
 
 private:
-  Value getTime() {
+  /// The row's time, and how long that is after the start of its document.
+  void findTimes() {
     Value all =
         program.rowsPerTime == 1 ? row : b.divI(row, program.rowsPerTime);
-    return b.remI(all, program.time);
+    times[Value()] = b.remI(all, program.time);
+    for (Value input : program.inputs)
+      if (program.isStarts(input))
+        times[input] =
+            b.subI(times[Value()], b.loadIndex(inputBuffers[input], all));
+  }
+  Value timeOf(Operation *op) const {
+    return times.lookup(RowProgram::getStarts(op));
   }
 
   //===--- Phases ---------------------------------------------------------===//
@@ -367,11 +376,14 @@ private:
     case RowOperand::columns:
       return shared(value, c);
     case RowOperand::positions:
-      return b.loadVector(inputBuffers.lookup(value), {time, c.index}, c.lanes);
+      return b.loadVector(inputBuffers.lookup(value), {timeOf(op), c.index},
+                          c.lanes);
     case RowOperand::scalar:
       return scalars.lookup(value);
+    case RowOperand::starts:
+      break;
     }
-    llvm_unreachable("all kinds are above");
+    llvm_unreachable("no program reads starts, and all others are above");
   }
 
   /// A step's value in every column, also of one that is the same in all.
@@ -404,6 +416,7 @@ private:
 
   Value rotate(RopeOp op, Column &c) {
     auto [cosines, sines] = tables.lookup(op);
+    Value time = timeOf(op);
     Value cos = b.loadVector(cosines, {time, c.tableIndex}, c.lanes);
     Value sin = b.loadVector(sines, {time, c.tableIndex}, c.lanes);
     Value own = column(op.getInput(), c);
@@ -424,7 +437,8 @@ private:
   llvm::DenseMap<Value, Value> scalars; // numbers for all rows
 
   // Of the row that is being emitted.
-  Value row, time;
+  Value row;
+  llvm::DenseMap<Value, Value> times;      // from 0 on (null), or from starts
   llvm::DenseMap<Value, Value> rowScalars; // numbers per row known so far
   llvm::DenseMap<Value, Value> storedIn;   // outputs of earlier phases
 };

@@ -303,6 +303,7 @@ ScalarText ColumnText::textOf(const ScalarProgram &steps, Operation *op,
       return column(value, half);
     case RowOperand::number:
     case RowOperand::scalar:
+    case RowOperand::starts:
       break;
     case RowOperand::columns:
       return shared(value, half);

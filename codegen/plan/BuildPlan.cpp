@@ -110,6 +110,7 @@ private:
     plan.sequence = sizes.sequence;
     plan.vocabulary = sizes.vocabulary;
     plan.microBatch = sizes.microBatch;
+    plan.documents = sizes.documents;
     auto facts = module->getAttrOfType<DictionaryAttr>("lns.model");
     // A model without blocks has none to count.
     if (auto layers = facts.getAs<IntegerAttr>("layers"))
@@ -131,8 +132,11 @@ private:
     targets = {PlanSegment::Io, tokenBytes, tokens.size};
     optimizer = {PlanSegment::Io, 2 * tokenBytes, LNS_OPT_SLOTS * 4};
     plan.ioBytes = 2 * tokenBytes + kBufferAlignment;
+    if (plan.documents)
+      starts = takeIo(tokens.size);
     microTokens = tokens;
     microTargets = targets;
+    microStarts = starts;
     if (plan.microBatch != 0)
       placeParts();
     // Ramps stand last: how many there are is known when functions are built.
@@ -140,15 +144,21 @@ private:
     return success();
   }
 
+  /// The next so many bytes of the io segment.
+  PlanBuffer takeIo(uint64_t bytes) {
+    PlanBuffer buffer = {PlanSegment::Io, plan.ioBytes, bytes};
+    plan.ioBytes += llvm::alignTo(bytes, kBufferAlignment);
+    return buffer;
+  }
+
   /// What one part of a step is given.
   void placeParts() {
     uint64_t partBytes = uint64_t(plan.microBatch) * plan.sequence * 4;
-    microTokens = {PlanSegment::Io, plan.ioBytes, partBytes};
-    plan.ioBytes += llvm::alignTo(partBytes, kBufferAlignment);
-    microTargets = {PlanSegment::Io, plan.ioBytes, partBytes};
-    plan.ioBytes += llvm::alignTo(partBytes, kBufferAlignment);
-    targetCount = {PlanSegment::Io, plan.ioBytes, sizeof(int32_t)};
-    plan.ioBytes += kBufferAlignment;
+    microTokens = takeIo(partBytes);
+    microTargets = takeIo(partBytes);
+    if (plan.documents)
+      microStarts = takeIo(partBytes);
+    targetCount = takeIo(sizeof(int32_t));
   }
 
   /// Equal ramps are one.
@@ -302,6 +312,8 @@ private:
       return isPart ? microTokens : tokens;
     case BindingKind::Targets:
       return isPart ? microTargets : targets;
+    case BindingKind::Starts:
+      return isPart ? microStarts : starts;
     case BindingKind::TargetCount:
       return targetCount;
     case BindingKind::Optimizer:
@@ -323,14 +335,15 @@ private:
 
   LogicalResult bindInputs(func::FuncOp function, const EntryPointRule &rule,
                            PlanEntryPoint &entry) {
+    std::span<const BindingKind> inputs = rule.getInputs(plan.documents);
     for (BlockArgument argument : function.getArguments()) {
       unsigned i = argument.getArgNumber();
-      if (i >= rule.inputs.size())
+      if (i >= inputs.size())
         return function.emitError()
                << "entry point '" << rule.name << "' takes "
                << function.getNumArguments() << " arguments, expected "
-               << rule.inputs.size();
-      BindingKind kind = rule.inputs[i];
+               << inputs.size();
+      BindingKind kind = inputs[i];
       RankedTensorType type =
           getBindingType(kind, rule, sizes, function.getContext());
       if (argument.getType() != type)
@@ -572,7 +585,8 @@ private:
   LogicalResult buildRepeat(RepeatOp op, const std::string &name,
                             PlanEntryPoint &entry) {
     if (!llvm::StringRef(op.getCallee()).starts_with("micro_") ||
-        op.getInputs().size() != 3 || op.getNumResults() != 1 ||
+        op.getInputs().size() != (plan.documents ? 4 : 3) ||
+        op.getNumResults() != 1 ||
         op.getCount() > UINT32_MAX)
       return op.emitOpError(
           "calls what a plan cannot repeat; make it with 'lns-micro-batch'");
@@ -590,9 +604,11 @@ private:
     repeat.count = op.getCount();
     repeat.tokens = places.lookup(op.getInputs()[0]);
     repeat.targets = places.lookup(op.getInputs()[1]);
+    if (plan.documents)
+      repeat.starts = places.lookup(op.getInputs()[2]);
     repeat.loss = places.lookup(op.getResult(0));
     // All that repeat a function put the count where it looks for it.
-    copyTo(places.lookup(op.getInputs()[2]), targetCount, name, entry);
+    copyTo(places.lookup(op.getInputs().back()), targetCount, name, entry);
     for (const PlanEntryPoint &callee : program.entryPoints)
       if (callee.name == repeat.entry)
         entry.flops += repeat.count * callee.flops;
@@ -696,9 +712,9 @@ private:
   llvm::StringMap<unsigned> parameterIndex;
   llvm::StringMap<PlanBuffer> computeBuffers;
   llvm::DenseMap<Value, PlanBuffer> places;
-  PlanBuffer tokens, targets, optimizer;
-  PlanBuffer microTokens, microTargets; ///< of one part of a step
-  PlanBuffer targetCount;               ///< of the whole step, for its parts
+  PlanBuffer tokens, targets, starts, optimizer;
+  PlanBuffer microTokens, microTargets, microStarts; ///< of a part of a step
+  PlanBuffer targetCount; ///< of the whole step, for its parts
   uint64_t arenaBase = 0; ///< where the entry point's own values begin
 };
 
@@ -715,6 +731,7 @@ static MemoryFacts getMemoryFacts(const Plan &plan,
   facts.io = plan.ioBytes;
   facts.constants = program.constants.size();
   facts.tokens = uint64_t(plan.batch) * plan.sequence;
+  facts.documents = plan.documents;
   return facts;
 }
 

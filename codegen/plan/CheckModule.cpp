@@ -12,6 +12,7 @@
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/TypeSwitch.h"
 #include <cmath>
 
 using namespace mlir;
@@ -44,6 +45,7 @@ FailureOr<ModelSizes> lns::readSizes(ModuleOp module) {
     return module.emitError()
            << "'lns.model' attribute has batch " << sizes.batch
            << ", which is no multiple of micro_batch " << sizes.microBatch;
+  sizes.documents = bool(facts.get("documents"));
   return sizes;
 }
 
@@ -58,6 +60,7 @@ RankedTensorType lns::getBindingType(BindingKind kind,
   switch (kind) {
   case BindingKind::Tokens:
   case BindingKind::Targets:
+  case BindingKind::Starts:
     return RankedTensorType::get({batch, sequence}, i32);
   case BindingKind::TargetCount:
     return RankedTensorType::get({}, i32);
@@ -135,7 +138,8 @@ static LogicalResult checkSignature(func::FuncOp function,
     return diagnostic << "), as the sizes in 'lns.model' say";
   };
   return success(
-      succeeded(check(rule->inputs, function.getArgumentTypes(), "takes")) &&
+      succeeded(check(rule->getInputs(sizes.documents),
+                      function.getArgumentTypes(), "takes")) &&
       succeeded(check(rule->outputs, function.getResultTypes(), "gives")));
 }
 
@@ -172,6 +176,38 @@ static LogicalResult checkVocabulary(Operation *op, int64_t vocabulary) {
   return success();
 }
 
+/// Kernels read tables and keys where starts say, and look at them no more.
+static LogicalResult checkStarts(Operation *op, bool documents) {
+  Value starts =
+      llvm::TypeSwitch<Operation *, Value>(op)
+          .Case<AttentionOp, AttentionGradOp, RopeOp, AddPositionsOp,
+                AddPositionsGradOp>([](auto op) { return op.getStarts(); })
+          .Default([](Operation *) { return Value(); });
+  if (!starts)
+    return success();
+  auto argument = dyn_cast<BlockArgument>(starts);
+  if (argument)
+    if (auto cluster = dyn_cast<ClusterOp>(argument.getOwner()->getParentOp()))
+      argument = dyn_cast<BlockArgument>(
+          cluster.getInputs()[argument.getArgNumber()]);
+  auto function =
+      argument
+          ? dyn_cast<func::FuncOp>(argument.getOwner()->getParentOp())
+          : func::FuncOp();
+  const EntryPointRule *rule =
+      function ? findEntryPoint(function.getSymName()) : nullptr;
+  if (rule) {
+    std::span<const BindingKind> inputs = rule->getInputs(documents);
+    if (argument.getArgNumber() < inputs.size() &&
+        inputs[argument.getArgNumber()] == BindingKind::Starts)
+      return success();
+  }
+  return op->emitOpError(
+      "reads starts of documents that are not those which its entry point "
+      "takes, so that nobody checks them; instantiate the model with documents "
+      "(lnsc --documents), and let all starts be that argument");
+}
+
 LogicalResult lns::checkModule(ModuleOp module) {
   FailureOr<ModelSizes> sizes = readSizes(module);
   if (failed(sizes))
@@ -183,7 +219,9 @@ LogicalResult lns::checkModule(ModuleOp module) {
     if (failed(checkSignature(function, *sizes)))
       return failure();
   WalkResult result = module.walk([&](Operation *op) {
-    return WalkResult(checkVocabulary(op, sizes->vocabulary));
+    return WalkResult(success(
+        succeeded(checkVocabulary(op, sizes->vocabulary)) &&
+        succeeded(checkStarts(op, sizes->documents))));
   });
   return failure(result.wasInterrupted());
 }

@@ -26,6 +26,7 @@ class ParameterOp;
 struct ModelSizes {
   unsigned batch = 0, sequence = 0, vocabulary = 0;
   unsigned microBatch = 0; ///< 0: a step is of one part
+  bool documents = false;  ///< several in a row: entry points take starts
 };
 
 llvm::FailureOr<ModelSizes> readSizes(mlir::ModuleOp module);
@@ -38,7 +39,8 @@ mlir::RankedTensorType getBindingType(BindingKind kind,
 
 /// Whether all is such that a plan can hold it: parameters' names and ranks;
 /// functions, which are entry points and take and give what those do; tables
-/// and logits, which have a row or column for every token. Element types are
+/// and logits, which have a row or column for every token; starts of documents,
+/// which are the entry point's own: a session checks those, and nobody others. Element types are
 /// the plan writer's to see to: f64 is there for tests. Emits an error
 /// otherwise.
 llvm::LogicalResult checkModule(mlir::ModuleOp module);

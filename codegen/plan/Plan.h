@@ -81,6 +81,7 @@ struct PlanRepeat {
   std::string entry; ///< name of the entry point
   unsigned count = 0;
   PlanBuffer tokens, targets, loss;
+  std::optional<PlanBuffer> starts; ///< of plans for documents
 };
 
 struct PlanCommand;
@@ -161,6 +162,7 @@ struct Plan : PlanProgram {
   uint64_t sourceHash = 0;
   unsigned batch = 0, sequence = 0, vocabulary = 0, layers = 0;
   unsigned microBatch = 0; ///< 0: a step is of one part
+  bool documents = false;  ///< several in a row: entry points take starts
   uint64_t parameterBytes = 0, ioBytes = 0;
   std::vector<double> ramps; ///< steps of each
   uint64_t rampsOffset = 0;  ///< in io

@@ -104,8 +104,9 @@ serializeCommand(flatbuffers::FlatBufferBuilder &builder,
     while (program.entryPoints[entry].name != repeat->entry)
       ++entry;
     kind = fb::CommandBody::Repeat;
+    fb::BufferRef starts = toRef(repeat->starts.value_or(PlanBuffer()));
     body = fb::CreateRepeat(builder, entry, repeat->count, &tokens, &targets,
-                            &loss)
+                            &loss, repeat->starts ? &starts : nullptr)
                .Union();
   } else if (const auto *ways = std::get_if<PlanAlternatives>(&command.body)) {
     std::vector<flatbuffers::Offset<fb::Alternative>> options;
@@ -287,6 +288,7 @@ bool lns::serializePlan(const Plan &plan, std::vector<char> &bytes,
   memcpy(header.magic, kPlanMagic, sizeof(header.magic));
   header.version = kPlanVersion;
   header.header_size = sizeof(PlanHeader);
+  header.feature_bits = plan.documents ? kPlanDocuments : 0;
   header.file_size = fileSize;
   header.table_size = tableSize;
   header.checksum = planChecksum(bytes.data() + sizeof(PlanHeader),

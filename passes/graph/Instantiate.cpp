@@ -26,6 +26,7 @@
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/ADT/StringSet.h"
+#include "llvm/ADT/TypeSwitch.h"
 #include <cmath>
 
 namespace lns {
@@ -80,8 +81,8 @@ std::string getOpName(Operation &op, std::optional<int64_t> layer) {
 
 class Instantiator {
 public:
-  Instantiator(ModelOp model, int64_t batch, int64_t sequence)
-      : model(model), batch(batch), sequence(sequence),
+  Instantiator(ModelOp model, int64_t batch, int64_t sequence, bool documents)
+      : model(model), batch(batch), sequence(sequence), documents(documents),
         module(model->getParentOfType<ModuleOp>()),
         builder(model.getContext()) {}
 
@@ -101,15 +102,20 @@ public:
     auto logitsType = cast<RankedTensorType>(getStaticType(logits));
     auto scalar = RankedTensorType::get({}, logits.getElementType());
     {
-      func::FuncOp function = createFunction("logits", {tokens}, {logitsType});
-      Value result = emitForward(function.getArgument(0));
+      SmallVector<Type> inputs = {tokens};
+      if (documents)
+        inputs.push_back(tokens);
+      func::FuncOp function = createFunction("logits", inputs, {logitsType});
+      Value result = emitForward(function);
       func::ReturnOp::create(builder, model.getLoc(), result);
     }
     builder.setInsertionPoint(model);
     {
-      func::FuncOp function =
-          createFunction("eval", {tokens, tokens}, {scalar});
-      Value result = emitForward(function.getArgument(0));
+      SmallVector<Type> inputs = {tokens, tokens};
+      if (documents)
+        inputs.push_back(tokens);
+      func::FuncOp function = createFunction("eval", inputs, {scalar});
+      Value result = emitForward(function);
       auto rows =
           RankedTensorType::get({batch, sequence}, logits.getElementType());
       Location location = name("loss");
@@ -149,9 +155,26 @@ private:
         if (failed(checkShape(op, cast<RankedTensorType>(type))))
           return WalkResult::interrupt();
       auto positions = dyn_cast<AddPositionsOp>(op);
-      return WalkResult(positions ? checkPositions(positions) : success());
+      return WalkResult(
+          success(succeeded(checkDocuments(op)) &&
+                  (!positions || succeeded(checkPositions(positions)))));
     });
     return failure(result.wasInterrupted());
+  }
+
+  /// Starts are an input of a step, and no value of a model; what sees documents
+  /// behind its own has no bound that they give.
+  LogicalResult checkDocuments(Operation *op) {
+    if (Value starts = getStarts(op))
+      return op->emitOpError("has starts of documents in a model, but those come "
+                             "from lns-instantiate; leave them out, and compile "
+                             "with documents");
+    auto attention = dyn_cast<AttentionOp>(op);
+    if (!documents || !attention || attention.getCausal())
+      return success();
+    return op->emitOpError(
+        "is not causal, but only causal attention keeps to the documents of a "
+        "row; add 'causal', or compile without documents");
   }
 
   LogicalResult checkPositions(AddPositionsOp op) {
@@ -258,11 +281,13 @@ private:
     return success();
   }
 
-  /// Emits the whole forward pass; gives the logits.
-  Value emitForward(Value tokens) {
+  /// Emits the whole forward pass into a function of tokens; gives the logits.
+  Value emitForward(func::FuncOp function) {
     Block &body = model.getBody().front();
+    if (documents)
+      starts = function.getArguments().back();
     IRMapping mapping;
-    mapping.map(body.getArgument(0), tokens);
+    mapping.map(body.getArgument(0), function.getArgument(0));
     emitBlock(body, mapping, std::nullopt);
     return mapping.lookup(body.getTerminator()->getOperand(0));
   }
@@ -294,6 +319,8 @@ private:
                                 op.getLoc()));
       for (OpResult result : copy->getResults())
         result.setType(getStaticType(result.getType()));
+      if (documents)
+        setStarts(copy);
       if (auto norm = dyn_cast<NormOp>(copy);
           norm && norm.getDepthScale() == DepthScale::inv_sqrt_depth) {
         norm.setDepthScale(DepthScale::none);
@@ -306,6 +333,20 @@ private:
                                     static_cast<double>(*layer + 1)));
       }
     }
+  }
+
+  /// Hands the function's starts to an op that asks which document a row is of.
+  void setStarts(Operation *op) {
+    llvm::TypeSwitch<Operation *>(op)
+        .Case<AttentionOp, RopeOp, AddPositionsOp>(
+            [&](auto op) { op.getStartsMutable().assign(starts); })
+        .Default([](Operation *) {});
+  }
+  static Value getStarts(Operation *op) {
+    return llvm::TypeSwitch<Operation *, Value>(op)
+        .Case<AttentionOp, RopeOp, AddPositionsOp>(
+            [](auto op) { return op.getStarts(); })
+        .Default([](Operation *) { return Value(); });
   }
 
   void emitLayers(LayersOp layers, IRMapping &mapping) {
@@ -341,6 +382,9 @@ private:
         builder.getNamedAttr("layers", builder.getI64IntegerAttr(layerCount)),
         builder.getNamedAttr("norm_scheme",
                              builder.getStringAttr(getNormPlacement(norms)))};
+    if (documents)
+      facts.push_back(
+          builder.getNamedAttr("documents", builder.getUnitAttr()));
     if (model.getConfigAttr())
       facts.push_back(builder.getNamedAttr("config", model.getConfigAttr()));
     module->setAttr("lns.model", builder.getDictionaryAttr(facts));
@@ -348,6 +392,8 @@ private:
 
   ModelOp model;
   int64_t batch, sequence;
+  bool documents; ///< several in a sequence
+  Value starts;   ///< of them: an argument of the function that is emitted
   ModuleOp module;
   OpBuilder builder;
   int64_t vocabulary = 0, layerCount = 0;
@@ -374,7 +420,7 @@ struct InstantiatePass : lns::impl::InstantiateBase<InstantiatePass> {
                          << models.size();
       return signalPassFailure();
     }
-    if (failed(Instantiator(models.front(), batch, seq).run()))
+    if (failed(Instantiator(models.front(), batch, seq, documents).run()))
       signalPassFailure();
   }
 };

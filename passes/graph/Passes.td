@@ -24,7 +24,12 @@ def Instantiate : Pass<"lns-instantiate", "::mlir::ModuleOp"> {
     Errors: a module without exactly one model; tokens whose batch or time is
     fixed already; other dynamic dimensions than these two; a tensor of more
     than 2^40 elements; a table with fewer positions than a sequence; a parameter
-    called as another symbol.
+    called as another symbol; starts of documents in a model.
+
+    With `documents`, rows of a batch hold several documents: both functions take
+    `starts`, i32 [batch, time], behind tokens and targets, and hand them to every
+    attention, rotation and table of positions. An attention that is not causal is
+    an error then. The attribute `lns.model` notes it.
 
     ```mlir
     %n = lns.norm rms %h, %g depth_scale(inv_sqrt_depth) : tensor<?x?x64xf32>, tensor<64xf32>
@@ -34,7 +39,9 @@ def Instantiate : Pass<"lns-instantiate", "::mlir::ModuleOp"> {
   }];
   let options = [
     Option<"batch", "batch", "int64_t", "8", "Sequences in a step">,
-    Option<"seq", "seq", "int64_t", "256", "Tokens in a sequence">
+    Option<"seq", "seq", "int64_t", "256", "Tokens in a sequence">,
+    Option<"documents", "documents", "bool", "false",
+           "Sequences hold several documents, whose starts are an input">
   ];
   let dependentDialects = ["::mlir::func::FuncDialect", "::lns::LnsDialect"];
 }

@@ -78,6 +78,7 @@ bool areInverse(RopeOp rope, RopeOp inverse) {
   return rope.getInverse() != inverse.getInverse() &&
          rope.getInput().getType() == inverse.getInput().getType() &&
          rope.getHeadDim() == inverse.getHeadDim() &&
+         rope.getStarts() == inverse.getStarts() &&
          rope.getAngularFrequencies() == inverse.getAngularFrequencies();
 }
 

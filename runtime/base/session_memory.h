@@ -35,6 +35,7 @@ struct MemoryFacts {
   uint64_t scratch = 0; ///< of the kernel that wants most
   uint64_t compute = 0; ///< compute weights, of a CUDA device
   uint64_t tokens = 0;  ///< of a batch, B x T
+  bool documents = false; ///< which have starts beside tokens and targets
 };
 
 /// In bytes, all on one session.
@@ -82,7 +83,7 @@ inline SessionMemory getSessionMemory(const MemoryFacts &facts,
 /// has products that it may compute.
 inline constexpr uint64_t kLibraryWorkspaceBytes = uint64_t(32) << 20;
 
-/// Tokens or targets of a batch where a device copies them from, in bytes.
+/// Tokens, targets or starts of a batch where a device copies them from, in bytes.
 inline uint64_t getStagedBatchBytes(uint64_t tokens) {
   return (tokens * 4 + 63) / 64 * 64;
 }
@@ -97,7 +98,9 @@ inline SessionMemory getCudaSessionMemory(const MemoryFacts &facts,
   SessionMemory memory = getSessionMemory(facts, 1);
   memory.matmul = hasLibraryProducts ? kLibraryWorkspaceBytes : 0;
   memory.scratchPerThread = facts.scratch;
-  memory.staging = 2 * getStagedBatchBytes(facts.tokens) + kStagedValueBytes;
+  memory.staging =
+      (facts.documents ? 3 : 2) * getStagedBatchBytes(facts.tokens) +
+      kStagedValueBytes;
   memory.compute = facts.compute;
   return memory;
 }

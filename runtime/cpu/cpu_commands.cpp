@@ -39,6 +39,10 @@ Error CpuSession::repeat(const ResolvedCommand &command, Run run) {
     std::memcpy(callee.targets,
                 static_cast<const unsigned char *>(command.b) + offset,
                 command.bytes);
+    if (command.starts)
+      std::memcpy(callee.starts,
+                  static_cast<const unsigned char *>(command.starts) + offset,
+                  command.bytes);
     if (Error error = run(callee))
       return error;
     sum += double(*callee.loss);
@@ -99,6 +103,10 @@ void CpuSession::putInputs(const ResolvedEntry &entry,
     std::memcpy(entry.tokens, inputs.tokens, entry.tokensBytes);
   if (inputs.targets)
     std::memcpy(entry.targets, inputs.targets, entry.tokensBytes);
+  if (entry.starts && inputs.starts)
+    std::memcpy(entry.starts, inputs.starts, entry.tokensBytes);
+  else if (entry.starts)
+    std::memset(entry.starts, 0, entry.tokensBytes);
   if (inputs.optimizer)
     std::memcpy(entry.optimizer, inputs.optimizer,
                 LNS_OPT_SLOTS * sizeof(float));

@@ -124,6 +124,8 @@ void CpuSession::resolve(Entry which, const plan::EntryPoint &entry) {
       out.items = int64_t(repeat->count());
       out.a = address(*repeat->tokens());
       out.b = address(*repeat->targets());
+      if (repeat->starts())
+        out.starts = address(*repeat->starts());
       out.c = address(*repeat->loss());
       out.bytes = repeat->tokens()->size() / repeat->count();
     } else if (const plan::Fill *fill = command->body_as_Fill()) {
@@ -147,6 +149,8 @@ void CpuSession::resolve(Entry which, const plan::EntryPoint &entry) {
       resolved.tokensBytes = binding.buffer()->size();
     } else if (name == "targets")
       resolved.targets = static_cast<int32_t *>(data);
+    else if (name == "starts")
+      resolved.starts = static_cast<int32_t *>(data);
     else if (name == "optimizer")
       resolved.optimizer = static_cast<float *>(data);
     else if (name == "loss")

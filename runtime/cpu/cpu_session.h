@@ -39,8 +39,9 @@ struct ResolvedCommand {
   const float *floats = nullptr;
   const int64_t *ints = nullptr;
   int64_t items = 0;
-  // Repeat: a and b are tokens and targets of the whole batch, bytes those of
-  // one part of either, c is the loss, items their number
+  // Repeat: a, b and starts are tokens, targets and, if entry points take them,
+  // starts of the whole batch, bytes those of one part of either, c is the
+  // loss, items their number
   const ResolvedEntry *callee = nullptr;
   // Matmul; Fill and Copy use c (target), a (source) and bytes
   MatmulShape shape;
@@ -48,6 +49,7 @@ struct ResolvedCommand {
   const void *b = nullptr;
   void *c = nullptr;
   const float *gain = nullptr;
+  const void *starts = nullptr;
   uint64_t bytes = 0;
   float value = 0; ///< of a fill
 };
@@ -58,6 +60,7 @@ struct ResolvedEntry {
   std::vector<void *> buffers; ///< of all launches, one after another
   int32_t *tokens = nullptr;
   int32_t *targets = nullptr;
+  int32_t *starts = nullptr;
   size_t tokensBytes = 0; ///< of either
   float *optimizer = nullptr;
   const float *loss = nullptr;

@@ -18,7 +18,8 @@ using namespace lns::cuda;
 // Staging
 //===----------------------------------------------------------------------===//
 
-// Tokens, targets, values, as getCudaSessionMemory counts them.
+// Tokens, targets, starts of documents if the plan takes them, values, as
+// getCudaSessionMemory counts them.
 
 static uint64_t batchBytes(const lnsrt_plan &plan) {
   return getStagedBatchBytes(uint64_t(plan.table->batch()) *
@@ -33,8 +34,12 @@ int32_t *CudaSession::stagedTokens() const {
 int32_t *CudaSession::stagedTargets() const {
   return reinterpret_cast<int32_t *>(staging.data() + batchBytes(plan));
 }
+int32_t *CudaSession::stagedStarts() const {
+  return reinterpret_cast<int32_t *>(staging.data() + 2 * batchBytes(plan));
+}
 float *CudaSession::stagedOptimizer() const {
-  return reinterpret_cast<float *>(staging.data() + 2 * batchBytes(plan));
+  return reinterpret_cast<float *>(staging.data() +
+                                   (plan.documents ? 3 : 2) * batchBytes(plan));
 }
 float *CudaSession::stagedLoss() const {
   return stagedOptimizer() + LNS_OPT_SLOTS;
@@ -54,6 +59,8 @@ Error CudaSession::putInputs(const CudaEntry &entry, CuStream on) const {
   if (Error error = put(entry.tokens, stagedTokens(), entry.tokensBytes))
     return error;
   if (Error error = put(entry.targets, stagedTargets(), entry.tokensBytes))
+    return error;
+  if (Error error = put(entry.starts, stagedStarts(), entry.tokensBytes))
     return error;
   return put(entry.optimizer, stagedOptimizer(), LNS_OPT_SLOTS * sizeof(float));
 }
@@ -156,12 +163,17 @@ Error CudaSession::forEachPart(const plan::Repeat &repeat, CuAddress loss,
   uint64_t bytes = repeat.tokens()->size() / repeat.count();
   CuAddress tokens = commandContext->address(*repeat.tokens());
   CuAddress targets = commandContext->address(*repeat.targets());
+  CuAddress starts =
+      repeat.starts() ? commandContext->address(*repeat.starts()) : 0;
   for (uint32_t i = 0; i < repeat.count(); ++i) {
     CuResult result = driver->memcpyDtoDAsync(inner.tokens, tokens + i * bytes,
                                               bytes, stream);
     if (result == kCuSuccess)
       result = driver->memcpyDtoDAsync(inner.targets, targets + i * bytes,
                                        bytes, stream);
+    if (result == kCuSuccess && starts)
+      result = driver->memcpyDtoDAsync(inner.starts, starts + i * bytes, bytes,
+                                       stream);
     if (Error error =
             driver->check(result, title, "cannot copy a part of the batch"))
       return error;
@@ -278,6 +290,10 @@ Error CudaSession::run(Entry which, const EntryInputs &inputs,
     std::memcpy(stagedTokens(), inputs.tokens, entry.tokensBytes);
   if (inputs.targets)
     std::memcpy(stagedTargets(), inputs.targets, entry.tokensBytes);
+  if (entry.starts && inputs.starts)
+    std::memcpy(stagedStarts(), inputs.starts, entry.tokensBytes);
+  else if (entry.starts)
+    std::memset(stagedStarts(), 0, entry.tokensBytes);
   if (inputs.optimizer)
     std::memcpy(stagedOptimizer(), inputs.optimizer,
                 LNS_OPT_SLOTS * sizeof(float));
@@ -320,6 +336,8 @@ Error CudaSession::profile(uint64_t seed, const float *optimizer,
     return error;
   const CudaEntry &entry = entries[size_t(Entry::TrainStep)];
   drawTokens(plan, seed, stagedTokens(), stagedTargets());
+  if (entry.starts)
+    std::memset(stagedStarts(), 0, entry.tokensBytes);
   std::memcpy(stagedOptimizer(), optimizer, LNS_OPT_SLOTS * sizeof(float));
   if (Error error = events.reserve(*driver, profileRows() + 1))
     return error;

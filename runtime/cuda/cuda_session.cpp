@@ -134,6 +134,8 @@ Error CudaSession::resolve(Entry which, const plan::EntryPoint &entry,
       resolved.tokensBytes = binding.buffer()->size();
     } else if (name == "targets") {
       resolved.targets = data;
+    } else if (name == "starts") {
+      resolved.starts = data;
     } else if (name == "optimizer") {
       resolved.optimizer = data;
     } else if (name == "loss") {

@@ -35,7 +35,7 @@ namespace lns::cuda {
 struct CudaEntry {
   bool present = false;
   CommandList commands;
-  CuAddress tokens = 0, targets = 0, optimizer = 0;
+  CuAddress tokens = 0, targets = 0, starts = 0, optimizer = 0;
   CuAddress loss = 0, gradientNorm = 0, logits = 0;
   uint64_t tokensBytes = 0, logitsBytes = 0;
   /// The first command that is a Repeat; the number of commands without one.
@@ -86,6 +86,7 @@ private:
   // What the host writes and reads, in pinned memory.
   int32_t *stagedTokens() const;
   int32_t *stagedTargets() const;
+  int32_t *stagedStarts() const; ///< only of plans that take them
   float *stagedOptimizer() const;
   float *stagedLoss() const;
   float *stagedNorm() const;

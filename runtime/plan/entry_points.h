@@ -21,6 +21,7 @@ namespace lns {
 enum class BindingKind : uint8_t {
   Tokens,       ///< i32 [batch, sequence]
   Targets,      ///< i32 [batch, sequence]
+  Starts,       ///< i32 [batch, sequence], of plans for documents in a row
   TargetCount,  ///< i32, of the whole step
   Optimizer,    ///< f32 [LNS_OPT_SLOTS]
   Loss,         ///< f32
@@ -34,6 +35,8 @@ constexpr std::string_view getName(BindingKind kind) {
     return "tokens";
   case BindingKind::Targets:
     return "targets";
+  case BindingKind::Starts:
+    return "starts";
   case BindingKind::TargetCount:
     return "target_count";
   case BindingKind::Optimizer:
@@ -52,6 +55,12 @@ struct EntryPointRule {
   std::string_view name;
   bool isOfPart; ///< its batch is that of one part of a step
   std::span<const BindingKind> inputs, outputs;
+  /// Inputs in a plan that takes the starts of documents.
+  std::span<const BindingKind> documentInputs;
+
+  constexpr std::span<const BindingKind> getInputs(bool documents) const {
+    return documents ? documentInputs : inputs;
+  }
 };
 
 namespace entry_points {
@@ -60,6 +69,12 @@ inline constexpr BindingKind kTokens[] = {Tokens};
 inline constexpr BindingKind kBatch[] = {Tokens, Targets};
 inline constexpr BindingKind kPart[] = {Tokens, Targets, TargetCount};
 inline constexpr BindingKind kStep[] = {Tokens, Targets, Optimizer};
+inline constexpr BindingKind kTokensOfDocuments[] = {Tokens, Starts};
+inline constexpr BindingKind kBatchOfDocuments[] = {Tokens, Targets, Starts};
+inline constexpr BindingKind kPartOfDocuments[] = {Tokens, Targets, Starts,
+                                                   TargetCount};
+inline constexpr BindingKind kStepOfDocuments[] = {Tokens, Targets, Starts,
+                                                   Optimizer};
 inline constexpr BindingKind kOptimizer[] = {Optimizer};
 inline constexpr BindingKind kLoss[] = {Loss};
 inline constexpr BindingKind kNorm[] = {GradientNorm};
@@ -70,15 +85,22 @@ inline constexpr BindingKind kLogits[] = {Logits};
 /// All that a plan may have; "refresh" only for CUDA, "project" where lines of
 /// parameters have length 1.
 inline constexpr EntryPointRule kEntryPoints[] = {
-    {"logits", true, entry_points::kTokens, entry_points::kLogits},
-    {"eval", false, entry_points::kBatch, entry_points::kLoss},
-    {"grads", false, entry_points::kBatch, entry_points::kLoss},
-    {"apply", false, entry_points::kOptimizer, entry_points::kNorm},
-    {"train_step", false, entry_points::kStep, entry_points::kLossAndNorm},
-    {"micro_eval", true, entry_points::kPart, entry_points::kLoss},
-    {"micro_grads", true, entry_points::kPart, entry_points::kLoss},
-    {"refresh", false, {}, {}},
-    {"project", false, {}, {}},
+    {"logits", true, entry_points::kTokens, entry_points::kLogits,
+     entry_points::kTokensOfDocuments},
+    {"eval", false, entry_points::kBatch, entry_points::kLoss,
+     entry_points::kBatchOfDocuments},
+    {"grads", false, entry_points::kBatch, entry_points::kLoss,
+     entry_points::kBatchOfDocuments},
+    {"apply", false, entry_points::kOptimizer, entry_points::kNorm,
+     entry_points::kOptimizer},
+    {"train_step", false, entry_points::kStep, entry_points::kLossAndNorm,
+     entry_points::kStepOfDocuments},
+    {"micro_eval", true, entry_points::kPart, entry_points::kLoss,
+     entry_points::kPartOfDocuments},
+    {"micro_grads", true, entry_points::kPart, entry_points::kLoss,
+     entry_points::kPartOfDocuments},
+    {"refresh", false, {}, {}, {}},
+    {"project", false, {}, {}, {}},
 };
 
 /// Null for a name that is none.

@@ -73,8 +73,8 @@ static Error checkHeader(const PlanHeader &header, uint64_t size,
   if (header.header_size != sizeof(PlanHeader))
     return bad("plan header of ", header.header_size, " bytes, expected ",
                sizeof(PlanHeader), "; compile the model again");
-  if (header.feature_bits != 0)
-    return bad("plan needs features ", header.feature_bits,
+  if (uint64_t unknown = header.feature_bits & ~kPlanFeatures)
+    return bad("plan needs features ", unknown,
                " that this runtime does not know; use a newer runtime");
   if (header.reserved[0] != 0 || header.reserved[1] != 0)
     return bad("reserved header fields are not zero; the plan is damaged: "
@@ -116,6 +116,15 @@ static Error checkContents(lnsrt_plan &plan) {
   if (Error error = verifyPlan(*plan.table, plan.bytes.data(),
                                plan.bytes.size(), header.table_size, plan.path))
     return error;
+  // Bits that are the table's own to say stand in the header for readers that
+  // do not know them.
+  plan.documents = takesDocuments(*plan.table);
+  if (plan.documents != bool(header.feature_bits & kPlanDocuments))
+    return makeError(LNSRT_INVALID_PLAN, plan.path, "plan header says ",
+                     header.feature_bits, " as its features, but entry points ",
+                     plan.documents ? "take" : "take no",
+                     " starts of documents; the plan is damaged: compile the "
+                     "model again");
   plan.bytes.makeReadOnly();
   return nullptr;
 }

@@ -20,7 +20,8 @@ struct lnsrt_plan {
   std::string path; ///< "memory" when it did not come from a file
   lns::PageMemory bytes;
   const lns::plan::Plan *table = nullptr; ///< inside `bytes`, verified
-  std::string json;                       ///< lnsrt_plan_get_json's answer
+  bool documents = false; ///< entry points take the starts of documents
+  std::string json;       ///< lnsrt_plan_get_json's answer
   std::once_flag jsonOnce;
 
   const unsigned char *constants() const {

@@ -24,6 +24,13 @@ inline constexpr uint32_t kPlanVersion = 7;
 inline constexpr uint64_t kPlanBlobAlignment = 4096;
 inline constexpr uint64_t kBufferAlignment = 64;
 
+/// Bits of PlanHeader::feature_bits. A plan without any of them is one that
+/// every reader of its version reads.
+enum PlanFeature : uint64_t {
+  kPlanDocuments = 1 ///< entry points take the starts of documents
+};
+inline constexpr uint64_t kPlanFeatures = kPlanDocuments;
+
 struct PlanHeader {
   char magic[8];
   uint32_t version;
@@ -31,7 +38,7 @@ struct PlanHeader {
   uint64_t file_size;    ///< of the whole file
   uint64_t table_size;   ///< bytes of the FlatBuffers table at offset 64
   uint64_t checksum;     ///< planChecksum of all bytes after the header
-  uint64_t feature_bits; ///< 0; a reader refuses bits that it does not know
+  uint64_t feature_bits; ///< a reader refuses bits that it does not know
   uint64_t reserved[2];  ///< 0
 };
 static_assert(sizeof(PlanHeader) == 64);

@@ -283,6 +283,18 @@ Error PlanVerifier::run() {
                            .compute = cuda->compute_bytes()});
 }
 
+bool lns::takesDocuments(const plan::Plan &table) {
+  auto anyTakes = [](const auto &entries) {
+    for (const plan::EntryPoint *entry : entries)
+      for (const plan::Binding *binding : *entry->inputs())
+        if (binding->name()->string_view() == getName(BindingKind::Starts))
+          return true;
+    return false;
+  };
+  return anyTakes(*table.entry_points()) ||
+         (table.cuda() && anyTakes(*table.cuda()->entry_points()));
+}
+
 Error lns::verifyPlan(const plan::Plan &table, const unsigned char *file,
                       uint64_t fileSize, uint64_t tableSize,
                       std::string_view place) {

@@ -15,6 +15,10 @@
 
 namespace lns {
 
+/// Whether an entry point takes the starts of documents; verified plans only
+/// have some that do if all do that take tokens.
+bool takesDocuments(const plan::Plan &table);
+
 /// Checks what FlatBuffers cannot: every index, arity, shape, offset and size.
 /// A session may then use the table without a further look. `file` is the whole
 /// file; the table lies inside it. Allocates only for sorting and for the

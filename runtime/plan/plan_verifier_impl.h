@@ -19,6 +19,7 @@
 #include "runtime/plan/entry_points.h"
 #include "runtime/plan/plan_format.h"
 #include "runtime/plan/plan_generated.h"
+#include "runtime/plan/plan_verifier.h"
 
 #include <algorithm>
 #include <string>
@@ -43,7 +44,8 @@ public:
   PlanVerifier(const plan::Plan &table, const unsigned char *file,
                uint64_t fileSize, uint64_t tableSize, std::string_view place)
       : table(table), file(file), fileSize(fileSize),
-        tableEnd(sizeof(PlanHeader) + tableSize), place(place) {}
+        tableEnd(sizeof(PlanHeader) + tableSize), place(place),
+        documents(takesDocuments(table)) {}
 
   Error run();
 
@@ -111,6 +113,7 @@ private:
   uint64_t fileSize;
   uint64_t tableEnd;
   std::string_view place;
+  bool documents; ///< all entry points then take them, or none does
 };
 
 /// A name that is there twice, or "".

@@ -222,7 +222,14 @@ Error PlanVerifier::checkRepeat(const Program &program,
                " sequences ", repeat.count(), " times, a batch has ",
                table.batch());
   uint64_t bytes = uint64_t(table.batch()) * table.sequence() * sizeof(int32_t);
-  for (const plan::BufferRef *input : {repeat.tokens(), repeat.targets()}) {
+  if (bool(repeat.starts()) != documents)
+    return bad("'", name, "' in '", entry, "' hands on ",
+               documents ? "no starts" : "starts", ", but entry points take ",
+               documents ? "them" : "none");
+  for (const plan::BufferRef *input :
+       {repeat.tokens(), repeat.targets(), repeat.starts()}) {
+    if (!input)
+      continue;
     if (Error error = checkBuffer(program, *input, name, entry))
       return error;
     if (input->size() != bytes)
@@ -290,6 +297,7 @@ describe(BindingKind kind, bool isOfPart, const plan::Plan &table) {
   switch (kind) {
   case BindingKind::Tokens:
   case BindingKind::Targets:
+  case BindingKind::Starts:
     return {plan::DType::i32, rows};
   case BindingKind::TargetCount:
     return {plan::DType::i32, 1};
@@ -368,7 +376,8 @@ Error PlanVerifier::checkEntryPoint(const Program &program,
     return bad("'", name, "' keeps ", entry.activation_bytes(),
                " bytes of activations in an arena of ", entry.arena_bytes());
   if (Error error =
-          checkBindings(program, *entry.inputs(), rule.inputs, "input", rule))
+          checkBindings(program, *entry.inputs(), rule.getInputs(documents),
+                        "input", rule))
     return error;
   if (Error error = checkBindings(program, *entry.outputs(), rule.outputs,
                                   "output", rule))

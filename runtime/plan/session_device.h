@@ -37,11 +37,12 @@ enum class Entry {
 inline constexpr size_t kEntries = 9;
 const char *entryName(Entry entry);
 
-/// What an entry point reads, checked; null where it does not. Tokens and
-/// targets are as many as its inputs hold.
+/// What an entry point reads, checked; null where it does not. Tokens, targets
+/// and starts are as many as its inputs hold.
 struct EntryInputs {
   const int32_t *tokens = nullptr;
   const int32_t *targets = nullptr;
+  const int32_t *starts = nullptr;  ///< null for one that reads some: all zero
   const float *optimizer = nullptr; ///< LNS_OPT_SLOTS values
 };
 
@@ -95,7 +96,7 @@ public:
   /// How many rows `profile` adds.
   virtual size_t profileRows() const = 0;
   /// Runs train_step command by command, with tokens and targets that
-  /// drawTokens makes. What a command repeats has one row for all its runs.
+  /// drawTokens makes, and with one document a row, which takes longest. What a command repeats has one row for all its runs.
   virtual Error profile(uint64_t seed, const float *optimizer,
                         std::vector<lnsrt_profile_row> &rows) = 0;
   /// Runs the matrix products of train_step.

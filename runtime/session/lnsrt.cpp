@@ -54,6 +54,15 @@ static Error optimizerOptions(const lnsrt_optimizer_options *from,
   return readOptions(from, options);
 }
 
+/// A batch without starts of documents.
+static lnsrt_batch makeBatch(const int32_t *tokens, const int32_t *targets) {
+  return {sizeof(lnsrt_batch), tokens, targets, nullptr};
+}
+
+static Error readBatch(const lnsrt_batch *from, lnsrt_batch &batch) {
+  return from ? readOptions(from, batch) : missing("batch");
+}
+
 extern "C" {
 
 lnsrt_error *lnsrt_get_devices_json(const char **json) {
@@ -245,9 +254,20 @@ lnsrt_error *lnsrt_train_step(lnsrt_session *session, const int32_t *tokens,
                               const int32_t *targets,
                               const lnsrt_optimizer_options *options,
                               lnsrt_step_result *result) {
+  lnsrt_batch batch = makeBatch(tokens, targets);
+  return lnsrt_train_step_of(session, &batch, options, result);
+}
+
+lnsrt_error *lnsrt_train_step_of(lnsrt_session *session,
+                                 const lnsrt_batch *batch,
+                                 const lnsrt_optimizer_options *options,
+                                 lnsrt_step_result *result) {
   return guarded([&]() -> Error {
     if (!session || !result)
       return missing(session ? "result" : "session");
+    lnsrt_batch given = {};
+    if (Error error = readBatch(batch, given))
+      return error;
     lnsrt_optimizer_options known;
     if (Error error = optimizerOptions(options, known))
       return error;
@@ -255,7 +275,7 @@ lnsrt_error *lnsrt_train_step(lnsrt_session *session, const int32_t *tokens,
     // An unusable result must not cost the caller a step.
     if (Error error = writeResult(filled, result))
       return error;
-    if (Error error = session->trainStep(tokens, targets, known, filled))
+    if (Error error = session->trainStep(given, known, filled))
       return error;
     return writeResult(filled, result);
   });
@@ -263,10 +283,19 @@ lnsrt_error *lnsrt_train_step(lnsrt_session *session, const int32_t *tokens,
 
 lnsrt_error *lnsrt_grads(lnsrt_session *session, const int32_t *tokens,
                          const int32_t *targets, float *loss) {
+  lnsrt_batch batch = makeBatch(tokens, targets);
+  return lnsrt_grads_of(session, &batch, loss);
+}
+
+lnsrt_error *lnsrt_grads_of(lnsrt_session *session, const lnsrt_batch *batch,
+                            float *loss) {
   return guarded([&]() -> Error {
     if (!session || !loss)
       return missing(session ? "loss" : "session");
-    return session->grads(tokens, targets, *loss);
+    lnsrt_batch given = {};
+    if (Error error = readBatch(batch, given))
+      return error;
+    return session->grads(given, *loss);
   });
 }
 
@@ -285,19 +314,37 @@ lnsrt_error *lnsrt_apply(lnsrt_session *session,
 
 lnsrt_error *lnsrt_eval(lnsrt_session *session, const int32_t *tokens,
                         const int32_t *targets, float *loss) {
+  lnsrt_batch batch = makeBatch(tokens, targets);
+  return lnsrt_eval_of(session, &batch, loss);
+}
+
+lnsrt_error *lnsrt_eval_of(lnsrt_session *session, const lnsrt_batch *batch,
+                           float *loss) {
   return guarded([&]() -> Error {
     if (!session || !loss)
       return missing(session ? "loss" : "session");
-    return session->eval(tokens, targets, *loss);
+    lnsrt_batch given = {};
+    if (Error error = readBatch(batch, given))
+      return error;
+    return session->eval(given, *loss);
   });
 }
 
 lnsrt_error *lnsrt_logits(lnsrt_session *session, const int32_t *tokens,
                           float *logits) {
+  lnsrt_batch batch = makeBatch(tokens, nullptr);
+  return lnsrt_logits_of(session, &batch, logits);
+}
+
+lnsrt_error *lnsrt_logits_of(lnsrt_session *session, const lnsrt_batch *batch,
+                             float *logits) {
   return guarded([&]() -> Error {
     if (!session || !logits)
       return missing(session ? "logits" : "session");
-    return session->logits(tokens, logits);
+    lnsrt_batch given = {};
+    if (Error error = readBatch(batch, given))
+      return error;
+    return session->logits(given, logits);
   });
 }
 

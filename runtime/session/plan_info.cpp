@@ -42,6 +42,7 @@ SessionMemory lns::cudaPlanMemory(const lnsrt_plan &plan) {
   facts.scratch = program.scratch_bytes();
   facts.compute = program.compute_bytes();
   facts.tokens = uint64_t(plan.table->batch()) * plan.table->sequence();
+  facts.documents = plan.documents;
   return getCudaSessionMemory(facts, cuda::wantsLibraryProducts(program));
 }
 
@@ -95,6 +96,7 @@ void lns::fillPlanInfo(const lnsrt_plan &plan, lnsrt_plan_info &info) {
       (onCpu ? planMemory(plan, 1) : cudaPlanMemory(plan)).total();
   info.model_name = table.model_name()->c_str();
   info.compiler = table.compiler()->c_str();
+  info.documents = plan.documents;
 }
 
 /// Which of the ways to compute something: the first one needs no library.
@@ -296,6 +298,7 @@ std::string lns::planJson(const lnsrt_plan &plan) {
   json.field("batch", info.batch);
   json.field("micro_batch", info.micro_batch);
   json.field("sequence", info.sequence);
+  json.field("documents", plan.documents);
   json.field("vocabulary", info.vocabulary);
   json.field("layers", info.layers);
   json.field("parameters", info.parameters);

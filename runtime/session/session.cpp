@@ -154,15 +154,47 @@ static Error checkValues(const plan::Plan &table, const int32_t *from,
   return nullptr;
 }
 
-Error lnsrt_session::checkTokens(const int32_t *tokens) const {
-  return checkValues(*plan->table, tokens, "tokens", /*mayBeIgnored=*/false);
+/// A row's first document starts at 0; every later time goes on with the one
+/// before, or starts one itself. Kernels rely on it.
+static Error checkStarts(const lnsrt_plan &plan, const int32_t *starts) {
+  if (!starts)
+    return nullptr;
+  if (!plan.documents)
+    return makeError(LNSRT_INVALID_ARGUMENT, "starts",
+                     "starts of documents are given, but the plan takes none; "
+                     "compile the model with --documents, or give none");
+  uint32_t batch = plan.table->batch(), sequence = plan.table->sequence();
+  for (uint32_t row = 0; row < batch; ++row, starts += sequence) {
+    int32_t before = 0;
+    for (uint32_t time = 0; time < sequence; ++time) {
+      int32_t start = starts[time];
+      // T fits 31 bits where there is memory for its tokens.
+      if (start != before && start != int32_t(time))
+        return makeError(
+            LNSRT_INVALID_ARGUMENT, "starts", "starts[", row, "][", time,
+            "] is ", start, ", but a document starts at its own time, ", time,
+            ", or goes on from ", before,
+            time == 0 ? ", where a row's first one starts"
+                      : ", where the token before has its start",
+            "; count starts from the first token of the row");
+      before = start;
+    }
+  }
+  return nullptr;
 }
 
-Error lnsrt_session::checkBatch(const int32_t *tokens,
-                                const int32_t *targets) const {
-  if (Error error = checkTokens(tokens))
+Error lnsrt_session::checkTokens(const lnsrt_batch &batch) const {
+  if (Error error = checkValues(*plan->table, batch.tokens, "tokens",
+                                /*mayBeIgnored=*/false))
     return error;
-  return checkValues(*plan->table, targets, "targets", /*mayBeIgnored=*/true);
+  return checkStarts(*plan, batch.starts);
+}
+
+Error lnsrt_session::checkBatch(const lnsrt_batch &batch) const {
+  if (Error error = checkTokens(batch))
+    return error;
+  return checkValues(*plan->table, batch.targets, "targets",
+                     /*mayBeIgnored=*/true);
 }
 
 Error lnsrt_session::optimizerValues(const lnsrt_optimizer_options &options,
@@ -209,12 +241,12 @@ Error lnsrt_session::optimizerValues(const lnsrt_optimizer_options &options,
   return nullptr;
 }
 
-Error lnsrt_session::trainStep(const int32_t *tokens, const int32_t *targets,
+Error lnsrt_session::trainStep(const lnsrt_batch &batch,
                                const lnsrt_optimizer_options &options,
                                lnsrt_step_result &result) {
   if (Error error = require(Entry::TrainStep))
     return error;
-  if (Error error = checkBatch(tokens, targets))
+  if (Error error = checkBatch(batch))
     return error;
   OptimizerValues values;
   if (Error error = optimizerValues(options, values))
@@ -223,7 +255,8 @@ Error lnsrt_session::trainStep(const int32_t *tokens, const int32_t *targets,
   if (Error error = schedules.put(stepsDone, *device))
     return error;
   if (Error error = device->run(
-          Entry::TrainStep, {tokens, targets, values.data()},
+          Entry::TrainStep,
+          {batch.tokens, batch.targets, batch.starts, values.data()},
           {.loss = &result.loss, .gradientNorm = &result.gradient_norm}))
     return error;
   // What is not finite has changed nothing.
@@ -232,15 +265,15 @@ Error lnsrt_session::trainStep(const int32_t *tokens, const int32_t *targets,
   return nullptr;
 }
 
-Error lnsrt_session::grads(const int32_t *tokens, const int32_t *targets,
-                           float &loss) {
+Error lnsrt_session::grads(const lnsrt_batch &batch, float &loss) {
   if (Error error = require(Entry::Grads))
     return error;
-  if (Error error = checkBatch(tokens, targets))
+  if (Error error = checkBatch(batch))
     return error;
   if (Error error = schedules.put(stepsDone, *device))
     return error;
-  return device->run(Entry::Grads, {tokens, targets}, {.loss = &loss});
+  return device->run(Entry::Grads, {batch.tokens, batch.targets, batch.starts},
+                     {.loss = &loss});
 }
 
 Error lnsrt_session::apply(const lnsrt_optimizer_options &options,
@@ -257,32 +290,35 @@ Error lnsrt_session::apply(const lnsrt_optimizer_options &options,
   return nullptr;
 }
 
-Error lnsrt_session::eval(const int32_t *tokens, const int32_t *targets,
-                          float &loss) {
+Error lnsrt_session::eval(const lnsrt_batch &batch, float &loss) {
   if (Error error = require(Entry::Eval))
     return error;
-  if (Error error = checkBatch(tokens, targets))
+  if (Error error = checkBatch(batch))
     return error;
   if (Error error = schedules.put(stepsDone, *device))
     return error;
-  return device->run(Entry::Eval, {tokens, targets}, {.loss = &loss});
+  return device->run(Entry::Eval, {batch.tokens, batch.targets, batch.starts},
+                     {.loss = &loss});
 }
 
-Error lnsrt_session::logits(const int32_t *tokens, float *logits) {
+Error lnsrt_session::logits(const lnsrt_batch &batch, float *logits) {
   if (Error error = require(Entry::Logits))
     return error;
-  if (Error error = checkTokens(tokens))
+  if (Error error = checkTokens(batch))
     return error;
   if (Error error = schedules.put(stepsDone, *device))
     return error;
   const plan::Plan &table = *plan->table;
   // Each part's logits go to the caller before the next one's are computed.
   size_t count = size_t(partSize()) * table.sequence();
+  const int32_t *tokens = batch.tokens, *starts = batch.starts;
   for (uint32_t first = 0; first < table.batch(); first += partSize()) {
     if (Error error =
-            device->run(Entry::Logits, {.tokens = tokens}, {.logits = logits}))
+            device->run(Entry::Logits, {.tokens = tokens, .starts = starts},
+                        {.logits = logits}))
       return error;
     tokens += count;
+    starts = starts ? starts + count : nullptr;
     logits += count * table.vocabulary();
   }
   return nullptr;

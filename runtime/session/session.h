@@ -23,17 +23,18 @@ struct lnsrt_session {
 
   lns::Error create(lnsrt_plan *plan, const lnsrt_session_options &options);
 
-  lns::Error trainStep(const int32_t *tokens, const int32_t *targets,
+  // A batch's `struct_size` is not looked at.
+  lns::Error trainStep(const lnsrt_batch &batch,
                        const lnsrt_optimizer_options &options,
                        lnsrt_step_result &result);
   lns::Error init(uint64_t seed);
   /// Null where nobody asks how many parameters became others.
   lns::Error project(size_t *changed);
   void setStepsDone(uint64_t steps) { stepsDone = steps; }
-  lns::Error grads(const int32_t *tokens, const int32_t *targets, float &loss);
+  lns::Error grads(const lnsrt_batch &batch, float &loss);
   lns::Error apply(const lnsrt_optimizer_options &options, float &norm);
-  lns::Error eval(const int32_t *tokens, const int32_t *targets, float &loss);
-  lns::Error logits(const int32_t *tokens, float *logits);
+  lns::Error eval(const lnsrt_batch &batch, float &loss);
+  lns::Error logits(const lnsrt_batch &batch, float *logits);
   lns::Error profileStep(uint64_t seed);
   lns::Error runMatmuls(double &seconds);
   /// 0 for a tensor that does not exist.
@@ -56,9 +57,10 @@ private:
   using OptimizerValues = std::array<float, LNS_OPT_SLOTS>;
   lns::Error optimizerValues(const lnsrt_optimizer_options &options,
                              OptimizerValues &values) const;
-  lns::Error checkTokens(const int32_t *tokens) const;
-  /// Tokens, and targets of which some may be ignored, but not all.
-  lns::Error checkBatch(const int32_t *tokens, const int32_t *targets) const;
+  /// Tokens and starts.
+  lns::Error checkTokens(const lnsrt_batch &batch) const;
+  /// And targets of which some may be ignored, but not all.
+  lns::Error checkBatch(const lnsrt_batch &batch) const;
   /// B, or the size of its parts.
   uint32_t partSize() const;
 

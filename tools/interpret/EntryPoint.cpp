@@ -7,6 +7,7 @@
 
 #include "tools/interpret/EntryPoint.h"
 #include "llvm/ADT/StringSwitch.h"
+#include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
 using namespace lns;
@@ -62,6 +63,30 @@ bool lns::interpret::isOptimizer(Value argument) {
       return adamw.getOptimizer() == argument;
     return false;
   });
+}
+
+bool lns::interpret::isStarts(Value argument) {
+  return llvm::any_of(argument.getUses(), [&](OpOperand &use) {
+    Operation *user = use.getOwner();
+    if (auto repeat = dyn_cast<RepeatOp>(user)) {
+      auto callee = SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(
+          repeat, repeat.getCalleeAttr());
+      return isStarts(callee.getArgument(use.getOperandNumber()));
+    }
+    if (auto cluster = dyn_cast<ClusterOp>(user))
+      return isStarts(
+          cluster.getBody().front().getArgument(use.getOperandNumber()));
+    return llvm::TypeSwitch<Operation *, bool>(user)
+        .Case<AttentionOp, AttentionGradOp, RopeOp, AddPositionsOp,
+              AddPositionsGradOp>(
+            [&](auto op) { return op.getStarts() == argument; })
+        .Default([](Operation *) { return false; });
+  });
+}
+
+bool lns::interpret::takesStarts(const EntryPoint &entry) {
+  auto function = dyn_cast<func::FuncOp>(entry.op);
+  return function && llvm::any_of(function.getArguments(), isStarts);
 }
 
 /// The vocabulary of a tokens argument: the smallest that one of its readers
@@ -143,14 +168,39 @@ static LogicalResult makeTokensArgument(Operation *op, ArrayRef<int64_t> shape,
   return success();
 }
 
-/// How many of the last tokens among the arguments are not ignored.
-static TensorRef countTargets(ArrayRef<TensorRef> arguments) {
+/// How many of the targets, if there are any, are not ignored.
+static TensorRef countTargets(const TensorRef &targets) {
   auto count = makeTokens({});
-  for (const TensorRef &argument : arguments)
-    if (argument->isTokens)
-      count->tokens[0] =
-          argument->size() - llvm::count(argument->tokens, kIgnoredTarget);
+  if (targets)
+    count->tokens[0] =
+        targets->size() - llvm::count(targets->tokens, kIgnoredTarget);
   return count;
+}
+
+/// Starts, given or random, for an argument that is read as such.
+static LogicalResult makeStartsArgument(func::FuncOp function,
+                                        ArrayRef<int64_t> shape, unsigned index,
+                                        const InputOptions &options,
+                                        TensorRef &tensor) {
+  if (shape.size() != 2 || countElements(shape) < 0)
+    return function.emitError("argument ")
+           << index << " has shape " << formatShape(shape)
+           << ", but starts of documents are [batch, time] of at most "
+           << Tensor::maxElements << " elements";
+  if (!options.starts) {
+    tensor = options.documentEvery
+                 ? makeEqualDocuments(shape, *options.documentEvery)
+                 : makeRandomDocuments(shape, options.seed);
+    return success();
+  }
+  if (options.starts->size() != countElements(shape))
+    return function.emitError("argument ")
+           << index << " has shape " << formatShape(shape) << ", but "
+           << options.starts->size() << " starts are given";
+  auto copy = std::make_shared<Tensor>(*options.starts);
+  copy->shape.assign(shape.begin(), shape.end());
+  tensor = copy;
+  return success();
 }
 
 LogicalResult
@@ -179,6 +229,7 @@ lns::interpret::makeArguments(const EntryPoint &entry,
   if (function.isDeclaration())
     return function.emitError("cannot be interpreted: it has no body");
   unsigned number = 0;
+  TensorRef targets; // what was last of the tokens
   for (BlockArgument argument : function.getArguments()) {
     unsigned index = argument.getArgNumber();
     auto type = dyn_cast<RankedTensorType>(argument.getType());
@@ -189,11 +240,15 @@ lns::interpret::makeArguments(const EntryPoint &entry,
     SmallVector<int64_t> shape = concreteShape(type, options);
     TensorRef &tensor = arguments.emplace_back();
     if (type.getElementType().isInteger() && shape.empty()) {
-      tensor = countTargets(ArrayRef(arguments).drop_back());
+      tensor = countTargets(targets);
+    } else if (type.getElementType().isInteger() && isStarts(argument)) {
+      if (failed(makeStartsArgument(function, shape, index, options, tensor)))
+        return failure();
     } else if (type.getElementType().isInteger()) {
       if (failed(makeTokensArgument(op, shape, vocabularyOf(argument), index,
                                     number++, options, tensor)))
         return failure();
+      targets = tensor;
     } else if (isOptimizer(argument)) {
       tensor = makeOptimizer(options.optimizer, 1);
     } else if (countElements(shape) < 0) {

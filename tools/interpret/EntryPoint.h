@@ -9,6 +9,7 @@
 #define LNS_TOOLS_INTERPRET_ENTRYPOINT_H
 
 #include "tools/interpret/RandomInputs.h"
+#include <optional>
 
 namespace lns::interpret {
 
@@ -28,14 +29,17 @@ struct EntryPoint {
 llvm::SmallVector<EntryPoint> entryPointsOf(mlir::ModuleOp module);
 
 /// Seeds and sizes that stand for dynamic extents: the first dynamic extent of
-/// a type is the batch, others are the sequence. `tokens` and `targets` are
-/// used in place of random ones when they are not null. Of random targets every
-/// `ignoreEvery`th is ignored, from the first on; none where it is 0.
+/// a type is the batch, others are the sequence. `tokens`, `targets` and
+/// `starts` are used in place of random ones when they are not null. Of random
+/// targets every `ignoreEvery`th is ignored, from the first on; none where it is
+/// 0. Documents begin at random times, or at every `documentEvery`th of a row;
+/// where it is 0, a row is one.
 struct InputOptions {
   uint64_t seed = 0;
   int64_t batch = 2, sequence = 8, ignoreEvery = 0;
+  std::optional<int64_t> documentEvery;
   OptimizerValues optimizer;
-  TensorRef tokens, targets;
+  TensorRef tokens, targets, starts;
 };
 
 /// The argument's type with its dynamic extents replaced.
@@ -45,8 +49,15 @@ llvm::SmallVector<int64_t> concreteShape(mlir::Type type,
 /// Whether an argument is read as AdamW's values.
 bool isOptimizer(mlir::Value argument);
 
-/// One tensor per argument: tokens, targets, optimizer values, standard
-/// normal numbers; for a count, the number of the targets before it that are
+/// Whether an argument is read as starts of documents, also by a function that
+/// is called with it.
+bool isStarts(mlir::Value argument);
+
+/// Whether the entry point has such an argument.
+bool takesStarts(const EntryPoint &entry);
+
+/// One tensor per argument: tokens, targets, starts of documents, optimizer
+/// values, standard normal numbers; for a count, the number of the targets before it that are
 /// not ignored. Argument i is the same for every entry point with one seed.
 /// Errors are emitted at the entry point.
 llvm::LogicalResult makeArguments(const EntryPoint &entry,

@@ -18,14 +18,15 @@ namespace {
 /// reads key/value head h / (heads / kv_heads).
 struct Heads {
   template <typename Op>
-  Heads(Op op, const Tensor &query)
+  Heads(Op op, const Tensor &query, const Tensor *starts)
       : batch(query.shape[0]), time(query.shape[1]),
         heads(static_cast<int64_t>(op.getHeads())),
         kvHeads(static_cast<int64_t>(op.getKvHeads())), width(query.shape[2]),
         dim(width / heads), kvWidth(dim * kvHeads),
         scale(op.getEffectiveScale()), causal(op.getCausal()),
         window(op.getWindow() ? static_cast<int64_t>(*op.getWindow()) : time),
-        cap(op.getSoftcap() ? op.getSoftcap()->convertToDouble() : 0) {}
+        cap(op.getSoftcap() ? op.getSoftcap()->convertToDouble() : 0),
+        starts(starts) {}
 
   int64_t query(int64_t b, int64_t h, int64_t t) const {
     return (b * time + t) * width + h * dim;
@@ -37,8 +38,9 @@ struct Heads {
     return (b * heads + h) * time + t;
   }
   /// The query at time `t` sees keys from the first of these to the second.
-  int64_t firstSeen(int64_t t) const {
-    return std::max<int64_t>(t - window + 1, 0);
+  int64_t firstSeen(int64_t b, int64_t t) const {
+    return std::max<int64_t>(t - window + 1,
+                             starts ? starts->tokens[b * time + t] : 0);
   }
   int64_t seenEnd(int64_t t) const { return causal ? t + 1 : time; }
   /// Of a product of query and key; and its derivative by scale times that.
@@ -54,7 +56,8 @@ struct Heads {
   double scale;
   bool causal;
   int64_t window;
-  double cap; ///< 0: none
+  double cap;           ///< 0: none
+  const Tensor *starts; ///< null: a row is one document
 };
 
 } // namespace
@@ -70,7 +73,10 @@ static LogicalResult interpretForward(OpCall &call, AttentionOp op) {
   const Tensor &query = *call.get(op.getQuery());
   const Tensor &key = *call.get(op.getKey());
   const Tensor &value = *call.get(op.getValue());
-  Heads heads(op, query);
+  const Tensor *starts = call.get(op.getStarts());
+  if (starts && failed(call.expectStarts(op.getStarts(), query.shape)))
+    return failure();
+  Heads heads(op, query, starts);
   int64_t keyShape[] = {heads.batch, heads.time, heads.kvWidth};
   Tensor *out = call.allocate(0, query.shape);
   Tensor *lse = op.getLse()
@@ -86,7 +92,7 @@ static LogicalResult interpretForward(OpCall &call, AttentionOp op) {
     for (int64_t h = 0; h < heads.heads; ++h)
       for (int64_t t = 0; t < heads.time; ++t) {
         int64_t row = heads.query(b, h, t);
-        int64_t first = heads.firstSeen(t), end = heads.seenEnd(t);
+        int64_t first = heads.firstSeen(b, t), end = heads.seenEnd(t);
         for (int64_t s = first; s < end; ++s)
           weights[s] = heads.score(dot(
               &query.values[row], &key.values[heads.key(b, h, s)], heads.dim));
@@ -112,7 +118,10 @@ static LogicalResult interpretGrad(OpCall &call, AttentionGradOp op) {
   const Tensor &out = *call.get(op.getOutput());
   const Tensor &lse = *call.get(op.getLse());
   const Tensor &grad = *call.get(op.getGrad());
-  Heads heads(op, query);
+  const Tensor *starts = call.get(op.getStarts());
+  if (starts && failed(call.expectStarts(op.getStarts(), query.shape)))
+    return failure();
+  Heads heads(op, query, starts);
   int64_t keyShape[] = {heads.batch, heads.time, heads.kvWidth};
   Tensor *queryGrad = call.allocate(0, query.shape);
   Tensor *keyGrad = call.allocate(1, keyShape);
@@ -132,7 +141,7 @@ static LogicalResult interpretGrad(OpCall &call, AttentionGradOp op) {
         int64_t row = heads.query(b, h, t);
         const double *dout = &grad.values[row];
         double d = dot(dout, &out.values[row], heads.dim);
-        for (int64_t s = heads.firstSeen(t); s < heads.seenEnd(t); ++s) {
+        for (int64_t s = heads.firstSeen(b, t); s < heads.seenEnd(t); ++s) {
           int64_t other = heads.key(b, h, s);
           double score = heads.score(
               dot(&query.values[row], &key.values[other], heads.dim));

@@ -164,11 +164,16 @@ static LogicalResult interpretAddPositionsGrad(OpCall &call,
                                                AddPositionsGradOp op) {
   const Tensor &grad = *call.get(op.getGrad());
   Tensor *result = call.allocateByType(0);
-  if (!result || failed(checkTable(call, grad, *result)))
+  const Tensor *starts = call.get(op.getStarts());
+  if (!result || failed(checkTable(call, grad, *result)) ||
+      (starts && failed(call.expectStarts(op.getStarts(), grad.shape))))
     return failure();
-  int64_t sequence = grad.shape[1] * grad.columns();
-  for (int64_t i = 0; i < grad.size(); ++i)
-    result->values[i % sequence] += grad.values[i];
+  int64_t width = grad.columns();
+  for (int64_t row = 0; row < grad.rows(); ++row) {
+    int64_t position = row % grad.shape[1] - (starts ? starts->tokens[row] : 0);
+    for (int64_t k = 0; k < width; ++k)
+      result->values[position * width + k] += grad.values[row * width + k];
+  }
   return success();
 }
 

@@ -29,13 +29,16 @@ static LogicalResult interpretRope(OpCall &call, RopeOp op) {
            << headDim << " does not divide the width " << width;
   SmallVector<double> frequencies = op.getAngularFrequencies();
   double direction = op.getInverse() ? -1.0 : 1.0;
+  const Tensor *starts = call.get(op.getStarts());
+  if (starts && failed(call.expectStarts(op.getStarts(), x.shape)))
+    return failure();
   int64_t times = x.shape[1],
           rowsPerTime = x.shape.size() == 4 ? x.shape[2] : 1;
-  for (int64_t row = 0; row < x.rows(); ++row)
+  for (int64_t row = 0; row < x.rows(); ++row) {
+    int64_t place = row / rowsPerTime;
+    int64_t time = place % times - (starts ? starts->tokens[place] : 0);
     for (int64_t j = 0; j < half; ++j) {
-      double angle = direction *
-                     static_cast<double>(row / rowsPerTime % times) *
-                     frequencies[j];
+      double angle = direction * static_cast<double>(time) * frequencies[j];
       double cosine = std::cos(angle), sine = std::sin(angle);
       for (int64_t head = 0; head < width; head += headDim) {
         int64_t first = row * width + head + j, second = first + half;
@@ -44,6 +47,7 @@ static LogicalResult interpretRope(OpCall &call, RopeOp op) {
         y->values[second] = b * cosine + a * sine;
       }
     }
+  }
   return success();
 }
 
@@ -61,8 +65,11 @@ public:
       RowOperand kind = op.getRowOperand(operand.getOperandNumber());
       const Tensor &tensor = *call.get(operand.get());
       tensors.push_back({&tensor, kind});
-      if (kind == RowOperand::positions
-              ? failed(checkTable(call, tensor))
+      if (kind == RowOperand::starts)
+        starts = &tensor;
+      if (kind == RowOperand::positions ? failed(checkTable(call, tensor))
+          : kind == RowOperand::starts
+              ? failed(call.expectStarts(operand.get(), rows->shape))
               : failed(call.expectShape(operand.get(), getShape(kind))))
         return failure();
     }
@@ -84,21 +91,31 @@ public:
         values.push_back(tensor->values[i % width]);
         break;
       case RowOperand::positions:
-        values.push_back(tensor->values[i % (rows->shape[1] * width)]);
+        values.push_back(tensor->values[getPosition(i) * width + i % width]);
         break;
       case RowOperand::scalar:
         values.push_back(tensor->values[0]);
+        break;
+      case RowOperand::starts:
+        values.push_back(0); // no program reads it
         break;
       }
   }
 
 private:
+  /// Of rows [batch, time, columns].
+  int64_t getPosition(int64_t i) const {
+    int64_t row = i / width;
+    return row % rows->shape[1] - (starts ? starts->tokens[row] : 0);
+  }
+
   ArrayRef<int64_t> getShape(RowOperand kind) const {
     static constexpr int64_t one[] = {1};
     ArrayRef<int64_t> shape = rows->shape;
     switch (kind) {
     case RowOperand::row:
     case RowOperand::positions:
+    case RowOperand::starts:
       return shape;
     case RowOperand::number:
       return shape.drop_back();
@@ -119,7 +136,7 @@ private:
            << formatShape(rows->shape);
   }
 
-  const Tensor *rows = nullptr;
+  const Tensor *rows = nullptr, *starts = nullptr;
   int64_t width = 1;
   SmallVector<std::pair<const Tensor *, RowOperand>> tensors;
 };

@@ -85,6 +85,23 @@ LogicalResult OpCall::expectShape(Value operand,
          << ", expected " << formatShape(shape);
 }
 
+LogicalResult OpCall::expectStarts(Value starts, ArrayRef<int64_t> rows) const {
+  if (failed(expectShape(starts, rows.take_front(2))))
+    return failure();
+  ArrayRef<int64_t> all = get(starts)->tokens;
+  int64_t times = rows[1];
+  for (int64_t i = 0, end = all.size(); i < end; ++i) {
+    int64_t time = i % times, before = time == 0 ? 0 : all[i - 1];
+    if (all[i] != before && all[i] != time)
+      return op->emitOpError("start ")
+             << all[i] << " at " << formatShape({i / times, time})
+             << " is neither its time, " << time << ", nor "
+             << (time == 0 ? "0, where a row's first document starts"
+                           : "the start before, " + std::to_string(before));
+  }
+  return success();
+}
+
 //===----------------------------------------------------------------------===//
 // Blocks
 //===----------------------------------------------------------------------===//

@@ -48,6 +48,11 @@ struct OpCall {
   /// this check keeps every access within its tensor.
   llvm::LogicalResult expectShape(mlir::Value operand,
                                   llvm::ArrayRef<int64_t> shape) const;
+
+  /// Fails unless `starts` are those of documents in rows of shape [batch,
+  /// time, ...]: 0 at time 0, and then at each time t the start before, or t.
+  llvm::LogicalResult expectStarts(mlir::Value starts,
+                                   llvm::ArrayRef<int64_t> rows) const;
 };
 
 /// Each family executes `call` if the op is one of its own, else gives nothing.

@@ -87,6 +87,28 @@ TensorRef lns::interpret::makeRandomTokens(llvm::ArrayRef<int64_t> shape,
   return tensor;
 }
 
+TensorRef lns::interpret::makeRandomDocuments(llvm::ArrayRef<int64_t> shape,
+                                              uint64_t seed) {
+  auto tensor = makeTokens(shape);
+  std::vector<int64_t> &starts = tensor->tokens;
+  for (size_t i = 0; i < starts.size(); ++i) {
+    int64_t time = static_cast<int64_t>(i) % shape[1];
+    bool isStart = draw(seed, streamOf("starts"), i)[0] % 4 == 0;
+    starts[i] = time == 0 ? 0 : isStart ? time : starts[i - 1];
+  }
+  return tensor;
+}
+
+TensorRef lns::interpret::makeEqualDocuments(llvm::ArrayRef<int64_t> shape,
+                                             int64_t length) {
+  auto tensor = makeTokens(shape);
+  for (size_t i = 0; length > 0 && i < tensor->tokens.size(); ++i) {
+    int64_t time = static_cast<int64_t>(i) % shape[1];
+    tensor->tokens[i] = time / length * length;
+  }
+  return tensor;
+}
+
 void lns::interpret::randomizeParameters(Environment &environment,
                                          uint64_t seed, bool moments) {
   for (auto &[name, state] : environment) {

@@ -35,6 +35,13 @@ TensorRef makeNormal(llvm::ArrayRef<int64_t> shape, uint64_t seed,
 TensorRef makeRandomTokens(llvm::ArrayRef<int64_t> shape, int64_t vocabulary,
                            uint64_t seed, uint64_t stream);
 
+/// Starts of documents for rows of a shape [batch, time]: every time but the
+/// first starts one with a probability of 1/4.
+TensorRef makeRandomDocuments(llvm::ArrayRef<int64_t> shape, uint64_t seed);
+/// Documents of `length` times, the last one of a row perhaps of fewer; one a
+/// row for 0.
+TensorRef makeEqualDocuments(llvm::ArrayRef<int64_t> shape, int64_t length);
+
 /// Gives parameters and gradients values without zeros and of a size that
 /// keeps activations near one: gains 1 + 0.1 n, biases 0.1 n, embeddings 0.3 n,
 /// matrices n / sqrt(columns), gradients 0.1 n, n standard normal. Moments stay

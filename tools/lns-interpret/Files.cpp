@@ -107,6 +107,24 @@ Status lns::interpret::loadTokenFile(const std::string &path, int64_t count,
   return Status::success();
 }
 
+Status lns::interpret::loadStartsFile(const std::string &path, int64_t count,
+                                      InputOptions &options) {
+  tool::Expected<tool::Shard> shard = tool::Shard::open(path);
+  if (!shard)
+    return shard.status();
+  if (static_cast<uint64_t>(count) > shard->size())
+    return Status::failure(path + ": has " + std::to_string(shard->size()) +
+                           " numbers, but a batch has " +
+                           std::to_string(count) +
+                           " starts; use a longer shard");
+  std::vector<uint32_t> all(count);
+  LNS_RETURN_IF_ERROR(shard->read(0, all));
+  auto tensor = makeTokens(count);
+  llvm::copy(all, tensor->tokens.begin());
+  options.starts = tensor;
+  return Status::success();
+}
+
 Status lns::interpret::writeResults(const std::string &path,
                                     const Environment &state,
                                     llvm::ArrayRef<TensorRef> results,

@@ -23,6 +23,10 @@ tool::Status loadParameterFile(const std::string &path,
 tool::Status loadTokenFile(const std::string &path, int64_t count,
                            InputOptions &options);
 
+/// Reads the first `count` numbers of a shard as starts of documents.
+tool::Status loadStartsFile(const std::string &path, int64_t count,
+                            InputOptions &options);
+
 /// Writes, as f32, the gradients that a run stored under the parameters' names,
 /// the results under `resultNames`, and for every parameter that the run
 /// changed `parameter.NAME`, `exp_avg.NAME` and `exp_avg_sq.NAME`.

@@ -66,6 +66,16 @@ cl::opt<std::string>
     tokensPath("tokens", cl::value_desc("SHARD"),
                cl::desc("token shard whose first batch is the input"),
                cl::cat(category));
+cl::opt<std::string> startsPath(
+    "starts", cl::value_desc("SHARD"),
+    cl::desc("token shard whose first numbers are the starts of documents, "
+             "one for each token"),
+    cl::cat(category));
+cl::opt<int64_t> documentEvery(
+    "document-every", cl::init(0), cl::value_desc("N"),
+    cl::desc("start a document at every Nth time of a row, where functions "
+             "take starts, and not at random; 0: a row is one document"),
+    cl::cat(category));
 cl::opt<std::string>
     outPath("out", cl::value_desc("FILE"),
             cl::desc("safetensors file for results and gradients; for "
@@ -176,6 +186,10 @@ LogicalResult makeOptions(InputOptions &options) {
   options.batch = batch;
   options.sequence = sequence;
   options.ignoreEvery = ignoreEvery;
+  if (documentEvery < 0)
+    return fail("--document-every must be at least 0");
+  if (documentEvery.getNumOccurrences())
+    options.documentEvery = documentEvery;
   OptimizerValues &values = options.optimizer;
   double *slots[] = {&values.lr,  &values.beta1,       &values.beta2,
                      &values.eps, &values.weightDecay, &values.clip};
@@ -213,6 +227,24 @@ LogicalResult fillTokens(const EntryPoint &entry, InputOptions &options) {
   return fail("--tokens: '" + entry.name + "' takes no tokens");
 }
 
+/// Reads --starts: as many as the entry's argument takes.
+LogicalResult fillStarts(const EntryPoint &entry, InputOptions &options) {
+  if (startsPath.empty())
+    return success();
+  for (Value argument : entry.op->getRegion(0).getArguments()) {
+    if (!isStarts(argument))
+      continue;
+    int64_t count = countElements(concreteShape(argument.getType(), options));
+    if (count < 0)
+      return fail("--starts: the starts of '" + entry.name +
+                  "' are too many to hold; use smaller sizes");
+    return report(loadStartsFile(startsPath, count, options));
+  }
+  return fail("--starts: '" + entry.name +
+              "' takes no starts of documents; instantiate the model with "
+              "documents=true");
+}
+
 //===----------------------------------------------------------------------===//
 // Modes
 //===----------------------------------------------------------------------===//
@@ -243,11 +275,16 @@ LogicalResult addLogits(ModuleOp module, Environment &environment,
                         SmallVectorImpl<TensorRef> &results,
                         std::vector<std::string> &names) {
   auto function = module.lookupSymbol<func::FuncOp>("logits");
-  if (!function || function.getNumArguments() != 1 || arguments.empty())
+  if (!function || arguments.empty())
     return success();
-  SmallVector<TensorRef> logits;
+  SmallVector<TensorRef> logits, inputs = {arguments.front()};
   EntryPoint entry{"logits", function};
-  if (failed(runEntryPoint(entry, environment, arguments.take_front(), logits,
+  // Behind tokens and targets.
+  if (takesStarts(entry) && arguments.size() == 3)
+    inputs.push_back(arguments[2]);
+  if (function.getNumArguments() != inputs.size())
+    return success();
+  if (failed(runEntryPoint(entry, environment, inputs, logits,
                            roundingOfRuns(), memoryOfRuns())))
     return failure();
   for (auto [index, tensor] : llvm::enumerate(logits)) {
@@ -266,6 +303,7 @@ LogicalResult runModule(ModuleOp module) {
       failed(declareParameters(module, environment)) ||
       failed(fillEnvironment(environment, /*moments=*/false)) ||
       failed(fillTokens(entry, options)) ||
+      failed(fillStarts(entry, options)) ||
       failed(makeArguments(entry, options, arguments)))
     return failure();
 

@@ -67,6 +67,12 @@ static cl::opt<int64_t> sequence("seq",
                                  cl::desc("tokens in a sequence (default 256)"),
                                  cl::value_desc("T"), cl::init(256),
                                  cl::cat(lnscCategory));
+static cl::opt<bool> documents(
+    "documents",
+    cl::desc("sequences may hold several documents, one behind the other: "
+             "attention and positions keep to each, and the plan takes where "
+             "they start as one more input"),
+    cl::cat(lnscCategory));
 static cl::list<std::string>
     targets("target", cl::CommaSeparated,
             cl::desc("what the plan runs on: cpu (default), cuda, or both; a "
@@ -330,6 +336,7 @@ bool driver::adoptForm(Request &request, Form form, mlir::ModuleOp module) {
   };
   for (Decided decided : {Decided{Form::Graph, &sequence},
                           {Form::Graph, &microBatch},
+                          {Form::Graph, &documents},
                           {Form::Train, &batch},
                           {Form::Train, &dtype},
                           {Form::Train, &disablePadding},
@@ -409,6 +416,7 @@ bool driver::readRequest(Request &request) {
   if (!isModel || sequence.getNumOccurrences())
     request.configSequence = sequence;
   compile.microBatches = microBatch > 0 ? batch / microBatch : 1;
+  compile.documents = documents;
   compile.bf16 = usesBf16(request);
   compile.padWidths = !disablePadding;
   compile.eliminateNorms = !disableNormElimination;

@@ -266,7 +266,7 @@ TEST(PlanFile, Json) {
         R"("facts":{"norm":"lns"},)"
         R"("text":"lnsc model 1\u000anorm: lns\u000agraph:\u000a)"
         R"(output tokens\u000a"},"dtype":"bf16",)"
-        R"("batch":2,"micro_batch":2,"sequence":3,)"
+        R"("batch":2,"micro_batch":2,"sequence":3,"documents":false,)"
         R"("vocabulary":5,"layers":1,"parameters":40,"arena_bytes":576,)"
         R"("activation_bytes":96,"session_bytes":6297536,"flops_per_step":100,)"
         R"("memory":{"parameters":256,"gradients":256,"optimizer":512,)"
