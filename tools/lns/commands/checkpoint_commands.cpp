@@ -8,9 +8,10 @@
 #include "tools/lns/base/arg_parser.h"
 #include "tools/lns/checkpoint/checkpoint.h"
 #include "tools/lns/commands/commands.h"
+#include "tools/lns/commands/data_sources.h"
 #include "tools/lns/commands/loaded_model.h"
 #include "tools/lns/commands/session_options.h"
-#include "tools/lns/data/data_loader.h"
+#include "tools/lns/data/shard_set.h"
 #include "tools/lns/train/evaluate.h"
 #include "tools/lns/train/metrics.h"
 #include "tools/lns/train/plan_session.h"
@@ -18,6 +19,7 @@
 #include <cmath>
 #include <cstdio>
 #include <fmt/format.h>
+#include <memory>
 
 namespace lns::tool {
 
@@ -26,6 +28,7 @@ Status runEval(Arguments arguments) {
   uint64_t batches = 0, stepsDone = 0;
   bool json = false;
   bool force = false;
+  RowChoices rowChoices;
   PlanSession::Options sessionOptions;
   ArgParser parser("lns eval", "Mean loss of a checkpoint on held-out text.");
   parser.positional("PLAN", &planPath, "plan made by lnsc");
@@ -38,6 +41,7 @@ Status runEval(Arguments arguments) {
   declareTokenType(parser, &tokenType);
   parser.option("--eval-batches", "N", &batches,
                 "the first N batches, 0: all held-out targets");
+  declareRowChoices(parser, &rowChoices);
   parser.flag("--json", &json, "print JSON");
   declareStepsDone(parser, &stepsDone);
   declareForce(parser, &force);
@@ -58,13 +62,14 @@ Status runEval(Arguments arguments) {
   std::vector<std::string> notes;
   compareVocabulary(shards->facts, model->plan->info().vocabulary, notes);
   printNotes(notes);
-  Expected<HeldOutRows> rows =
-      openHeldOut(*model->plan,
-                  shards->val.empty() ? shards->train : shards->val, tokenType);
+  bool hasDocuments = false;
+  Expected<std::unique_ptr<HeldOutSource>> rows = openHeldOut(
+      *model->plan, shards->val.empty() ? shards->train : shards->val,
+      tokenType, rowChoices, &hasDocuments);
   if (!rows)
     return rows.status();
   Expected<HeldOutLoss> loss =
-      evaluateLoss(*model->plan, *model->session, *rows, batches);
+      evaluateLoss(*model->plan, *model->session, **rows, batches);
   if (!loss)
     return loss.status();
   double mean = loss->mean;
@@ -72,9 +77,11 @@ Status runEval(Arguments arguments) {
     return Status::failure(fmt::format(
         "{}: the loss is {}; the checkpoint is damaged or has diverged",
         checkpoint, mean));
-  // Of other tokens nobody knows how many bytes they stand for.
+  // Of other tokens nobody knows how many bytes they stand for, and of answers
+  // alone bits per byte of a text mean nothing.
   std::string bits;
-  if (tokensAreBytes(shards->facts, model->plan->info().vocabulary))
+  if (!hasDocuments &&
+      tokensAreBytes(shards->facts, model->plan->info().vocabulary))
     bits = json ? fmt::format(",\"val_bpb\":{}", bitsPerToken(mean))
                 : fmt::format("val_bpb={:.4f}\n", bitsPerToken(mean));
   if (json)
@@ -136,19 +143,14 @@ Status runGrads(Arguments arguments) {
                 sessionOptions);
   if (!model)
     return model.status();
-  Expected<HeldOutRows> rows =
-      openHeldOut(*model->plan, {tokenPath}, tokenType);
+  Expected<std::unique_ptr<HeldOutSource>> rows =
+      openHeldOut(*model->plan, {tokenPath}, tokenType, {});
   if (!rows)
     return rows.status();
-  std::vector<int32_t> tokens(model->plan->batchTokens());
-  std::vector<int32_t> targets(tokens.size());
-  Expected<uint64_t> counted =
-      rows->fill(0, model->plan->info().batch, tokens.data(), targets.data());
-  if (!counted)
-    return counted.status();
+  Batch batch = model->plan->makeBatch();
+  LNS_RETURN_IF_ERROR((*rows)->fillRows(0, batch));
   float loss = 0;
-  LNS_RETURN_IF_ERROR(takeError(lnsrt_grads(
-      model->session->get(), tokens.data(), targets.data(), &loss)));
+  LNS_RETURN_IF_ERROR(model->session->grads(batch, loss));
   double norm = 0;
   LNS_RETURN_IF_ERROR(gradientNorm(*model->session, norm));
   if (!std::isfinite(loss) || !std::isfinite(norm))
@@ -162,9 +164,8 @@ Status runGrads(Arguments arguments) {
     extras = {{"loss", {1}, {loss}},
               {"logits", {info.batch, info.sequence, info.vocabulary}, {}}};
     std::vector<float> &logits = extras[1].data;
-    logits.resize(tokens.size() * info.vocabulary);
-    LNS_RETURN_IF_ERROR(takeError(
-        lnsrt_logits(model->session->get(), tokens.data(), logits.data())));
+    logits.resize(batch.tokens.size() * info.vocabulary);
+    LNS_RETURN_IF_ERROR(model->session->logits(batch, logits));
   }
   LNS_RETURN_IF_ERROR(
       saveTensors(out, *model->session, TensorKind::Gradient, extras));
