@@ -84,16 +84,14 @@ static Status fitRow(RowTokens &row, const RowOptions &chosen,
 }
 
 /// Held out is a share of the rows by the checksum of their text: whatever the
-/// order of rows, and equal rows together.
+/// order of rows, and equal rows together. Gives the checksum below which they
+/// are; there are others.
 static uint64_t heldOutLimit(std::vector<KeptRow> rows, double share) {
   auto count =
       static_cast<size_t>(static_cast<double>(rows.size()) * share + 0.5);
-  if (count == 0)
-    return 0;
   std::sort(rows.begin(), rows.end(),
             [](const KeptRow &a, const KeptRow &b) { return a.sum < b.sum; });
-  return count < rows.size() ? rows[count].sum
-                             : std::numeric_limits<uint64_t>::max();
+  return count == 0 ? 0 : rows[std::min(count, rows.size() - 1)].sum;
 }
 
 static nlohmann::ordered_json describeRows(const TrainingRows &rows,

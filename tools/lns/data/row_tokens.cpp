@@ -107,18 +107,6 @@ static uint64_t sumText(const std::string &text) {
   return sum.value();
 }
 
-/// The first special token that the row's own text spells out; empty: none.
-std::string RowTokenizer::findForged(const RenderedRow &row) const {
-  for (ByteSpan span : row.contents) {
-    std::string_view text =
-        std::string_view(row.text).substr(span.begin, span.end - span.begin);
-    for (const tokenizer::AddedToken &token : file->tokenizer.addedTokens())
-      if (token.special && text.find(token.content) != std::string_view::npos)
-        return token.content;
-  }
-  return "";
-}
-
 static Status forgedError(const std::string &token) {
   return Status::failure(
       fmt::format("its text spells out the special token '{}', by which it "
@@ -149,9 +137,6 @@ Expected<RowTokens> RowTokenizer::encodeBytes(const RenderedRow &row) const {
 Expected<RowTokens> RowTokenizer::encodeText(const TrainingRow &row,
                                              const RenderedRow &rendered) {
   const tokenizer::Tokenizer &tokenizer = file->tokenizer;
-  if (special == SpecialInText::Error)
-    if (std::string forged = findForged(rendered); !forged.empty())
-      return forgedError(forged);
   tokenizer::EncodeOptions options;
   options.withTemplate = false;
   if (special == SpecialInText::Text)
@@ -171,8 +156,8 @@ Expected<RowTokens> RowTokenizer::encodeText(const TrainingRow &row,
   if (tokenizer::MaybeError error =
           encoder->encode(rendered.text, options, encoding))
     return toStatus(*error);
-  // What a normalizer makes of a text may spell a token out as well, and so may
-  // text and template together.
+  // The template's special tokens and no others: whether a row's text spells
+  // one out by itself, with what stands beside it, or when it is normalized.
   if (special != SpecialInText::Token) {
     std::vector<uint32_t> meant, found;
     for (const std::string &token : rendered.tokens)

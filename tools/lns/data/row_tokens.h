@@ -55,7 +55,6 @@ private:
   Expected<RowTokens> encodeBytes(const RenderedRow &row) const;
   Expected<RowTokens> encodeText(const TrainingRow &row,
                                  const RenderedRow &rendered);
-  std::string findForged(const RenderedRow &row) const;
 
   const TokenizerFile *file;
   SpecialInText special;
