@@ -45,7 +45,7 @@ static void run(std::string_view bytes) {
     fuzz::require(text.inputs() <= sequence && !text.continuation().empty() &&
                   text.inputs() >= text.continuation().size());
   for (const tool::RowLayout::Place &place :
-       tool::packRows(all->texts, sequence).places)
+       tool::packRows(all->texts, sequence, 1).places)
     fuzz::require(place.begin < sequence);
 }
 

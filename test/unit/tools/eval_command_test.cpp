@@ -164,7 +164,7 @@ TEST_F(EvalCommand, ChoicesAreScoredByTheModelsNumbers) {
 TEST_F(EvalCommand, ChoicesDoNotDependOnTheBatch) {
   std::vector<std::string> all;
   for (int i = 0; i < 23; ++i)
-    all.push_back(nlohmann::json({{"context", std::string(i, 't') + "he c"},
+    all.push_back(nlohmann::json({{"context", std::string(i % 3 + 1, 'a' + i)},
                                   {"choices", {"at sat", "it", "at"}},
                                   {"delimiter", ""},
                                   {"id", i},
@@ -180,11 +180,25 @@ TEST_F(EvalCommand, ChoicesDoNotDependOnTheBatch) {
   std::vector<nlohmann::json> first = samples();
   ASSERT_EQ(first.size(), 23u);
   std::string table = out;
+  EXPECT_EQ(FakeRuntime::packedBatches, 0u);
+  uint64_t unpacked = FakeRuntime::logits;
   for (unsigned batch : {1, 3, 7, 100}) {
     writeBytes(plan, FakeRuntime::plan(batch, 8, 256));
     EXPECT_EQ(samples(), first) << batch;
     EXPECT_EQ(out, table) << batch;
   }
+  // Nor on packing, which a plan without documents does not have.
+  writeBytes(plan, FakeRuntime::plan(2, 8, 256, /*documents=*/true));
+  for (const char *align : {"1", "4"}) {
+    FakeRuntime::packedBatches = 0;
+    EXPECT_EQ(samples({"--pack-align", align}), first);
+    EXPECT_EQ(out, table);
+    EXPECT_GT(FakeRuntime::packedBatches, 0u);
+    EXPECT_LT(FakeRuntime::packedBatches, unpacked);
+  }
+  FakeRuntime::packedBatches = 0;
+  EXPECT_EQ(samples({"--no-packing"}), first);
+  EXPECT_EQ(FakeRuntime::packedBatches, 0u);
   std::reverse(all.begin(), all.end());
   write();
   std::vector<nlohmann::json> back = samples();

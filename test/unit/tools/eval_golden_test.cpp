@@ -43,12 +43,12 @@ protected:
                golden["tokenizer_config"].dump());
   }
 
-  void compile(unsigned batch) {
+  void compile(unsigned batch, const std::string &more = "") {
     std::string command = std::string(LNS_COMPILER_DIR "/lnsc ") +
                           goldenFolder +
                           "/config.json --batch=" + std::to_string(batch) +
-                          " --seq=" + golden["sequence"].dump() + " -o " +
-                          (folder / "plan") + " > /dev/null";
+                          " --seq=" + golden["sequence"].dump() + more +
+                          " -o " + (folder / "plan") + " > /dev/null";
     ASSERT_EQ(std::system(command.c_str()), 0) << command;
   }
 
@@ -85,8 +85,10 @@ protected:
 } // namespace
 
 TEST_P(EvalGolden, Choices) {
-  for (unsigned batch : {1, 5}) {
-    compile(batch);
+  // One text a row, in two batches; and packed.
+  for (auto [batch, more] :
+       {std::pair(1, ""), std::pair(5, ""), std::pair(3, " --documents")}) {
+    compile(batch, more);
     nlohmann::json metrics =
         evaluate({"--choices", std::string(goldenFolder) + "/choices.jsonl",
                   "--samples", folder / "samples"});
@@ -122,7 +124,7 @@ TEST_P(EvalGolden, Choices) {
 }
 
 TEST_P(EvalGolden, RollingTexts) {
-  compile(3);
+  compile(3, " --documents");
   nlohmann::json texts = readJson(std::string(goldenFolder) + "/texts.json");
   ASSERT_EQ(texts.size(), 6u);
   for (const auto &[name, text] : texts.items()) {

@@ -198,7 +198,7 @@ TEST(RowLayout, PackedRowsHoldEveryTextWhole) {
     texts.push_back(
         numbered(length, static_cast<int32_t>(texts.size()), sequence));
   texts.push_back(texts[2]);
-  RowLayout layout = packRows(texts, sequence);
+  RowLayout layout = packRows(texts, sequence, 1);
   // 48 places in all: no fewer rows are possible.
   EXPECT_EQ(layout.rows.size(), 5u);
   std::vector<std::vector<int32_t>> rows(layout.rows.size(),
@@ -214,6 +214,8 @@ TEST(RowLayout, PackedRowsHoldEveryTextWhole) {
     for (size_t at = 0; at < texts[i].inputs(); ++at)
       EXPECT_EQ(rows[layout.places[i].row][layout.places[i].begin + at],
                 texts[i].input(at));
+  for (const RowLayout::Place &place : packRows(texts, sequence, 4).places)
+    EXPECT_EQ(place.begin % 4, 0u);
 }
 
 // The example of lm-evaluation-harness, and lengths around a window's.

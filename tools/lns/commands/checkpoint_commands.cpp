@@ -8,14 +8,15 @@
 #include "tools/lns/base/arg_parser.h"
 #include "tools/lns/checkpoint/checkpoint.h"
 #include "tools/lns/commands/commands.h"
+#include "tools/lns/commands/data_sources.h"
 #include "tools/lns/commands/loaded_model.h"
 #include "tools/lns/commands/session_options.h"
-#include "tools/lns/data/data_loader.h"
 #include "tools/lns/train/plan_session.h"
 
 #include <cmath>
 #include <cstdio>
 #include <fmt/format.h>
+#include <memory>
 
 namespace lns::tool {
 
@@ -69,19 +70,14 @@ Status runGrads(Arguments arguments) {
                 sessionOptions);
   if (!model)
     return model.status();
-  Expected<HeldOutRows> rows =
-      openHeldOut(*model->plan, {tokenPath}, tokenType);
+  Expected<std::unique_ptr<HeldOutSource>> rows =
+      openHeldOut(*model->plan, {tokenPath}, tokenType, {});
   if (!rows)
     return rows.status();
-  std::vector<int32_t> tokens(model->plan->batchTokens());
-  std::vector<int32_t> targets(tokens.size());
-  Expected<uint64_t> counted =
-      rows->fill(0, model->plan->info().batch, tokens.data(), targets.data());
-  if (!counted)
-    return counted.status();
+  Batch batch = model->plan->makeBatch();
+  LNS_RETURN_IF_ERROR((*rows)->fillRows(0, batch));
   float loss = 0;
-  LNS_RETURN_IF_ERROR(takeError(lnsrt_grads(
-      model->session->get(), tokens.data(), targets.data(), &loss)));
+  LNS_RETURN_IF_ERROR(model->session->grads(batch, loss));
   double norm = 0;
   LNS_RETURN_IF_ERROR(gradientNorm(*model->session, norm));
   if (!std::isfinite(loss) || !std::isfinite(norm))
@@ -95,9 +91,8 @@ Status runGrads(Arguments arguments) {
     extras = {{"loss", {1}, {loss}},
               {"logits", {info.batch, info.sequence, info.vocabulary}, {}}};
     std::vector<float> &logits = extras[1].data;
-    logits.resize(tokens.size() * info.vocabulary);
-    LNS_RETURN_IF_ERROR(takeError(
-        lnsrt_logits(model->session->get(), tokens.data(), logits.data())));
+    logits.resize(batch.tokens.size() * info.vocabulary);
+    LNS_RETURN_IF_ERROR(model->session->logits(batch, logits));
   }
   LNS_RETURN_IF_ERROR(
       saveTensors(out, *model->session, TensorKind::Gradient, extras));

@@ -11,6 +11,7 @@
 #include "tools/lns/commands/eval_texts.h"
 #include "tools/lns/commands/loaded_model.h"
 #include "tools/lns/commands/session_options.h"
+#include "tools/lns/data/shard_set.h"
 #include "tools/lns/train/evaluate.h"
 #include "tools/lns/train/metrics.h"
 
@@ -43,13 +44,14 @@ static Status evaluateData(const EvalOptions &options,
   std::vector<std::string> notes;
   compareVocabulary(shards->facts, vocabulary, notes);
   printNotes(notes);
-  Expected<HeldOutRows> rows = openHeldOut(
+  bool hasDocuments = false;
+  Expected<std::unique_ptr<HeldOutSource>> rows = openHeldOut(
       *model->plan, shards->val.empty() ? shards->train : shards->val,
-      measured.tokenType);
+      measured.tokenType, options.rows, &hasDocuments);
   if (!rows)
     return rows.status();
   Expected<HeldOutLoss> loss =
-      evaluateLoss(*model->plan, *model->session, *rows, measured.batches);
+      evaluateLoss(*model->plan, *model->session, **rows, measured.batches);
   if (!loss)
     return loss.status();
   double mean = loss->mean;
@@ -57,8 +59,10 @@ static Status evaluateData(const EvalOptions &options,
     return Status::failure(fmt::format(
         "{}: the loss is {}; the checkpoint is damaged or has diverged",
         options.checkpoint, mean));
-  std::optional<double> bytes =
-      bytesPerToken(shards->facts, vocabulary, loss->targets);
+  // Of answers alone, bits per byte of a text mean nothing.
+  std::optional<double> bytes;
+  if (!hasDocuments)
+    bytes = bytesPerToken(shards->facts, vocabulary, loss->targets);
   if (options.json) {
     std::string bits =
         bytes ? fmt::format(",\"val_bpb\":{}", bitsPerToken(mean) / *bytes)
@@ -156,6 +160,7 @@ Status runEval(Arguments arguments) {
   declareTokenType(parser, &measured.tokenType);
   parser.option("--eval-batches", "N", &measured.batches,
                 "the first N batches of --data, 0: all held-out targets");
+  declareRowChoices(parser, &options.rows);
   parser.flag("--json", &options.json, "print JSON");
   declareStepsDone(parser, &stepsDone);
   declareForce(parser, &options.force);

@@ -15,6 +15,7 @@
 #include "tools/lns/eval/prefix_token.h"
 #include "tools/lns/eval/rolling.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <fmt/format.h>
@@ -23,6 +24,11 @@ namespace lns::tool {
 
 /// As of `lns data prepare`.
 static constexpr size_t maxTextBytes = size_t{1} << 31;
+
+/// As messages and results name a file.
+static std::string nameOf(const std::string &path) {
+  return path == "-" ? "standard input" : path;
+}
 
 namespace {
 /// A plan and how its texts become tokens, before a checkpoint is loaded: what
@@ -76,24 +82,34 @@ static Expected<LoadedModel> loadModel(const EvalOptions &options) {
                    options.stepsDone, options.session);
 }
 
+/// Texts share rows where the plan keeps them apart, unless they shall not.
+static std::optional<uint64_t> packAlign(const PlanFile &plan,
+                                         const RowChoices &rows) {
+  if (plan.info().documents == 0 || rows.unpacked)
+    return std::nullopt;
+  return std::max<uint64_t>(rows.align, 1);
+}
+
 Status evaluateChoices(const EvalOptions &options) {
   Expected<EvalInput> input = openInput(options);
   if (!input)
     return input.status();
+  std::string name = nameOf(options.choices);
   Expected<std::vector<ChoiceQuestion>> questions =
       readChoices(options.choices);
   if (!questions)
     return questions.status();
   Expected<ChoiceTexts> all =
       encodeChoices(*questions, *input->encoder, input->sequence,
-                    !options.withoutMutualInformation, options.choices);
+                    !options.withoutMutualInformation, name);
   if (!all)
     return all.status();
   Expected<LoadedModel> model = loadModel(options);
   if (!model)
     return model.status();
   Expected<std::vector<double>> logLikelihoods =
-      computeLogLikelihoods(*model->plan, *model->session, all->texts);
+      computeLogLikelihoods(*model->plan, *model->session, all->texts,
+                            packAlign(*model->plan, options.rows));
   if (!logLikelihoods)
     return logLikelihoods.status();
 
@@ -112,7 +128,7 @@ Status evaluateChoices(const EvalOptions &options) {
     return Status::success();
   }
   fmt::print("{}: {} questions, T {}, in the place of an empty context {}\n{}",
-             options.choices, questions->size(), input->sequence,
+             name, questions->size(), input->sequence,
              input->encoder->prefixName(), formatTable(rows));
   return Status::success();
 }
@@ -134,7 +150,7 @@ Status evaluateTexts(const EvalOptions &options) {
     Expected<std::string> text = readTextStream(path, maxTextBytes);
     if (!text)
       return text.status();
-    std::string name = path == "-" ? "standard input" : path;
+    std::string name = nameOf(path);
     if (text->empty())
       return Status::failure(name + ": holds no text");
     Expected<std::vector<int32_t>> tokens = input->encoder->encode(*text, true);
@@ -142,6 +158,7 @@ Status evaluateTexts(const EvalOptions &options) {
       return Status::failure(name + ": " + tokens.status().message());
     LNS_RETURN_IF_ERROR(scoreRolling(*model->plan, *model->session, *text,
                                      *tokens, input->encoder->prefixToken(),
+                                     packAlign(*model->plan, options.rows),
                                      score));
   }
   if (options.json) {

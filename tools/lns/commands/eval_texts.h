@@ -9,6 +9,7 @@
 #define LNS_TOOLS_LNS_COMMANDS_EVAL_TEXTS_H
 
 #include "tools/lns/base/status.h"
+#include "tools/lns/commands/data_sources.h"
 #include "tools/lns/train/plan_session.h"
 
 #include <cstdint>
@@ -27,6 +28,7 @@ struct EvalOptions {
   std::optional<uint32_t> prefixToken;
   std::string samples; ///< where log-likelihoods go; empty: nowhere
   bool withoutMutualInformation = false;
+  RowChoices rows; ///< of texts as of data with documents
   bool json = false, force = false;
   std::optional<uint64_t> stepsDone;
   PlanSession::Options session;

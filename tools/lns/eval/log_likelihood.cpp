@@ -32,9 +32,9 @@ public:
         logits(plan.batchTokens() * vocabulary),
         normalizers(plan.batchTokens()) {}
 
-  Status compute(PlanSession &session, const std::vector<int32_t> &tokens) {
+  Status compute(PlanSession &session, const Batch &batch) {
     std::fill(normalizers.begin(), normalizers.end(), NAN);
-    return takeError(lnsrt_logits(session.get(), tokens.data(), logits.data()));
+    return session.logits(batch, logits);
   }
 
   double logProbability(size_t position, int32_t token) {
@@ -53,35 +53,54 @@ private:
 };
 } // namespace
 
+/// Puts rows from number `first` on into the batch, with starts if texts share
+/// rows. Attention is causal: what stands behind a text does not matter, and is
+/// documents of one token, which cost the least.
+static void fillRows(const RowLayout &layout, size_t first, bool packed,
+                     std::span<const ScoredText> texts, Batch &batch) {
+  std::fill(batch.tokens.begin(), batch.tokens.end(), 0);
+  if (packed) {
+    batch.starts.resize(batch.tokens.size());
+    for (size_t i = 0; i < batch.starts.size(); ++i)
+      batch.starts[i] = static_cast<int32_t>(i % batch.sequence);
+  }
+  size_t end = std::min(first + batch.rows, layout.rows.size());
+  for (size_t row = first; row < end; ++row)
+    for (const RowPart &part : layout.rows[row]) {
+      size_t place = (row - first) * batch.sequence + part.begin;
+      for (size_t i = 0; i < texts[part.text].inputs(); ++i) {
+        batch.tokens[place + i] = texts[part.text].input(i);
+        if (packed)
+          batch.starts[place + i] = static_cast<int32_t>(part.begin);
+      }
+    }
+}
+
 Expected<std::vector<double>>
 computeLogLikelihoods(const PlanFile &plan, PlanSession &session,
-                      std::span<const ScoredText> texts) {
-  size_t batch = plan.info().batch, sequence = plan.info().sequence;
-  RowLayout layout = layOutRows(texts);
+                      std::span<const ScoredText> texts,
+                      std::optional<uint64_t> packAlign) {
+  Batch batch = plan.makeBatch();
+  RowLayout layout = packAlign ? packRows(texts, batch.sequence, *packAlign)
+                               : layOutRows(texts);
   // Texts by row, so that each batch finds its own.
   std::vector<std::vector<size_t>> byRow(layout.rows.size());
   for (size_t i = 0; i < texts.size(); ++i)
     byRow[layout.places[i].row].push_back(i);
 
   std::vector<double> sums(texts.size(), 0);
-  std::vector<int32_t> tokens(plan.batchTokens());
   BatchLogits logits(plan);
-  for (size_t first = 0; first < layout.rows.size(); first += batch) {
+  for (size_t first = 0; first < layout.rows.size(); first += batch.rows) {
     LNS_RETURN_IF_ERROR(stopIfInterrupted());
-    size_t end = std::min(first + batch, layout.rows.size());
-    // Attention is causal: what stands behind a text does not matter.
-    std::fill(tokens.begin(), tokens.end(), 0);
-    for (size_t row = first; row < end; ++row)
-      for (const RowPart &part : layout.rows[row])
-        for (size_t i = 0; i < texts[part.text].inputs(); ++i)
-          tokens[(row - first) * sequence + part.begin + i] =
-              texts[part.text].input(i);
-    LNS_RETURN_IF_ERROR(logits.compute(session, tokens));
+    fillRows(layout, first, packAlign.has_value(), texts, batch);
+    LNS_RETURN_IF_ERROR(logits.compute(session, batch));
+    size_t end = std::min<size_t>(first + batch.rows, layout.rows.size());
     for (size_t row = first; row < end; ++row)
       for (size_t text : byRow[row]) {
         const std::vector<int32_t> &scored = texts[text].continuation();
-        size_t position = (row - first) * sequence + layout.places[text].begin +
-                          texts[text].inputs() - scored.size();
+        size_t position = (row - first) * batch.sequence +
+                          layout.places[text].begin + texts[text].inputs() -
+                          scored.size();
         for (int32_t token : scored)
           sums[text] += logits.logProbability(position++, token);
         if (!std::isfinite(sums[text]))

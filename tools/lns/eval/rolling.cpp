@@ -43,7 +43,8 @@ double RollingScore::wordPerplexity() const {
 
 Status scoreRolling(const PlanFile &plan, PlanSession &session,
                     std::string_view text, std::span<const int32_t> tokens,
-                    int32_t prefix, RollingScore &score) {
+                    int32_t prefix, std::optional<uint64_t> packAlign,
+                    RollingScore &score) {
   RollingWindows windows(tokens, prefix, plan.info().sequence);
   // Some batches at once, so that memory does not grow with the text.
   size_t atOnce = size_t{16} * plan.info().batch;
@@ -52,7 +53,7 @@ Status scoreRolling(const PlanFile &plan, PlanSession &session,
     for (size_t i = first; i < std::min(first + atOnce, windows.size()); ++i)
       part.push_back(windows[i]);
     Expected<std::vector<double>> sums =
-        computeLogLikelihoods(plan, session, part);
+        computeLogLikelihoods(plan, session, part, packAlign);
     if (!sums)
       return sums.status();
     for (double sum : *sums)

@@ -12,6 +12,7 @@
 #include "tools/lns/train/plan_session.h"
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -53,7 +54,8 @@ struct RollingScore {
 /// and words are those of `text` as it is.
 Status scoreRolling(const PlanFile &plan, PlanSession &session,
                     std::string_view text, std::span<const int32_t> tokens,
-                    int32_t prefix, RollingScore &score);
+                    int32_t prefix, std::optional<uint64_t> packAlign,
+                    RollingScore &score);
 
 } // namespace lns::tool
 

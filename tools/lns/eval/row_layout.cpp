@@ -8,9 +8,9 @@
 #include "tools/lns/eval/row_layout.h"
 
 #include "tools/lns/base/checksum.h"
+#include "tools/lns/data/packing.h"
 
 #include <numeric>
-#include <set>
 #include <unordered_map>
 
 namespace lns::tool {
@@ -70,32 +70,27 @@ RowLayout layOutRows(std::span<const ScoredText> texts) {
   return layout;
 }
 
-RowLayout packRows(std::span<const ScoredText> texts, uint32_t sequence) {
-  std::vector<size_t> firsts = findFirsts(texts), order;
+RowLayout packRows(std::span<const ScoredText> texts, uint32_t sequence,
+                   uint64_t align) {
+  std::vector<size_t> firsts = findFirsts(texts), seen;
+  std::vector<uint32_t> lengths;
   for (size_t i = 0; i < texts.size(); ++i)
-    if (firsts[i] == i)
-      order.push_back(i);
-  std::sort(order.begin(), order.end(), [&](size_t a, size_t b) {
-    size_t first = texts[a].inputs(), second = texts[b].inputs();
-    return first != second ? first > second : a < b;
+    if (firsts[i] == i) {
+      seen.push_back(i);
+      lengths.push_back(static_cast<uint32_t>(texts[i].inputs()));
+    }
+  std::vector<uint32_t> order(seen.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) {
+    return lengths[a] != lengths[b] ? lengths[a] > lengths[b] : a < b;
   });
+  PackedRows packed = packFirstFit(lengths, order, sequence, align);
   RowLayout layout;
   layout.places.resize(texts.size());
-  /// Free places of rows, and their numbers.
-  std::set<std::pair<size_t, size_t>> free;
-  for (size_t text : order) {
-    size_t length = texts[text].inputs();
-    auto fit = free.lower_bound({length, 0});
-    std::pair<size_t, size_t> row = {sequence, layout.rows.size()};
-    if (fit != free.end()) {
-      row = *fit;
-      free.erase(fit);
-    }
-    layout.places[text] = addPart(layout, row.second, text,
-                                  static_cast<uint32_t>(sequence - row.first));
-    if (row.first > length)
-      free.insert({row.first - length, row.second});
-  }
+  for (uint64_t row = 0; row < packed.count(); ++row)
+    for (const Placement &placement : packed.row(row))
+      layout.places[seen[placement.document]] =
+          addPart(layout, row, seen[placement.document], placement.offset);
   for (size_t i = 0; i < texts.size(); ++i)
     layout.places[i] = layout.places[firsts[i]];
   return layout;

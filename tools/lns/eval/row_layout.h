@@ -38,9 +38,11 @@ struct RowLayout {
 /// One text a row, in the order in which they come.
 RowLayout layOutRows(std::span<const ScoredText> texts);
 
-/// Texts of up to `sequence` inputs share rows of so many tokens: best fit, the
-/// longest first, in the order in which they come among equals.
-RowLayout packRows(std::span<const ScoredText> texts, uint32_t sequence);
+/// Texts of up to `sequence` inputs share rows of so many tokens, and begin at
+/// multiples of `align`: the longest first, each in the first row that has room
+/// for it.
+RowLayout packRows(std::span<const ScoredText> texts, uint32_t sequence,
+                   uint64_t align);
 
 } // namespace lns::tool
 
