@@ -8,6 +8,7 @@
 #include "tokenizer/tokenizer.h"
 #include "tokenizer/unicode.h"
 
+#include <algorithm>
 #include <fmt/format.h>
 #include <limits>
 
@@ -45,7 +46,10 @@ MaybeError Encoder::encode(std::string_view text, const EncodeOptions &options,
   for (size_t from = 0, taken = 0; taken < text.size();) {
     TokenFinder::Found found{text.size(), text.size(), nullptr};
     if (!tokenizer.rawFinder.empty())
-      found = tokenizer.rawFinder.next(text, from, taken, chosen.specialInText);
+      do
+        found =
+            tokenizer.rawFinder.next(text, from, taken, chosen.specialInText);
+      while (found.token && isLiteral(*found.token, from - 1));
     if (found.begin > taken) {
       SourceText source(text.substr(taken, found.begin - taken), taken);
       LNS_TOKENIZER_TRY(normalize(0, source));
@@ -65,6 +69,16 @@ MaybeError Encoder::encode(std::string_view text, const EncodeOptions &options,
   return std::nullopt;
 }
 
+/// Whether a token that ends with this byte of the text is text there.
+bool Encoder::isLiteral(const AddedToken &token, size_t byte) const {
+  if (!token.special)
+    return false;
+  auto next = std::upper_bound(
+      chosen.literal.begin(), chosen.literal.end(), byte,
+      [](size_t place, const Span &span) { return place < span.begin; });
+  return next != chosen.literal.begin() && byte < std::prev(next)->end;
+}
+
 MaybeError Encoder::normalize(size_t step, SourceText &source) {
   if (step == tokenizer.normalizer.size())
     return findNormalized(source);
@@ -82,8 +96,12 @@ MaybeError Encoder::findNormalized(SourceText &source) {
   if (tokenizer.normalizedFinder.empty())
     return text.empty() ? std::nullopt : addPieces(source, 0, text.size());
   for (size_t from = 0, taken = 0; taken < text.size();) {
-    TokenFinder::Found found = tokenizer.normalizedFinder.next(
-        text, from, taken, chosen.specialInText);
+    TokenFinder::Found found;
+    do
+      found = tokenizer.normalizedFinder.next(text, from, taken,
+                                              chosen.specialInText);
+    while (found.token && !chosen.literal.empty() &&
+           isLiteral(*found.token, source.findOriginal(from - 1)));
     if (found.begin > taken)
       LNS_TOKENIZER_TRY(addPieces(source, taken, found.begin));
     if (found.token) {

@@ -8,7 +8,9 @@
 #ifndef LNS_TOKENIZER_SOURCE_TEXT_H
 #define LNS_TOKENIZER_SOURCE_TEXT_H
 
+#include <algorithm>
 #include <cstddef>
+#include <iterator>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -55,6 +57,19 @@ public:
     }
     position += parentBegin;
     return parent ? parent->toOriginal(position) : position;
+  }
+  /// The same for calls in any order, by a search.
+  size_t findOriginal(size_t position) const {
+    auto after = std::upper_bound(
+        edits.begin(), edits.end(), position,
+        [](size_t place, const Edit &edit) { return place < edit.begin; });
+    if (after != edits.begin()) {
+      const Edit &last = *std::prev(after);
+      position = position < last.end ? last.oldBegin
+                                     : last.oldEnd + (position - last.end);
+    }
+    position += parentBegin;
+    return parent ? parent->findOriginal(position) : position;
   }
 
 private:

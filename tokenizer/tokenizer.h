@@ -47,6 +47,9 @@ struct EncodeOptions {
   /// Special tokens that are spelt out in the text are these tokens; otherwise
   /// they are text like any other.
   bool specialInText = true;
+  /// Parts of the text, in order, in which special tokens are text all the
+  /// same: what somebody else wrote between those that are meant.
+  std::span<const Span> literal = {};
 };
 
 /// A tokenizer.json of Hugging Face: byte-level BPE, or BPE on characters with
@@ -123,6 +126,7 @@ private:
   MaybeError normalize(size_t step, SourceText &source);
   MaybeError findNormalized(SourceText &source);
   MaybeError addPieces(SourceText &source, size_t begin, size_t end);
+  bool isLiteral(const AddedToken &token, size_t byte) const;
 
   const Tokenizer &tokenizer;
   MatchState matchState;

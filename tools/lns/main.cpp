@@ -26,7 +26,7 @@ struct Command {
 
 constexpr Command commands[] = {
     {"train", "train a plan on token shards", runTrain},
-    {"eval", "held-out loss of a checkpoint", runEval},
+    {"eval", "loss, answers or perplexity of a checkpoint", runEval},
     {"sample", "let a checkpoint continue a text", runSample},
     {"grads", "loss and all gradients for one batch", runGrads},
     {"bench", "time of a step, by group, and its floor", runBench},

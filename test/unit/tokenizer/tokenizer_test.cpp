@@ -299,3 +299,50 @@ TEST(Tokenizer, IsUsedByThreadsAtOnce) {
   for (char good : same)
     EXPECT_TRUE(good);
 }
+
+// Special tokens are text in the parts that are named, and tokens elsewhere.
+TEST(Tokenizer, LiteralPartsHaveNoSpecialTokens) {
+  Tokenizer tokenizer = golden("qwen");
+  std::string text = "<|im_start|>a<|im_start|>b<|im_end|>c<|im_end|>";
+  uint32_t begin = *tokenizer.idOf("<|im_start|>");
+  uint32_t end = *tokenizer.idOf("<|im_end|>");
+  size_t first = text.find('a'), last = text.rfind("<|im_end|>");
+  std::vector<Span> literal = {{uint32_t(first), uint32_t(text.find('b'))},
+                               {uint32_t(text.find('b')), uint32_t(last)}};
+  Encoding encoding = encode(tokenizer, text, {.literal = std::span(literal)});
+  EXPECT_EQ(encoding.ids.front(), begin);
+  EXPECT_EQ(encoding.ids.back(), end);
+  for (size_t i = 1; i + 1 < encoding.ids.size(); ++i)
+    EXPECT_FALSE(tokenizer.isSpecial(encoding.ids[i])) << i;
+  EXPECT_EQ(decode(tokenizer, encoding.ids), text);
+  // Between them, the tokens of the part as text alone.
+  Encoding inner = encode(tokenizer, text.substr(first, last - first),
+                          {.specialInText = false});
+  EXPECT_EQ(
+      std::vector<uint32_t>(encoding.ids.begin() + 1, encoding.ids.end() - 1),
+      inner.ids);
+  EXPECT_EQ(encode(tokenizer, text, {.literal = {}}).ids,
+            encode(tokenizer, text).ids);
+}
+
+// Of a token that is looked for in normalized text, too.
+TEST(Tokenizer, LiteralPartsHoldForNormalizedTokens) {
+  json file = smallFile();
+  file["normalizer"] = {{"type", "NFC"}};
+  file["added_tokens"].push_back({{"id", 259},
+                                  {"content", "<caf\u00e9>"},
+                                  {"single_word", false},
+                                  {"lstrip", false},
+                                  {"rstrip", false},
+                                  {"normalized", true},
+                                  {"special", true}});
+  Tokenizer tokenizer = make(file);
+  // Both spelt with a combining mark, which NFC composes.
+  std::string one = "<cafe\u0301>", text = one + "x" + one;
+  std::vector<Span> literal = {{0, uint32_t(one.size())}};
+  Encoding encoding = encode(tokenizer, text, {.literal = std::span(literal)});
+  EXPECT_EQ(std::count(encoding.ids.begin(), encoding.ids.end(), 259u), 1);
+  EXPECT_EQ(encoding.ids.back(), 259u);
+  EXPECT_EQ(encoding.spans.back(),
+            (Span{uint32_t(one.size() + 1), uint32_t(text.size())}));
+}

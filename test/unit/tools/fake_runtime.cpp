@@ -22,7 +22,7 @@ struct lnsrt_error {
   std::string message, place;
 };
 struct lnsrt_plan {
-  uint32_t batch = 0, sequence = 0, vocabulary = 0;
+  uint32_t batch = 0, sequence = 0, vocabulary = 0, documents = 0;
   size_t tokens() const { return size_t{batch} * sequence; }
   size_t weights() const { return size_t{vocabulary} * vocabulary; }
 };
@@ -35,6 +35,23 @@ struct lnsrt_session {
 static lnsrt_error *makeError(const std::string &place,
                               const std::string &message) {
   return new lnsrt_error{LNSRT_INVALID_ARGUMENT, message, place};
+}
+
+/// The runtime's rules; a bigram sees no further than a document anyway.
+static lnsrt_error *checkStarts(const lnsrt_plan &plan,
+                                const lnsrt_batch &batch) {
+  if (!batch.starts)
+    return nullptr;
+  if (!plan.documents)
+    return makeError("fake", "the plan takes no starts");
+  ++FakeRuntime::packedBatches;
+  for (size_t i = 0; i < plan.tokens(); ++i) {
+    auto time = static_cast<int32_t>(i % plan.sequence);
+    int32_t before = time == 0 ? 0 : batch.starts[i - 1];
+    if (batch.starts[i] != before && batch.starts[i] != time)
+      return makeError("fake", "starts that break their rules");
+  }
+  return nullptr;
 }
 
 /// Mean cross entropy; fills the gradient when asked.
@@ -83,6 +100,8 @@ lnsrt_error *lnsrt_plan_open(const char *path, lnsrt_plan **plan) {
   lnsrt_plan made;
   if (!(file >> made.batch >> made.sequence >> made.vocabulary))
     return makeError(path, "not a plan");
+  if (!(file >> made.documents))
+    made.documents = 0;
   *plan = new lnsrt_plan(made);
   return nullptr;
 }
@@ -98,6 +117,7 @@ lnsrt_error *lnsrt_plan_get_info(const lnsrt_plan *plan,
   info->model_name = "bigram";
   info->compiler = "none";
   info->flops_per_step = 1000;
+  info->documents = plan->documents;
   return nullptr;
 }
 lnsrt_error *lnsrt_plan_get_device_memory(const lnsrt_plan *, const char *,
@@ -250,7 +270,35 @@ lnsrt_error *lnsrt_logits(lnsrt_session *s, const int32_t *tokens,
                 s->tensors[LNSRT_PARAMETER].data() +
                     static_cast<size_t>(tokens[i]) * vocabulary,
                 vocabulary * sizeof(float));
+  if (FakeRuntime::badLogits)
+    std::fill_n(logits, s->plan->tokens() * vocabulary, NAN);
   return nullptr;
+}
+
+lnsrt_error *lnsrt_train_step_of(lnsrt_session *s, const lnsrt_batch *batch,
+                                 const lnsrt_optimizer_options *options,
+                                 lnsrt_step_result *result) {
+  if (lnsrt_error *error = checkStarts(*s->plan, *batch))
+    return error;
+  return lnsrt_train_step(s, batch->tokens, batch->targets, options, result);
+}
+lnsrt_error *lnsrt_grads_of(lnsrt_session *s, const lnsrt_batch *batch,
+                            float *loss) {
+  if (lnsrt_error *error = checkStarts(*s->plan, *batch))
+    return error;
+  return lnsrt_grads(s, batch->tokens, batch->targets, loss);
+}
+lnsrt_error *lnsrt_eval_of(lnsrt_session *s, const lnsrt_batch *batch,
+                           float *loss) {
+  if (lnsrt_error *error = checkStarts(*s->plan, *batch))
+    return error;
+  return lnsrt_eval(s, batch->tokens, batch->targets, loss);
+}
+lnsrt_error *lnsrt_logits_of(lnsrt_session *s, const lnsrt_batch *batch,
+                             float *logits) {
+  if (lnsrt_error *error = checkStarts(*s->plan, *batch))
+    return error;
+  return lnsrt_logits(s, batch->tokens, logits);
 }
 
 size_t lnsrt_tensor_count(const lnsrt_plan *) { return 1; }

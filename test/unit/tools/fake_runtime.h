@@ -15,8 +15,9 @@
 #include <string>
 
 /// The C ABI over a bigram model: logits(t) = W[token t]. A "plan" is a text
-/// file with batch, sequence and vocabulary. AdamW is exact enough that a run
-/// depends on every option, and the state is what a real one would have.
+/// file with batch, sequence and vocabulary, and a 1 if it takes starts. AdamW
+/// is exact enough that a run depends on every option, and the state is what a
+/// real one would have.
 struct FakeRuntime {
   // Calls of train_step and eval, counted from 1; 0: none.
 
@@ -30,7 +31,10 @@ struct FakeRuntime {
   static inline uint64_t interruptEvalAt = 0, evalSignals = 1, failEvalAt = 0;
   static inline uint64_t evals = 0;
   static inline uint64_t interruptLogitsAt = 0, logits = 0;
+  static inline bool badLogits = false; ///< they are not numbers
   static inline int signal = SIGINT;
+  /// Batches with starts.
+  static inline uint64_t packedBatches = 0;
   /// Called at the beginning of every step with its number.
   static inline std::function<void(uint64_t)> onStep;
 
@@ -40,15 +44,17 @@ struct FakeRuntime {
     interruptAt = failAt = throwAt = poisonAt = trainSteps = 0;
     interruptEvalAt = failEvalAt = evals = 0;
     interruptLogitsAt = logits = 0;
+    badLogits = false;
+    packedBatches = 0;
     evalSignals = 1;
     signal = SIGINT;
     onStep = nullptr;
   }
-  /// The text of a plan.
+  /// The text of a plan; with `documents` it takes starts.
   static std::string plan(unsigned batch, unsigned sequence,
-                          unsigned vocabulary) {
+                          unsigned vocabulary, bool documents = false) {
     return std::to_string(batch) + " " + std::to_string(sequence) + " " +
-           std::to_string(vocabulary) + "\n";
+           std::to_string(vocabulary) + (documents ? " 1\n" : "\n");
   }
 };
 

@@ -108,6 +108,34 @@ TEST(FindShards, FactsAgainstThePlan) {
   EXPECT_FALSE(tokensAreBytes(facts, 256));
 }
 
+// Of val.bin as a whole: its tokens but the first are targets.
+TEST(FindShards, BytesOfAToken) {
+  TempFolder folder;
+  writeBytes(folder / "a.bin", "");
+  auto bytes = [&](const char *meta, uint32_t vocabulary, uint64_t targets) {
+    writeBytes(folder / "meta.json", meta);
+    auto set = findShards(folder.path);
+    EXPECT_TRUE(set);
+    return bytesPerToken(set->facts, vocabulary, targets);
+  };
+  const char *known = R"({"tokenizer": "byte-level BPE", "vocabulary": 600,)"
+                      R"( "val_tokens": 100, "val_bytes": 250})";
+  EXPECT_EQ(bytes(known, 600, 99), 2.5);
+  EXPECT_EQ(bytes(known, 600, 98), std::nullopt);
+  EXPECT_EQ(bytes(known, 256, 100), std::nullopt);
+  for (const char *unknown :
+       {R"({"tokenizer": "other", "vocabulary": 600, "val_tokens": 100})",
+        R"({"tokenizer": "x", "vocabulary": 600, "val_tokens": 100,)"
+        R"( "val_bytes": 0})",
+        R"({"tokenizer": "x", "vocabulary": 600, "val_tokens": "100",)"
+        R"( "val_bytes": 250})",
+        R"({"tokenizer": "x", "vocabulary": 600, "val_bytes": 250})"})
+    EXPECT_EQ(bytes(unknown, 600, 99), std::nullopt) << unknown;
+  EXPECT_EQ(bytes(R"({"tokenizer": "byte", "vocabulary": 256})", 600, 7), 1);
+  EXPECT_EQ(bytesPerToken({}, 256, 7), 1);
+  EXPECT_EQ(bytesPerToken({}, 257, 7), std::nullopt);
+}
+
 TEST(FindShards, EmptyShardsAreLeftOut) {
   TempFolder folder;
   std::vector<uint16_t> none, one = {1, 2};

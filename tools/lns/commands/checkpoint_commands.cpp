@@ -1,4 +1,4 @@
-//===- checkpoint_commands.cpp - lns eval, lns grads ----------------------===//
+//===- checkpoint_commands.cpp - lns grads --------------------------------===//
 //
 // Part of lnsc, under the Apache License v2.0.
 // SPDX-License-Identifier: Apache-2.0
@@ -8,85 +8,18 @@
 #include "tools/lns/base/arg_parser.h"
 #include "tools/lns/checkpoint/checkpoint.h"
 #include "tools/lns/commands/commands.h"
+#include "tools/lns/commands/data_sources.h"
 #include "tools/lns/commands/loaded_model.h"
 #include "tools/lns/commands/session_options.h"
-#include "tools/lns/data/data_loader.h"
-#include "tools/lns/train/evaluate.h"
-#include "tools/lns/train/metrics.h"
 #include "tools/lns/train/plan_session.h"
 
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <fmt/format.h>
+#include <memory>
 
 namespace lns::tool {
-
-Status runEval(Arguments arguments) {
-  std::string planPath, checkpoint, adapter, data, tokenType;
-  uint64_t batches = 0, stepsDone = 0;
-  bool json = false;
-  bool force = false;
-  PlanSession::Options sessionOptions;
-  ArgParser parser("lns eval", "Mean loss of a checkpoint on held-out text.");
-  parser.positional("PLAN", &planPath, "plan made by lnsc");
-  parser.option("--checkpoint", "PATH", &checkpoint,
-                "checkpoint, run folder or safetensors file");
-  parser.required();
-  parser.option("--data", "DIR|GLOB", &data,
-                "token shards; the held-out ones if there are any");
-  parser.required();
-  declareTokenType(parser, &tokenType);
-  parser.option("--eval-batches", "N", &batches,
-                "the first N batches, 0: all held-out targets");
-  parser.flag("--json", &json, "print JSON");
-  declareStepsDone(parser, &stepsDone);
-  declareAdapter(parser, &adapter);
-  declareForce(parser, &force);
-  declareSessionOptions(parser, &sessionOptions);
-  LNS_RETURN_IF_ERROR(parser.parse(arguments));
-  if (parser.helpRequested()) {
-    std::fputs(parser.help().c_str(), stdout);
-    return Status::success();
-  }
-  Expected<LoadedModel> model =
-      loadModel(planPath, checkpoint, adapter, force,
-                getStepsDone(parser, stepsDone), sessionOptions);
-  if (!model)
-    return model.status();
-  Expected<ShardSet> shards = findShards(data);
-  if (!shards)
-    return shards.status();
-  std::vector<std::string> notes;
-  compareVocabulary(shards->facts, model->plan->info().vocabulary, notes);
-  printNotes(notes);
-  Expected<HeldOutRows> rows =
-      openHeldOut(*model->plan,
-                  shards->val.empty() ? shards->train : shards->val, tokenType);
-  if (!rows)
-    return rows.status();
-  Expected<HeldOutLoss> loss =
-      evaluateLoss(*model->plan, *model->session, *rows, batches);
-  if (!loss)
-    return loss.status();
-  double mean = loss->mean;
-  if (!std::isfinite(mean))
-    return Status::failure(fmt::format(
-        "{}: the loss is {}; the checkpoint is damaged or has diverged",
-        checkpoint, mean));
-  // Of other tokens nobody knows how many bytes they stand for.
-  std::string bits;
-  if (tokensAreBytes(shards->facts, model->plan->info().vocabulary))
-    bits = json ? fmt::format(",\"val_bpb\":{}", bitsPerToken(mean))
-                : fmt::format("val_bpb={:.4f}\n", bitsPerToken(mean));
-  if (json)
-    fmt::print("{{\"val_loss\":{},\"perplexity\":{}{},\"targets\":{}}}\n", mean,
-               std::exp(mean), bits, loss->targets);
-  else
-    fmt::print("val_loss={:.6f}\nperplexity={:.4f}\n{}targets={}\n", mean,
-               std::exp(mean), bits, loss->targets);
-  return Status::success();
-}
 
 /// L2 norm over all gradients, summed in a fixed order in double.
 static Status gradientNorm(PlanSession &session, double &norm) {
@@ -141,19 +74,14 @@ Status runGrads(Arguments arguments) {
                 getStepsDone(parser, stepsDone), sessionOptions);
   if (!model)
     return model.status();
-  Expected<HeldOutRows> rows =
-      openHeldOut(*model->plan, {tokenPath}, tokenType);
+  Expected<std::unique_ptr<HeldOutSource>> rows =
+      openHeldOut(*model->plan, {tokenPath}, tokenType, {});
   if (!rows)
     return rows.status();
-  std::vector<int32_t> tokens(model->plan->batchTokens());
-  std::vector<int32_t> targets(tokens.size());
-  Expected<uint64_t> counted =
-      rows->fill(0, model->plan->info().batch, tokens.data(), targets.data());
-  if (!counted)
-    return counted.status();
+  Batch batch = model->plan->makeBatch();
+  LNS_RETURN_IF_ERROR((*rows)->fillRows(0, batch));
   float loss = 0;
-  LNS_RETURN_IF_ERROR(takeError(lnsrt_grads(
-      model->session->get(), tokens.data(), targets.data(), &loss)));
+  LNS_RETURN_IF_ERROR(model->session->grads(batch, loss));
   double norm = 0;
   LNS_RETURN_IF_ERROR(gradientNorm(*model->session, norm));
   if (!std::isfinite(loss) || !std::isfinite(norm))
@@ -167,9 +95,8 @@ Status runGrads(Arguments arguments) {
     extras = {{"loss", {1}, {loss}},
               {"logits", {info.batch, info.sequence, info.vocabulary}, {}}};
     std::vector<float> &logits = extras[1].data;
-    logits.resize(tokens.size() * info.vocabulary);
-    LNS_RETURN_IF_ERROR(takeError(
-        lnsrt_logits(model->session->get(), tokens.data(), logits.data())));
+    logits.resize(batch.tokens.size() * info.vocabulary);
+    LNS_RETURN_IF_ERROR(model->session->logits(batch, logits));
   }
   LNS_RETURN_IF_ERROR(
       saveTensors(out, *model->session, TensorKind::Gradient, extras));

@@ -27,6 +27,7 @@ struct SampleOptions {
   uint64_t bytes = 400, tokens = 100, texts = 1, stepsDone = 0;
   SamplerOptions sampler;
   bool force = false;
+  bool endsAtZero = false;
   PlanSession::Options session;
 };
 
@@ -72,26 +73,15 @@ static Status sampleBytes(const LoadedModel &model,
   TextPrinter printer(options.texts);
   for (uint64_t i = 0; i < options.texts; ++i)
     printer.add(i, options.prompt);
-  LNS_RETURN_IF_ERROR(generateTexts(
-      *model.plan, *model.session, options.prompt, options.texts, options.bytes,
-      options.sampler, [&](uint64_t text, unsigned char byte) {
-        printer.add(text, byte);
-        printer.show();
-      }));
+  LNS_RETURN_IF_ERROR(generateTexts(*model.plan, *model.session, options.prompt,
+                                    options.texts, options.bytes,
+                                    options.endsAtZero, options.sampler,
+                                    [&](uint64_t text, unsigned char byte) {
+                                      printer.add(text, byte);
+                                      printer.show();
+                                    }));
   printer.finish();
   return Status::success();
-}
-
-/// A tokenizer may know fewer tokens than the model has rows for, not more.
-static Status compareVocabularies(const PlanFile &plan,
-                                  const TokenizerFile &file) {
-  if (file.tokenizer.vocabularySize() <= plan.info().vocabulary)
-    return Status::success();
-  return Status::failure(fmt::format(
-      "{}: has a vocabulary of {}, {} has one of {}; give the tokenizer that "
-      "the model was trained with",
-      file.path, file.tokenizer.vocabularySize(), plan.path(),
-      plan.info().vocabulary));
 }
 
 static Status sampleTokens(const LoadedModel &model, const TokenizerFile &file,
@@ -168,6 +158,9 @@ Status runSample(Arguments arguments) {
                 "tokens are no bytes");
   parser.option("--bytes", "N", &options.bytes,
                 "bytes to add, without --tokenizer", 1 << 24);
+  parser.flag("--end-at-zero", &options.endsAtZero,
+              "without --tokenizer: a text ends before at byte 0, as rows of "
+              "'lns data prepare --jsonl' do");
   parser.option("--tokens", "N", &options.tokens,
                 "tokens to add, with --tokenizer; a text may end before, at "
                 "the model's eos_token_id",
@@ -192,6 +185,9 @@ Status runSample(Arguments arguments) {
   bool byTokens = parser.given("--tokenizer");
   if (byTokens && parser.given("--bytes"))
     return Status::usage("--bytes: with --tokenizer, give --tokens");
+  if (byTokens && options.endsAtZero)
+    return Status::usage("--end-at-zero: is about bytes; with --tokenizer a "
+                         "text ends at the model's eos_token_id");
   if (!byTokens && parser.given("--tokens"))
     return Status::usage("--tokens: belongs to --tokenizer; give --bytes");
   if (options.texts == 0)
@@ -206,7 +202,8 @@ Status runSample(Arguments arguments) {
     Expected<PlanFile> plan = PlanFile::open(options.planPath);
     if (!plan)
       return plan.status();
-    LNS_RETURN_IF_ERROR(compareVocabularies(*plan, *file));
+    LNS_RETURN_IF_ERROR(
+        compareVocabularies(*file, plan->path(), plan->info().vocabulary));
   }
   Expected<LoadedModel> model = loadModel(
       options.planPath, options.checkpoint, options.adapter, options.force,

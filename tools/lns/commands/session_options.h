@@ -9,9 +9,7 @@
 #define LNS_TOOLS_LNS_COMMANDS_SESSION_OPTIONS_H
 
 #include "tools/lns/base/arg_parser.h"
-#include "tools/lns/data/data_loader.h"
-#include "tools/lns/data/held_out.h"
-#include "tools/lns/data/shard_set.h"
+#include "tools/lns/data/shard.h"
 #include "tools/lns/train/plan_session.h"
 
 #include <cstdio>
@@ -55,44 +53,6 @@ inline std::optional<TokenType> chosenTokenType(const std::string &name) {
 inline void printNotes(const std::vector<std::string> &notes) {
   for (const std::string &note : notes)
     std::fputs(("lns: note: " + note + "\n").c_str(), stderr);
-}
-
-/// Opens every path, and says on standard error what there is to say.
-inline Expected<std::vector<Shard>>
-openWithNotes(const std::vector<std::string> &paths,
-              const std::string &tokenType) {
-  std::vector<std::string> notes;
-  Expected<std::vector<Shard>> shards =
-      openShards(paths, chosenTokenType(tokenType), notes);
-  printNotes(notes);
-  return shards;
-}
-
-/// Opens `paths` to be read as a whole, in rows of the plan's length.
-inline Expected<HeldOutRows> openHeldOut(const PlanFile &plan,
-                                         const std::vector<std::string> &paths,
-                                         const std::string &tokenType) {
-  Expected<std::vector<Shard>> shards = openWithNotes(paths, tokenType);
-  if (!shards)
-    return shards.status();
-  return HeldOutRows::create(std::move(*shards), plan.info().sequence,
-                             plan.info().vocabulary);
-}
-
-/// Opens `paths` for batches of the plan's size.
-inline Expected<DataLoader> openLoader(const PlanFile &plan,
-                                       const std::vector<std::string> &paths,
-                                       const std::string &tokenType) {
-  Expected<std::vector<Shard>> shards = openWithNotes(paths, tokenType);
-  if (!shards)
-    return shards.status();
-  Expected<DataLoader> loader =
-      DataLoader::create(std::move(*shards), plan.info().batch,
-                         plan.info().sequence, plan.info().vocabulary);
-  if (loader)
-    for (const std::string &line : loader->skipped())
-      printNotes({line + "; it is skipped"});
-  return loader;
 }
 
 } // namespace lns::tool

@@ -6,15 +6,19 @@
 //===----------------------------------------------------------------------===//
 
 #include "tools/lns/base/arg_parser.h"
+#include "tools/lns/base/progress.h"
 #include "tools/lns/commands/commands.h"
+#include "tools/lns/commands/data_sources.h"
 #include "tools/lns/commands/session_options.h"
-#include "tools/lns/data/data_loader.h"
+#include "tools/lns/data/shard_set.h"
 #include "tools/lns/train/lr_schedule.h"
 #include "tools/lns/train/plan_session.h"
 #include "tools/lns/train/trainer.h"
 
 #include <cstdio>
 #include <fmt/format.h>
+#include <limits>
+#include <memory>
 
 namespace lns::tool {
 
@@ -26,6 +30,8 @@ Status runTrain(Arguments arguments) {
   PlanSession::Options sessionOptions;
   options.evalBatches = 20;
   double finalLr = 0;
+  uint64_t epochs = 0;
+  RowChoices rowChoices;
 
   ArgParser parser("lns train", "Trains a plan. RUN receives checkpoints "
                                 "(step-*), metrics.jsonl and loss.svg.");
@@ -40,6 +46,11 @@ Status runTrain(Arguments arguments) {
                 "held-out shards, instead of those of --data");
   declareTokenType(parser, &tokenType);
   parser.option("--steps", "N", &lr.totalSteps, "steps of the whole run");
+  parser.option("--epochs", "N", &epochs,
+                "instead of --steps: as many steps as show all of the data N "
+                "times",
+                1 << 20);
+  declareRowChoices(parser, &rowChoices);
   parser.option("--max-seconds", "S", &options.maxSeconds,
                 "end, and finish the schedule, by this time at the latest; 0: "
                 "no limit (a run with a limit cannot be repeated bit by bit)",
@@ -97,9 +108,12 @@ Status runTrain(Arguments arguments) {
     std::fputs(parser.help().c_str(), stdout);
     return Status::success();
   }
-  if (!parser.given("--steps") && options.maxSeconds <= 0)
-    return Status::usage("--steps or --max-seconds is missing; how long shall "
-                         "the run be?");
+  if (parser.given("--steps") && epochs > 0)
+    return Status::usage("--steps and --epochs both say how long the run is; "
+                         "give one of them");
+  if (!parser.given("--steps") && epochs == 0 && options.maxSeconds <= 0)
+    return Status::usage("--steps, --epochs or --max-seconds is missing; how "
+                         "long shall the run be?");
   if (!options.initFrom.empty() && options.resume != "auto" &&
       options.resume != "none")
     return Status::usage("--init-from starts a new run, --resume DIR goes on "
@@ -110,10 +124,17 @@ Status runTrain(Arguments arguments) {
   lr.kind = parseSchedule(schedule);
   lr.finalFraction =
       parser.given("--final-lr") ? finalLr : defaultFinalFraction(lr.kind);
-  Expected<uint64_t> warmupSteps = parseWarmup(warmup, lr.totalSteps);
-  if (!warmupSteps)
-    return warmupSteps.status();
-  lr.warmupSteps = *warmupSteps;
+  // Of a share of epochs nobody knows the steps before the data is open.
+  bool isWarmupOfEpochs = epochs > 0 && warmup.ends_with('%');
+  auto setWarmup = [&]() -> Status {
+    Expected<uint64_t> steps = parseWarmup(warmup, lr.totalSteps);
+    if (!steps)
+      return steps.status();
+    lr.warmupSteps = *steps;
+    return Status::success();
+  };
+  if (!isWarmupOfEpochs)
+    LNS_RETURN_IF_ERROR(setWarmup());
 
   Expected<PlanFile> plan = PlanFile::open(planPath);
   if (!plan)
@@ -134,7 +155,6 @@ Status runTrain(Arguments arguments) {
     compareVocabulary(measured, plan->info().vocabulary, notes);
   }
   compareVocabulary(shards->facts, plan->info().vocabulary, notes);
-  options.tokensAreBytes = tokensAreBytes(measured, plan->info().vocabulary);
   dropEmptyShards(shards->val, chosenTokenType(tokenType), notes);
   printNotes(notes);
   if (shards->train.empty())
@@ -147,20 +167,42 @@ Status runTrain(Arguments arguments) {
         "{}: vocabulary of {}, text can be sampled from byte models (256) "
         "only; leave --sample-every away",
         planPath, plan->info().vocabulary));
-  Expected<DataLoader> train = openLoader(*plan, shards->train, tokenType);
+  Expected<TrainingData> train =
+      openTraining(*plan, shards->train, tokenType, rowChoices, options.seed);
   if (!train)
     return train.status();
-  std::optional<HeldOutRows> heldOut;
+  options.rowForm = train->rowForm;
+  if (epochs > 0) {
+    uint64_t rows = train->source->rowsPerEpoch();
+    if (rows > std::numeric_limits<int64_t>::max() / epochs)
+      return Status::failure(fmt::format(
+          "{}: {} epochs of {} rows are more steps than can be counted; give "
+          "fewer",
+          data, epochs, rows));
+    lr.totalSteps =
+        (rows * epochs + plan->info().batch - 1) / plan->info().batch;
+    if (isWarmupOfEpochs)
+      LNS_RETURN_IF_ERROR(setWarmup());
+  }
+  std::unique_ptr<HeldOutSource> heldOut;
   if (!shards->val.empty()) {
-    Expected<HeldOutRows> rows = openHeldOut(*plan, shards->val, tokenType);
+    bool hasDocuments = false;
+    Expected<std::unique_ptr<HeldOutSource>> rows =
+        openHeldOut(*plan, shards->val, tokenType, rowChoices, &hasDocuments);
     if (!rows)
       return rows.status();
     heldOut = std::move(*rows);
+    // Of answers alone, the loss says nothing of how many bits a text takes.
+    options.bytesPerToken =
+        hasDocuments ? std::nullopt
+                     : bytesPerToken(measured, plan->info().vocabulary,
+                                     heldOut->targetCount());
   }
   for (auto [paths, prints] :
        {std::pair{&shards->train, &options.record.data},
         std::pair{&shards->val, &options.record.heldOut}}) {
-    Expected<std::vector<ShardFingerprint>> found = fingerprintShards(*paths);
+    Expected<std::vector<ShardFingerprint>> found =
+        fingerprintShards(withSideFiles(*paths));
     if (!found)
       return found.status();
     *prints = std::move(*found);
@@ -171,23 +213,21 @@ Status runTrain(Arguments arguments) {
 
   uint64_t frozen = plan->info().frozen_parameters;
   fmt::print("{}: {} parameters{}, batch {} x {}, {}\n"
-             "{}: {} training tokens in {} shards, {} targets held out\n",
+             "{}: {}, {} targets held out\n",
              plan->info().model_name,
              formatCount(static_cast<double>(plan->info().parameters)),
              frozen ? fmt::format(" trained, {} frozen",
                                   formatCount(static_cast<double>(frozen)))
                     : "",
              plan->info().batch, plan->info().sequence, session->place(), data,
-             formatCount(static_cast<double>(train->tokenCount())),
-             train->shardCount(),
+             train->summary,
              heldOut ? formatCount(static_cast<double>(heldOut->targetCount()))
                      : "no");
   if (!heldOut)
     fmt::print("no held-out text: there will be no evaluation\n");
   for (const std::string &line : describeOddities(lr))
     fmt::print("note: {}\n", line);
-  Trainer trainer(*plan, *session, *train, heldOut ? &*heldOut : nullptr,
-                  options);
+  Trainer trainer(*plan, *session, *train->source, heldOut.get(), options);
   return trainer.run();
 }
 

@@ -97,4 +97,10 @@ Status DataLoader::randomBatch(uint64_t seed, uint64_t step, int32_t *tokens,
   return Status::success();
 }
 
+Status DataLoader::fill(uint64_t seed, uint64_t step, Batch &out) const {
+  out.starts.clear();
+  out.tokenCount = out.targetCount = out.tokens.size();
+  return randomBatch(seed, step, out.tokens.data(), out.targets.data());
+}
+
 } // namespace lns::tool

@@ -9,6 +9,7 @@
 #define LNS_TOOLS_LNS_DATA_DATA_LOADER_H
 
 #include "tools/lns/base/status.h"
+#include "tools/lns/data/batch.h"
 #include "tools/lns/data/shard.h"
 
 #include <cstdint>
@@ -21,7 +22,7 @@ namespace lns::tool {
 /// shifted by one. Has no state: a batch depends on the seed and its number
 /// only, so that a resumed run sees exactly the batches that an uninterrupted
 /// one would.
-class DataLoader {
+class DataLoader : public TrainingSource {
 public:
   /// A shard with fewer than B * T + 1 tokens is skipped; an error if there is
   /// no other.
@@ -33,6 +34,9 @@ public:
   /// fix. `step` counts from 0. `tokens` and `targets` have B * T places.
   Status randomBatch(uint64_t seed, uint64_t step, int32_t *tokens,
                      int32_t *targets) const;
+
+  Status fill(uint64_t seed, uint64_t step, Batch &batch) const override;
+  uint64_t rowsPerEpoch() const override { return windows; }
 
   uint64_t windowsPerEpoch() const { return windows; }
   uint64_t tokenCount() const { return tokenTotal; }

@@ -9,12 +9,12 @@
 
 #include "tools/lns/base/file_io.h"
 #include "tools/lns/data/bible_text.h"
+#include "tools/lns/data/dataset_files.h"
 #include "tools/lns/data/r_data.h"
 
 #include <filesystem>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
-#include <unistd.h>
 
 namespace lns::tool {
 
@@ -118,13 +118,6 @@ static Expected<PrepareSummary>
 writeParts(const Parts<Token> &parts, const std::string &setName,
            const nlohmann::ordered_json &tokenizer, uint64_t vocabulary,
            const PrepareOptions &options) {
-  const std::string base = options.folder + "/";
-  for (const char *name : {"train.bin", "val.bin", "meta.json"})
-    if (!options.replace && pathExists(base + name))
-      return Status::failure(
-          fmt::format("{}{}: exists already; choose another -o, or replace it "
-                      "with --force",
-                      base, name));
   nlohmann::ordered_json meta = {{"format", "llm.c"}, {"set", setName}};
   meta.update(tokenizer);
   meta.update({{"vocabulary", vocabulary},
@@ -134,37 +127,18 @@ writeParts(const Parts<Token> &parts, const std::string &setName,
                {"sources", parts.sources}});
   std::string metaText =
       meta.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
-
-  bool created = false;
-  LNS_RETURN_IF_ERROR(makeFolder(options.folder, &created));
-  Status status = [&]() -> Status {
-    Expected<AtomicFile> trainFile = AtomicFile::create(base + "train.bin");
-    if (!trainFile)
-      return trainFile.status();
-    Expected<AtomicFile> valFile = AtomicFile::create(base + "val.bin");
-    if (!valFile)
-      return valFile.status();
-    Expected<AtomicFile> metaFile = AtomicFile::create(base + "meta.json");
-    if (!metaFile)
-      return metaFile.status();
-    LNS_RETURN_IF_ERROR(writeShard(*trainFile, base + "train.bin",
-                                   std::span<const Token>(parts.train)));
-    LNS_RETURN_IF_ERROR(writeShard(*valFile, base + "val.bin",
-                                   std::span<const Token>(parts.val)));
-    LNS_RETURN_IF_ERROR(metaFile->write(metaText));
-    // meta.json last, and an old one away first: a folder that has it is
-    // complete, and no mixture.
-    if (options.replace)
-      ::unlink((base + "meta.json").c_str());
-    LNS_RETURN_IF_ERROR(trainFile->commit());
-    LNS_RETURN_IF_ERROR(valFile->commit());
-    return metaFile->commit();
-  }();
-  if (!status.ok()) {
-    if (created)
-      ::rmdir(options.folder.c_str()); // Succeeds only while it is empty.
-    return status;
-  }
+  auto shard = [](const std::vector<Token> &tokens) {
+    return [&tokens](AtomicFile &file, const std::string &path) {
+      return writeShard(file, path, std::span<const Token>(tokens));
+    };
+  };
+  LNS_RETURN_IF_ERROR(writeDatasetFiles(
+      options.folder, options.replace,
+      {{"train.bin", shard(parts.train)},
+       {"val.bin", shard(parts.val)},
+       {"meta.json", [&](AtomicFile &file, const std::string &) {
+          return file.write(metaText);
+        }}}));
   return PrepareSummary{parts.train.size(), parts.val.size(), parts.documents};
 }
 

@@ -61,4 +61,14 @@ Expected<uint64_t> HeldOutRows::fill(uint64_t first, uint32_t count,
   return counted;
 }
 
+Status HeldOutRows::fillRows(uint64_t first, Batch &batch) const {
+  batch.starts.clear();
+  Expected<uint64_t> counted =
+      fill(first, batch.rows, batch.tokens.data(), batch.targets.data());
+  if (!counted)
+    return counted.status();
+  batch.tokenCount = batch.targetCount = *counted;
+  return Status::success();
+}
+
 } // namespace lns::tool

@@ -9,6 +9,7 @@
 #define LNS_TOOLS_LNS_DATA_HELD_OUT_H
 
 #include "tools/lns/base/status.h"
+#include "tools/lns/data/batch.h"
 #include "tools/lns/data/shard.h"
 
 #include <cstdint>
@@ -20,7 +21,7 @@ namespace lns::tool {
 /// n - 1 targets, each in one row; its last row may be short. Which rows there
 /// are does not depend on a batch: every batch size measures the same targets
 /// with the same context before each.
-class HeldOutRows {
+class HeldOutRows : public HeldOutSource {
 public:
   /// At least one target is needed: a shard of two tokens.
   static Expected<HeldOutRows> create(std::vector<Shard> shards,
@@ -32,8 +33,9 @@ public:
   Expected<uint64_t> fill(uint64_t first, uint32_t count, int32_t *tokens,
                           int32_t *targets) const;
 
-  uint64_t rowCount() const { return rows; }
-  uint64_t targetCount() const { return targetTotal; }
+  Status fillRows(uint64_t first, Batch &batch) const override;
+  uint64_t rowCount() const override { return rows; }
+  uint64_t targetCount() const override { return targetTotal; }
 
 private:
   struct Source {

@@ -77,8 +77,14 @@ static std::optional<DataFacts> readFacts(const std::string &path) {
   auto tokenizer = json.find("tokenizer");
   if (vocabulary == json.end() || !vocabulary->is_number_unsigned())
     return {};
-  return DataFacts{path, vocabulary->get<uint64_t>(),
-                   tokenizer != json.end() && *tokenizer == "byte"};
+  DataFacts facts{path, vocabulary->get<uint64_t>(),
+                  tokenizer != json.end() && *tokenizer == "byte"};
+  for (auto [key, value] : {std::pair{"val_tokens", &facts.valTokens},
+                            std::pair{"val_bytes", &facts.valBytes}})
+    if (auto found = json.find(key);
+        found != json.end() && found->is_number_unsigned())
+      *value = found->get<uint64_t>();
+  return facts;
 }
 
 Expected<ShardSet> findShards(const std::string &folderOrPattern) {
@@ -107,6 +113,17 @@ Expected<ShardSet> findShards(const std::string &folderOrPattern) {
 bool tokensAreBytes(const std::optional<DataFacts> &facts,
                     uint32_t vocabulary) {
   return facts ? facts->bytes : vocabulary == 256;
+}
+
+std::optional<double> bytesPerToken(const std::optional<DataFacts> &facts,
+                                    uint32_t vocabulary, uint64_t targets) {
+  if (tokensAreBytes(facts, vocabulary))
+    return 1;
+  if (!facts || facts->valBytes == 0 || facts->valTokens == 0 ||
+      facts->valTokens - 1 != targets)
+    return std::nullopt;
+  return static_cast<double>(facts->valBytes) /
+         static_cast<double>(facts->valTokens);
 }
 
 void compareVocabulary(const std::optional<DataFacts> &facts,

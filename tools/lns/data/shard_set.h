@@ -24,6 +24,9 @@ struct DataFacts {
   std::string path;
   uint64_t vocabulary = 0;
   bool bytes = false; ///< one token is one byte of text
+  /// Of val.bin, and the bytes of text that these tokens stand for; 0: not
+  /// said.
+  uint64_t valTokens = 0, valBytes = 0;
 };
 
 struct ShardSet {
@@ -46,6 +49,13 @@ bool isHeldOutName(std::string_view fileName);
 /// Whether a token is a byte of text, so that bits per token are bits per byte.
 /// Without facts a vocabulary of 256 is taken for bytes.
 bool tokensAreBytes(const std::optional<DataFacts> &facts, uint32_t vocabulary);
+
+/// The bytes of text that a token stands for, by which bits per token become
+/// bits per byte: 1 where tokens are bytes, else the mean over val.bin. Nothing
+/// where the facts do not say it, or if a loss is not that of all `targets` of
+/// val.bin, which are its tokens but the first.
+std::optional<double> bytesPerToken(const std::optional<DataFacts> &facts,
+                                    uint32_t vocabulary, uint64_t targets);
 
 /// A note where the plan has more tokens than the data, else nothing.
 void compareVocabulary(const std::optional<DataFacts> &facts,

@@ -25,12 +25,12 @@ static std::string folderOf(const std::string &checkpoint) {
 }
 
 /// Adds what `text` says; `place` is for messages.
-static Status readEndTokens(const std::string &text, const std::string &place,
-                            std::vector<uint32_t> &ids) {
+static Status readTokens(const char *key, const std::string &text,
+                         const std::string &place, std::vector<uint32_t> &ids) {
   nlohmann::json json = parseJson(text);
   if (!json.is_object())
     return Status::failure(place + ": not a JSON object; restore it");
-  auto found = json.find("eos_token_id");
+  auto found = json.find(key);
   if (found == json.end() || found->is_null())
     return Status::success();
   nlohmann::json list = *found;
@@ -38,9 +38,9 @@ static Status readEndTokens(const std::string &text, const std::string &place,
     list = nlohmann::json::array({list});
   for (const nlohmann::json &id : list) {
     if (!id.is_number_unsigned() || id.get<uint64_t>() > INT32_MAX)
-      return Status::failure(fmt::format(
-          "{}: eos_token_id is {}, expected a token's id or a list of ids",
-          place, found->dump().substr(0, 80)));
+      return Status::failure(
+          fmt::format("{}: {} is {}, expected a token's id or a list of ids",
+                      place, key, found->dump().substr(0, 80)));
     ids.push_back(id.get<uint32_t>());
   }
   return Status::success();
@@ -49,6 +49,12 @@ static Status readEndTokens(const std::string &text, const std::string &place,
 Expected<std::vector<uint32_t>> findEndTokens(const std::string &checkpoint,
                                               const std::string &planPath,
                                               const std::string &planConfig) {
+  return findConfigTokens("eos_token_id", checkpoint, planPath, planConfig);
+}
+
+Expected<std::vector<uint32_t>>
+findConfigTokens(const char *key, const std::string &checkpoint,
+                 const std::string &planPath, const std::string &planConfig) {
   std::vector<uint32_t> ids;
   for (const char *name : {"generation_config.json", "config.json"}) {
     std::string path = folderOf(checkpoint) + "/" + name;
@@ -57,13 +63,13 @@ Expected<std::vector<uint32_t>> findEndTokens(const std::string &checkpoint,
     Expected<std::string> text = readTextFile(path, size_t{1} << 24);
     if (!text)
       return text.status();
-    LNS_RETURN_IF_ERROR(readEndTokens(*text, path, ids));
+    LNS_RETURN_IF_ERROR(readTokens(key, *text, path, ids));
     if (!ids.empty())
       return ids;
   }
   if (!planConfig.empty())
     LNS_RETURN_IF_ERROR(
-        readEndTokens(planConfig, planPath + ": its config.json", ids));
+        readTokens(key, planConfig, planPath + ": its config.json", ids));
   return ids;
 }
 

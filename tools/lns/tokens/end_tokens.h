@@ -16,10 +16,16 @@
 
 namespace lns::tool {
 
-/// The `eos_token_id`, a number or a list, of the first of these that has one:
-/// generation_config.json and config.json beside the weights that `checkpoint`
-/// names (as WeightFiles takes it), and the plan's own config. Empty if none
-/// does.
+/// What `key`, a token's id or a list of ids, is in the first of these that has
+/// it: generation_config.json and config.json beside the weights that
+/// `checkpoint` names (as WeightFiles takes it), and the plan's own config.
+/// Empty if none does.
+Expected<std::vector<uint32_t>> findConfigTokens(const char *key,
+                                                 const std::string &checkpoint,
+                                                 const std::string &planPath,
+                                                 const std::string &planConfig);
+
+/// The `eos_token_id`, at which a text ends.
 Expected<std::vector<uint32_t>> findEndTokens(const std::string &checkpoint,
                                               const std::string &planPath,
                                               const std::string &planConfig);

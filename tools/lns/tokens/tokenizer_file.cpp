@@ -42,6 +42,16 @@ Expected<TokenizerFile> TokenizerFile::open(const std::string &path) {
   return TokenizerFile{name, sum.value(), std::move(*parsed)};
 }
 
+Status compareVocabularies(const TokenizerFile &file,
+                           const std::string &planPath, uint32_t vocabulary) {
+  if (file.tokenizer.vocabularySize() <= vocabulary)
+    return Status::success();
+  return Status::failure(fmt::format(
+      "{}: has a vocabulary of {}, {} has one of {}; give the tokenizer that "
+      "the model was trained with",
+      file.path, file.tokenizer.vocabularySize(), planPath, vocabulary));
+}
+
 static bool isBlank(char c) {
   return c == ' ' || c == '\n' || c == '\t' || c == '\r';
 }

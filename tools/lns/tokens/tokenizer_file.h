@@ -33,6 +33,11 @@ struct TokenizerFile {
   tokenizer::Tokenizer tokenizer;
 };
 
+/// A tokenizer may know fewer tokens than the plan at `planPath` has rows for,
+/// not more.
+Status compareVocabularies(const TokenizerFile &file,
+                           const std::string &planPath, uint32_t vocabulary);
+
 /// Ids of a text: decimal numbers between blanks, or a JSON array of them.
 /// `place` is for messages.
 Expected<std::vector<uint32_t>> parseTokenIds(const std::string &text,

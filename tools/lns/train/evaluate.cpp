@@ -18,26 +18,22 @@
 namespace lns::tool {
 
 Expected<HeldOutLoss> evaluateLoss(const PlanFile &plan, PlanSession &session,
-                                   const HeldOutRows &heldOut,
+                                   const HeldOutSource &heldOut,
                                    uint64_t maxBatches) {
   uint32_t batch = plan.info().batch;
   uint64_t batches = (heldOut.rowCount() + batch - 1) / batch;
   if (maxBatches > 0)
     batches = std::min(batches, maxBatches);
-  std::vector<int32_t> tokens(plan.batchTokens()), targets(tokens.size());
+  Batch rows = plan.makeBatch();
   HeldOutLoss result;
   double sum = 0;
   for (uint64_t i = 0; i < batches; ++i) {
     LNS_RETURN_IF_ERROR(stopIfInterrupted());
-    Expected<uint64_t> counted =
-        heldOut.fill(i * batch, batch, tokens.data(), targets.data());
-    if (!counted)
-      return counted.status();
+    LNS_RETURN_IF_ERROR(heldOut.fillRows(i * batch, rows));
     float loss = 0;
-    LNS_RETURN_IF_ERROR(takeError(
-        lnsrt_eval(session.get(), tokens.data(), targets.data(), &loss)));
-    sum += static_cast<double>(loss) * static_cast<double>(*counted);
-    result.targets += *counted;
+    LNS_RETURN_IF_ERROR(session.eval(rows, loss));
+    sum += static_cast<double>(loss) * static_cast<double>(rows.targetCount);
+    result.targets += rows.targetCount;
   }
   result.mean = sum / static_cast<double>(result.targets);
   return result;
@@ -95,7 +91,7 @@ Status generateTokens(const PlanFile &plan, PlanSession &session,
 
 Status generateTexts(const PlanFile &plan, PlanSession &session,
                      const std::string &prompt, uint64_t texts, uint64_t count,
-                     const SamplerOptions &options,
+                     bool endsAtZero, const SamplerOptions &options,
                      const std::function<void(uint64_t, unsigned char)> &emit) {
   if (plan.info().vocabulary != 256)
     return Status::failure(fmt::format(
@@ -105,6 +101,8 @@ Status generateTexts(const PlanFile &plan, PlanSession &session,
   Generation wanted;
   wanted.texts = texts;
   wanted.count = count;
+  if (endsAtZero)
+    wanted.ends = {0};
   // Without a prompt the text starts as after a line break.
   for (char c : prompt.empty() ? std::string("\n") : prompt)
     wanted.start.push_back(static_cast<unsigned char>(c));

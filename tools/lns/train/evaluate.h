@@ -9,7 +9,7 @@
 #define LNS_TOOLS_LNS_TRAIN_EVALUATE_H
 
 #include "tools/lns/base/status.h"
-#include "tools/lns/data/held_out.h"
+#include "tools/lns/data/batch.h"
 #include "tools/lns/train/plan_session.h"
 #include "tools/lns/train/sampler.h"
 
@@ -31,7 +31,7 @@ struct HeldOutLoss {
 /// for every batch size up to the rounding of each batch's loss to f32. An
 /// interrupt (interrupt.h) ends it, and what is generated, within one batch.
 Expected<HeldOutLoss> evaluateLoss(const PlanFile &plan, PlanSession &session,
-                                   const HeldOutRows &heldOut,
+                                   const HeldOutSource &heldOut,
                                    uint64_t maxBatches);
 
 /// What to draw.
@@ -51,11 +51,12 @@ Status generateTokens(const PlanFile &plan, PlanSession &session,
                       const Generation &wanted, const SamplerOptions &options,
                       const std::function<Status(uint64_t, uint32_t)> &emit);
 
-/// The same for bytes: continues `prompt` by `count` bytes, `texts` times over.
-/// The plan's vocabulary must be bytes (256).
+/// The same for bytes: continues `prompt` by `count` bytes, `texts` times over,
+/// or until byte 0 if `endsAtZero`, as documents of bytes end. The plan's
+/// vocabulary must be bytes (256).
 Status generateTexts(const PlanFile &plan, PlanSession &session,
                      const std::string &prompt, uint64_t texts, uint64_t count,
-                     const SamplerOptions &options,
+                     bool endsAtZero, const SamplerOptions &options,
                      const std::function<void(uint64_t, unsigned char)> &emit);
 
 } // namespace lns::tool

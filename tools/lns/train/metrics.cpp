@@ -27,11 +27,11 @@ static std::string toJson(double value) {
 }
 
 static std::string toLine(const StepMetrics &m) {
-  return fmt::format("{{\"step\":{},\"loss\":{},\"grad_norm\":{},\"lr\":{},"
-                     "\"ms\":{:.3f},\"tokens_per_s\":{:.1f}{}}}\n",
-                     m.step, toJson(m.loss), toJson(m.gradientNorm), m.lr,
-                     m.milliseconds, m.tokensPerSecond,
-                     m.skipped ? ",\"skipped\":true" : "");
+  return fmt::format(
+      "{{\"step\":{},\"loss\":{},\"grad_norm\":{},\"lr\":{},"
+      "\"ms\":{:.3f},\"tokens_per_s\":{:.1f},\"targets\":{}{}}}\n",
+      m.step, toJson(m.loss), toJson(m.gradientNorm), m.lr, m.milliseconds,
+      m.tokensPerSecond, m.targets, m.skipped ? ",\"skipped\":true" : "");
 }
 
 static std::string toLine(const EvalMetrics &m) {
@@ -45,6 +45,12 @@ static double number(const ordered_json &line, const char *key) {
   if (it == line.end())
     return 0;
   return it->is_number() ? it->get<double>() : NAN;
+}
+
+/// Lines of older versions do not have it.
+static uint64_t count(const ordered_json &line, const char *key) {
+  auto it = line.find(key);
+  return it != line.end() && it->is_number_unsigned() ? it->get<uint64_t>() : 0;
 }
 
 static bool isTrue(const ordered_json &line, const char *key) {
@@ -72,7 +78,8 @@ static std::string keepUntil(const std::string &text, uint64_t lastStep,
       history.steps.push_back(
           {step, number(value, "loss"), number(value, "grad_norm"),
            number(value, "lr"), number(value, "ms"),
-           number(value, "tokens_per_s"), isTrue(value, "skipped")});
+           number(value, "tokens_per_s"), isTrue(value, "skipped"),
+           count(value, "targets")});
     kept += line + "\n";
   }
   return kept;

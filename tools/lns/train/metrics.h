@@ -23,8 +23,9 @@ struct StepMetrics {
   double gradientNorm = 0;
   double lr = 0;
   double milliseconds = 0;
-  double tokensPerSecond = 0;
+  double tokensPerSecond = 0; ///< padding left out
   bool skipped = false; ///< loss or norm was not finite: nothing was updated
+  uint64_t targets = 0; ///< that the loss is the mean over
 };
 
 struct EvalMetrics {

@@ -95,6 +95,38 @@ Status PlanSession::project(const std::string &path,
   return Status::success();
 }
 
+static lnsrt_batch nativeBatch(const Batch &batch) {
+  lnsrt_batch native = {};
+  native.struct_size = sizeof native;
+  native.tokens = batch.tokens.data();
+  native.targets = batch.targets.data();
+  native.starts = batch.starts.empty() ? nullptr : batch.starts.data();
+  return native;
+}
+
+Status PlanSession::trainStep(const Batch &batch,
+                              const lnsrt_optimizer_options &options,
+                              lnsrt_step_result &result) {
+  lnsrt_batch native = nativeBatch(batch);
+  return takeError(
+      lnsrt_train_step_of(handle.get(), &native, &options, &result));
+}
+
+Status PlanSession::grads(const Batch &batch, float &loss) {
+  lnsrt_batch native = nativeBatch(batch);
+  return takeError(lnsrt_grads_of(handle.get(), &native, &loss));
+}
+
+Status PlanSession::eval(const Batch &batch, float &loss) {
+  lnsrt_batch native = nativeBatch(batch);
+  return takeError(lnsrt_eval_of(handle.get(), &native, &loss));
+}
+
+Status PlanSession::logits(const Batch &batch, std::span<float> logits) {
+  lnsrt_batch native = nativeBatch(batch);
+  return takeError(lnsrt_logits_of(handle.get(), &native, logits.data()));
+}
+
 std::string PlanSession::place() const {
   std::string device = lnsrt_session_device(handle.get());
   if (device != "cpu")

@@ -10,6 +10,7 @@
 
 #include "tools/lns/base/status.h"
 #include "tools/lns/checkpoint/checkpoint.h"
+#include "tools/lns/data/batch.h"
 
 #include "runtime/lnsrt.h"
 
@@ -32,6 +33,7 @@ public:
   const std::string &path() const { return name; }
   /// B x T.
   size_t batchTokens() const { return size_t{facts.batch} * facts.sequence; }
+  Batch makeBatch() const { return Batch(facts.batch, facts.sequence); }
   Expected<std::string> json() const;
   /// What a session on a device (null: the one that it takes by itself) and so
   /// many threads (0: all) takes.
@@ -74,6 +76,13 @@ public:
   /// Makes rows and columns of what was written from `path` length 1 where the
   /// plan's model keeps them so; a note says of how many parameters.
   Status project(const std::string &path, std::vector<std::string> &notes);
+
+  // The runtime's calls of these names, on a batch of the plan's size.
+  Status trainStep(const Batch &batch, const lnsrt_optimizer_options &options,
+                   lnsrt_step_result &result);
+  Status grads(const Batch &batch, float &loss);
+  Status eval(const Batch &batch, float &loss);
+  Status logits(const Batch &batch, std::span<float> logits);
 
   /// "x86-64-v4 on 8 threads", "cuda:0".
   std::string place() const;

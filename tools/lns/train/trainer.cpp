@@ -48,6 +48,7 @@ static void recordOptions(TrainerOptions &options, const PlanFile &plan,
       {"--beta1", text(options.beta1)},
       {"--beta2", text(options.beta2)},
       {"--eps", text(options.eps)},
+      {"the form of rows", options.rowForm},
       {"micro-batch", text(plan.info().micro_batch)},
       {"the plan's compiler", plan.info().compiler},
       {"the device", lnsrt_session_device(session.get())},
@@ -72,11 +73,11 @@ static Status guarded(const std::function<Status()> &work) {
 //===----------------------------------------------------------------------===//
 
 Trainer::Trainer(const PlanFile &plan, PlanSession &session,
-                 const DataLoader &train, const HeldOutRows *heldOut,
+                 const TrainingSource &train, const HeldOutSource *heldOut,
                  TrainerOptions options)
     : plan(plan), session(session), train(train), heldOut(heldOut),
-      options(std::move(options)), progress(stdout), tokens(plan.batchTokens()),
-      targets(plan.batchTokens()), lastSave(Clock::now()), begin(Clock::now()) {
+      options(std::move(options)), progress(stdout), batch(plan.makeBatch()),
+      lastSave(Clock::now()), begin(Clock::now()) {
   recordOptions(this->options, plan, session);
 }
 
@@ -300,8 +301,7 @@ Status Trainer::start() {
 
 Status Trainer::trainStep() {
   double lr = options.schedule.rate(step, timeFraction());
-  LNS_RETURN_IF_ERROR(
-      train.randomBatch(options.seed, step, tokens.data(), targets.data()));
+  LNS_RETURN_IF_ERROR(train.fill(options.seed, step, batch));
   lnsrt_optimizer_options optimizer = {};
   optimizer.struct_size = sizeof optimizer;
   optimizer.lr = static_cast<float>(lr);
@@ -315,8 +315,7 @@ Status Trainer::trainStep() {
   lnsrt_step_result result = {};
   result.struct_size = sizeof result;
   Clock::time_point stepBegin = Clock::now();
-  LNS_RETURN_IF_ERROR(takeError(lnsrt_train_step(
-      session.get(), tokens.data(), targets.data(), &optimizer, &result)));
+  LNS_RETURN_IF_ERROR(session.trainStep(batch, optimizer, result));
   double seconds = secondsSince(stepBegin);
   ++step;
   ++stepsHere;
@@ -327,7 +326,8 @@ Status Trainer::trainStep() {
   m.gradientNorm = result.gradient_norm;
   m.lr = lr;
   m.milliseconds = seconds * 1e3;
-  m.tokensPerSecond = static_cast<double>(tokens.size()) / seconds;
+  m.tokensPerSecond = static_cast<double>(batch.tokenCount) / seconds;
+  m.targets = batch.targetCount;
   m.skipped = !std::isfinite(m.loss) || !std::isfinite(m.gradientNorm);
   skippedInARow = m.skipped ? skippedInARow + 1 : 0;
   skipped += m.skipped;
@@ -459,11 +459,11 @@ Status Trainer::sample() {
   uint64_t count = std::min<uint64_t>(4, plan.info().batch);
   std::vector<TextSanitizer> sanitizers(count);
   std::vector<std::string> texts(count);
-  LNS_RETURN_IF_ERROR(
-      generateTexts(plan, session, "", count, options.sampleBytes, sampler,
-                    [&](uint64_t text, unsigned char byte) {
-                      texts[text] += sanitizers[text].push(byte);
-                    }));
+  LNS_RETURN_IF_ERROR(generateTexts(
+      plan, session, "", count, options.sampleBytes,
+      /*endsAtZero=*/false, sampler, [&](uint64_t text, unsigned char byte) {
+        texts[text] += sanitizers[text].push(byte);
+      }));
   progress.line(fmt::format("samples at step {}:", step));
   for (uint64_t i = 0; i < count; ++i) {
     std::string text = texts[i] + sanitizers[i].finish();
@@ -537,10 +537,11 @@ Status Trainer::finish() {
     progress.line(fmt::format("note: {} of the steps were not finite and were "
                               "skipped",
                               skipped));
-  if (heldOut)
-    progress.line(options.tokensAreBytes
-                      ? fmt::format("val_bpb={:.4f}", bitsPerToken(loss))
-                      : fmt::format("val_loss={:.6f}", loss));
+  if (heldOut && options.bytesPerToken != 1)
+    progress.line(fmt::format("val_loss={:.6f}", loss));
+  if (heldOut && options.bytesPerToken)
+    progress.line(fmt::format("val_bpb={:.4f}",
+                              bitsPerToken(loss) / *options.bytesPerToken));
   LNS_RETURN_IF_ERROR(drawn);
   if (!std::isfinite(loss))
     return Status::ended(Status::Kind::Diverged,

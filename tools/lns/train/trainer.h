@@ -13,8 +13,7 @@
 #include "tools/lns/base/status.h"
 #include "tools/lns/checkpoint/run_folder.h"
 #include "tools/lns/checkpoint/run_record.h"
-#include "tools/lns/data/data_loader.h"
-#include "tools/lns/data/held_out.h"
+#include "tools/lns/data/batch.h"
 #include "tools/lns/train/lr_schedule.h"
 #include "tools/lns/train/metrics.h"
 #include "tools/lns/train/plan_session.h"
@@ -36,8 +35,9 @@ struct TrainerOptions {
   std::string initFrom;
   /// Folder of PEFT's adapter to start from, over `initFrom`; empty: none.
   std::string adapter;
-  bool force = false;         ///< takes parameters of another model
-  bool tokensAreBytes = true; ///< bits per token are bits per byte
+  bool force = false; ///< takes parameters of another model
+  /// Of the held-out text (shard_set.h); nothing: not known.
+  std::optional<double> bytesPerToken = 1;
   LrSchedule schedule;
   double maxSeconds = 0; ///< 0: no limit
   double clip = 1.0;
@@ -55,6 +55,8 @@ struct TrainerOptions {
   uint64_t keep = 0;         ///< newest checkpoints that stay; 0: see below
   uint64_t maxSkips = 10;    ///< in a row, then the run ends; 0: never
   uint64_t logEvery = 1;
+  /// How the data becomes rows, as a resume compares it.
+  std::string rowForm = "windows of text";
   RunRecord record; ///< the data; the trainer adds the options
 };
 
@@ -74,11 +76,13 @@ struct TrainerOptions {
 /// batch, unless too many come in a row.
 class Trainer {
 public:
-  Trainer(const PlanFile &plan, PlanSession &session, const DataLoader &train,
-          const HeldOutRows *heldOut, TrainerOptions options);
+  Trainer(const PlanFile &plan, PlanSession &session,
+          const TrainingSource &train, const HeldOutSource *heldOut,
+          TrainerOptions options);
 
-  /// Runs to the end of the schedule. Ends with the line `val_bpb=X` when
-  /// there is held-out data.
+  /// Runs to the end of the schedule. Ends with the line `val_bpb=X`, bits per
+  /// byte, when there is held-out data; behind `val_loss=X`, nats per token, if
+  /// tokens are no bytes, and with this alone if their bytes are not known.
   Status run();
 
 private:
@@ -112,8 +116,8 @@ private:
 
   const PlanFile &plan;
   PlanSession &session;
-  const DataLoader &train;
-  const HeldOutRows *heldOut;
+  const TrainingSource &train;
+  const HeldOutSource *heldOut;
   TrainerOptions options;
   Progress progress;
   MetricsHistory history;
@@ -121,7 +125,7 @@ private:
   /// in the making.
   std::optional<FolderLock> lock;
   std::optional<MetricsWriter> metrics;
-  std::vector<int32_t> tokens, targets;
+  Batch batch;
   uint64_t step = 0; ///< batches that were used
   uint64_t skipped = 0, skippedInARow = 0;
   std::optional<uint64_t> savedStep; ///< of a checkpoint in the run folder
