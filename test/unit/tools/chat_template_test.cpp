@@ -85,7 +85,7 @@ TEST(ChatTemplate, PublishedOnesAreRecognized) {
     EXPECT_FALSE(recognizeTemplate(jinja + " "));
     ++count;
   }
-  EXPECT_EQ(count, 6u);
+  EXPECT_EQ(count, 14u);
   EXPECT_FALSE(recognizeTemplate(""));
 }
 
