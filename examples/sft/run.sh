@@ -22,7 +22,7 @@ python3 "$here/make_questions.py" "$out" --rows "${SFT_ROWS:-8000}" \
 
 # Two plans of one model: one takes several documents in a row and trains, one
 # computes a single row and answers.
-lnsc "$here/config.json" --norm=lns --documents --batch=8 --seq=128 \
+lnsc "$here/config.json" --norm=lns --documents --batch=4 --seq=256 \
   -o "$out/train.plan"
 lnsc "$here/config.json" --norm=lns --batch=1 --seq=64 -o "$out/ask.plan"
 
