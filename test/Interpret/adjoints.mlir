@@ -75,6 +75,15 @@ func.func @rope_heads(%x: tensor<2x3x2x4xf64>) -> tensor<2x3x2x4xf64> {
 
 // -----
 
+// Times that count from where documents start.
+// CHECK: rope_starts{{.*}}argument 0 agrees
+func.func @rope_starts(%x: tensor<2x6x8xf64>, %s: tensor<2x6xi32>) -> tensor<2x6x8xf64> {
+  %y = lns.rope %x starts(%s) head_dim(4) {base = 10.0 : f64} : tensor<2x6x8xf64>, tensor<2x6xi32>
+  return %y : tensor<2x6x8xf64>
+}
+
+// -----
+
 // CHECK: split{{.*}}argument 0 agrees
 func.func @split(%x: tensor<2x6xf64>) -> tensor<2x2x3xf64> {
   %y = lns.reshape %x : tensor<2x6xf64> to tensor<2x2x3xf64>
@@ -180,6 +189,29 @@ func.func @attention_window(%q: tensor<2x5x8xf64>, %k: tensor<2x5x4xf64>, %v: te
   %y = lns.attention %q, %k, %v heads(4) kv_heads(2) causal window(3)
     : (tensor<2x5x8xf64>, tensor<2x5x4xf64>, tensor<2x5x4xf64>) -> tensor<2x5x8xf64>
   return %y : tensor<2x5x8xf64>
+}
+
+// -----
+
+// Keys of other documents get no gradient from a query.
+// CHECK: attention_starts{{.*}}argument 0 agrees
+// CHECK: attention_starts{{.*}}argument 1 agrees
+// CHECK: attention_starts{{.*}}argument 2 agrees
+func.func @attention_starts(%q: tensor<2x6x8xf64>, %k: tensor<2x6x4xf64>, %v: tensor<2x6x4xf64>, %s: tensor<2x6xi32>) -> tensor<2x6x8xf64> {
+  %y = lns.attention %q, %k, %v starts(%s) heads(4) kv_heads(2) causal
+    : (tensor<2x6x8xf64>, tensor<2x6x4xf64>, tensor<2x6x4xf64>, tensor<2x6xi32>) -> tensor<2x6x8xf64>
+  return %y : tensor<2x6x8xf64>
+}
+
+// -----
+
+// CHECK: attention_starts_all{{.*}}argument 0 agrees
+// CHECK: attention_starts_all{{.*}}argument 1 agrees
+// CHECK: attention_starts_all{{.*}}argument 2 agrees
+func.func @attention_starts_all(%q: tensor<2x6x4xf64>, %k: tensor<2x6x4xf64>, %v: tensor<2x6x4xf64>, %s: tensor<2x6xi32>) -> tensor<2x6x4xf64> {
+  %y = lns.attention %q, %k, %v starts(%s) heads(2) kv_heads(2) causal window(2) softcap(0.5)
+    : (tensor<2x6x4xf64>, tensor<2x6x4xf64>, tensor<2x6x4xf64>, tensor<2x6xi32>) -> tensor<2x6x4xf64>
+  return %y : tensor<2x6x4xf64>
 }
 
 // -----
@@ -639,6 +671,15 @@ func.func @scale_vector_by(%x: tensor<4xf64>, %a: tensor<1xf64>) -> tensor<4xf64
 func.func @add_positions(%x: tensor<2x3x4xf64>, %t: tensor<5x4xf64>) -> tensor<2x3x4xf64> {
   %y = lns.add_positions %x, %t : tensor<2x3x4xf64>, tensor<5x4xf64>
   return %y : tensor<2x3x4xf64>
+}
+
+// -----
+
+// CHECK: add_positions_starts{{.*}}argument 0 agrees
+// CHECK: add_positions_starts{{.*}}argument 1 agrees
+func.func @add_positions_starts(%x: tensor<2x6x4xf64>, %t: tensor<7x4xf64>, %s: tensor<2x6xi32>) -> tensor<2x6x4xf64> {
+  %y = lns.add_positions %x, %t starts(%s) : tensor<2x6x4xf64>, tensor<7x4xf64>, tensor<2x6xi32>
+  return %y : tensor<2x6x4xf64>
 }
 
 // -----

@@ -201,6 +201,18 @@ func.func @add_positions_grad() -> tensor<3x1xf64> {
 
 // -----
 
+// Of the first tokens of all documents, then of the second ones.
+// CHECK-LABEL: add_positions_grad_starts: result.0: [3, 1]
+// CHECK-NEXT:  = 13, 8, 0
+func.func @add_positions_grad_starts() -> tensor<3x1xf64> {
+  %x = arith.constant dense<[[[1.0], [2.0], [3.0]], [[4.0], [5.0], [6.0]]]> : tensor<2x3x1xf64>
+  %s = arith.constant dense<[[0, 1, 1], [0, 0, 2]]> : tensor<2x3xi32>
+  %t = lns.add_positions_grad %x starts(%s) : (tensor<2x3x1xf64>, tensor<2x3xi32>) -> tensor<3x1xf64>
+  return %t : tensor<3x1xf64>
+}
+
+// -----
+
 // CHECK-LABEL: elementwise: result.0: [2]
 // CHECK-NEXT:  = 4, 6
 // CHECK-NEXT:  result.1

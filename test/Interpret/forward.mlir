@@ -101,6 +101,39 @@ func.func @rope_base() -> tensor<1x2x8xf64> {
 
 // -----
 
+// Time 2 starts a document and does not turn; time 3 turns as time 1 does.
+// CHECK-LABEL: rope_starts: result.0: [1, 4, 2]
+// CHECK-NEXT:  = 1, 0, 0.5403023059, 0.8414709848, 1, 0, 0.5403023059, 0.8414709848
+func.func @rope_starts() -> tensor<1x4x2xf64> {
+  %x = arith.constant dense<[[[1.0, 0.0], [1.0, 0.0], [1.0, 0.0], [1.0, 0.0]]]> : tensor<1x4x2xf64>
+  %s = arith.constant dense<[[0, 0, 2, 2]]> : tensor<1x4xi32>
+  %y = lns.rope %x starts(%s) head_dim(2) {frequencies = array<f64: 1.0>} : tensor<1x4x2xf64>, tensor<1x4xi32>
+  return %y : tensor<1x4x2xf64>
+}
+
+// -----
+
+// Scores are equal: means of the values from the document's start on, here also
+// of no more than two.
+// CHECK-LABEL: attention_starts: result.0: [1, 5, 1]
+// CHECK-NEXT:  = 1, 2, 7, 8, 10
+// CHECK-NEXT:  result.1: [1, 1, 5]
+// CHECK-NEXT:  = 0, 0.6931471806, 0, 0.6931471806, 1.098612289
+// CHECK-NEXT:  result.2: [1, 5, 1]
+// CHECK-NEXT:  = 1, 2, 7, 8, 11.5
+func.func @attention_starts() -> (tensor<1x5x1xf64>, tensor<1x1x5xf64>, tensor<1x5x1xf64>) {
+  %q = arith.constant dense<0.0> : tensor<1x5x1xf64>
+  %v = arith.constant dense<[[[1.0], [3.0], [7.0], [9.0], [14.0]]]> : tensor<1x5x1xf64>
+  %s = arith.constant dense<[[0, 0, 2, 2, 2]]> : tensor<1x5xi32>
+  %y, %lse = lns.attention %q, %q, %v starts(%s) heads(1) kv_heads(1) causal
+    : (tensor<1x5x1xf64>, tensor<1x5x1xf64>, tensor<1x5x1xf64>, tensor<1x5xi32>) -> (tensor<1x5x1xf64>, tensor<1x1x5xf64>)
+  %z = lns.attention %q, %q, %v starts(%s) heads(1) kv_heads(1) causal window(2)
+    : (tensor<1x5x1xf64>, tensor<1x5x1xf64>, tensor<1x5x1xf64>, tensor<1x5xi32>) -> tensor<1x5x1xf64>
+  return %y, %lse, %z : tensor<1x5x1xf64>, tensor<1x1x5xf64>, tensor<1x5x1xf64>
+}
+
+// -----
+
 // The first position sees itself only; the second, whose scores are equal, the
 // mean of both. The log-sum-exps are 0.5 * 2 and log(2).
 // CHECK-LABEL: attention_causal: result.0: [1, 2, 2]
@@ -195,6 +228,19 @@ func.func @add_positions() -> tensor<2x2x1xf64> {
   %t = arith.constant dense<[[10.0], [20.0], [30.0]]> : tensor<3x1xf64>
   %y = lns.add_positions %x, %t : tensor<2x2x1xf64>, tensor<3x1xf64>
   return %y : tensor<2x2x1xf64>
+}
+
+// -----
+
+// Documents start at the table's first row.
+// CHECK-LABEL: add_positions_starts: result.0: [2, 3, 1]
+// CHECK-NEXT:  = 11, 12, 23, 14, 25, 16
+func.func @add_positions_starts() -> tensor<2x3x1xf64> {
+  %x = arith.constant dense<[[[1.0], [2.0], [3.0]], [[4.0], [5.0], [6.0]]]> : tensor<2x3x1xf64>
+  %t = arith.constant dense<[[10.0], [20.0], [30.0]]> : tensor<3x1xf64>
+  %s = arith.constant dense<[[0, 1, 1], [0, 0, 2]]> : tensor<2x3xi32>
+  %y = lns.add_positions %x, %t starts(%s) : tensor<2x3x1xf64>, tensor<3x1xf64>, tensor<2x3xi32>
+  return %y : tensor<2x3x1xf64>
 }
 
 // -----

@@ -48,6 +48,43 @@ func.func @sum(%x: tensor<2x3x4xf32>, %w: tensor<4x4xf32>, %dy: tensor<2x3x4xf32
 
 // -----
 
+// With the same starts it is one to step behind.
+// CHECK-LABEL: func.func @documents
+// CHECK-SAME: %[[DQ:[a-z0-9]+]]: tensor<2x3x4xf32>, %{{[a-z0-9]+}}: tensor<2x3xi32>)
+// CHECK: %[[Q:.*]] = lns.rope
+// CHECK: lns.row_dot %[[DQ]], %[[Q]]
+func.func @documents(%x: tensor<2x3x4xf32>, %w: tensor<4x4xf32>, %dq: tensor<2x3x4xf32>, %s: tensor<2x3xi32>) -> (tensor<2x3x4xf32>, tensor<2x3x4xf32>, tensor<2x3x4xf32>) {
+  %r = lns.row_rstd %x eps(1.0e-3) : (tensor<2x3x4xf32>) -> tensor<2x3xf32>
+  %z = lns.linear %x, %w : (tensor<2x3x4xf32>, tensor<4x4xf32>) -> tensor<2x3x4xf32>
+  %y = lns.row_scale %z, %r : tensor<2x3x4xf32>, tensor<2x3xf32>
+  %q = lns.rope %y starts(%s) head_dim(2) : tensor<2x3x4xf32>, tensor<2x3xi32>
+  %dy = lns.rope %dq starts(%s) head_dim(2) inverse : tensor<2x3x4xf32>, tensor<2x3xi32>
+  %dr = lns.row_dot %dy, %z : (tensor<2x3x4xf32>, tensor<2x3x4xf32>) -> tensor<2x3xf32>
+  // expected-remark@+1 {{row dots taken from outputs", behind_biases=0, behind_rotations=1, dots=1}}
+  %dx = lns.row_rstd_grad %x, %r, %dr : (tensor<2x3x4xf32>, tensor<2x3xf32>, tensor<2x3xf32>) -> tensor<2x3x4xf32>
+  return %q, %dy, %dx : tensor<2x3x4xf32>, tensor<2x3x4xf32>, tensor<2x3x4xf32>
+}
+
+// -----
+
+// A rotation by times of other documents is none.
+// CHECK-LABEL: func.func @other_documents
+// CHECK: %[[Y:.*]] = lns.row_scale
+// CHECK: lns.row_dot %{{.*}}, %[[Y]]
+func.func @other_documents(%x: tensor<2x3x4xf32>, %w: tensor<4x4xf32>, %dq: tensor<2x3x4xf32>, %s: tensor<2x3xi32>) -> (tensor<2x3x4xf32>, tensor<2x3x4xf32>, tensor<2x3x4xf32>) {
+  %r = lns.row_rstd %x eps(1.0e-3) : (tensor<2x3x4xf32>) -> tensor<2x3xf32>
+  %z = lns.linear %x, %w : (tensor<2x3x4xf32>, tensor<4x4xf32>) -> tensor<2x3x4xf32>
+  %y = lns.row_scale %z, %r : tensor<2x3x4xf32>, tensor<2x3xf32>
+  %q = lns.rope %y head_dim(2) : tensor<2x3x4xf32>
+  %dy = lns.rope %dq starts(%s) head_dim(2) inverse : tensor<2x3x4xf32>, tensor<2x3xi32>
+  %dr = lns.row_dot %dy, %z : (tensor<2x3x4xf32>, tensor<2x3x4xf32>) -> tensor<2x3xf32>
+  // expected-remark@+1 {{row dots taken from outputs", behind_biases=0, behind_rotations=0, dots=1}}
+  %dx = lns.row_rstd_grad %x, %r, %dr : (tensor<2x3x4xf32>, tensor<2x3xf32>, tensor<2x3xf32>) -> tensor<2x3x4xf32>
+  return %q, %dy, %dx : tensor<2x3x4xf32>, tensor<2x3x4xf32>, tensor<2x3x4xf32>
+}
+
+// -----
+
 // A rotation by other angles is none to step behind; the row dot still takes y.
 // CHECK-LABEL: func.func @other_rotation
 // CHECK: %[[Y:.*]] = lns.row_scale

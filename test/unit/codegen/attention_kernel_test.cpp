@@ -16,13 +16,15 @@ struct Shape {
   bool causal;
   int window = 0; ///< 0: none
   double cap = 0; ///< 0: none
+  /// Of documents in a row, one behind the other; none: a row is no documents.
+  std::vector<int64_t> documents = {};
 };
 
 std::ostream &operator<<(std::ostream &stream, const Shape &s) {
   return stream << s.batch << "x" << s.time << " heads " << s.heads << "/"
                 << s.kvHeads << " of " << s.headDim
                 << (s.causal ? " causal" : " full") << " window " << s.window
-                << " cap " << s.cap;
+                << " cap " << s.cap << " documents " << s.documents.size();
 }
 
 class AttentionKernel
@@ -46,7 +48,20 @@ INSTANTIATE_TEST_SUITE_P(
             Shape{2, 4, 1, 1, 4, true, 9},
             Shape{1, 50, 2, 1, 52, false, 0, 1.5},
             Shape{2, 37, 4, 2, 8, true, 0, 0.5},
-            Shape{1, 145, 3, 1, 12, true, 33, 2}),
+            Shape{1, 145, 3, 1, 12, true, 33, 2},
+            // Documents of one token and of several blocks, that start on the
+            // borders of vectors, tiles and blocks and beside them, with
+            // windows and soft-caps.
+            Shape{2, 37, 3, 1, 48, true, 0, 0, {3, 1, 1, 7, 2}},
+            Shape{2, 131, 4, 2, 8, true, 0, 0, {1}},
+            Shape{1, 200, 2, 1, 20, true, 0, 0, {16, 32, 48, 96, 8}},
+            Shape{2, 145, 2, 2, 6, true, 0, 0, {47, 2, 49, 1, 30}},
+            Shape{3, 97, 1, 1, 80, true, 0, 0, {97, 50}},
+            Shape{1, 241, 4, 1, 16, true, 0, 0, {100, 141}},
+            Shape{2, 130, 4, 2, 8, true, 17, 0, {60, 1, 5, 64}},
+            Shape{1, 200, 2, 1, 26, true, 5, 0, {3, 90, 6, 101}},
+            Shape{2, 145, 3, 1, 12, true, 0, 1.5, {33, 2, 110}},
+            Shape{1, 150, 2, 2, 8, true, 64, 2, {20, 130}}),
         testing::Values("f32", "bf16")));
 
 // Forward with and without log-sum-exp, then backward from its results.
@@ -68,15 +83,27 @@ TEST_P(AttentionKernel, AgreesWithTheReference) {
     attributes += " window(" + std::to_string(s.window) + ")";
   if (s.cap != 0)
     attributes += " softcap(" + std::to_string(s.cap) + ")";
-  check("%q: " + q + ", %k: " + k + ", %v: " + k + ", %g: " + q,
-        "%0 = lns.attention %q, %k, %v" + attributes + " : (" + q + ", " + k +
-            ", " + k + ") -> " + q + "\n%1:2 = lns.attention %q, %k, %v" +
-            attributes + " : (" + q + ", " + k + ", " + k + ") -> (" + q +
-            ", " + lse +
-            ")\n%2:3 = lns.attention_grad %q, %k, %v, %1#0, "
-            "%1#1, %g" +
-            attributes + " : (" + q + ", " + k + ", " + k + ", " + q + ", " +
-            lse + ", " + q + ") -> (" + q + ", " + k + ", " + k + ")");
+  std::string arguments =
+      "%q: " + q + ", %k: " + k + ", %v: " + k + ", %g: " + q;
+  std::string startsType; // as the last of the operands
+  if (!s.documents.empty()) {
+    documentLengths = s.documents;
+    std::string type = "tensor<" + std::to_string(s.batch) + "x" +
+                       std::to_string(s.time) + "xi32>";
+    arguments += ", %s: " + type;
+    attributes = " starts(%s)" + attributes;
+    startsType = ", " + type;
+  }
+  check(arguments, "%0 = lns.attention %q, %k, %v" + attributes + " : (" + q +
+                       ", " + k + ", " + k + startsType + ") -> " + q +
+                       "\n%1:2 = lns.attention %q, %k, %v" + attributes +
+                       " : (" + q + ", " + k + ", " + k + startsType +
+                       ") -> (" + q + ", " + lse +
+                       ")\n%2:3 = lns.attention_grad %q, %k, %v, %1#0, "
+                       "%1#1, %g" +
+                       attributes + " : (" + q + ", " + k + ", " + k + ", " +
+                       q + ", " + lse + ", " + q + startsType + ") -> (" + q +
+                       ", " + k + ", " + k + ")");
 }
 
 using AttentionKernels = KernelTest;
@@ -173,6 +200,99 @@ TEST_F(AttentionKernels, LookAtNoBlockOutsideOfTheWindow) {
   RunResult later = runWithout(0, 3, 350, time);
   expectSame(later, keyGrad, 0, 200);
   expectSame(later, valueGrad, 0, 200);
+}
+
+// Nor is what lies before a block's first document, or behind its last.
+TEST_F(AttentionKernels, LookAtNoBlockOfOtherDocuments) {
+  constexpr int64_t time = 400, width = 8;
+  std::string x = "tensor<1x400x8xf32>", lse = "tensor<1x1x400xf32>";
+  std::string s = "tensor<1x400xi32>";
+  std::string clauses = " starts(%s) heads(1) kv_heads(1) causal : (";
+  documentLengths = {150, 250};
+  parse("%q: " + x + ", %k: " + x + ", %v: " + x + ", %g: " + x + ", %s: " + s,
+        "%0:2 = lns.attention %q, %k, %v" + clauses + x + ", " + x + ", " + x +
+            ", " + s + ") -> (" + x + ", " + lse +
+            ")\n%1:3 = lns.attention_grad %q, %k, %v, %0#0, %0#1, %g" +
+            clauses + x + ", " + x + ", " + x + ", " + x + ", " + lse + ", " +
+            x + ", " + s + ") -> (" + x + ", " + x + ", " + x + ")");
+  ASSERT_EQ(launches.size(), 2u);
+  makeInputs();
+  build();
+  ASSERT_TRUE(code);
+  mlir::Value results[5];
+  unsigned count = 0;
+  for (mlir::Operation &op :
+       getFunction().getBody().front().without_terminator())
+    for (mlir::Value result : op.getResults())
+      results[count++] = result;
+  auto [out, lses, queryGrad, keyGrad, valueGrad] = results;
+  RunResult whole = run(Split::Whole);
+  auto runWithout = [&](std::initializer_list<unsigned> arguments, int64_t from,
+                        int64_t to) {
+    Tensors before = inputs;
+    for (unsigned argument : arguments) {
+      Tensor &tensor = inputs[getFunction().getArgument(argument)];
+      std::fill(tensor.begin() + from * width, tensor.begin() + to * width,
+                NAN);
+    }
+    RunResult result = run(Split::Whole);
+    inputs = before;
+    return result;
+  };
+  auto expectSame = [&](RunResult &other, mlir::Value value, int64_t from,
+                        int64_t to) {
+    auto f32 = mlir::Float32Type::get(&context);
+    Tensor a = readBuffer(*whole[nameOf(value)], f32);
+    Tensor b = readBuffer(*other[nameOf(value)], f32);
+    for (int64_t i = from * width; i < to * width; ++i)
+      ASSERT_EQ(a[i], b[i]) << nameOf(value) << " " << i / width;
+  };
+  // The block that holds the border looks at both documents; those after it at
+  // the second alone.
+  RunResult hidden = runWithout({1, 2}, 0, 144);
+  expectSame(hidden, out, 192, time);
+  expectSame(hidden, queryGrad, 192, time);
+  RunResult later = runWithout({0, 1, 2, 3}, 192, time);
+  expectSame(later, out, 0, 150);
+  expectSame(later, keyGrad, 0, 150);
+  expectSame(later, valueGrad, 0, 150);
+}
+
+// One document a row is what a kernel without documents computes, to the bit.
+TEST_F(AttentionKernels, OneDocumentIsNone) {
+  for (std::string clause : {"", " window(17)", " softcap(1.5)"}) {
+    std::string x = "tensor<2x131x24xf32>", y = "tensor<2x131x12xf32>";
+    std::string s = "tensor<2x131xi32>", lse = "tensor<2x4x131xf32>";
+    auto pair = [&](const std::string &number, const std::string &starts,
+                    const std::string &type) {
+      std::string rest =
+          starts + " heads(4) kv_heads(2) causal" + clause + " : (" + x + ", ";
+      return "%a" + number + ":2 = lns.attention %q, %k, %v" + rest + y + ", " +
+             y + type + ") -> (" + x + ", " + lse + ")\n%b" + number +
+             ":3 = lns.attention_grad %q, %k, %v, %a" + number + "#0, %a" +
+             number + "#1, %g" + rest + y + ", " + y + ", " + x + ", " + lse +
+             ", " + x + type + ") -> (" + x + ", " + y + ", " + y + ")\n";
+    };
+    documentLengths = {131};
+    parse("%q: " + x + ", %k: " + y + ", %v: " + y + ", %g: " + x +
+              ", %s: " + s,
+          pair("0", "", "") + pair("1", " starts(%s)", ", " + s));
+    ASSERT_EQ(launches.size(), 4u);
+    makeInputs();
+    build();
+    ASSERT_TRUE(code);
+    RunResult buffers = run(Split::Whole);
+    std::vector<mlir::Value> results;
+    for (mlir::Operation &op :
+         getFunction().getBody().front().without_terminator())
+      results.insert(results.end(), op.result_begin(), op.result_end());
+    ASSERT_EQ(results.size(), 10u);
+    auto f32 = mlir::Float32Type::get(&context);
+    for (unsigned i = 0; i < 5; ++i)
+      EXPECT_EQ(readBuffer(*buffers[nameOf(results[i])], f32),
+                readBuffer(*buffers[nameOf(results[i + 5])], f32))
+          << clause << " result " << i;
+  }
 }
 
 // So are how far a window reaches and what scores are capped at: that there is

@@ -49,18 +49,27 @@ void Conformance::SetUp() {
   DialectRegistry registry;
   registerDialects(registry);
   context.appendDialectRegistry(registry);
-  training = readModel();
+  training = makeTraining(GetParam().batch, GetParam().sequence,
+                          GetParam().parts, GetParam().documents);
   ASSERT_TRUE(training);
+  ASSERT_NO_FATAL_FAILURE(openPlan());
+  ASSERT_NO_FATAL_FAILURE(setParameters());
+}
+
+OwningOpRef<ModuleOp> Conformance::makeTraining(int64_t batch, int64_t sequence,
+                                                int64_t parts, bool documents) {
+  OwningOpRef<ModuleOp> made = readModel();
+  if (!made)
+    return nullptr;
   PassManager manager(&context);
-  buildGraphPipeline(manager, GetParam().batch / GetParam().parts,
-                     GetParam().sequence);
+  buildGraphPipeline(manager, batch / parts, sequence, documents);
   buildEliminationPipeline(manager, /*eliminate=*/true, GetParam().bf16);
   if (GetParam().bf16)
     buildMixedPrecisionPipeline(manager);
-  buildTrainPipeline(manager, GetParam().parts);
-  ASSERT_TRUE(succeeded(manager.run(*training)));
-  ASSERT_NO_FATAL_FAILURE(openPlan());
-  ASSERT_NO_FATAL_FAILURE(setParameters());
+  buildTrainPipeline(manager, parts);
+  if (failed(manager.run(*made)))
+    return nullptr;
+  return made;
 }
 
 OwningOpRef<ModuleOp> Conformance::readModel() {
@@ -77,9 +86,9 @@ OwningOpRef<ModuleOp> Conformance::readModel() {
   return importHuggingFaceConfig(model, "test.json", options, &context);
 }
 
-/// Compiles a copy of `training`.
-void Conformance::compile(Plan &compiled) {
-  OwningOpRef<ModuleOp> fused = training->clone();
+/// Compiles a copy.
+void Conformance::compile(ModuleOp trained, Plan &compiled) {
+  OwningOpRef<ModuleOp> fused = trained.clone();
   PassManager manager(&context);
   if (isCuda(GetParam())) {
     buildCudaPreparePipeline(manager, /*keepWeights=*/true);
@@ -105,16 +114,44 @@ void Conformance::compile(Plan &compiled) {
   compiled.code.push_back({level, std::move(objects[0])});
 }
 
-void Conformance::openPlan() {
+std::optional<lnsrt::Plan> Conformance::makePlan(ModuleOp trained) {
   Plan compiled;
-  ASSERT_NO_FATAL_FAILURE(compile(compiled));
+  compile(trained, compiled);
+  if (HasFatalFailure())
+    return std::nullopt;
   std::vector<char> bytes;
   std::string error;
-  ASSERT_TRUE(serializePlan(compiled, bytes, error)) << error;
+  EXPECT_TRUE(serializePlan(compiled, bytes, error)) << error;
   auto opened = lnsrt::Plan::openMemory(bytes.data(), bytes.size());
-  ASSERT_TRUE(opened) << opened.status().message();
-  plan.emplace(std::move(*opened));
+  EXPECT_TRUE(opened) << opened.status().message();
+  if (!opened)
+    return std::nullopt;
+  return std::move(*opened);
+}
+
+void Conformance::openPlan() {
+  plan = makePlan(*training);
+  ASSERT_TRUE(plan);
+  EXPECT_EQ(plan->info().documents, GetParam().documents);
   ASSERT_NO_FATAL_FAILURE(makeSession(2));
+}
+
+std::optional<lnsrt::Session>
+Conformance::makeSessionOf(const lnsrt::Plan &other) {
+  lnsrt::SessionOptions options;
+  options.threads = 2;
+  options.device = isCuda(GetParam()) ? "cuda" : "cpu";
+  auto created = lnsrt::Session::create(other, options);
+  EXPECT_TRUE(created) << created.status().message();
+  if (!created || !created->setStepsDone(getStepsDone()))
+    return std::nullopt;
+  for (size_t i = 0; i < other.tensorCount(); ++i) {
+    const interpret::Tensor &value =
+        *environment[other.tensorInfo(i)->name].value;
+    std::vector<float> data(value.values.begin(), value.values.end());
+    EXPECT_TRUE(created->write(LNSRT_PARAMETER, i, data.data(), data.size()));
+  }
+  return std::move(*created);
 }
 
 void Conformance::makeSession(unsigned threads) {
@@ -180,9 +217,29 @@ void Conformance::setParameters() {
   };
   tokenTensor = slice(0, tokens);
   targetTensor = slice(1, targets);
+  if (GetParam().documents)
+    setStarts();
   if (GetParam().ignores)
     ignore([](int64_t i) { return i < GetParam().sequence || i % 3 == 0; });
   rounded = environment;
+}
+
+/// Of one token and of several tiles, and others in each row.
+void Conformance::setStarts() {
+  constexpr int64_t kLengths[] = {3, 1, 5, 1, 1, 29, 2, 16};
+  auto tensor = interpret::makeTokens({GetParam().batch, GetParam().sequence});
+  size_t next = 0;
+  for (int64_t row = 0; row < GetParam().batch; ++row)
+    for (int64_t time = 0, start = 0, end = 0; time < GetParam().sequence;
+         ++time) {
+      if (time == end) {
+        start = time;
+        end += kLengths[next++ % std::size(kLengths)];
+      }
+      tensor->tokens[row * GetParam().sequence + time] = start;
+      starts.push_back(static_cast<int32_t>(start));
+    }
+  startsTensor = tensor;
 }
 
 void Conformance::ignore(llvm::function_ref<bool(int64_t)> isIgnored) {
@@ -221,20 +278,6 @@ Conformance::interpretEntry(llvm::StringRef name,
   if (!result.rounded)
     result.exact = nullptr;
   return result;
-}
-
-/// ||ours - reference|| / ||reference||; infinite when a value is not finite.
-template <typename Number>
-static double distance(const std::vector<Number> &ours,
-                       const std::vector<double> &reference) {
-  double error = 0, norm = 0;
-  for (size_t i = 0; i < ours.size(); ++i) {
-    if (!std::isfinite(ours[i]) || !std::isfinite(reference[i]))
-      return INFINITY;
-    error += (ours[i] - reference[i]) * (ours[i] - reference[i]);
-    norm += reference[i] * reference[i];
-  }
-  return norm > 0 ? std::sqrt(error / norm) : std::sqrt(error);
 }
 
 void Conformance::expectNear(const std::vector<float> &ours,
@@ -358,11 +401,13 @@ void Conformance::expectTensors(
   EXPECT_LE(*median, kMedianSlack);
 }
 
-std::vector<std::vector<float>> Conformance::readGradients() {
+std::vector<std::vector<float>>
+Conformance::readGradientsOf(lnsrt::Session &of) {
+  // Plans of one model have the same parameters.
   std::vector<std::vector<float>> all(plan->tensorCount());
   for (size_t i = 0; i < all.size(); ++i) {
     all[i].resize(plan->tensorInfo(i)->elements);
-    EXPECT_TRUE(session->read(LNSRT_GRADIENT, i, all[i].data(), all[i].size()));
+    EXPECT_TRUE(of.read(LNSRT_GRADIENT, i, all[i].data(), all[i].size()));
   }
   return all;
 }
@@ -374,25 +419,27 @@ std::vector<std::vector<float>> Conformance::readGradients() {
 TEST_P(Conformance, Logits) {
   if (GetParam().parts > 1)
     GTEST_SKIP() << "logits of parts are the interpreter's only one by one";
-  Reference reference = interpretEntry("logits", {tokenTensor});
+  Reference reference = interpretEntry("logits", addStarts({tokenTensor}));
   ASSERT_TRUE(reference.exact);
   std::vector<float> logits(reference.exact->values.size());
-  ASSERT_TRUE(session->logits(tokens.data(), logits.data()));
+  ASSERT_TRUE(session->logits(getBatch(), logits.data()));
   expectNear(logits, reference, 1e-5, "logits", kSlack);
 }
 
 TEST_P(Conformance, Loss) {
-  Reference reference = interpretEntry("eval", {tokenTensor, targetTensor});
+  Reference reference =
+      interpretEntry("eval", addStarts({tokenTensor, targetTensor}));
   ASSERT_TRUE(reference.exact);
-  auto loss = session->eval(tokens.data(), targets.data());
+  auto loss = session->eval(getBatch());
   ASSERT_TRUE(loss);
   expectLoss(*loss, reference);
 }
 
 TEST_P(Conformance, Gradients) {
-  Reference reference = interpretEntry("grads", {tokenTensor, targetTensor});
+  Reference reference =
+      interpretEntry("grads", addStarts({tokenTensor, targetTensor}));
   ASSERT_TRUE(reference.exact);
-  auto loss = session->grads(tokens.data(), targets.data());
+  auto loss = session->grads(getBatch());
   ASSERT_TRUE(loss);
   expectLoss(*loss, reference);
   expectTensors(LNSRT_GRADIENT, &interpret::ParameterState::gradient, 1e-4,
@@ -408,14 +455,14 @@ TEST_P(Conformance, ThreeSteps) {
   int done = int(getStepsDone());
   for (int step = done + 1; step <= done + 3; ++step) {
     environment.stepsDone = rounded.stepsDone = step - 1;
-    Reference reference =
-        interpretEntry("train_step", {tokenTensor, targetTensor,
-                                      interpret::makeOptimizer(values, step)});
+    auto arguments = addStarts({tokenTensor, targetTensor});
+    arguments.push_back(interpret::makeOptimizer(values, step));
+    Reference reference = interpretEntry("train_step", arguments);
     ASSERT_TRUE(reference.exact);
     if (GetParam().bf16)
       noteUndecided();
     options.step = step;
-    auto result = session->trainStep(tokens.data(), targets.data(), options);
+    auto result = session->trainStep(getBatch(), options);
     ASSERT_TRUE(result) << result.status().message();
     expectLoss(result->loss, reference);
   }
@@ -445,9 +492,11 @@ TEST_P(Conformance, IgnoredTargetsDoNotCount) {
       count += some[i] != LNSRT_IGNORED_TARGET;
     }
     ASSERT_GT(count, 0);
-    auto loss = session->grads(tokens.data(), some.data());
+    lnsrt::Batch batch = getBatch();
+    batch.targets = some.data();
+    auto loss = session->grads(batch);
     ASSERT_TRUE(loss) << loss.status().message();
-    auto evaluated = session->eval(tokens.data(), some.data());
+    auto evaluated = session->eval(batch);
     ASSERT_TRUE(evaluated);
     EXPECT_NEAR(*evaluated / *loss, 1.0, GetParam().bf16 ? kUnit : 1e-6);
     sumOfLosses += *loss * double(count);
@@ -462,7 +511,7 @@ TEST_P(Conformance, IgnoredTargetsDoNotCount) {
     first = first ? first : count;
   }
   EXPECT_NE(2 * first, counted) << "equal weights would show nothing";
-  auto loss = session->grads(tokens.data(), whole.data());
+  auto loss = session->grads(getBatch());
   ASSERT_TRUE(loss);
   EXPECT_NEAR(sumOfLosses / double(counted) / *loss, 1.0, 2e-6);
   std::vector<std::vector<float>> gradients = readGradients();
@@ -474,7 +523,8 @@ TEST_P(Conformance, IgnoredTargetsDoNotCount) {
   std::vector<double> sumsOfNumbers;
   bool hasUnseen = environment.count("model.embed_positions.weight");
   if (hasUnseen)
-    ASSERT_TRUE(interpretEntry("grads", {tokenTensor, targetTensor}).exact);
+    ASSERT_TRUE(
+        interpretEntry("grads", addStarts({tokenTensor, targetTensor})).exact);
   for (size_t i = 0; i < gradients.size(); ++i) {
     for (double &x : sum[i])
       x /= double(counted);

@@ -58,6 +58,7 @@ struct Case {
   /// of parts of one sequence, the first has no target that counts.
   bool ignores = false;
   const char *choice = nullptr; ///< in place of `norm`, with its options
+  bool documents = false;       ///< several in a row, of various lengths
 };
 
 /// `cases`; and, where the environment has LNS_ALL_SCHEMES, every scheme in f32
@@ -125,10 +126,30 @@ protected:
 
   void SetUp() override;
 
+  /// The case's model in training form, for other sizes or without documents.
+  mlir::OwningOpRef<mlir::ModuleOp>
+  makeTraining(int64_t batch, int64_t sequence, int64_t parts, bool documents);
+  /// The plan of a training form; none where a test has failed.
+  std::optional<lnsrt::Plan> makePlan(mlir::ModuleOp trained);
+  /// A session of it with the parameters of `environment`.
+  std::optional<lnsrt::Session> makeSessionOf(const lnsrt::Plan &other);
+
   /// A new session of the plan, with the parameters of `environment` as they
   /// were at first.
   void makeSession(unsigned threads);
   void restoreParameters();
+
+  /// What the session is given, and the same for the interpreter.
+  lnsrt::Batch getBatch() const {
+    return lnsrt::Batch(tokens.data(), targets.data(),
+                        starts.empty() ? nullptr : starts.data());
+  }
+  llvm::SmallVector<interpret::TensorRef>
+  addStarts(llvm::SmallVector<interpret::TensorRef> arguments) const {
+    if (startsTensor)
+      arguments.push_back(startsTensor);
+    return arguments;
+  }
 
   /// Optimizer steps that are done at first: where branches open with them, the
   /// first block's are open, and others on their way.
@@ -165,23 +186,55 @@ protected:
   double countRoundings();
 
   /// Every gradient's bits.
-  std::vector<std::vector<float>> readGradients();
+  std::vector<std::vector<float>> readGradients() {
+    return readGradientsOf(*session);
+  }
+  std::vector<std::vector<float>> readGradientsOf(lnsrt::Session &of);
 
   mlir::MLIRContext context;
   mlir::OwningOpRef<mlir::ModuleOp> training;
   std::optional<lnsrt::Plan> plan;
   std::optional<lnsrt::Session> session;
   interpret::Environment environment, rounded;
-  interpret::TensorRef tokenTensor, targetTensor;
-  std::vector<int32_t> tokens, targets;
+  interpret::TensorRef tokenTensor, targetTensor, startsTensor;
+  std::vector<int32_t> tokens, targets, starts;
   llvm::StringMap<std::vector<bool>> undecided;
 
 private:
   mlir::OwningOpRef<mlir::ModuleOp> readModel();
-  void compile(Plan &compiled);
+  void compile(mlir::ModuleOp trained, Plan &compiled);
   void openPlan();
+  void setStarts();
   void setParameters();
 };
+
+/// Where a second document of a row starts on a multiple of this, its logits
+/// have the bits that they have alone: a vector of the CPU's kernels, by which
+/// attention sums over keys.
+inline constexpr int64_t kPackAlignment = 16;
+
+/// Several documents in a row against what each is alone (documents.cpp); all
+/// of its cases have some.
+class DocumentConformance : public Conformance {
+protected:
+  /// Gradients of one session, each times a weight, added up.
+  using Sums = std::vector<std::vector<double>>;
+  void addGradients(lnsrt::Session &of, double weight, Sums &sums);
+};
+
+/// |ours - reference| / |reference|; infinite where a value is not finite.
+template <typename Number>
+double distance(const std::vector<Number> &ours,
+                const std::vector<double> &reference) {
+  double error = 0, norm = 0;
+  for (size_t i = 0; i < ours.size(); ++i) {
+    if (!std::isfinite(ours[i]) || !std::isfinite(reference[i]))
+      return INFINITY;
+    error += (ours[i] - reference[i]) * (ours[i] - reference[i]);
+    norm += reference[i] * reference[i];
+  }
+  return norm > 0 ? std::sqrt(error / norm) : std::sqrt(error);
+}
 
 } // namespace lns
 

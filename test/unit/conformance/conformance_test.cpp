@@ -116,22 +116,58 @@ const Case kCases[] = {
      true, 1, true},
     {"GroupedLnsBf16PartsIgnored", NormScheme::Lns, kGrouped, 4, 12, "native",
      true, true, 4, true},
+    {"GroupedLnsDocuments", NormScheme::Lns, kGrouped, 2, 65, "native", false,
+     true, 1, false, nullptr, true},
+    {"Gpt2DocumentsIgnored", NormScheme::Pre, "gpt2.mlir", 3, 16, "x86-64-v3",
+     false, true, 1, true, nullptr, true},
+    {"Gpt2ConfigDocumentsBf16Parts", NormScheme::Lns, kGpt2, 4, 37, "native",
+     true, true, 2, false, nullptr, true},
+    {"QkNormDocuments", NormScheme::Lns, "qk-norm.mlir", 3, 11, "native", false,
+     true, 1, false, nullptr, true},
+    {"LayerTypesDocumentsParts", NormScheme::Lns, "layer-types.mlir", 4, 41,
+     "x86-64-v3", false, true, 2, false, nullptr, true},
+    {"LayerTypesDocumentsBf16", NormScheme::Lns, "layer-types.mlir", 2, 60,
+     "native", true, true, 1, false, nullptr, true},
+    {"ValueResidualDocuments", NormScheme::Lns, kOddHeads, 2, 50, "native",
+     false, true, 1, false, "lns,value-residual", true},
+};
+
+const Case kDocumentCases[] = {
+    {"Rope", NormScheme::Lns, kGrouped, 2, 112, "native", false, true, 1, false,
+     nullptr, true},
+    {"RopeV3", NormScheme::Pre, kOddHeads, 2, 70, "x86-64-v3", false, true, 1,
+     false, nullptr, true},
+    {"LearnedPositions", NormScheme::Pre, kGpt2, 2, 37, "native", false, true,
+     1, false, nullptr, true},
+    // Windows, no positions at all, rotations of heads.
+    {"LayerTypes", NormScheme::Lns, "layer-types.mlir", 2, 112, "native", false,
+     true, 1, false, nullptr, true},
+    {"Bf16", NormScheme::Lns, kGrouped, 2, 112, "native", true, true, 1, false,
+     nullptr, true},
+    {"Parts", NormScheme::Lns, kTied, 4, 37, "native", false, true, 2, false,
+     nullptr, true},
 };
 
 // The number of threads does not change a bit.
 TEST_P(Conformance, Threads) {
-  auto loss = session->grads(tokens.data(), targets.data());
+  auto loss = session->grads(getBatch());
   ASSERT_TRUE(loss);
   std::vector<std::vector<float>> first = readGradients();
   for (unsigned threads : {1, 3}) {
     ASSERT_NO_FATAL_FAILURE(makeSession(threads));
     ASSERT_NO_FATAL_FAILURE(restoreParameters());
-    auto again = session->grads(tokens.data(), targets.data());
+    auto again = session->grads(getBatch());
     ASSERT_TRUE(again);
     EXPECT_EQ(*loss, *again) << threads << " threads";
     EXPECT_EQ(first, readGradients()) << threads << " threads";
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(Models, DocumentConformance,
+                         testing::ValuesIn(kDocumentCases),
+                         [](const auto &info) {
+                           return std::string(info.param.name);
+                         });
 
 INSTANTIATE_TEST_SUITE_P(Models, Conformance,
                          testing::ValuesIn(withAllSchemes(kCases, "native")),

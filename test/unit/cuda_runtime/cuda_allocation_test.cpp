@@ -47,6 +47,7 @@ TEST_F(FakeCuda, TheCounterCounts) {
 TEST_F(FakeCuda, NoAllocationFromTheSecondStep) {
   CudaTestPlan parts;
   parts.splitCudaBatch();
+  parts.takeCudaDocuments();
   for (const CudaTestPlan &source : {CudaTestPlan(), std::move(parts)}) {
     auto plan = open(source.serialize());
     ASSERT_TRUE(plan) << plan.status().message();

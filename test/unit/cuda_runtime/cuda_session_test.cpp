@@ -235,6 +235,63 @@ TEST_F(CudaSessionTest, PartsOfABatch) {
   }
 }
 
+// Starts come to where entry points read them, also those of parts; without any
+// all are zero, whatever came before.
+TEST_F(CudaSessionTest, StartsOfDocuments) {
+  CudaTestPlan source, parts;
+  source.takeCudaDocuments();
+  parts.splitCudaBatch();
+  parts.takeCudaDocuments();
+  const int32_t starts[kRows] = {0, 1, 1, 0, 0, 2};
+  for (const char *checked : {"0", "1"}) {
+    set("LNSRT_CUDA_CHECK", checked);
+    Running run = start("cuda", source);
+    EXPECT_EQ(run.session.memory().staging, 3 * 64u + 64);
+    EXPECT_EQ(run.plan.deviceMemory("cuda")->staging, 3 * 64u + 64);
+    ASSERT_TRUE(run.session.init(1));
+    auto read = [&](const int32_t *given) {
+      std::vector<float> logits(kRows * kVocabulary);
+      lnsrt::Status status = run.session.logits(
+          lnsrt::Batch(kTokens, nullptr, given), logits.data());
+      EXPECT_TRUE(status) << status.message();
+      std::vector<int32_t> bits(kRows);
+      std::memcpy(bits.data(), logits.data(), kRows * sizeof(int32_t));
+      return bits;
+    };
+    for (int round = 0; round < 2; ++round) {
+      EXPECT_EQ(read(starts), std::vector<int32_t>(starts, starts + kRows));
+      EXPECT_EQ(read(nullptr), std::vector<int32_t>(kRows, 0));
+    }
+    lnsrt::Batch batch(kTokens, kTargets, starts);
+    auto loss = run.session.grads(batch);
+    ASSERT_TRUE(loss) << loss.status().message();
+    auto step = run.session.trainStep(batch, optimizer(0.1f));
+    ASSERT_TRUE(step) << step.status().message();
+    // What is behind the starts in staging is the optimizer's.
+    EXPECT_EQ(step->loss, *loss);
+    EXPECT_TRUE(std::isfinite(step->gradient_norm));
+    const lnsrt::ProfileRow *rows = nullptr;
+    size_t count = 0;
+    EXPECT_TRUE(run.session.profileStep(1, rows, count));
+    const int32_t wrong[kRows] = {0, 1, 0, 0, 0, 0};
+    EXPECT_THAT(run.session.eval(lnsrt::Batch(kTokens, kTargets, wrong))
+                    .status()
+                    .message(),
+                HasSubstr("starts[0][2] is 0, but"));
+
+    Running split = start("cuda", parts);
+    for (int round = 0; round < 2; ++round) {
+      loss = split.session.grads(batch);
+      ASSERT_TRUE(loss) << loss.status().message();
+      std::vector<float> gradient = split.read(LNSRT_GRADIENT, 0);
+      int32_t bits[kSequence];
+      std::memcpy(bits, &gradient[16], sizeof(bits));
+      for (uint32_t t = 0; t < kSequence; ++t)
+        EXPECT_EQ(bits[t], starts[kSequence + t]);
+    }
+  }
+}
+
 TEST_F(CudaSessionTest, TensorsAreReadAndWritten) {
   Running run = start();
   EXPECT_EQ(run.read(LNSRT_PARAMETER, 0), std::vector<float>(kElements, 0.0f));

@@ -141,11 +141,21 @@ void CudaTestPlan::addCubin(const std::string &symbol, const std::string &arch,
   cuda().cubins.push_back(std::move(blob));
 }
 
+/// The CPU's entry points again, for CUDA.
+static void copyEntryPoints(PlanT &table) {
+  table.cuda->entry_points.clear();
+  for (const auto &entry : table.entry_points)
+    table.cuda->entry_points.push_back(forCuda(*entry));
+}
+
 void CudaTestPlan::splitCudaBatch() {
   splitBatch();
-  cuda().entry_points.clear();
-  for (const auto &entry : table.entry_points)
-    cuda().entry_points.push_back(forCuda(*entry));
+  copyEntryPoints(table);
+}
+
+void CudaTestPlan::takeCudaDocuments() {
+  takeDocuments();
+  copyEntryPoints(table);
 }
 
 void CudaTestPlan::keepTable() {

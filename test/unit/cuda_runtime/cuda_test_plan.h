@@ -33,6 +33,8 @@ struct CudaTestPlan : TestPlan {
                 const std::string &bytes);
   /// As TestPlan::splitBatch, in both programs.
   void splitCudaBatch();
+  /// As TestPlan::takeDocuments, in both programs.
+  void takeCudaDocuments();
   /// The table is read from a copy in the segment `compute`, as a compute
   /// weight is: updates copy it anew, and so does the entry point "refresh".
   void keepTable();

@@ -138,6 +138,22 @@ const Case cases[] = {
      "(tensor<2x3x8xf32>, tensor<2x3x4xf32>, tensor<2x3x4xf32>) -> "
      "tensor<2x3x8xf32>",
      {true, true, true}},
+    {"add_positions_starts",
+     "%x: tensor<2x4x8xf32>, %t: tensor<5x8xf32>, %s: tensor<2x4xi32>",
+     "%y = lns.add_positions %x, %t starts(%s) : tensor<2x4x8xf32>, "
+     "tensor<5x8xf32>, tensor<2x4xi32>",
+     {true, true, false}},
+    {"rope_starts",
+     "%x: tensor<2x4x3x8xf32>, %s: tensor<2x4xi32>",
+     "%y = lns.rope %x starts(%s) head_dim(8) : tensor<2x4x3x8xf32>, "
+     "tensor<2x4xi32>",
+     {true, false}},
+    {"attention_starts",
+     "%q: tensor<2x3x8xf32>, %k: tensor<2x3x4xf32>, %s: tensor<2x3xi32>",
+     "%y = lns.attention %q, %k, %k starts(%s) heads(4) kv_heads(2) causal : "
+     "(tensor<2x3x8xf32>, tensor<2x3x4xf32>, tensor<2x3x4xf32>, "
+     "tensor<2x3xi32>) -> tensor<2x3x8xf32>",
+     {true, true, true, false}},
     {"gated_activation",
      "%x: tensor<2x4x8xf32>, %u: tensor<2x4x8xf32>",
      "%y = lns.gated_activation silu %x, %u : tensor<2x4x8xf32>",
@@ -260,6 +276,30 @@ TEST_F(AdjointErrorTest, PreparedAttentionKeepsItsReaders) {
   // A second time changes nothing.
   EXPECT_EQ(cast<DifferentiableOpInterface>(*prepared).prepareForward(builder),
             prepared.getOperation());
+}
+
+// Whoever reads times in the forward pass reads the same ones in the backward
+// pass.
+TEST_F(AdjointErrorTest, AdjointsReadTheStarts) {
+  auto op = parse<AttentionOp>(
+      "%q: tensor<2x3x8xf32>, %s: tensor<2x3xi32>",
+      "%r = lns.rope %q starts(%s) head_dim(4) : tensor<2x3x8xf32>, "
+      "tensor<2x3xi32>\n"
+      "%y:2 = lns.attention %r, %r, %r starts(%s) heads(2) kv_heads(2) causal "
+      ": (tensor<2x3x8xf32>, tensor<2x3x8xf32>, tensor<2x3x8xf32>, "
+      "tensor<2x3xi32>) -> (tensor<2x3x8xf32>, tensor<2x2x3xf32>)");
+  ASSERT_TRUE(op);
+  SmallVector<Value> grads;
+  ASSERT_TRUE(succeeded(buildAdjoint(op, grads))) << errors;
+  auto adjoint = grads[0].getDefiningOp<AttentionGradOp>();
+  ASSERT_TRUE(adjoint);
+  EXPECT_EQ(adjoint.getStarts(), op.getStarts());
+  auto rope = op.getQuery().getDefiningOp<RopeOp>();
+  grads.clear();
+  ASSERT_TRUE(succeeded(buildAdjoint(rope, grads))) << errors;
+  auto back = grads[0].getDefiningOp<RopeOp>();
+  EXPECT_TRUE(back.getInverse());
+  EXPECT_EQ(back.getStarts(), op.getStarts());
 }
 
 } // namespace

@@ -10,6 +10,7 @@
 #include "dialect/Register.h"
 #include "mlir/IR/TypeUtilities.h"
 #include "mlir/Parser/Parser.h"
+#include "llvm/ADT/TypeSwitch.h"
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
@@ -82,6 +83,35 @@ void KernelCase::parse(const std::string &arguments, const std::string &body) {
     ASSERT_TRUE(succeeded(target->lower(&op, launches))) << errors;
 }
 
+/// Whether an op, also one of a cluster, reads the value as starts of
+/// documents.
+static bool isStarts(Value value) {
+  return llvm::any_of(value.getUses(), [&](OpOperand &use) {
+    if (auto cluster = dyn_cast<ClusterOp>(use.getOwner()))
+      return isStarts(
+          cluster.getBody().front().getArgument(use.getOperandNumber()));
+    return llvm::TypeSwitch<Operation *, bool>(use.getOwner())
+        .Case<AttentionOp, AttentionGradOp, RopeOp, AddPositionsOp,
+              AddPositionsGradOp>(
+            [&](auto op) { return op.getStarts() == value; })
+        .Default([](Operation *) { return false; });
+  });
+}
+
+static void fillStarts(RankedTensorType type, ArrayRef<int64_t> lengths,
+                       Tensor &tensor) {
+  size_t next = 0;
+  for (int64_t row = 0; row < type.getDimSize(0); ++row)
+    for (int64_t time = 0, start = 0, end = 0; time < type.getDimSize(1);
+         ++time) {
+      if (time == end) {
+        start = time;
+        end += lengths[next++ % lengths.size()];
+      }
+      tensor.push_back(double(start));
+    }
+}
+
 void KernelCase::makeInputs() {
   inputs.clear();
   states.clear();
@@ -94,7 +124,9 @@ void KernelCase::makeInputs() {
   for (BlockArgument argument : getFunction().getArguments()) {
     auto type = cast<RankedTensorType>(argument.getType());
     Tensor &tensor = inputs[argument];
-    if (type.getElementType().isInteger(32)) {
+    if (isStarts(argument)) {
+      fillStarts(type, documentLengths, tensor);
+    } else if (type.getElementType().isInteger(32)) {
       for (int64_t i = 0; i < type.getNumElements(); ++i)
         tensor.push_back(ignoreEvery > 0 && i % ignoreEvery == 0
                              ? double(kIgnoredTarget)

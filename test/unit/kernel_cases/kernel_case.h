@@ -25,6 +25,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace lns::test {
 
@@ -91,6 +92,9 @@ protected:
   int64_t tokenLimit = 7;
   /// Every so-manyth of them is ignored, from the first on; none where it is 0.
   int64_t ignoreEvery = 0;
+  /// How long documents are, of arguments that are read as their starts: one
+  /// behind the other, again from the first on, and a new one in each row.
+  std::vector<int64_t> documentLengths = {3, 1, 1, 7, 2};
   /// Standard deviation of inputs.
   double deviation = 1.0;
 };

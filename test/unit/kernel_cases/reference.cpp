@@ -80,6 +80,10 @@ private:
       for (double &x : values.at(value))
         x = roundToBf16(x);
   }
+  /// Where the document of a row of [batch, time] starts.
+  size_t startOf(Value starts, size_t row) {
+    return starts ? size_t(in(starts)[row]) : 0;
+  }
   static double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
 
   void eval(AddOp op) {
@@ -152,7 +156,8 @@ private:
     double sign = op.getInverse() ? -1 : 1;
     fill(op.getResult(), [&](size_t i) {
       size_t row = i / width, j = i % width % d, half = d / 2;
-      double angle = double(row / heads % time) * frequencies[j % half];
+      size_t at = row / heads % time - startOf(op.getStarts(), row / heads);
+      double angle = double(at) * frequencies[j % half];
       return j < half
                  ? a[i] * std::cos(angle) - sign * a[i + half] * std::sin(angle)
                  : a[i] * std::cos(angle) +
@@ -167,17 +172,22 @@ private:
   }
   void eval(AddPositionsOp op) {
     auto a = in(op.getInput()), table = in(op.getTable());
-    size_t sequence =
-        typeOf(op.getInput()).getDimSize(1) * widthOf(op.getInput());
-    fill(op.getResult(), [&](size_t i) { return a[i] + table[i % sequence]; });
+    size_t time = typeOf(op.getInput()).getDimSize(1);
+    size_t width = widthOf(op.getInput());
+    fill(op.getResult(), [&](size_t i) {
+      size_t row = i / width, at = row % time - startOf(op.getStarts(), row);
+      return a[i] + table[at * width + i % width];
+    });
   }
   void eval(AddPositionsGradOp op) {
     auto grad = in(op.getGrad());
-    size_t sequence =
-        typeOf(op.getGrad()).getDimSize(1) * widthOf(op.getGrad());
+    size_t time = typeOf(op.getGrad()).getDimSize(1);
+    size_t width = widthOf(op.getGrad());
     Tensor &table = out(op.getResult());
-    for (size_t i = 0; i < grad.size(); ++i)
-      table[i % sequence] += grad[i];
+    for (size_t i = 0; i < grad.size(); ++i) {
+      size_t row = i / width, at = row % time - startOf(op.getStarts(), row);
+      table[at * width + i % width] += grad[i];
+    }
   }
   void eval(CenterRowsOp op) {
     auto a = in(op.getInput());
@@ -554,7 +564,8 @@ private:
               double cap = op.getSoftcap()->convertToDouble();
               p[j] = cap * std::tanh(p[j] / cap);
             }
-            if (op.getWindow() && i - j >= *op.getWindow())
+            if ((op.getWindow() && i - j >= *op.getWindow()) ||
+                j < startOf(op.getStarts(), b * time + i))
               p[j] = -INFINITY;
           }
           double most = *std::max_element(p.begin(), p.end()), sum = 0;

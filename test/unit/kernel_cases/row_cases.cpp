@@ -117,6 +117,20 @@ TEST_P(RowKernelWidths, AddPositions) {
             "\n%3 = lns.add_positions_grad %x : (" + x() + ") -> " + q);
 }
 
+// The same where documents start within a row, of other lengths in each.
+TEST_P(RowKernelWidths, PositionsOfDocuments) {
+  std::string width = this->width(), s = "tensor<2x5xi32>";
+  std::string p = "tensor<5x" + width + "xf32>",
+              q = "tensor<7x" + width + "xf32>";
+  check("%x: " + x() + ", %p: " + p + ", %q: " + q + ", %s: " + s,
+        "%0 = lns.add_positions %x, %p starts(%s) : " + x() + ", " + p + ", " +
+            s + "\n%1 = lns.add_positions %x, %q starts(%s) : " + x() + ", " +
+            q + ", " + s + "\n%2 = lns.add_positions_grad %x starts(%s) : (" +
+            x() + ", " + s + ") -> " + p +
+            "\n%3 = lns.add_positions_grad %x starts(%s) : (" + x() + ", " + s +
+            ") -> " + q);
+}
+
 // Where an activation is saturated, products of two bf16 numbers are often half
 // way between two others, and the last bit of the sigmoid decides: one
 // rounding.
@@ -283,6 +297,41 @@ TEST_P(Rotations, OfRowsThatAreHeads) {
             "\n%v = lns.row_rstd_grad %b, %d, %t : (" + x + ", " + r + ", " +
             r + ") -> " + x + "\n%w = lns.add %u, %v : " + x +
             "\nlns.yield %q, %w : " + x + ", " + x + "\n}");
+}
+
+// Rows and heads whose times count from their documents' starts: forwards and
+// backwards, with what does not rotate, and with rotations of other starts or
+// none in one kernel.
+TEST_P(Rotations, OfDocuments) {
+  auto [heads, headDim] = std::get<0>(GetParam());
+  std::string d = std::to_string(headDim), element = std::get<1>(GetParam());
+  std::string x =
+      "tensor<2x5x" + std::to_string(heads * headDim) + "x" + element + ">";
+  std::string y =
+      "tensor<2x5x" + std::to_string(heads) + "x" + d + "x" + element + ">";
+  std::string r = "tensor<2x5xf32>", s = "tensor<2x5xi32>";
+  std::string rope = " starts(%s) head_dim(" + d + ")", to = ", " + s;
+  check("%x: " + x + ", %y: " + y + ", %f: " + r + ", %s: " + s + ", %z: " + s +
+            ", %p: tensor<6x" + std::to_string(heads * headDim) + "xf32>",
+        "%0 = lns.rope %x" + rope + " : " + x + to + "\n%1 = lns.rope %0" +
+            rope + " inverse : " + x + to + "\n%2 = lns.rope %y" + rope +
+            " : " + y + to +
+            "\n%3:2 = lns.cluster(%a = %x, %b = %f, %u = %s, %v = %z, %w = "
+            "%p) : (" +
+            x + ", " + r + ", " + s + ", " + s + ", tensor<6x" +
+            std::to_string(heads * headDim) + "xf32>) -> (" + x + ", " + x +
+            ") {\n%c = lns.row_scale %a, %b : " + x + ", " + r +
+            "\n%d = lns.rope %c starts(%u) head_dim(" + d + ") : " + x + to +
+            "\n%e = lns.rope %c starts(%v) head_dim(" + d + ") inverse : " + x +
+            to + "\n%g = lns.rope %a head_dim(" + d + ") : " + x +
+            "\n%h = lns.add %d, %e : " + x + "\n%i = lns.add %h, %g : " + x +
+            "\n%j = lns.add_positions %i, %w starts(%v) : " + x +
+            ", tensor<6x" + std::to_string(heads * headDim) + "xf32>" + to +
+            "\nlns.yield %i, %j : " + x + ", " + x + "\n}\n%4 = lns.cluster(" +
+            "%a = %y, %u = %s) : (" + y + ", " + s + ") -> " + y +
+            " {\n%b = lns.rope %a starts(%u) head_dim(" + d +
+            ") inverse : " + y + to + "\n%c = lns.scale %b factor(0.5) : " + y +
+            "\nlns.yield %c : " + y + "\n}");
 }
 
 using RowKernel = KernelTest;

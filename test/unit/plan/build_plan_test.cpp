@@ -164,6 +164,53 @@ TEST_F(BuildPlan, Repeats) {
   }
 }
 
+// Starts are one more input of all that take tokens, with places of their own.
+TEST_F(BuildPlan, DocumentsOfParts) {
+  std::string facts = kPartFacts, parts = kParts;
+  facts.insert(facts.find("batch"), "documents, ");
+  auto replace = [&](const std::string &from, const std::string &to) {
+    size_t at = parts.find(from);
+    ASSERT_NE(at, std::string::npos) << from;
+    parts.replace(at, from.size(), to);
+  };
+  replace("%y: tensor<6x2xi32>)", "%y: tensor<6x2xi32>, %s: tensor<6x2xi32>)");
+  replace("(%t, %y, %n)", "(%t, %y, %s, %n)");
+  replace("(tensor<6x2xi32>, tensor<6x2xi32>, tensor<i32>)",
+          "(tensor<6x2xi32>, tensor<6x2xi32>, tensor<6x2xi32>, tensor<i32>)");
+  replace("%y: tensor<2x2xi32>,", "%y: tensor<2x2xi32>, %s: tensor<2x2xi32>,");
+  ASSERT_TRUE(build(facts, kWeight + parts)) << errors;
+  EXPECT_TRUE(plan.documents);
+  const lns::PlanEntryPoint &part = plan.entryPoints[0];
+  const lns::PlanEntryPoint &whole = plan.entryPoints[1];
+  ASSERT_EQ(part.inputs.size(), 4u);
+  EXPECT_EQ(part.inputs[2].name, "starts");
+  EXPECT_EQ(part.inputs[2].buffer.size, 16u);
+  EXPECT_EQ(part.inputs[3].name, "target_count");
+  ASSERT_EQ(whole.inputs.size(), 3u);
+  EXPECT_EQ(whole.inputs[2].name, "starts");
+  const auto &repeat = std::get<lns::PlanRepeat>(whole.commands[2].body);
+  ASSERT_TRUE(repeat.starts);
+  EXPECT_EQ(repeat.starts->offset, whole.inputs[2].buffer.offset);
+  EXPECT_EQ(repeat.starts->size, 48u);
+  std::vector<lns::PlanBuffer> all;
+  for (const lns::PlanEntryPoint *entry : {&part, &whole})
+    for (const lns::PlanBinding &binding : entry->inputs)
+      all.push_back(binding.buffer);
+  for (size_t i = 0; i < all.size(); ++i) {
+    EXPECT_EQ(all[i].segment, lns::PlanSegment::Io);
+    EXPECT_LE(all[i].offset + all[i].size, plan.ioBytes);
+    for (size_t j = 0; j < i; ++j)
+      EXPECT_TRUE(all[i].offset + all[i].size <= all[j].offset ||
+                  all[j].offset + all[j].size <= all[i].offset)
+          << i << " and " << j;
+  }
+  // Without the fact, three inputs are one too many.
+  expectError(kPartFacts, kWeight + parts,
+              "argument 2 of entry point 'micro_eval' has type "
+              "'tensor<2x2xi32>', but a plan takes target_count as "
+              "'tensor<i32>'");
+}
+
 TEST_F(BuildPlan, PartsFillABatch) {
   std::string facts = kPartFacts;
   facts.replace(facts.find("batch = 6"), 9, "batch = 5");

@@ -32,6 +32,7 @@ int lns_c_abi_check(void) {
   float value = 0;
   double seconds = 0;
   int32_t token = 0;
+  lnsrt_batch batch = {.struct_size = sizeof batch, .tokens = &token};
 
   if (lnsrt_abi_version() != LNSRT_ABI_VERSION)
     return 1;
@@ -76,6 +77,14 @@ int lns_c_abi_check(void) {
     return 17;
   if (!refuses(lnsrt_logits(NULL, &token, &value)))
     return 18;
+  if (!refuses(lnsrt_train_step_of(NULL, &batch, NULL, &result)))
+    return 33;
+  if (!refuses(lnsrt_grads_of(NULL, &batch, &value)))
+    return 34;
+  if (!refuses(lnsrt_eval_of(NULL, &batch, &value)))
+    return 35;
+  if (!refuses(lnsrt_logits_of(NULL, &batch, &value)))
+    return 36;
   if (!refuses(lnsrt_tensor_get_info(NULL, 0, &tensor)))
     return 19;
   if (!refuses(lnsrt_tensor_read(NULL, LNSRT_PARAMETER, 0, &value, 1)))

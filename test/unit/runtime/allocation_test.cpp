@@ -75,7 +75,9 @@ TEST(Allocation, TheCounterCounts) {
 }
 
 TEST(Allocation, NoneFromTheSecondStep) {
-  auto plan = open(TestPlan().serialize());
+  TestPlan source;
+  source.takeDocuments();
+  auto plan = open(source.serialize());
   ASSERT_TRUE(plan) << plan.status().message();
   lnsrt::SessionOptions options;
   options.threads = 3;
@@ -84,17 +86,21 @@ TEST(Allocation, NoneFromTheSecondStep) {
   ASSERT_TRUE(session) << session.status().message();
   ASSERT_TRUE(session->init(1));
   const int32_t tokens[kRows] = {0, 1, 2, 3, 4, 1};
+  const int32_t starts[kRows] = {0, 1, 1, 0, 0, 2};
+  const lnsrt::Batch batch(tokens, tokens, starts);
   float logits[kRows * kVocabulary];
   const lnsrt::ProfileRow *rows = nullptr;
   size_t count = 0;
   long first = -1;
   for (int step = 0; step < 20; ++step) {
-    bool good = session->trainStep(tokens, tokens, {}).ok() &&
-                session->grads(tokens, tokens).ok() &&
-                session->apply({}).ok() && session->eval(tokens, tokens).ok() &&
-                session->logits(tokens, logits).ok() &&
-                session->profileStep(1, rows, count).ok() &&
-                session->runMatmuls().ok();
+    bool good =
+        session->trainStep(tokens, tokens, {}).ok() &&
+        session->trainStep(batch, {}).ok() && session->grads(batch).ok() &&
+        session->eval(batch).ok() && session->logits(batch, logits).ok() &&
+        session->grads(tokens, tokens).ok() && session->apply({}).ok() &&
+        session->eval(tokens, tokens).ok() &&
+        session->logits(tokens, logits).ok() &&
+        session->profileStep(1, rows, count).ok() && session->runMatmuls().ok();
     if (first < 0)
       first = allocations;
     if (!good)

@@ -124,6 +124,21 @@ TEST(PlanFile, EveryFlippedBitBehindTheHeaderIsSeen) {
   }
 }
 
+// A runtime that does not know documents must not run such a plan with any.
+TEST(PlanFile, DocumentsAreAFeature) {
+  TestPlan source;
+  source.takeDocuments();
+  auto plan = open(source.serialize());
+  ASSERT_TRUE(plan) << plan.status().message();
+  EXPECT_EQ(plan->info().documents, 1u);
+  EXPECT_TRUE(contains(*plan->json(), R"("sequence":3,"documents":true,)"));
+  EXPECT_EQ(open(TestPlan().serialize())->info().documents, 0u);
+  source.features = 0;
+  EXPECT_TRUE(contains(messageOf(source.serialize()),
+                       "plan header says 0 as its features, but entry points "
+                       "take starts of documents"));
+}
+
 TEST(PlanFile, HeaderFields) {
   expectHeader([](PlanHeader &header) { header.magic[0] = 'X'; },
                "not a plan: the file does not start with 'LNSPLAN'");
@@ -133,6 +148,11 @@ TEST(PlanFile, HeaderFields) {
                "plan header of 65 bytes, expected 64");
   expectHeader([](PlanHeader &header) { header.feature_bits = 4; },
                "plan needs features 4 that this runtime does not know");
+  expectHeader([](PlanHeader &header) { header.feature_bits = 7; },
+               "plan needs features 6 that this runtime does not know");
+  expectHeader([](PlanHeader &header) { header.feature_bits = 1; },
+               "plan header says 1 as its features, but entry points take no "
+               "starts of documents");
   expectHeader([](PlanHeader &header) { header.reserved[1] = 1; },
                "reserved header fields are not zero");
   expectHeader([](PlanHeader &header) { header.file_size += 1; },

@@ -590,6 +590,31 @@ static const Case kEntries[] = {
        *p.entry("eval").inputs[1]->buffer = BufferRef(0, 24, Segment::io);
      },
      "input 'tokens' of 'eval' overlaps another input"},
+    {"DocumentsOfOne",
+     [](TestPlan &p) {
+       p.takeDocuments();
+       p.entry("grads").inputs.pop_back();
+     },
+     "'grads' has 2 inputs, expected 3"},
+    {"DocumentsOfApply",
+     [](TestPlan &p) {
+       p.takeDocuments();
+       auto &inputs = p.entry("apply").inputs;
+       inputs.push_back(std::make_unique<BindingT>(*p.entry("eval").inputs[2]));
+     },
+     "'apply' has 2 inputs, expected 1"},
+    {"StartsAreIntegers",
+     [](TestPlan &p) {
+       p.takeDocuments();
+       p.entry("eval").inputs[2]->dtype = DType::f32;
+     },
+     "input 'starts' of 'eval' has element type 0, expected i32"},
+    {"StartsOfAPart",
+     [](TestPlan &p) {
+       p.takeDocuments();
+       p.entry("eval").inputs[2]->shape = {kSequence};
+     },
+     "input 'starts' of 'eval' has 3 elements, expected 6"},
 };
 
 // On a plan whose batch has parts.
@@ -641,6 +666,38 @@ static const Case kRepeats[] = {
     {"MicroCounts",
      [](TestPlan &p) { p.entry("micro_grads").inputs[2]->shape = {2}; },
      "input 'target_count' of 'micro_grads' has 2 elements, expected 1"},
+    {"RepeatLosesStarts",
+     [](TestPlan &p) {
+       p.takeDocuments();
+       p.repeat().starts.reset();
+     },
+     "'micro_batches' in 'grads' hands on no starts, but entry points take "
+     "them"},
+    {"RepeatHasStarts",
+     [](TestPlan &p) {
+       p.repeat().starts = std::make_unique<BufferRef>(*p.repeat().tokens);
+     },
+     "'micro_batches' in 'grads' hands on starts, but entry points take none"},
+    {"RepeatStartsOutside",
+     [](TestPlan &p) {
+       p.takeDocuments();
+       *p.repeat().starts = BufferRef(640, 24, Segment::io);
+     },
+     "'micro_batches' in 'grads' uses 24 bytes at offset 640 of segment 'io', "
+     "which has 640"},
+    {"RepeatStartsSize",
+     [](TestPlan &p) {
+       p.takeDocuments();
+       *p.repeat().starts = BufferRef(0, 20, Segment::io);
+     },
+     "'micro_batches' in 'grads' has inputs of 20 bytes, a batch has 24"},
+    {"MicroWithoutStarts",
+     [](TestPlan &p) {
+       p.takeDocuments();
+       auto &inputs = p.entry("micro_grads").inputs;
+       inputs.erase(inputs.begin() + 2);
+     },
+     "'micro_grads' has 3 inputs, expected 4"},
 };
 
 namespace {

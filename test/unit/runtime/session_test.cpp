@@ -8,6 +8,7 @@
 #include "running.h"
 
 #include <cmath>
+#include <cstddef>
 #include <cstring>
 #include <gtest/gtest.h>
 #include <vector>
@@ -278,6 +279,137 @@ TEST(Session, PartsOfABatch) {
   float gradient = run.read(LNSRT_GRADIENT, 0)[0];
   std::memcpy(&bits, &gradient, sizeof(bits));
   EXPECT_EQ(bits, 4);
+}
+
+// Starts come to where entry points read them, and without any all are zero,
+// whatever came before.
+TEST(Session, StartsOfDocuments) {
+  TestPlan source;
+  source.takeDocuments();
+  Running run = start(2, "builtin", source);
+  ASSERT_TRUE(run.session.init(1));
+  const int32_t starts[kRows] = {0, 1, 1, 0, 0, 2};
+  auto read = [&](const int32_t *given) {
+    std::vector<float> logits(kRows * kVocabulary);
+    lnsrt::Status status = run.session.logits(
+        lnsrt::Batch(kTokens, nullptr, given), logits.data());
+    EXPECT_TRUE(status) << status.message();
+    std::vector<int32_t> bits(kRows);
+    std::memcpy(bits.data(), logits.data(), kRows * sizeof(int32_t));
+    return bits;
+  };
+  EXPECT_EQ(read(starts), std::vector<int32_t>(starts, starts + kRows));
+  EXPECT_EQ(read(nullptr), std::vector<int32_t>(kRows, 0));
+  EXPECT_EQ(read(starts), std::vector<int32_t>(starts, starts + kRows));
+  float logits[kRows * kVocabulary];
+  ASSERT_TRUE(run.session.logits(kTokens, logits));
+  int32_t last = -1;
+  std::memcpy(&last, &logits[5], sizeof(last));
+  EXPECT_EQ(last, 0);
+
+  lnsrt::Batch batch(kTokens, kTargets, starts);
+  auto loss = run.session.grads(batch);
+  ASSERT_TRUE(loss) << loss.status().message();
+  auto evaluated = run.session.eval(batch);
+  ASSERT_TRUE(evaluated);
+  EXPECT_EQ(*evaluated, *loss);
+  auto step = run.session.trainStep(batch, optimizer(0.1f));
+  ASSERT_TRUE(step) << step.status().message();
+  EXPECT_EQ(step->loss, *loss);
+  const lnsrt::ProfileRow *rows = nullptr;
+  size_t count = 0;
+  EXPECT_TRUE(run.session.profileStep(1, rows, count));
+}
+
+TEST(Session, StartsOfParts) {
+  TestPlan source;
+  source.splitBatch();
+  source.takeDocuments();
+  Running run = start(2, "builtin", source);
+  const int32_t starts[kRows] = {0, 1, 2, 0, 0, 2};
+  auto loss = run.session.grads(lnsrt::Batch(kTokens, kTargets, starts));
+  ASSERT_TRUE(loss) << loss.status().message();
+  // Those of the last part.
+  std::vector<float> gradient = run.read(LNSRT_GRADIENT, 0);
+  int32_t bits[kSequence];
+  std::memcpy(bits, &gradient[16], sizeof(bits));
+  for (uint32_t t = 0; t < kSequence; ++t)
+    EXPECT_EQ(bits[t], starts[kSequence + t]);
+}
+
+// Kernels take starts for granted: what would lead them out of their row is
+// refused by every call, and nothing is changed.
+TEST(Session, StartsThatMakeNoSense) {
+  TestPlan source;
+  source.takeDocuments();
+  Running run = start(2, "builtin", source);
+  ASSERT_TRUE(run.session.init(1));
+  auto before = run.read(LNSRT_PARAMETER, 0);
+  struct Wrong {
+    int32_t starts[kRows];
+    const char *message;
+  };
+  const Wrong wrongs[] = {
+      {{0, 0, 0, 1, 1, 1},
+       "starts[1][0] is 1, but a document starts at its own time, 0, or goes "
+       "on from 0, where a row's first one starts; count starts from the first "
+       "token of the row"},
+      {{0, 1, 0, 0, 0, 0},
+       "starts[0][2] is 0, but a document starts at its own time, 2, or goes "
+       "on from 1, where the token before has its start; count starts from the "
+       "first token of the row"},
+      {{0, 0, 0, 0, 2, 2}, "starts[1][1] is 2, but"},
+      {{0, 0, 1, 0, 0, 0}, "starts[0][2] is 1, but"},
+      {{0, 0, 0, 0, 0, 5}, "starts[1][2] is 5, but"},
+      {{0, 0, 0, 0, 0, -1}, "starts[1][2] is -1, but"},
+      {{INT32_MIN, 0, 0, 0, 0, 0}, "starts[0][0] is -2147483648, but"},
+      {{0, 0, 0, 0, 0, INT32_MAX}, "starts[1][2] is 2147483647, but"},
+  };
+  for (const Wrong &wrong : wrongs) {
+    lnsrt::Batch batch(kTokens, kTargets, wrong.starts);
+    auto expect = [&](const lnsrt::Status &status) {
+      EXPECT_EQ(status.code(), LNSRT_INVALID_ARGUMENT);
+      EXPECT_STREQ(status.place(), "starts");
+      EXPECT_EQ(std::string(status.message()).rfind(wrong.message, 0), 0u)
+          << status.message();
+    };
+    float logits[kRows * kVocabulary];
+    expect(run.session.trainStep(batch, optimizer(1.0f)).status());
+    expect(run.session.grads(batch).status());
+    expect(run.session.eval(batch).status());
+    expect(run.session.logits(batch, logits));
+  }
+  EXPECT_EQ(run.read(LNSRT_PARAMETER, 0), before);
+
+  // Zeros are starts, too: a plan that takes none would not heed others either.
+  Running without = start();
+  const int32_t zeros[kRows] = {};
+  auto loss = without.session.eval(lnsrt::Batch(kTokens, kTargets, zeros));
+  ASSERT_FALSE(loss);
+  EXPECT_EQ(loss.status().code(), LNSRT_INVALID_ARGUMENT);
+  EXPECT_STREQ(
+      loss.status().message(),
+      "starts of documents are given, but the plan takes none; compile "
+      "the model with --documents, or give none");
+}
+
+// A batch of a caller that knows fewer fields has none of the others.
+TEST(Session, BatchesOfOtherVersions) {
+  TestPlan source;
+  source.takeDocuments();
+  Running run = start(2, "builtin", source);
+  ASSERT_TRUE(run.session.init(1));
+  const int32_t wrong[kRows] = {1, 1, 1, 1, 1, 1};
+  lnsrt::Batch batch(kTokens, kTargets, wrong);
+  batch.struct_size = offsetof(lnsrt_batch, starts);
+  auto loss = run.session.eval(batch);
+  EXPECT_TRUE(loss) << loss.status().message();
+  batch.struct_size = 1;
+  EXPECT_STREQ(run.session.eval(batch).status().message(),
+               "struct_size is 1; set it to sizeof(the struct)");
+  float value = 0;
+  lnsrt::Status missing(lnsrt_eval_of(run.session.get(), nullptr, &value));
+  EXPECT_STREQ(missing.message(), "batch is null");
 }
 
 // A mean over nothing is no loss; and only targets can be ignored.

@@ -285,6 +285,32 @@ void TestPlan::splitBatch() {
   grads.commands.push_back(::command("micro_batches", std::move(repeat)));
 }
 
+void TestPlan::takeDocuments() {
+  features = kPlanDocuments;
+  const BufferRef starts = ioAt(table.io_bytes, kRowsBytes);
+  const BufferRef part = ioAt(table.io_bytes + 64, kSequence * 4);
+  table.io_bytes += 128;
+  for (auto &entry : table.entry_points) {
+    if (entry->inputs.empty() || entry->inputs[0]->name != "tokens")
+      continue;
+    bool isPart = entry->name == "micro_grads";
+    entry->inputs.insert(
+        entry->inputs.begin() + (entry->name == "logits" ? 1 : 2),
+        binding("starts", DType::i32, {isPart ? 1 : kBatch, kSequence},
+                isPart ? part : starts));
+    CopyT copy;
+    copy.source = std::make_unique<BufferRef>(isPart ? part : starts);
+    copy.target = std::make_unique<BufferRef>(
+        isPart ? BufferRef(64, kSequence * 4, Segment::gradients)
+               : arenaAt(128, kRowsBytes));
+    if (isPart || entry->name == "logits")
+      entry->commands.push_back(::command("starts", std::move(copy)));
+    for (auto &command : entry->commands)
+      if (RepeatT *repeat = command->body.AsRepeat())
+        repeat->starts = std::make_unique<BufferRef>(starts);
+  }
+}
+
 RepeatT &TestPlan::repeat() {
   return *entry("grads").commands.front()->body.AsRepeat();
 }
@@ -337,6 +363,7 @@ Bytes TestPlan::serialize() const {
   header.version = kPlanVersion;
   header.header_size = sizeof(header);
   header.table_size = builder.GetSize();
+  header.feature_bits = features;
   std::memcpy(file.data(), &header, sizeof(header));
   std::memcpy(file.data() + sizeof(header), builder.GetBufferPointer(),
               builder.GetSize());

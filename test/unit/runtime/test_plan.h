@@ -37,9 +37,10 @@ struct TestPlan {
   TestPlan();
 
   plan::PlanT table;
-  Bytes code;      ///< every level's
-  Bytes constants; ///< 64 bytes
-  Bytes extra;     ///< behind the code, or empty
+  Bytes code;            ///< every level's
+  Bytes constants;       ///< 64 bytes
+  Bytes extra;           ///< behind the code, or empty
+  uint64_t features = 0; ///< of the header
 
   plan::EntryPointT &entry(const std::string &name);
   /// The first command of this name in train_step.
@@ -52,6 +53,11 @@ struct TestPlan {
   /// target.
   void splitBatch();
   plan::RepeatT &repeat();
+
+  /// Makes all that take tokens take starts of documents, too; behind
+  /// `splitBatch`, if that is called. Their bits become the first six of the
+  /// logits, and those of a part the third row of the table's gradient.
+  void takeDocuments();
 
   uint64_t extraOffset() const;
   /// The file, with a right header, whatever the table says.
