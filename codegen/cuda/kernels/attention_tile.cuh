@@ -318,7 +318,8 @@ template <class Shape> struct FirstKeys {
   }
   /// The first query in [from, to) whose document starts behind `key`, and
   /// which with all queries behind it sees no key up to there; `to` if there is
-  /// none. All lanes of a warp look for it together.
+  /// none, or if `from` is not before it. All lanes of a warp look for it
+  /// together.
   __device__ __forceinline__ int firstBehind(int key, int from, int to) const {
     while (from < to) {
       const int step = (to - from + 31) / 32;
@@ -330,7 +331,7 @@ template <class Shape> struct FirstKeys {
       from = next - step + 1;
       to = next < to ? next : to;
     }
-    return from;
+    return from < to ? from : to;
   }
 };
 
