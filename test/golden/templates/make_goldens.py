@@ -19,6 +19,9 @@ from transformers.utils.chat_template_utils import render_jinja_template
 QWEN_SYSTEM = "You are a helpful assistant."
 SMOL_SYSTEM = "You are a helpful AI assistant named SmolLM, trained by Hugging Face"
 
+NO_PROMPT = (
+    "{% if not add_generation_prompt is defined %}{% set add_generation_prompt = false %}{% endif %}"
+)
 CHATML_LOOP = (
     "{{'<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>' + '\\n'}}"
     "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
@@ -42,8 +45,7 @@ PUBLISHED = [
         "chatml, with a default",
         "chatml",
         "",
-        "{% if not add_generation_prompt is defined %}{% set add_generation_prompt = false %}"
-        "{% endif %}{% for message in messages %}" + CHATML_LOOP,
+        NO_PROMPT + "{% for message in messages %}" + CHATML_LOOP,
     ),
     (
         "Qwen2-Instruct",
@@ -64,7 +66,20 @@ PUBLISHED = [
         "",
         LLAMA3_LOOP + "{% if add_generation_prompt %}" + LLAMA3_PROMPT + "{% endif %}",
     ),
+    (
+        "Meta-Llama-3-Instruct, with a default",
+        "llama3",
+        "",
+        NO_PROMPT + LLAMA3_LOOP + "{% if add_generation_prompt %}" + LLAMA3_PROMPT + "{% endif %}",
+    ),
 ]
+
+
+def with_line_breaks(template):
+    """Files have line breaks in string literals as they are, or as Jinja's escape."""
+    return template.replace("\\n", "\n")
+
+
 
 # Of this project: conversations and instructions.
 ALPACA_START = (
@@ -173,7 +188,8 @@ def make():
             messages = [{"role": role, "content": content} for role, content in conversation]
             text, _ = render(template, messages, False)
             marked, answers = render(with_generation(template), messages, True)
-            assert text == marked, (text, marked)
+            broken, _ = render(with_line_breaks(template), messages, False)
+            assert text == marked == broken, (text, marked, broken)
             cases.append(
                 {"template": template, "row": {"messages": messages}, "end": "", "text": text, "answers": answers}
             )
@@ -187,7 +203,11 @@ def make():
                     row, messages = example, [{"role": "user", "content": ""}]
                 text, answers = render(template, messages, True, row=row, end=end)
                 cases.append({"template": name, "row": row, "end": end, "text": text, "answers": answers})
-    known = [{"name": n, "is": k, "system": s, "template": t} for n, k, s, t in PUBLISHED]
+    known = [
+        {"name": n, "is": k, "system": s, "template": spelling}
+        for n, k, s, t in PUBLISHED
+        for spelling in (t, with_line_breaks(t))
+    ]
     return {"known": known, "cases": cases}
 
 
@@ -197,7 +217,7 @@ def main():
     arguments = parser.parse_args()
     if arguments.table:
         for name, kind, system, template in PUBLISHED:
-            data = template.encode()
+            data = with_line_breaks(template).encode()
             constant = {"chatml": "ChatMl", "llama3": "Llama3"}[kind]
             print(f"    // {name}")
             print(f"    {{{len(data)}, 0x{xxhash.xxh64_hexdigest(data).upper()}, Kind::{constant}, {json.dumps(system)}}},")

@@ -306,7 +306,7 @@ TEST(Tokenizer, LiteralPartsHaveNoSpecialTokens) {
   std::string text = "<|im_start|>a<|im_start|>b<|im_end|>c<|im_end|>";
   uint32_t begin = *tokenizer.idOf("<|im_start|>");
   uint32_t end = *tokenizer.idOf("<|im_end|>");
-  size_t first = text.find('a'), last = text.rfind("<|im_end|>");
+  size_t first = text.find(">a") + 1, last = text.rfind("<|im_end|>");
   std::vector<Span> literal = {{uint32_t(first), uint32_t(text.find('b'))},
                                {uint32_t(text.find('b')), uint32_t(last)}};
   Encoding encoding = encode(tokenizer, text, {.literal = std::span(literal)});

@@ -23,7 +23,7 @@ TEST(Metrics, LinesAreThereAtOnceAndResumeDropsRepeatedSteps) {
     for (uint64_t step = 1; step <= 3; ++step)
       ASSERT_TRUE(writer
                       ->add(StepMetrics{step, 0.5 * static_cast<double>(step),
-                                        1, 1e-3, 10, 100})
+                                        1, 1e-3, 10, 100, false, 20 + step})
                       .ok());
     ASSERT_TRUE(writer->add(EvalMetrics{2, 4.25}).ok());
     std::string text = readBytes(path);
@@ -36,6 +36,7 @@ TEST(Metrics, LinesAreThereAtOnceAndResumeDropsRepeatedSteps) {
   ASSERT_TRUE(writer);
   ASSERT_EQ(history.steps.size(), 2u);
   EXPECT_EQ(history.steps[1].loss, 1.0);
+  EXPECT_EQ(history.steps[1].targets, 22u);
   ASSERT_EQ(history.evals.size(), 1u);
   EXPECT_EQ(history.evals[0].loss, 4.25);
   std::string text = readBytes(path);
@@ -65,7 +66,8 @@ TEST(Metrics, WhatIsNotFiniteIsNull) {
   }
   EXPECT_EQ(readBytes(path),
             "{\"step\":1,\"loss\":null,\"grad_norm\":null,\"lr\":0.001,"
-            "\"ms\":10.000,\"tokens_per_s\":100.0,\"skipped\":true}\n"
+            "\"ms\":10.000,\"tokens_per_s\":100.0,\"targets\":0,"
+            "\"skipped\":true}\n"
             "{\"step\":1,\"val_loss\":null,\"val_bits_per_token\":null}\n");
   ASSERT_TRUE(MetricsWriter::open(path, 1, history));
   ASSERT_EQ(history.steps.size(), 1u);

@@ -161,9 +161,9 @@ TEST_F(RowDataset, TheTokenizersFolderTellsTemplateAndEnd) {
   useTokenizer("qwen");
   std::string config = folder / "qwen/tokenizer_config.json";
   json known;
-  for (const json &one :
-       json::parse(readBytes(LNS_TEST_DIR "/golden/templates/golden.json"),
-                   nullptr, false)["known"])
+  const json golden = json::parse(
+      readBytes(LNS_TEST_DIR "/golden/templates/golden.json"), nullptr, false);
+  for (const json &one : golden["known"])
     if (one["name"] == "Qwen2-Instruct")
       known = one["template"];
   auto write = [&](json value) { writeBytes(config, value.dump()); };

@@ -12,6 +12,8 @@
 #include "test_files.h"
 #include "tools/lns/checkpoint/checkpoint.h"
 #include "tools/lns/checkpoint/run_folder.h"
+#include "tools/lns/data/data_loader.h"
+#include "tools/lns/data/held_out.h"
 #include "tools/lns/data/shard.h"
 #include "tools/lns/train/trainer.h"
 

@@ -87,7 +87,9 @@ TEST(TrainingRows, AnArrayIsReadElementByElement) {
 
 TEST(TrainingRows, ABrokenArrayIsAnError) {
   EXPECT_TRUE(failsWith(parse("[{\"text\": \"a\"}").status,
-                        "f:1: expected a comma or the end of the array"));
+                        "f:1: the array of rows has no end"));
+  EXPECT_TRUE(failsWith(parse("[{\"text\": \"a\"}\n").status,
+                        "f:2: expected a comma or the end of the array"));
   EXPECT_TRUE(failsWith(parse("[{\"text\": \"a\"").status,
                         "f:1: the array of rows has no end; is the file "
                         "whole?"));

@@ -17,7 +17,6 @@
 
 #include <cstdio>
 #include <fmt/format.h>
-#include <limits>
 #include <memory>
 
 namespace lns::tool {
@@ -167,12 +166,8 @@ Status runTrain(Arguments arguments) {
     return train.status();
   options.rowForm = train->rowForm;
   if (epochs > 0) {
+    // 2^20 epochs of all shards that there are fit by far.
     uint64_t rows = train->source->rowsPerEpoch();
-    if (rows > std::numeric_limits<int64_t>::max() / epochs)
-      return Status::failure(fmt::format(
-          "{}: {} epochs of {} rows are more steps than can be counted; give "
-          "fewer",
-          data, epochs, rows));
     lr.totalSteps =
         (rows * epochs + plan->info().batch - 1) / plan->info().batch;
     if (isWarmupOfEpochs)
