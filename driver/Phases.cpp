@@ -161,7 +161,7 @@ LogicalResult lns::buildGraph(ModuleOp module, const CompileOptions &options,
   std::string identity = getIdentity(module);
   auto build = [&](OpPassManager &manager) {
     buildGraphPipeline(manager, options.batch / options.microBatches,
-                       options.sequence);
+                       options.sequence, options.diagnostics);
   };
   if (failed(runPhase(module, options, timing, build)) ||
       failed(checkForm(module)))

@@ -24,14 +24,19 @@ using namespace mlir;
 using namespace lns;
 
 void lns::buildGraphPipeline(OpPassManager &manager, int64_t batch,
-                             int64_t sequence) {
+                             int64_t sequence, bool diagnostics) {
   // While the block is written once, so that it warns once.
   manager.addPass(createWarnDeadScales());
   manager.addPass(createWarnUnreadParameters());
   InstantiateOptions options;
   options.batch = batch;
   options.seq = sequence;
-  manager.addPass(createInstantiate(options));
+  std::unique_ptr<Pass> instantiate = createInstantiate(options);
+  if (diagnostics &&
+      failed(instantiate->initializeOptions(
+          "diagnostics=true", [](const Twine &) { return failure(); })))
+    llvm_unreachable("lns-instantiate has the option 'diagnostics'");
+  manager.addPass(std::move(instantiate));
   manager.addPass(createVerifyGraph());
 }
 
@@ -143,6 +148,10 @@ struct GraphOptions : PassPipelineOptions<GraphOptions> {
                         llvm::cl::init(8)};
   Option<int64_t> seq{*this, "seq", llvm::cl::desc("Tokens in a sequence"),
                       llvm::cl::init(256)};
+  Option<bool> diagnostics{*this, "diagnostics",
+                           llvm::cl::desc("Add @trace: the stream, and what "
+                                          "blocks add to it"),
+                           llvm::cl::init(false)};
 };
 struct CudaFuseOptions : PassPipelineOptions<CudaFuseOptions> {
   Option<bool> keepWeights{*this, "keep-weights",
@@ -161,7 +170,8 @@ void lns::registerLnsPasses() {
   PassPipelineRegistration<GraphOptions>(
       "lns-graph", "Model form to graph form",
       [](OpPassManager &manager, const GraphOptions &options) {
-        buildGraphPipeline(manager, options.batch, options.seq);
+        buildGraphPipeline(manager, options.batch, options.seq,
+                           options.diagnostics);
       });
   PassPipelineRegistration<>(
       "lns-eliminate-norms", "Fold depth scales and norms into matmuls",

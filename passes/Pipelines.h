@@ -16,9 +16,9 @@ class OpPassManager;
 
 namespace lns {
 
-/// Model form to graph form.
+/// Model form to graph form; with `diagnostics`, with @trace.
 void buildGraphPipeline(mlir::OpPassManager &manager, int64_t batch,
-                        int64_t sequence);
+                        int64_t sequence, bool diagnostics = false);
 /// Inner widths of graph form to what the target's kernels like.
 void buildPaddingPipeline(mlir::OpPassManager &manager);
 /// Graph form with norms to graph form without. With `eliminate` false, every

@@ -25,7 +25,9 @@ enum class BindingKind : uint8_t {
   Optimizer,    ///< f32 [LNS_OPT_SLOTS]
   Loss,         ///< f32
   GradientNorm, ///< f32
-  Logits        ///< f32 [batch, sequence, vocabulary]
+  Logits,       ///< f32 [batch, sequence, vocabulary]
+  Stream,       ///< f32 [batch, sequence, width]
+  Branch        ///< f32 [batch, sequence, width]
 };
 
 constexpr std::string_view getName(BindingKind kind) {
@@ -44,6 +46,10 @@ constexpr std::string_view getName(BindingKind kind) {
     return "gradient_norm";
   case BindingKind::Logits:
     return "logits";
+  case BindingKind::Stream:
+    return "stream";
+  case BindingKind::Branch:
+    return "branch";
   }
   return "";
 }
@@ -52,6 +58,9 @@ struct EntryPointRule {
   std::string_view name;
   bool isOfPart; ///< its batch is that of one part of a step
   std::span<const BindingKind> inputs, outputs;
+  /// Has a stream for each block and one more. Behind each but the last stand
+  /// the branches of the block, however many: `outputs` does not say.
+  bool isTrace = false;
 };
 
 namespace entry_points {
@@ -77,6 +86,7 @@ inline constexpr EntryPointRule kEntryPoints[] = {
     {"train_step", false, entry_points::kStep, entry_points::kLossAndNorm},
     {"micro_eval", true, entry_points::kPart, entry_points::kLoss},
     {"micro_grads", true, entry_points::kPart, entry_points::kLoss},
+    {"trace", true, entry_points::kTokens, {}, true},
     {"refresh", false, {}, {}},
     {"project", false, {}, {}},
 };

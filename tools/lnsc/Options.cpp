@@ -108,6 +108,11 @@ cl::opt<bool> driver::allowUnknownKeys(
     cl::desc("keys of a config.json that nobody knows are warnings, not "
              "errors: what they may change is not compiled"),
     cl::cat(lnscCategory));
+static cl::opt<bool> diagnostics(
+    "diagnostics",
+    cl::desc("add what 'lns diagnose' needs: an entry point that gives the "
+             "stream before and behind every block, and what its branches add"),
+    cl::cat(lnscCategory));
 static cl::opt<bool> disableNormElimination(
     "disable-norm-elimination",
     cl::desc("compute every norm where it stands, for comparisons"),
@@ -330,6 +335,7 @@ bool driver::adoptForm(Request &request, Form form, mlir::ModuleOp module) {
   };
   for (Decided decided : {Decided{Form::Graph, &sequence},
                           {Form::Graph, &microBatch},
+                          {Form::Graph, &diagnostics},
                           {Form::Train, &batch},
                           {Form::Train, &dtype},
                           {Form::Train, &disablePadding},
@@ -409,6 +415,7 @@ bool driver::readRequest(Request &request) {
   if (!isModel || sequence.getNumOccurrences())
     request.configSequence = sequence;
   compile.microBatches = microBatch > 0 ? batch / microBatch : 1;
+  compile.diagnostics = diagnostics;
   compile.bf16 = usesBf16(request);
   compile.padWidths = !disablePadding;
   compile.eliminateNorms = !disableNormElimination;

@@ -53,7 +53,7 @@ void Conformance::SetUp() {
   ASSERT_TRUE(training);
   PassManager manager(&context);
   buildGraphPipeline(manager, GetParam().batch / GetParam().parts,
-                     GetParam().sequence);
+                     GetParam().sequence, hasDiagnostics());
   buildEliminationPipeline(manager, /*eliminate=*/true, GetParam().bf16);
   if (GetParam().bf16)
     buildMixedPrecisionPipeline(manager);

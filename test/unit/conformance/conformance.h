@@ -125,6 +125,9 @@ protected:
 
   void SetUp() override;
 
+  /// Whether the plan traces the stream, too.
+  virtual bool hasDiagnostics() const { return false; }
+
   /// A new session of the plan, with the parameters of `environment` as they
   /// were at first.
   void makeSession(unsigned threads);
@@ -181,6 +184,12 @@ private:
   void compile(Plan &compiled);
   void openPlan();
   void setParameters();
+};
+
+/// The same with diagnostics; its test is in trace_conformance.cpp.
+class TraceConformance : public Conformance {
+protected:
+  bool hasDiagnostics() const override { return true; }
 };
 
 } // namespace lns

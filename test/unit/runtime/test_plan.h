@@ -53,6 +53,10 @@ struct TestPlan {
   void splitBatch();
   plan::RepeatT &repeat();
 
+  /// Adds "trace", of the model's one block: streams of ones and threes, and a
+  /// branch of twos.
+  plan::EntryPointT &addTrace();
+
   uint64_t extraOffset() const;
   /// The file, with a right header, whatever the table says.
   Bytes serialize() const;
