@@ -134,7 +134,7 @@ Expected<StreamInput> findStreamInput(const ModelGraph &graph,
     return refuse(fmt::format(
         "a stream is put in as rows of the embedding, one for each token of a "
         "row, but the vocabulary has {} and a row {}; compile with a smaller "
-        "--seq, or",
+        "--seq",
         info.vocabulary, info.sequence));
   return input;
 }
