@@ -289,9 +289,12 @@ TEST(Svg, ShortensNamesBetweenCharacters) {
 
 TEST(Svg, HeatMapsHaveOneScale) {
   HeatMap map{"m", "l", "n", {{0, 0.5}, {1, NAN}}, 1, 1};
-  std::string svg = drawHeatMaps({map}, 0, 1, "scale");
+  std::string svg = drawHeatMaps({map}, AxisKind::Linear, 0, 1, "scale");
   EXPECT_THAT(svg, HasSubstr("#440154")); // the least
   EXPECT_THAT(svg, HasSubstr("#21918c")); // the middle
   EXPECT_THAT(svg, HasSubstr("#fde725")); // the most
   EXPECT_THAT(svg, testing::Not(HasSubstr("nan")));
+  // A zero has the colour of the least where it has no logarithm.
+  EXPECT_THAT(drawHeatMaps({map}, AxisKind::Log, 1e-4, 1, "scale"),
+              testing::Not(HasSubstr("nan")));
 }

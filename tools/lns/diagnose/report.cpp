@@ -22,6 +22,9 @@ namespace lns::tool {
 using Json = nlohmann::ordered_json;
 
 namespace {
+/// What a logarithmic scale of a heat map shows, from the most down.
+constexpr double kLogRange = 1e4;
+
 constexpr const char *kStyle =
     "body{font:15px/1.5 sans-serif;color:#222;max-width:1060px;margin:2em "
     "auto;padding:0 1em}h1{font-size:1.5em}h2{font-size:1.15em;margin-top:2em;"
@@ -254,7 +257,7 @@ private:
       size_t used = agree ? curves.size() : std::min<size_t>(curves.size(), 1);
       if (used == 0)
         continue;
-      BandLine line{group.label, {}};
+      BandLine line{group.label, {}, group.colour};
       for (size_t i = 0; i < curves.front().size(); ++i) {
         BandPoint point{curves[0][i].first, 0, INFINITY, -INFINITY};
         for (size_t c = 0; c < used; ++c) {
@@ -303,7 +306,7 @@ private:
                       AxisKind::Log,
                       {}};
       for (const RunGroup &group : groups) {
-        RunGroup own{group.label, {}};
+        RunGroup own{group.label, {}, group.colour};
         std::vector<DiagnosedRun> copies;
         copies.reserve(group.runs.size());
         for (const DiagnosedRun *run : group.runs) {
@@ -346,7 +349,7 @@ private:
     std::vector<RunGroup> ofPairs;
     bool hasOthers = false;
     for (const RunGroup &group : groups) {
-      RunGroup own{group.label, {}};
+      RunGroup own{group.label, {}, group.colour};
       for (const DiagnosedRun *run : group.runs) {
         DiagnosedRun copy;
         copy.layers = run->layers;
@@ -384,8 +387,9 @@ private:
     return rows;
   }
 
-  /// One map for each group, the mean of its seeds; `high` NaN: the most of
-  /// all. With `shifts`, row i begins at column i.
+  /// One map for each group, the mean of its seeds; `high` NaN: a
+  /// logarithmic scale up to the most of all. With `shifts`, row i begins at
+  /// column i.
   std::string drawMaps(const std::vector<RunGroup> &ofGroups,
                        const std::string &title, const std::string &path,
                        const std::string &scale, double low, double high,
@@ -428,7 +432,9 @@ private:
     return fmt::format(
         "<h2>{}</h2>\n<p class=\"note\">{}</p>\n{}{}", escapeMarkup(title),
         escapeMarkup(note),
-        drawHeatMaps(maps, low, std::isfinite(high) ? high : most, scale),
+        std::isfinite(high)
+            ? drawHeatMaps(maps, AxisKind::Linear, low, high, scale)
+            : drawHeatMaps(maps, AxisKind::Log, most / kLogRange, most, scale),
         tables);
   }
 

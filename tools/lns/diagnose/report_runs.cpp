@@ -133,7 +133,7 @@ groupRuns(const std::vector<DiagnosedRun> &runs) {
           return group.label == label;
         });
     if (it == groups.end()) {
-      groups.push_back({label, {&run}});
+      groups.push_back({label, {&run}, groups.size()});
       continue;
     }
     for (const DiagnosedRun *other : it->runs) {
@@ -156,7 +156,7 @@ groupRuns(const std::vector<DiagnosedRun> &runs) {
 }
 
 BandLine bandOf(const RunGroup &group, const std::string &path, double first) {
-  BandLine line{group.label, {}};
+  BandLine line{group.label, {}, group.colour};
   for (const DiagnosedRun *run : group.runs) {
     std::vector<double> numbers = numbersAt(run->json, path);
     while (line.points.size() < numbers.size())

@@ -32,6 +32,7 @@ struct DiagnosedRun {
 struct RunGroup {
   std::string label;
   std::vector<const DiagnosedRun *> runs;
+  size_t colour = 0; ///< its number
 };
 
 /// Reads results of lns diagnose; bytes are untrusted. An error names two that

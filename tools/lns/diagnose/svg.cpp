@@ -258,15 +258,16 @@ std::string drawLines(const LineChart &chart) {
   std::string out = openSvg(kWidth, kHeight, chart.title);
   out += drawAxes(chart, x, y);
   double legend = kTop + 8;
-  for (size_t i = 0; i < chart.lines.size(); ++i) {
-    std::string colour = kColours[i % std::size(kColours)];
-    const char *dashes = kDashes[i / std::size(kColours) % std::size(kDashes)];
-    out += drawLine(chart.lines[i], x, y, colour, dashes);
+  for (const BandLine &line : chart.lines) {
+    std::string colour = kColours[line.colour % std::size(kColours)];
+    const char *dashes =
+        kDashes[line.colour / std::size(kColours) % std::size(kDashes)];
+    out += drawLine(line, x, y, colour, dashes);
     out += fmt::format("<line x1=\"{0:.1f}\" y1=\"{1:.1f}\" x2=\"{2:.1f}\" "
                        "y2=\"{1:.1f}\" stroke=\"{3}\" stroke-width=\"2\" "
                        "stroke-dasharray=\"{4}\"/>\n",
                        x.to + 14, legend, x.to + 36, colour, dashes);
-    out += text(x.to + 41, legend + 4, "start", shorten(chart.lines[i].label));
+    out += text(x.to + 41, legend + 4, "start", shorten(line.label));
     legend += 17;
   }
   return out + "</svg>\n";
@@ -296,7 +297,7 @@ static std::string colourOf(double part) {
 }
 
 static std::string drawMap(const HeatMap &map, double left, double top,
-                           double size, double low, double high) {
+                           double size, const Axis &scale) {
   std::string out = text(left, top - 10, "start", map.title,
                          " font-size=\"13\" font-weight=\"bold\"");
   size_t columns = 0;
@@ -315,7 +316,7 @@ static std::string drawMap(const HeatMap &map, double left, double top,
           "fill=\"{}\"/>\n",
           left + static_cast<double>(x) * cell,
           top + static_cast<double>(y) * cell, cell + 0.3, cell + 0.3,
-          colourOf((value - low) / (high - low)));
+          colourOf(std::isfinite(scale.place(value)) ? scale.place(value) : 0));
     }
   double width = cell * static_cast<double>(columns);
   double height = cell * static_cast<double>(map.rows.size());
@@ -347,12 +348,15 @@ static std::string drawMap(const HeatMap &map, double left, double top,
                                 left - 32, top + height / 2));
 }
 
-std::string drawHeatMaps(const std::vector<HeatMap> &maps, double low,
-                         double high, const std::string &scaleTitle) {
+std::string drawHeatMaps(const std::vector<HeatMap> &maps, AxisKind kind,
+                         double low, double high,
+                         const std::string &scaleTitle) {
   constexpr double kSize = 240, kGap = 70, kInRow = 3, kMapTop = 44;
   constexpr double kScaleHeight = 58;
   if (!(low < high))
     high = low + 1;
+  Axis scale{kind, Axis::transform(kind, low), Axis::transform(kind, high), 0,
+             1};
   auto count = static_cast<double>(maps.size());
   double across = std::min(count, kInRow), down = std::ceil(count / kInRow);
   double width = across * (kSize + kGap) + 30;
@@ -363,7 +367,7 @@ std::string drawHeatMaps(const std::vector<HeatMap> &maps, double low,
     double column = static_cast<double>(i % static_cast<size_t>(kInRow));
     double row = static_cast<double>(i / static_cast<size_t>(kInRow));
     out += drawMap(maps[i], 58 + column * (kSize + kGap),
-                   kMapTop + row * rowHeight, kSize, low, high);
+                   kMapTop + row * rowHeight, kSize, scale);
   }
   // One scale for all of them.
   constexpr int kSteps = 60;

@@ -29,6 +29,7 @@ struct BandPoint {
 struct BandLine {
   std::string label;
   std::vector<BandPoint> points;
+  size_t colour = 0; ///< and dashes; one setting has the same everywhere
 };
 
 enum class AxisKind {
@@ -40,7 +41,7 @@ enum class AxisKind {
 struct LineChart {
   std::string title, xTitle, yTitle;
   AxisKind y = AxisKind::Linear;
-  std::vector<BandLine> lines; ///< as many colours as dashes go round
+  std::vector<BandLine> lines;
 };
 std::string drawLines(const LineChart &chart);
 
@@ -50,10 +51,11 @@ struct HeatMap {
   std::vector<std::vector<double>> rows; ///< by y, the first row on top
   int xFirst = 1, yFirst = 1;            ///< what the first ones are called
 };
-/// Several beside one another with one scale, from `low` to `high`; what is
-/// beyond has the colour of the end.
-std::string drawHeatMaps(const std::vector<HeatMap> &maps, double low,
-                         double high, const std::string &scaleTitle);
+/// Several beside one another with one scale, from `low` to `high`, which may
+/// be logarithmic; what is beyond has the colour of the end.
+std::string drawHeatMaps(const std::vector<HeatMap> &maps, AxisKind scale,
+                         double low, double high,
+                         const std::string &scaleTitle);
 
 } // namespace lns::tool
 

@@ -145,8 +145,8 @@ class StreamLoss {
 public:
   StreamLoss(const Subject &subject, const TraceLayout &layout,
              const std::vector<BlockTensors> &blocks, const StreamInput &input)
-      : subject(subject), blocks(blocks), input(input),
-        width(layout.width), sequence(subject.rows.sequence) {}
+      : subject(subject), blocks(blocks), input(input), width(layout.width),
+        sequence(subject.rows.sequence) {}
 
   /// Sum over `count` rows, of data from `firstRow` on, of their mean loss with
   /// `stream`, [count x T, d], behind block `block` (from 0).
