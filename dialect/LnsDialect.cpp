@@ -97,7 +97,8 @@ static LogicalResult verifyFacts(Operation *op, Attribute value) {
   if (!facts || !isa<ModuleOp>(op))
     return op->emitOpError("has 'lns.model' of ")
            << value << ", expected a dictionary, on a module";
-  for (StringRef key : {"batch", "micro_batch", "sequence", "vocabulary"})
+  for (StringRef key :
+       {"batch", "micro_batch", "sequence", "vocabulary", "width"})
     if (Attribute fact = facts.get(key)) {
       auto number = dyn_cast<IntegerAttr>(fact);
       if (!number || !number.getType().isInteger(64) || number.getInt() < 1 ||
@@ -113,6 +114,16 @@ static LogicalResult verifyFacts(Operation *op, Attribute value) {
       return op->emitOpError("has 'layers' of ")
              << fact << " in 'lns.model', expected 0 or a positive 32-bit "
              << "integer, as i64";
+  }
+  if (Attribute fact = facts.get("branches")) {
+    // How many of them a block has; what model form allows is far less.
+    auto counts = dyn_cast<DenseI64ArrayAttr>(fact);
+    if (!counts || llvm::any_of(counts.asArrayRef(), [](int64_t count) {
+          return count < 0 || count > UINT16_MAX;
+        }))
+      return op->emitOpError("has 'branches' of ")
+             << fact << " in 'lns.model', expected an array<i64> of 0 to "
+             << UINT16_MAX;
   }
   for (StringRef key :
        {"name", "config", "norm_scheme", "dtype", "identity", "digest"})

@@ -62,7 +62,7 @@ bool TargetCompiler::tryBudget(ModuleOp module, uint64_t reserved) {
 /// again may change more than the arena: where they are computed, others may
 /// share a kernel with them, which takes other scratch.
 FailureOr<SessionMemory> TargetCompiler::planMemory(ModuleOp trained,
-                                                    uint64_t *logitsArena) {
+                                                    ForwardArenas *arenas) {
   OwningOpRef<ModuleOp> copy = trained.clone();
   PassManager manager(copy->getContext());
   buildFusion(manager);
@@ -74,9 +74,14 @@ FailureOr<SessionMemory> TargetCompiler::planMemory(ModuleOp trained,
   Plan plan;
   if (failed(runPasses(manager, *copy)) || failed(draft(*copy, plan)))
     return failure();
-  auto logits = copy->lookupSymbol<func::FuncOp>("logits");
-  if (logitsArena && logits)
-    *logitsArena = logits->getAttrOfType<IntegerAttr>(kArenaBytesAttr).getInt();
+  auto getArena = [&](StringRef name) -> uint64_t {
+    auto function = copy->lookupSymbol<func::FuncOp>(name);
+    return function
+               ? function->getAttrOfType<IntegerAttr>(kArenaBytesAttr).getInt()
+               : 0;
+  };
+  if (arenas)
+    *arenas = {getArena("logits"), getArena("trace")};
   return getMemory(plan);
 }
 
@@ -101,16 +106,26 @@ FailureOr<bool> TargetCompiler::isMet(ModuleOp module, ModuleOp before,
 LogicalResult TargetCompiler::fitBudget(ModuleOp module) {
   if (!options.budget)
     return success();
-  uint64_t logitsArena = 0;
-  FailureOr<SessionMemory> whole = planMemory(module, &logitsArena);
+  ForwardArenas arenas;
+  FailureOr<SessionMemory> whole = planMemory(module, &arenas);
   if (failed(whole))
     return failure();
   SessionMemory memory = *whole;
   uint64_t reserved = memory.total() - memory.arena();
-  if (logitsArena != 0 && reserved + logitsArena > *options.budget) {
+  // Nothing can be computed again there: all of it is results.
+  if (arenas.trace != 0 && reserved + arenas.trace > *options.budget) {
+    overBudget = true;
+    return module.lookupSymbol<func::FuncOp>("trace").emitError()
+           << "what diagnostics trace takes " << arenas.trace
+           << " bytes beside " << reserved << ", but the memory budget is "
+           << *options.budget
+           << "; give a larger one or a smaller --micro-batch, or compile "
+              "without --diagnostics";
+  }
+  if (arenas.logits != 0 && reserved + arenas.logits > *options.budget) {
     // A budget is about training, which has no logits in f32.
     auto logits = module.lookupSymbol<func::FuncOp>("logits");
-    leftOut = {logits.getLoc(), logitsArena};
+    leftOut = {logits.getLoc(), arenas.logits};
     logits.erase();
     return fitBudget(module);
   }

@@ -52,6 +52,7 @@ struct CompileOptions {
   int64_t sequence = 256;     ///< tokens in a sequence
   int64_t microBatches = 1;   ///< parts of a step, a divisor of `batch`
   bool documents = false;     ///< several in a sequence; their starts are input
+  bool diagnostics = false;   ///< the plan also traces the stream
   bool bf16 = false;          ///< activations
   bool padWidths = true;      ///< between linears
   bool eliminateNorms = true; ///< false: each is computed where it stands
@@ -161,8 +162,12 @@ private:
   llvm::LogicalResult recompute(mlir::ModuleOp module, uint64_t reserved,
                                 bool tightest = false);
   bool tryBudget(mlir::ModuleOp module, uint64_t reserved);
+  /// Bytes of the arenas that @logits and @trace need; 0 without them.
+  struct ForwardArenas {
+    uint64_t logits = 0, trace = 0;
+  };
   llvm::FailureOr<SessionMemory> planMemory(mlir::ModuleOp trained,
-                                            uint64_t *logitsArena = nullptr);
+                                            ForwardArenas *arenas = nullptr);
 };
 
 /// With `llvmIr`, the compiler gives the first level's optimized LLVM IR and

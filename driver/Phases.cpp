@@ -189,7 +189,8 @@ LogicalResult lns::buildGraph(ModuleOp module, const CompileOptions &options,
     return failure();
   auto build = [&](OpPassManager &manager) {
     buildGraphPipeline(manager, options.batch / options.microBatches,
-                       options.sequence, options.documents);
+                       options.sequence, options.documents,
+                       options.diagnostics);
   };
   if (failed(runPhase(module, options, timing, build)) ||
       failed(checkForm(module)))

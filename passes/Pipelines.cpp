@@ -24,7 +24,8 @@ using namespace mlir;
 using namespace lns;
 
 void lns::buildGraphPipeline(OpPassManager &manager, int64_t batch,
-                             int64_t sequence, bool documents) {
+                             int64_t sequence, bool documents,
+                             bool diagnostics) {
   // While the block is written once, so that it warns once.
   manager.addPass(createWarnDeadScales());
   manager.addPass(createWarnUnreadParameters());
@@ -32,6 +33,7 @@ void lns::buildGraphPipeline(OpPassManager &manager, int64_t batch,
   options.batch = batch;
   options.seq = sequence;
   options.documents = documents;
+  options.diagnostics = diagnostics;
   manager.addPass(createInstantiate(options));
   manager.addPass(createVerifyGraph());
 }
@@ -149,6 +151,10 @@ struct GraphOptions : PassPipelineOptions<GraphOptions> {
       llvm::cl::desc("Sequences hold several documents, whose starts are an "
                      "input"),
       llvm::cl::init(false)};
+  Option<bool> diagnostics{*this, "diagnostics",
+                           llvm::cl::desc("Add @trace: the stream, and what "
+                                          "blocks add to it"),
+                           llvm::cl::init(false)};
 };
 struct CudaFuseOptions : PassPipelineOptions<CudaFuseOptions> {
   Option<bool> keepWeights{*this, "keep-weights",
@@ -168,7 +174,7 @@ void lns::registerLnsPasses() {
       "lns-graph", "Model form to graph form",
       [](OpPassManager &manager, const GraphOptions &options) {
         buildGraphPipeline(manager, options.batch, options.seq,
-                           options.documents);
+                           options.documents, options.diagnostics);
       });
   PassPipelineRegistration<>(
       "lns-eliminate-norms", "Fold depth scales and norms into matmuls",

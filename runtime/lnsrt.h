@@ -341,6 +341,31 @@ LNSRT_API lnsrt_error *lnsrt_logits(lnsrt_session *session,
 LNSRT_API lnsrt_error *lnsrt_logits_of(lnsrt_session *session,
                                        const lnsrt_batch *batch, float *logits);
 
+/// What lnsrt_trace gives of a plan that was compiled with --diagnostics.
+typedef struct lnsrt_trace_info {
+  size_t struct_size;
+  uint32_t width;           ///< d, columns of the stream
+  uint32_t values;          ///< how many of [B, T, d] there are: L + 1 and the
+                            ///< sum of `branches`
+  const uint32_t *branches; ///< what adds to the stream in each of the L blocks
+                            ///< (lnsrt_plan_info.layers); lives as long as the
+                            ///< plan
+} lnsrt_trace_info;
+
+/// LNSRT_UNSUPPORTED for a plan without diagnostics.
+LNSRT_API lnsrt_error *lnsrt_plan_get_trace(const lnsrt_plan *plan,
+                                            lnsrt_trace_info *info);
+
+/// `values` receives `info.values` x B x T x d floats, row-major: for each
+/// block l = 1 .. L the stream x_l that it takes, and then what each of its
+/// branches adds to the stream, in the order in which they do; last x_{L+1},
+/// what the last block gives (before the final norm). What a branch adds is the
+/// branch operand of the block's residual op times its scale, before whatever
+/// the block does to the sum (docs/depth.md). f32, in a plan that computes in
+/// bf16 too.
+LNSRT_API lnsrt_error *lnsrt_trace(lnsrt_session *session,
+                                   const int32_t *tokens, float *values);
+
 //===----------------------------------------------------------------------===//
 // Tensors
 //===----------------------------------------------------------------------===//

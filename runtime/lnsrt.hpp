@@ -75,6 +75,7 @@ private:
 using PlanInfo = lnsrt_plan_info;
 using Memory = lnsrt_memory;
 using TensorInfo = lnsrt_tensor_info;
+using TraceInfo = lnsrt_trace_info;
 using StepResult = lnsrt_step_result;
 using ProfileRow = lnsrt_profile_row;
 
@@ -161,6 +162,15 @@ public:
   }
   /// "" in a plan that does not say what its model computes.
   const char *identity() const { return lnsrt_plan_identity(handle.get()); }
+
+  /// What Session::trace gives, of a plan with diagnostics.
+  Result<TraceInfo> trace() const {
+    TraceInfo info = {};
+    info.struct_size = sizeof(info);
+    Status status(lnsrt_plan_get_trace(handle.get(), &info));
+    return status ? Result<TraceInfo>(info)
+                  : Result<TraceInfo>(std::move(status));
+  }
 
   size_t tensorCount() const { return lnsrt_tensor_count(handle.get()); }
   Result<TensorInfo> tensorInfo(size_t index) const {
@@ -272,6 +282,10 @@ public:
   }
   Status logits(const int32_t *tokens, float *logits) {
     return Status(lnsrt_logits(handle.get(), tokens, logits));
+  }
+  /// `values` has room for what Plan::trace says.
+  Status trace(const int32_t *tokens, float *values) {
+    return Status(lnsrt_trace(handle.get(), tokens, values));
   }
 
   Status read(lnsrt_tensor_kind kind, size_t index, float *data,

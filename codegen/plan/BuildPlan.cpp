@@ -375,13 +375,14 @@ private:
   LogicalResult bindOutputs(func::FuncOp function, const EntryPointRule &rule,
                             PlanEntryPoint &entry) {
     Operation *terminator = function.getBody().front().getTerminator();
+    SmallVector<BindingKind> outputs = getOutputs(rule, sizes);
     for (auto [i, value] : llvm::enumerate(terminator->getOperands())) {
-      if (i >= rule.outputs.size())
+      if (i >= outputs.size())
         return function.emitError()
                << "entry point '" << rule.name << "' gives "
                << terminator->getNumOperands() << " results, expected "
-               << rule.outputs.size();
-      BindingKind kind = rule.outputs[i];
+               << outputs.size();
+      BindingKind kind = outputs[i];
       RankedTensorType type =
           getBindingType(kind, rule, sizes, function.getContext());
       if (value.getType() != type)

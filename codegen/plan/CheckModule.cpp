@@ -46,6 +46,18 @@ FailureOr<ModelSizes> lns::readSizes(ModuleOp module) {
            << "'lns.model' attribute has batch " << sizes.batch
            << ", which is no multiple of micro_batch " << sizes.microBatch;
   sizes.documents = bool(facts.get("documents"));
+  if (auto branches = facts.getAs<DenseI64ArrayAttr>("branches")) {
+    sizes.branches.assign(branches.asArrayRef().begin(),
+                          branches.asArrayRef().end());
+    if (failed(number("width", sizes.width)))
+      return failure();
+    auto layers = facts.getAs<IntegerAttr>("layers");
+    if (!layers || layers.getInt() != branches.size())
+      return module.emitError()
+             << "'lns.model' attribute has 'branches' of " << branches.size()
+             << " blocks, but 'layers' is " << (layers ? layers.getInt() : 0)
+             << "; they must agree";
+  }
   return sizes;
 }
 
@@ -71,8 +83,24 @@ RankedTensorType lns::getBindingType(BindingKind kind,
     return RankedTensorType::get({}, f32);
   case BindingKind::Logits:
     return RankedTensorType::get({batch, sequence, vocabulary}, f32);
+  case BindingKind::Stream:
+  case BindingKind::Branch:
+    return RankedTensorType::get({batch, sequence, int64_t(sizes.width)}, f32);
   }
   llvm_unreachable("covered switch");
+}
+
+llvm::SmallVector<BindingKind> lns::getOutputs(const EntryPointRule &rule,
+                                               const ModelSizes &sizes) {
+  if (!rule.isTrace)
+    return SmallVector<BindingKind>(rule.outputs.begin(), rule.outputs.end());
+  SmallVector<BindingKind> kinds;
+  for (int64_t count : sizes.branches) {
+    kinds.push_back(BindingKind::Stream);
+    kinds.append(count, BindingKind::Branch);
+  }
+  kinds.push_back(BindingKind::Stream);
+  return kinds;
 }
 
 static LogicalResult checkParameter(ParameterOp parameter) {
@@ -120,7 +148,13 @@ static LogicalResult checkSignature(func::FuncOp function,
       diagnostic << (&known == kEntryPoints ? " " : ", ") << known.name;
     return diagnostic << "; remove it";
   }
-  auto check = [&](std::span<const BindingKind> kinds, TypeRange types,
+  if (rule->isTrace && sizes.branches.empty())
+    return function.emitError()
+           << "entry point '" << name
+           << "' traces blocks, of which 'branches' in 'lns.model' says "
+              "nothing; compile the model with --diagnostics";
+  std::span<const BindingKind> inputs = rule->getInputs(sizes.documents);
+  auto check = [&](ArrayRef<BindingKind> kinds, TypeRange types,
                    StringRef verb) -> LogicalResult {
     auto expected = llvm::map_to_vector(kinds, [&](BindingKind kind) {
       return getBindingType(kind, *rule, sizes, function.getContext());
@@ -137,10 +171,10 @@ static LogicalResult checkSignature(func::FuncOp function,
       diagnostic << (i ? ", " : "") << getName(kind) << ": " << expected[i];
     return diagnostic << "), as the sizes in 'lns.model' say";
   };
-  return success(
-      succeeded(check(rule->getInputs(sizes.documents),
-                      function.getArgumentTypes(), "takes")) &&
-      succeeded(check(rule->outputs, function.getResultTypes(), "gives")));
+  return success(succeeded(check(ArrayRef(inputs.data(), inputs.size()),
+                                 function.getArgumentTypes(), "takes")) &&
+                 succeeded(check(getOutputs(*rule, sizes),
+                                 function.getResultTypes(), "gives")));
 }
 
 /// A session takes tokens and targets below the vocabulary, and no kernel looks

@@ -27,6 +27,9 @@ struct ModelSizes {
   unsigned batch = 0, sequence = 0, vocabulary = 0;
   unsigned microBatch = 0; ///< 0: a step is of one part
   bool documents = false;  ///< several in a row: entry points take starts
+  /// With diagnostics: columns of the stream, and branches of each block.
+  unsigned width = 0;
+  llvm::SmallVector<int64_t> branches;
 };
 
 llvm::FailureOr<ModelSizes> readSizes(mlir::ModuleOp module);
@@ -36,6 +39,10 @@ mlir::RankedTensorType getBindingType(BindingKind kind,
                                       const EntryPointRule &rule,
                                       const ModelSizes &sizes,
                                       mlir::MLIRContext *context);
+
+/// The kinds of what it gives, in order.
+llvm::SmallVector<BindingKind> getOutputs(const EntryPointRule &rule,
+                                          const ModelSizes &sizes);
 
 /// Whether all is such that a plan can hold it: parameters' names and ranks;
 /// functions, which are entry points and take and give what those do; tables

@@ -17,11 +17,13 @@
 #include "dialect/LnsOps.h"
 #include "passes/Passes.h"
 #include "passes/analysis/NormPlacement.h"
+#include "passes/graph/Trace.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/SymbolTable.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "mlir/Pass/Pass.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringMap.h"
@@ -81,9 +83,10 @@ std::string getOpName(Operation &op, std::optional<int64_t> layer) {
 
 class Instantiator {
 public:
-  Instantiator(ModelOp model, int64_t batch, int64_t sequence, bool documents)
+  Instantiator(ModelOp model, int64_t batch, int64_t sequence, bool documents,
+               bool diagnostics)
       : model(model), batch(batch), sequence(sequence), documents(documents),
-        module(model->getParentOfType<ModuleOp>()),
+        diagnostics(diagnostics), module(model->getParentOfType<ModuleOp>()),
         builder(model.getContext()) {}
 
   LogicalResult run() {
@@ -130,6 +133,8 @@ public:
           MeanOp::create(builder, location, scalar, entropy.getLosses(), count);
       func::ReturnOp::create(builder, model.getLoc(), loss);
     }
+    if (diagnostics && failed(createTrace(tokens)))
+      return failure();
     recordFacts();
     model.erase();
     return success();
@@ -229,8 +234,42 @@ private:
     return function;
   }
 
+  /// Behind the other functions: the stream before every block, what the
+  /// block's branches add to it, and the stream behind the last block.
+  LogicalResult createTrace(RankedTensorType tokens) {
+    LayersOp last;
+    for (auto layers : model.getBody().getOps<LayersOp>())
+      last = layers;
+    if (!last)
+      return model.emitOpError("has no lns.layers, whose blocks diagnostics "
+                               "would trace; compile without them");
+    builder.setInsertionPoint(model);
+    SmallVector<Type> inputs = {tokens};
+    if (documents)
+      inputs.push_back(tokens);
+    func::FuncOp function = createFunction("trace", inputs, {});
+    trace.emplace();
+    emitForward(function);
+    if (failed(trace->finish(last, traced)))
+      return failure();
+    auto end = func::ReturnOp::create(builder, model.getLoc(),
+                                      ValueRange(trace->getValues()));
+    function.setFunctionType(
+        builder.getFunctionType(inputs, end.getOperandTypes()));
+    // The final norm and the head.
+    for (Operation *op = end->getPrevNode(); op;) {
+      Operation *previous = op->getPrevNode();
+      if (isOpTriviallyDead(op))
+        op->erase();
+      op = previous;
+    }
+    return success();
+  }
+
   LogicalResult declareParameters() {
     taken.insert_range(kEntryPoints);
+    if (diagnostics)
+      taken.insert("trace");
     for (auto other : module.getOps<SymbolOpInterface>())
       taken.insert(other.getName());
     WalkResult result = model.walk<WalkOrder::PreOrder>([&](Operation *op) {
@@ -356,6 +395,9 @@ private:
     for (Value init : layers.getInits())
       carried.push_back(mapping.lookup(init));
     int64_t depth = layers.getDepth();
+    SmallVector<ResidualOp> residuals;
+    if (trace)
+      residuals = findStreamResiduals(layers);
     for (int64_t i = 0; i < depth; ++i) {
       IRMapping inner(mapping);
       // What is yielded beyond these is for readers of the last block.
@@ -363,12 +405,20 @@ private:
         inner.map(argument, value);
       emitBlock(body, inner, firstLayer.lookup(layers) + i,
                 layers.getBlockType(i));
+      if (trace)
+        trace->addBlock(
+            builder, carried.front(),
+            llvm::map_to_vector(residuals, [&](ResidualOp residual) {
+              return inner.lookup(residual.getResult())
+                  .getDefiningOp<ResidualOp>();
+            }));
       carried.clear();
       for (Value operand : body.getTerminator()->getOperands())
         carried.push_back(inner.lookup(operand));
     }
     for (auto [result, value] : llvm::zip(layers.getResults(), carried))
       mapping.map(result, value);
+    traced = carried.front();
   }
 
   void recordFacts() {
@@ -385,6 +435,12 @@ private:
                              builder.getStringAttr(getNormPlacement(norms)))};
     if (documents)
       facts.push_back(builder.getNamedAttr("documents", builder.getUnitAttr()));
+    if (trace) {
+      facts.push_back(builder.getNamedAttr(
+          "width", builder.getI64IntegerAttr(trace->getWidth())));
+      facts.push_back(builder.getNamedAttr(
+          "branches", builder.getDenseI64ArrayAttr(trace->getBranchCounts())));
+    }
     if (model.getConfigAttr())
       facts.push_back(builder.getNamedAttr("config", model.getConfigAttr()));
     module->setAttr("lns.model", builder.getDictionaryAttr(facts));
@@ -394,16 +450,22 @@ private:
   int64_t batch, sequence;
   bool documents; ///< several in a sequence
   Value starts;   ///< of them: an argument of the function that is emitted
+  bool diagnostics;
   ModuleOp module;
   OpBuilder builder;
   int64_t vocabulary = 0, layerCount = 0;
   llvm::StringSet<> taken; // symbols that are not parameters
   llvm::StringMap<ParameterOp> parameters;
   llvm::DenseMap<Operation *, int64_t> firstLayer;
+  std::optional<TraceBuilder> trace; ///< while @trace is written
+  Value traced;                      ///< what the last block gave
 };
 
 struct InstantiatePass : lns::impl::InstantiateBase<InstantiatePass> {
   using Base::Base;
+  InstantiatePass() = default;
+  InstantiatePass(const InstantiatePass &other) : Base(other) {}
+
   void runOnOperation() override {
     ModuleOp module = getOperation();
     if (batch < 1 || seq < 1 || batch > INT32_MAX || seq > INT32_MAX) {
@@ -420,7 +482,8 @@ struct InstantiatePass : lns::impl::InstantiateBase<InstantiatePass> {
                          << models.size();
       return signalPassFailure();
     }
-    if (failed(Instantiator(models.front(), batch, seq, documents).run()))
+    if (failed(Instantiator(models.front(), batch, seq, documents, diagnostics)
+                   .run()))
       signalPassFailure();
   }
 };

@@ -78,6 +78,11 @@ def Instantiate : Pass<"lns-instantiate", "::mlir::ModuleOp"> {
     attention, rotation and table of positions. An attention that is not causal is
     an error then. The attribute `lns.model` notes it.
 
+    With `diagnostics` there is `@trace`, too: the stream before every block, each
+    followed by what the block's residuals add to it, and the stream behind the last.
+    Blocks that carry streams of several types, or a module without blocks, are
+    errors then.
+
     ```mlir
     %n = lns.norm rms %h, %g depth_scale(inv_sqrt_depth) : tensor<?x?x64xf32>, tensor<64xf32>
     // in block 4:
@@ -88,7 +93,9 @@ def Instantiate : Pass<"lns-instantiate", "::mlir::ModuleOp"> {
     Option<"batch", "batch", "int64_t", "8", "Sequences in a step">,
     Option<"seq", "seq", "int64_t", "256", "Tokens in a sequence">,
     Option<"documents", "documents", "bool", "false",
-           "Sequences hold several documents, whose starts are an input">
+           "Sequences hold several documents, whose starts are an input">,
+    Option<"diagnostics", "diagnostics", "bool", "false",
+           "Add @trace: the stream, and what blocks add to it">
   ];
   let dependentDialects = ["::mlir::func::FuncDialect", "::lns::LnsDialect"];
 }

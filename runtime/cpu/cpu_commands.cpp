@@ -124,6 +124,9 @@ Error CpuSession::run(Entry which, const EntryInputs &inputs,
     *outputs.gradientNorm = *entry.gradientNorm;
   if (outputs.logits)
     std::memcpy(outputs.logits, entry.logits, entry.logitsBytes);
+  for (size_t i = 0; outputs.trace && i < entry.trace.size(); ++i)
+    std::memcpy(outputs.trace + i * outputs.traceStride, entry.trace[i],
+                entry.traceBytes);
   return nullptr;
 }
 

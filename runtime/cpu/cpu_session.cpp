@@ -160,6 +160,9 @@ void CpuSession::resolve(Entry which, const plan::EntryPoint &entry) {
     else if (name == "logits") {
       resolved.logits = static_cast<const float *>(data);
       resolved.logitsBytes = binding.buffer()->size();
+    } else if (name == "stream" || name == "branch") {
+      resolved.trace.push_back(static_cast<const float *>(data));
+      resolved.traceBytes = binding.buffer()->size();
     }
   };
   for (const plan::Binding *binding : *entry.inputs())

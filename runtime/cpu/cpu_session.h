@@ -67,6 +67,8 @@ struct ResolvedEntry {
   const float *gradientNorm = nullptr;
   const float *logits = nullptr;
   size_t logitsBytes = 0;
+  std::vector<const float *> trace; ///< in order
+  size_t traceBytes = 0;            ///< of each
 };
 
 class CpuSession final : public SessionDevice {

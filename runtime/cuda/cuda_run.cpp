@@ -305,6 +305,12 @@ Error CudaSession::run(Entry which, const EntryInputs &inputs,
                                                   entry.logitsBytes, stream),
                           title, "cannot copy the logits"))
       return error;
+  for (size_t i = 0; outputs.trace && i < entry.trace.size(); ++i)
+    if (Error error = driver->check(
+            driver->memcpyDtoHAsync(outputs.trace + i * outputs.traceStride,
+                                    entry.trace[i], entry.traceBytes, stream),
+            title, "cannot copy what is traced"))
+      return error;
   if (Error error = synchronize(entryName(which)))
     return error;
   if (outputs.loss)

@@ -145,6 +145,9 @@ Error CudaSession::resolve(Entry which, const plan::EntryPoint &entry,
     } else if (name == "logits") {
       resolved.logits = data;
       resolved.logitsBytes = binding.buffer()->size();
+    } else if (name == "stream" || name == "branch") {
+      resolved.trace.push_back(data);
+      resolved.traceBytes = binding.buffer()->size();
     }
   };
   for (const plan::Binding *binding : *entry.inputs())

@@ -38,6 +38,8 @@ struct CudaEntry {
   CuAddress tokens = 0, targets = 0, starts = 0, optimizer = 0;
   CuAddress loss = 0, gradientNorm = 0, logits = 0;
   uint64_t tokensBytes = 0, logitsBytes = 0;
+  std::vector<CuAddress> trace; ///< in order, of `traceBytes` each
+  uint64_t traceBytes = 0;
   /// The first command that is a Repeat; the number of commands without one.
   size_t repeat = 0;
   bool isCaptured = false;

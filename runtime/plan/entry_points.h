@@ -26,7 +26,9 @@ enum class BindingKind : uint8_t {
   Optimizer,    ///< f32 [LNS_OPT_SLOTS]
   Loss,         ///< f32
   GradientNorm, ///< f32
-  Logits        ///< f32 [batch, sequence, vocabulary]
+  Logits,       ///< f32 [batch, sequence, vocabulary]
+  Stream,       ///< f32 [batch, sequence, width]
+  Branch        ///< f32 [batch, sequence, width]
 };
 
 constexpr std::string_view getName(BindingKind kind) {
@@ -47,6 +49,10 @@ constexpr std::string_view getName(BindingKind kind) {
     return "gradient_norm";
   case BindingKind::Logits:
     return "logits";
+  case BindingKind::Stream:
+    return "stream";
+  case BindingKind::Branch:
+    return "branch";
   }
   return "";
 }
@@ -61,6 +67,9 @@ struct EntryPointRule {
   constexpr std::span<const BindingKind> getInputs(bool documents) const {
     return documents ? documentInputs : inputs;
   }
+  /// Has a stream for each block and one more. Behind each but the last stand
+  /// the branches of the block, however many: `outputs` does not say.
+  bool isTrace = false;
 };
 
 namespace entry_points {
@@ -99,6 +108,12 @@ inline constexpr EntryPointRule kEntryPoints[] = {
      entry_points::kPartOfDocuments},
     {"micro_grads", true, entry_points::kPart, entry_points::kLoss,
      entry_points::kPartOfDocuments},
+    {"trace",
+     true,
+     entry_points::kTokens,
+     {},
+     entry_points::kTokensOfDocuments,
+     true},
     {"refresh", false, {}, {}, {}},
     {"project", false, {}, {}, {}},
 };

@@ -7,6 +7,7 @@
 
 #include "runtime/plan/plan_file.h"
 
+#include "runtime/plan/entry_points.h"
 #include "runtime/plan/plan_format.h"
 #include "runtime/plan/plan_verifier.h"
 
@@ -90,6 +91,23 @@ static Error checkHeader(const PlanHeader &header, uint64_t size,
   return nullptr;
 }
 
+/// What a verified plan traces; the same in both programs.
+static void noteTrace(lnsrt_plan &plan) {
+  const plan::EntryPoint *trace = plan.entryPoint("trace");
+  if (!trace && plan.cuda())
+    trace = plan.cudaEntryPoint("trace");
+  if (!trace)
+    return;
+  for (const plan::Binding *output : *trace->outputs()) {
+    plan.traceWidth = uint32_t(output->shape()->Get(2));
+    if (output->name()->string_view() == getName(BindingKind::Stream))
+      plan.traceBranches.push_back(0);
+    else
+      ++plan.traceBranches.back();
+  }
+  plan.traceBranches.pop_back(); // behind the last block there are none
+}
+
 /// Everything after the header, which `checkHeader` has accepted. `plan.bytes`
 /// holds the whole file.
 static Error checkContents(lnsrt_plan &plan) {
@@ -116,6 +134,7 @@ static Error checkContents(lnsrt_plan &plan) {
   if (Error error = verifyPlan(*plan.table, plan.bytes.data(),
                                plan.bytes.size(), header.table_size, plan.path))
     return error;
+  noteTrace(plan);
   // Bits that are the table's own to say stand in the header for readers that
   // do not know them.
   plan.documents = takesDocuments(*plan.table);

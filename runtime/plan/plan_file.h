@@ -24,6 +24,8 @@ struct lnsrt_plan {
   bool documents = false; ///< entry points take the starts of documents
   std::string json;       ///< lnsrt_plan_get_json's answer
   std::once_flag jsonOnce;
+  uint32_t traceWidth = 0;             ///< 0: the plan traces nothing
+  std::vector<uint32_t> traceBranches; ///< of each block
 
   const unsigned char *constants() const {
     return bytes.data() + table->constants_offset();

@@ -20,7 +20,7 @@
 namespace lns {
 
 inline constexpr char kPlanMagic[8] = {'L', 'N', 'S', 'P', 'L', 'A', 'N', '\n'};
-inline constexpr uint32_t kPlanVersion = 7;
+inline constexpr uint32_t kPlanVersion = 8;
 inline constexpr uint64_t kPlanBlobAlignment = 4096;
 inline constexpr uint64_t kBufferAlignment = 64;
 

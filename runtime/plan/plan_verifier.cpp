@@ -293,12 +293,14 @@ Error PlanVerifier::run() {
     return error;
   if (Error error = checkRefresh())
     return error;
-  return checkEntryPoints({.cuda = cuda,
-                           .entries = *cuda->entry_points(),
-                           .arena = cuda->arena_bytes(),
-                           .constants = cuda->constants_size(),
-                           .scratch = cuda->scratch_bytes(),
-                           .compute = cuda->compute_bytes()});
+  if (Error error = checkEntryPoints({.cuda = cuda,
+                                      .entries = *cuda->entry_points(),
+                                      .arena = cuda->arena_bytes(),
+                                      .constants = cuda->constants_size(),
+                                      .scratch = cuda->scratch_bytes(),
+                                      .compute = cuda->compute_bytes()}))
+    return error;
+  return checkTracesAgree();
 }
 
 bool lns::takesDocuments(const plan::Plan &table) {

@@ -81,6 +81,8 @@ private:
       const flatbuffers::Vector<flatbuffers::Offset<plan::Binding>> &bindings,
       std::span<const BindingKind> expected, const char *direction,
       const EntryPointRule &rule);
+  Error checkTrace(const Program &program, const plan::EntryPoint &entry);
+  Error checkTracesAgree();
   Error checkBuffer(const Program &program, const plan::BufferRef &buffer,
                     std::string_view user, std::string_view entry);
   Error checkTarget(const Program &program, const plan::BufferRef &buffer,

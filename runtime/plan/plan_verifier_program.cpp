@@ -313,6 +313,9 @@ describe(BindingKind kind, bool isOfPart, const plan::Plan &table) {
     return {plan::DType::f32, 1};
   case BindingKind::Logits:
     return {plan::DType::f32, rows * table.vocabulary()};
+  case BindingKind::Stream:
+  case BindingKind::Branch:
+    break; // checkTrace
   }
   return {};
 }
@@ -383,8 +386,9 @@ Error PlanVerifier::checkEntryPoint(const Program &program,
   if (Error error = checkBindings(program, *entry.inputs(),
                                   rule.getInputs(documents), "input", rule))
     return error;
-  if (Error error = checkBindings(program, *entry.outputs(), rule.outputs,
-                                  "output", rule))
+  if (Error error = rule.isTrace ? checkTrace(program, entry)
+                                 : checkBindings(program, *entry.outputs(),
+                                                 rule.outputs, "output", rule))
     return error;
   for (const plan::Command *command : *entry.commands())
     if (Error error = checkCommand(program, *command, name))

@@ -32,9 +32,10 @@ enum class Entry {
   MicroGrads,
   MicroEval,
   Refresh,
-  Project
+  Project,
+  Trace
 };
-inline constexpr size_t kEntries = 9;
+inline constexpr size_t kEntries = 10;
 const char *entryName(Entry entry);
 
 /// What an entry point reads, checked; null where it does not. Tokens, targets
@@ -51,6 +52,9 @@ struct EntryOutputs {
   float *loss = nullptr;
   float *gradientNorm = nullptr;
   float *logits = nullptr; ///< as many as the output holds
+  /// The first of the traced values, `traceStride` floats from one to the next.
+  float *trace = nullptr;
+  size_t traceStride = 0;
 };
 
 /// What profiles show beside the time; of the whole op, in its first command.

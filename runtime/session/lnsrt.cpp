@@ -348,6 +348,34 @@ lnsrt_error *lnsrt_logits_of(lnsrt_session *session, const lnsrt_batch *batch,
   });
 }
 
+lnsrt_error *lnsrt_plan_get_trace(const lnsrt_plan *plan,
+                                  lnsrt_trace_info *info) {
+  return guarded([&]() -> Error {
+    if (!plan)
+      return missing("plan");
+    if (plan->traceWidth == 0)
+      return makeError(LNSRT_UNSUPPORTED, plan->path,
+                       "the plan has no entry point 'trace'; compile the model "
+                       "again with --diagnostics");
+    lnsrt_trace_info filled = {};
+    filled.width = plan->traceWidth;
+    filled.values = 1;
+    for (uint32_t count : plan->traceBranches)
+      filled.values += 1 + count;
+    filled.branches = plan->traceBranches.data();
+    return writeResult(filled, info);
+  });
+}
+
+lnsrt_error *lnsrt_trace(lnsrt_session *session, const int32_t *tokens,
+                         float *values) {
+  return guarded([&]() -> Error {
+    if (!session || !values)
+      return missing(session ? "values" : "session");
+    return session->trace(tokens, values);
+  });
+}
+
 size_t lnsrt_tensor_count(const lnsrt_plan *plan) {
   return plan ? plan->table->parameters()->size() : 0;
 }

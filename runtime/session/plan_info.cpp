@@ -326,6 +326,18 @@ std::string lns::planJson(const lnsrt_plan &plan) {
   if (plan.cuda())
     addCuda(json, plan);
 
+  if (plan.traceWidth != 0) {
+    json.key("trace");
+    json.open('{');
+    json.field("width", plan.traceWidth);
+    json.key("branches");
+    json.open('[');
+    for (uint32_t count : plan.traceBranches)
+      json.number(count);
+    json.close(']');
+    json.close('}');
+  }
+
   json.key("schedules");
   json.open('[');
   for (uint32_t i = 0; i < info.schedules; ++i) {

@@ -23,8 +23,8 @@ using plan::Segment;
 
 const char *lns::entryName(Entry entry) {
   constexpr const char *kNames[kEntries] = {
-      "train_step",  "grads",      "apply",   "eval",   "logits",
-      "micro_grads", "micro_eval", "refresh", "project"};
+      "train_step",  "grads",      "apply",   "eval",    "logits",
+      "micro_grads", "micro_eval", "refresh", "project", "trace"};
   return kNames[size_t(entry)];
 }
 
@@ -121,8 +121,9 @@ Error lnsrt_session::require(Entry which) const {
   return makeError(
       LNSRT_UNSUPPORTED, plan->path, "the plan has no entry point '",
       entryName(which), "'; compile the model again ",
-      which == Entry::Logits ? "with a larger --memory-budget, or without one"
-                             : "with it");
+      which == Entry::Logits  ? "with a larger --memory-budget, or without one"
+      : which == Entry::Trace ? "with --diagnostics"
+                              : "with it");
 }
 
 uint32_t lnsrt_session::partSize() const {
@@ -320,6 +321,28 @@ Error lnsrt_session::logits(const lnsrt_batch &batch, float *logits) {
     tokens += count;
     starts = starts ? starts + count : nullptr;
     logits += count * table.vocabulary();
+  }
+  return nullptr;
+}
+
+Error lnsrt_session::trace(const int32_t *tokens, float *values) {
+  if (Error error = require(Entry::Trace))
+    return error;
+  if (Error error =
+          checkTokens({sizeof(lnsrt_batch), tokens, nullptr, nullptr}))
+    return error;
+  if (Error error = schedules.put(stepsDone, *device))
+    return error;
+  const plan::Plan &table = *plan->table;
+  size_t count = size_t(partSize()) * table.sequence();
+  size_t stride = size_t(table.batch()) * table.sequence() * plan->traceWidth;
+  // A part's rows stand in each value behind those of the parts before it.
+  for (uint32_t first = 0; first < table.batch(); first += partSize()) {
+    if (Error error = device->run(Entry::Trace, {.tokens = tokens},
+                                  {.trace = values, .traceStride = stride}))
+      return error;
+    tokens += count;
+    values += count * plan->traceWidth;
   }
   return nullptr;
 }

@@ -35,6 +35,7 @@ struct lnsrt_session {
   lns::Error apply(const lnsrt_optimizer_options &options, float &norm);
   lns::Error eval(const lnsrt_batch &batch, float &loss);
   lns::Error logits(const lnsrt_batch &batch, float *logits);
+  lns::Error trace(const int32_t *tokens, float *values);
   lns::Error profileStep(uint64_t seed);
   lns::Error runMatmuls(double &seconds);
   /// 0 for a tensor that does not exist.

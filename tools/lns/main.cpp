@@ -29,6 +29,7 @@ constexpr Command commands[] = {
     {"eval", "loss, answers or perplexity of a checkpoint", runEval},
     {"sample", "let a checkpoint continue a text", runSample},
     {"grads", "loss and all gradients for one batch", runGrads},
+    {"diagnose", "what each block of a checkpoint does", runDiagnose},
     {"bench", "time of a step, by group, and its floor", runBench},
     {"devices", "what plans can run on here", runDevices},
     {"plan info", "what a plan holds", runPlanInfo},

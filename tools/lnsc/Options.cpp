@@ -121,6 +121,11 @@ static cl::opt<std::string> lora(
              "targets=all-linear; also rslora, and save=MODULE:.. for what is "
              "trained whole"),
     cl::value_desc("WORD=VALUE,.."), cl::cat(lnscCategory));
+static cl::opt<bool> diagnostics(
+    "diagnostics",
+    cl::desc("add what 'lns diagnose' needs: an entry point that gives the "
+             "stream before and behind every block, and what its branches add"),
+    cl::cat(lnscCategory));
 static cl::opt<bool> disableNormElimination(
     "disable-norm-elimination",
     cl::desc("compute every norm where it stands, for comparisons"),
@@ -355,6 +360,7 @@ bool driver::adoptForm(Request &request, Form form, mlir::ModuleOp module) {
                           {Form::Graph, &microBatch},
                           {Form::Graph, &documents},
                           {Form::Graph, &lora},
+                          {Form::Graph, &diagnostics},
                           {Form::Train, &batch},
                           {Form::Train, &dtype},
                           {Form::Train, &disablePadding},
@@ -440,6 +446,7 @@ bool driver::readRequest(Request &request) {
     request.configSequence = sequence;
   compile.microBatches = microBatch > 0 ? batch / microBatch : 1;
   compile.documents = documents;
+  compile.diagnostics = diagnostics;
   compile.bf16 = usesBf16(request);
   compile.padWidths = !disablePadding;
   compile.eliminateNorms = !disableNormElimination;

@@ -67,7 +67,8 @@ OwningOpRef<ModuleOp> Conformance::makeTraining(int64_t batch, int64_t sequence,
   if (!made)
     return nullptr;
   PassManager manager(&context);
-  buildGraphPipeline(manager, batch / parts, sequence, documents);
+  buildGraphPipeline(manager, batch / parts, sequence, documents,
+                     hasDiagnostics());
   buildEliminationPipeline(manager, /*eliminate=*/true, GetParam().bf16);
   if (GetParam().bf16)
     buildMixedPrecisionPipeline(manager);

@@ -134,6 +134,9 @@ protected:
   /// A session of it with the parameters of `environment`.
   std::optional<lnsrt::Session> makeSessionOf(const lnsrt::Plan &other);
 
+  /// Whether the plan traces the stream, too.
+  virtual bool hasDiagnostics() const { return false; }
+
   /// A new session of the plan, with the parameters of `environment` as they
   /// were at first.
   void makeSession(unsigned threads);
@@ -255,6 +258,12 @@ double distance(const std::vector<Number> &ours,
   }
   return norm > 0 ? std::sqrt(error / norm) : std::sqrt(error);
 }
+
+/// The same with diagnostics; its test is in trace_conformance.cpp.
+class TraceConformance : public Conformance {
+protected:
+  bool hasDiagnostics() const override { return true; }
+};
 
 } // namespace lns
 

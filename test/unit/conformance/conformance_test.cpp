@@ -146,6 +146,38 @@ static const Case kDocumentCases[] = {
      nullptr, true},
 };
 
+// Norms that go and norms that stay, streams that go on past their norms,
+// scales of branches, parts, and blocks of one lns.layers behind those of
+// another.
+const Case kTraces[] = {
+    {"GroupedLns", NormScheme::Lns, kGrouped, 2, 12, "native"},
+    {"TiedPreV3", NormScheme::Pre, kTied, 3, 7, "x86-64-v3"},
+    {"GroupedLnsBf16", NormScheme::Lns, kGrouped, 2, 12, "native", true},
+    {"BiasesLnsParts", NormScheme::Lns, kBiases, 4, 7, "native", false, true,
+     2},
+    {"Gpt2ConfigLnsBf16", NormScheme::Lns, kGpt2, 2, 9, "native", true},
+    {"Post", NormScheme::Post, kGrouped, 2, 9, "native"},
+    {"PostBf16", NormScheme::Post, kGrouped, 2, 9, "native", true},
+    {"Mix", NormScheme::Mix, kDeep, 2, 9, "native"},
+    {"DeepNorm", NormScheme::DeepNorm, kTied, 2, 9, "native"},
+    {"SandwichBf16", NormScheme::Sandwich, kGrouped, 2, 9, "native", true},
+    {"ResidualMultiplier", NormScheme::ResidualMultiplier, kTied, 2, 9,
+     "native"},
+    {"Hybrid", NormScheme::Hybrid, kGrouped, 2, 9, "native"},
+    {"GpasBiasesParts", NormScheme::Gpas, kBiases, 4, 7, "native", false, true,
+     2},
+    {"NGpt", NormScheme::NGpt, kGrouped, 2, 9, "native"},
+    {"ProResBf16Parts", NormScheme::ProRes, kDeep, 4, 9, "native", true, true,
+     2, false, "prores,T=3"},
+    {"LayerTypes", NormScheme::Lns, "layer-types.mlir", 3, 7, "native"},
+    {"Shared", NormScheme::Lns, "shared.mlir", 3, 7, "native"},
+};
+
+INSTANTIATE_TEST_SUITE_P(Models, TraceConformance, testing::ValuesIn(kTraces),
+                         [](const auto &info) {
+                           return std::string(info.param.name);
+                         });
+
 // The number of threads does not change a bit.
 void Conformance::checkThreads() {
   auto loss = session->grads(getBatch());

@@ -238,6 +238,24 @@ INSTANTIATE_TEST_SUITE_P(Models, DocumentConformance,
                            return std::string(info.param.name);
                          });
 
+// What products' kernels would keep in registers is written.
+const Case kTraces[] = {
+    {"GroupedLns", NormScheme::Lns, kGrouped, 2, 12, "cuda"},
+    {"GroupedLnsApart", NormScheme::Lns, kGrouped, 2, 12, "cuda", false, false},
+    {"GroupedLnsBf16", NormScheme::Lns, kGrouped, 2, 12, "cuda", true},
+    {"TiedPreBf16Parts", NormScheme::Pre, kTied, 4, 7, "cuda", true, true, 2},
+    {"PostBf16", NormScheme::Post, kGrouped, 2, 9, "cuda", true},
+    {"DeepNorm", NormScheme::DeepNorm, kTied, 2, 9, "cuda"},
+    {"GpasBiasesParts", NormScheme::Gpas, kBiases, 4, 7, "cuda", false, true,
+     2},
+    {"NGpt", NormScheme::NGpt, kGrouped, 2, 9, "cuda"},
+};
+
+INSTANTIATE_TEST_SUITE_P(Models, TraceConformance, testing::ValuesIn(kTraces),
+                         [](const auto &info) {
+                           return std::string(info.param.name);
+                         });
+
 INSTANTIATE_TEST_SUITE_P(Models, Conformance,
                          testing::ValuesIn(withAllSchemes(kCases, "cuda")),
                          [](const auto &info) {

@@ -70,6 +70,31 @@ TEST(CudaVerifier, AcceptsParts) {
   expectAccepted(source);
 }
 
+/// The CPU's, in CUDA's program, too.
+static void traceOnBoth(CudaTestPlan &source) {
+  source.addTrace();
+  source.cuda().entry_points.push_back(
+      std::make_unique<EntryPointT>(source.entry("trace")));
+}
+
+TEST(CudaVerifier, AcceptsTracesThatAgree) {
+  CudaTestPlan source;
+  traceOnBoth(source);
+  expectAccepted(source);
+}
+
+TEST(CudaVerifier, RefusesTracesThatDisagree) {
+  CudaTestPlan source;
+  traceOnBoth(source);
+  source.cuda().entry_points.back()->outputs.erase(
+      source.cuda().entry_points.back()->outputs.begin() + 1);
+  auto plan = open(source.serialize());
+  ASSERT_FALSE(plan) << "opened";
+  EXPECT_STREQ(plan.status().message(),
+               "'trace' gives 3 values on the CPU and 2 on CUDA, which are not "
+               "alike; the plan is damaged: compile the model again");
+}
+
 static const Case kKernels[] = {
     {"NoSymbol", [](CudaTestPlan &p) { p.kernel("test_loss").symbol = ""; },
      "kernel 1 for cuda has the impossible symbol ''"},

@@ -51,6 +51,8 @@ static std::string tableOf(const TestPlan &plan) {
 static std::vector<std::string> seeds() {
   auto split = small<TestPlan>();
   split.splitBatch();
+  auto traced = small<TestPlan>();
+  traced.addTrace();
   auto kept = small<CudaTestPlan>(), cudaOnly = small<CudaTestPlan>(),
        cudaSplit = small<CudaTestPlan>();
   kept.keepTable();
@@ -58,6 +60,7 @@ static std::vector<std::string> seeds() {
   cudaSplit.splitCudaBatch();
   return {tableOf(small<TestPlan>()),
           tableOf(split),
+          tableOf(traced),
           tableOf(small<CudaTestPlan>()),
           tableOf(kept),
           tableOf(cudaOnly),
@@ -74,6 +77,12 @@ static void askEverything(const lnsrt::Plan &plan) {
   auto json = plan.json();
   fuzz::require(json && std::strlen(*json) > 0);
   fuzz::require(plan.configJson() != nullptr);
+  if (auto trace = plan.trace(); trace) {
+    uint64_t values = 1 + uint64_t(plan.info().layers);
+    for (uint32_t l = 0; l < plan.info().layers; ++l)
+      values += trace->branches[l];
+    fuzz::require(trace->width > 0 && trace->values == values);
+  }
   for (size_t i = 0; i < plan.tensorCount(); ++i) {
     auto tensor = plan.tensorInfo(i);
     fuzz::require(tensor && std::strlen(tensor->name) > 0 &&

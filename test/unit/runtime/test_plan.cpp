@@ -311,6 +311,22 @@ void TestPlan::takeDocuments() {
   }
 }
 
+EntryPointT &TestPlan::addTrace() {
+  EntryPointT &trace = addEntry(table, "trace");
+  bind(trace, {"tokens"}, {});
+  float value = 0;
+  for (const char *name : {"stream", "branch", "stream"}) {
+    BufferRef place = arenaAt(uint64_t(value) * 128, kRows * kWidth * 4);
+    trace.outputs.push_back(
+        binding(name, DType::f32, {kBatch, kSequence, kWidth}, place));
+    FillT fill;
+    fill.target = std::make_unique<BufferRef>(place);
+    fill.value = ++value;
+    trace.commands.push_back(::command("fill", std::move(fill)));
+  }
+  return trace;
+}
+
 RepeatT &TestPlan::repeat() {
   return *entry("grads").commands.front()->body.AsRepeat();
 }

@@ -59,6 +59,10 @@ struct TestPlan {
   /// logits, and those of a part the third row of the table's gradient.
   void takeDocuments();
 
+  /// Adds "trace", of the model's one block: streams of ones and threes, and a
+  /// branch of twos.
+  plan::EntryPointT &addTrace();
+
   uint64_t extraOffset() const;
   /// The file, with a right header, whatever the table says.
   Bytes serialize() const;

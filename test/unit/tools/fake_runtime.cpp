@@ -106,6 +106,14 @@ lnsrt_error *lnsrt_plan_open(const char *path, lnsrt_plan **plan) {
   return nullptr;
 }
 void lnsrt_plan_release(lnsrt_plan *plan) { delete plan; }
+lnsrt_error *lnsrt_plan_get_trace(const lnsrt_plan *, lnsrt_trace_info *) {
+  return makeError("plan", "the plan has no entry point 'trace'; compile the "
+                           "model again with --diagnostics");
+}
+lnsrt_error *lnsrt_trace(lnsrt_session *, const int32_t *, float *) {
+  return makeError("plan", "the plan has no entry point 'trace'; compile the "
+                           "model again with --diagnostics");
+}
 
 lnsrt_error *lnsrt_plan_get_info(const lnsrt_plan *plan,
                                  lnsrt_plan_info *info) {

@@ -30,6 +30,7 @@ Status runSample(Arguments arguments);
 Status runPlanInfo(Arguments arguments);
 Status runBench(Arguments arguments);
 Status runGrads(Arguments arguments);
+Status runDiagnose(Arguments arguments);
 Status runDevices(Arguments arguments);
 Status runCkptInfo(Arguments arguments);
 Status runCkptVerify(Arguments arguments);
