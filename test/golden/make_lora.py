@@ -46,7 +46,7 @@ def build(case):
         for name, p in sorted(model.named_parameters()):
             if "lora_" in name:
                 assert p.requires_grad and p.dtype == torch.float64
-                p.copy_(make_golden.draw(p.shape, rng, 0.0, 0.2))
+                p.copy_(make_golden.draw(p.shape, rng, 0.0, 0.1))
             else:
                 assert not p.requires_grad
     return model.eval(), make_golden.make_tokens(seed, sizes["vocab_size"])

@@ -68,23 +68,22 @@ def against_peft(case):
     for name, options, tol in (
             ("cpu", ["--dtype=f32"], 1e-5),
             ("cpu-parts", ["--dtype=f32", "--micro-batch=1"], 1e-5),
-            ("cpu-bf16", ["--dtype=bf16"], 1e-1),
+            ("cpu-bf16", ["--dtype=bf16"], 6e-2),
             ("cuda", ["--dtype=f32", "--target=cuda"], 1e-5),
-            ("cuda-bf16", ["--dtype=bf16", "--target=cuda"], 1e-1)):
+            ("cuda-bf16", ["--dtype=bf16", "--target=cuda"], 6e-2)):
         plan, out = root / f"{case}-{name}.plan", root / "grads.safetensors"
         run(lnsc, *config, *options, "-o", plan)
         info = json.loads(run(lns, "plan", "info", plan, "--json"))
         kernels = info["cuda"] if "cuda" in name else info
         check(kernels["norm_kernels"] == 0, f"{plan}: norm kernels")
         run(lns, "grads", plan, *weights, "-o", out, "--logits")
-        worst, got = 0, read(out)
+        got = read(out)
         check(set(got) == {n.removeprefix("grad.") for n in want},
               f"{case} {name}: tensors {sorted(got)}")
-        for key, value in want.items():
-            mine = got[key.removeprefix("grad.")]
-            far = compare.distance(mine[1], value[1])
-            check(far <= tol, f"{case} {name}: {key} differs by {far}")
-            worst = max(worst, far)
+        far = {key: compare.distance(got[key.removeprefix("grad.")][1], value[1])
+               for key, value in want.items()}
+        worst = max(far.values())
+        check(all(x <= tol for x in far.values()), f"{case} {name}: {far}")
         print(f"{case} {name}: {len(want)} tensors, largest distance {worst:.1e}")
 
     # The interpreter, of which norms, sums and first elements are printed.
