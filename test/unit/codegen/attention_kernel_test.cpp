@@ -53,7 +53,7 @@ INSTANTIATE_TEST_SUITE_P(
             // borders of vectors, tiles and blocks and beside them, with
             // windows and soft-caps.
             Shape{2, 37, 3, 1, 48, true, 0, 0, {3, 1, 1, 7, 2}},
-            Shape{2, 131, 4, 2, 8, true, 0, 0, {1}},
+            Shape{2, 131, 4, 2, 8, true, 0, 0, {1, 1, 1, 2, 1}},
             Shape{1, 200, 2, 1, 20, true, 0, 0, {16, 32, 48, 96, 8}},
             Shape{2, 145, 2, 2, 6, true, 0, 0, {47, 2, 49, 1, 30}},
             Shape{3, 97, 1, 1, 80, true, 0, 0, {97, 50}},
@@ -128,6 +128,21 @@ TEST_F(AttentionKernels, WindowsOfOneKey) {
           "%0:2 = lns.attention %q, %k, %v heads(4) kv_heads(2) causal "
           "window(1) : (" +
               x + ", " + y + ", " + y + ") -> (" + x + ", tensor<2x4x37xf32>)");
+  }
+}
+
+// So it is where every token is a document.
+TEST_F(AttentionKernels, DocumentsOfOneToken) {
+  documentLengths = {1};
+  for (std::string element : {"f32", "bf16"}) {
+    std::string x = "tensor<2x131x32x" + element + ">";
+    std::string y = "tensor<2x131x16x" + element + ">";
+    std::string s = "tensor<2x131xi32>";
+    check("%q: " + x + ", %k: " + y + ", %v: " + y + ", %s: " + s,
+          "%0:2 = lns.attention %q, %k, %v starts(%s) heads(4) kv_heads(2) "
+          "causal : (" +
+              x + ", " + y + ", " + y + ", " + s + ") -> (" + x +
+              ", tensor<2x4x131xf32>)");
   }
 }
 
