@@ -277,7 +277,7 @@ func.func @rope(%x: tensor<2x4x8xf32>) {
 
 // lns.rope (C4): a start for every time of the batch.
 func.func @rope(%x: tensor<2x4x8xf32>, %s: tensor<4x2xi32>) {
-  // expected-error @below {{starts has type 'tensor<4x2xi32>', expected 'tensor<2x4xi32>' from the input}}
+  // expected-error @below {{starts has type 'tensor<4x2xi32>', expected 'tensor<2x4xi32>' from input}}
   %y = lns.rope %x starts(%s) head_dim(4) : tensor<2x4x8xf32>, tensor<4x2xi32>
   return
 }
@@ -286,7 +286,7 @@ func.func @rope(%x: tensor<2x4x8xf32>, %s: tensor<4x2xi32>) {
 
 // lns.rope (C4): heads have none of their own.
 func.func @rope(%x: tensor<2x4x3x8xf32>, %s: tensor<2x4x3xi32>) {
-  // expected-error @below {{starts has type 'tensor<2x4x3xi32>', expected 'tensor<2x4xi32>' from the input}}
+  // expected-error @below {{starts has type 'tensor<2x4x3xi32>', expected 'tensor<2x4xi32>' from input}}
   %y = lns.rope %x starts(%s) head_dim(8) : tensor<2x4x3x8xf32>, tensor<2x4x3xi32>
   return
 }
@@ -304,7 +304,7 @@ func.func @attention(%q: tensor<2x4x8xf32>, %s: tensor<2x4xi32>) {
 
 // lns.attention (C8): the shape.
 func.func @attention(%q: tensor<2x4x8xf32>, %s: tensor<2xi32>) {
-  // expected-error @below {{starts has type 'tensor<2xi32>', expected 'tensor<2x4xi32>' from the query}}
+  // expected-error @below {{starts has type 'tensor<2xi32>', expected 'tensor<2x4xi32>' from query}}
   %y = lns.attention %q, %q, %q starts(%s) heads(2) kv_heads(2) causal : (tensor<2x4x8xf32>, tensor<2x4x8xf32>, tensor<2x4x8xf32>, tensor<2xi32>) -> tensor<2x4x8xf32>
   return
 }
@@ -313,7 +313,7 @@ func.func @attention(%q: tensor<2x4x8xf32>, %s: tensor<2xi32>) {
 
 // lns.attention_grad (C1): as the attention.
 func.func @attention_grad(%q: tensor<2x4x8xf32>, %l: tensor<2x2x4xf32>, %s: tensor<2x5xi32>) {
-  // expected-error @below {{starts has type 'tensor<2x5xi32>', expected 'tensor<2x4xi32>' from the query}}
+  // expected-error @below {{starts has type 'tensor<2x5xi32>', expected 'tensor<2x4xi32>' from query}}
   %y:3 = lns.attention_grad %q, %q, %q, %q, %l, %q starts(%s) heads(2) kv_heads(2) causal : (tensor<2x4x8xf32>, tensor<2x4x8xf32>, tensor<2x4x8xf32>, tensor<2x4x8xf32>, tensor<2x2x4xf32>, tensor<2x4x8xf32>, tensor<2x5xi32>) -> (tensor<2x4x8xf32>, tensor<2x4x8xf32>, tensor<2x4x8xf32>)
   return
 }
@@ -322,7 +322,7 @@ func.func @attention_grad(%q: tensor<2x4x8xf32>, %l: tensor<2x2x4xf32>, %s: tens
 
 // lns.add_positions (C4)
 func.func @add_positions(%x: tensor<2x4x8xf32>, %t: tensor<4x8xf32>, %s: tensor<2x3xi32>) {
-  // expected-error @below {{starts has type 'tensor<2x3xi32>', expected 'tensor<2x4xi32>' from the input}}
+  // expected-error @below {{starts has type 'tensor<2x3xi32>', expected 'tensor<2x4xi32>' from input}}
   %y = lns.add_positions %x, %t starts(%s) : tensor<2x4x8xf32>, tensor<4x8xf32>, tensor<2x3xi32>
   return
 }
@@ -331,7 +331,7 @@ func.func @add_positions(%x: tensor<2x4x8xf32>, %t: tensor<4x8xf32>, %s: tensor<
 
 // lns.add_positions_grad (C4)
 func.func @add_positions_grad(%x: tensor<2x4x8xf32>, %s: tensor<1x4xi32>) {
-  // expected-error @below {{starts has type 'tensor<1x4xi32>', expected 'tensor<2x4xi32>' from the grad}}
+  // expected-error @below {{starts has type 'tensor<1x4xi32>', expected 'tensor<2x4xi32>' from grad}}
   %y = lns.add_positions_grad %x starts(%s) : (tensor<2x4x8xf32>, tensor<1x4xi32>) -> tensor<4x8xf32>
   return
 }

@@ -50,7 +50,7 @@ func.func @sum(%x: tensor<2x3x4xf32>, %w: tensor<4x4xf32>, %dy: tensor<2x3x4xf32
 
 // With the same starts it is one to step behind.
 // CHECK-LABEL: func.func @documents
-// CHECK-SAME: %[[DQ:[a-z0-9]+]]: tensor<2x3x4xf32>,
+// CHECK-SAME: %[[DQ:[a-z0-9]+]]: tensor<2x3x4xf32>, %{{[a-z0-9]+}}: tensor<2x3xi32>)
 // CHECK: %[[Q:.*]] = lns.rope
 // CHECK: lns.row_dot %[[DQ]], %[[Q]]
 func.func @documents(%x: tensor<2x3x4xf32>, %w: tensor<4x4xf32>, %dq: tensor<2x3x4xf32>, %s: tensor<2x3xi32>) -> (tensor<2x3x4xf32>, tensor<2x3x4xf32>, tensor<2x3x4xf32>) {
