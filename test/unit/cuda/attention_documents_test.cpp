@@ -63,7 +63,7 @@ class CudaOneDocument : public CudaAttention {};
 
 /// Starts that are all zero give the bits of the kernels without.
 TEST_P(CudaOneDocument, IsNone) {
-  for (int t : {1, 50, 200}) {
+  for (int t : {1, 150}) {
     time = t;
     Values with;
     for (const char *name : {"q", "dout"})
@@ -127,10 +127,10 @@ INSTANTIATE_TEST_SUITE_P(
 std::vector<Case> getOneDocumentCases() {
   std::vector<Case> cases;
   for (bool isBf16 : {true, false})
-    for (int headDim : {16, 48, 64, 128, 256})
+    for (int headDim : {16, 64, 128})
       for (int window : {0, 33})
         for (double cap : {0., 3.})
-          if (headDim != 256 || (window == 0 && cap == 0))
+          if (headDim == 64 || (window == 0 && cap == 0))
             cases.push_back(
                 {isBf16, headDim, 2, 1, true, {}, 0, 1, window, cap, {1000}});
   return cases;
