@@ -247,9 +247,10 @@ writeRows(const TrainingRows &rows, RowTokenizer encoder,
         "for the side of its first byte",
         summary.straddling));
   if (summary.documents[1] == 0 && options.heldOut > 0)
-    summary.notes.push_back(
-        fmt::format("no row is held out: {} of {} are less than one",
-                    options.heldOut, summary.documents[0]));
+    summary.notes.push_back(fmt::format(
+        "no row is held out: {} of {} rows are less than one, or equal rows "
+        "would be torn apart",
+        options.heldOut, summary.documents[0]));
   return summary;
 }
 
