@@ -188,7 +188,7 @@ TEST_F(RowCommands, OptionsThatDoNotBelongTogether) {
 
 // An answer is a letter and byte 0.
 TEST_F(RowCommands, SampleEndsAtByteZero) {
-  train("r", {"--steps", "200", "--lr", "0.2"});
+  train("r", {"--steps", "60"});
   std::vector<std::string> arguments = {plan,         "--checkpoint",
                                         folder / "r", "--prompt",
                                         "a=",         "--bytes",
