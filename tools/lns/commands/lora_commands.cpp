@@ -15,6 +15,7 @@
 
 #include <cstdio>
 #include <fmt/format.h>
+#include <utility>
 
 namespace lns::tool {
 
@@ -39,7 +40,8 @@ Status runExportLora(Arguments arguments) {
   Expected<SourceModel> source = readSource(path, std::nullopt);
   if (!source)
     return source.status();
-  Expected<LoraExportSummary> written = exportLora(*source, baseName, out);
+  Expected<LoraExportSummary> written =
+      exportLora(std::move(*source), baseName, out);
   if (!written)
     return written.status();
   fmt::print("{}: adapters of {} modules{}, {}\n", out, written->modules,

@@ -11,6 +11,7 @@
 #include "tools/lns/base/interrupt.h"
 #include "tools/lns/base/printable.h"
 #include "tools/lns/checkpoint/lora_fact.h"
+#include "tools/lns/checkpoint/model_identity.h"
 #include "tools/lns/exchange/adapter_files.h"
 #include "tools/lns/exchange/fold_tensor.h"
 #include "tools/lns/exchange/hf_class.h"
@@ -105,7 +106,7 @@ static Status refuse(const SourceModel &source) {
   return Status::success();
 }
 
-Expected<LoraExportSummary> exportLora(const SourceModel &source,
+Expected<LoraExportSummary> exportLora(SourceModel source,
                                        const std::string &baseName,
                                        const std::string &out) {
   Expected<WeightFiles> files = WeightFiles::open(source.place);
@@ -115,8 +116,10 @@ Expected<LoraExportSummary> exportLora(const SourceModel &source,
       ownAdapters(std::move(*files), source.identity);
   if (!adapter)
     return adapter.status();
-  LNS_RETURN_IF_ERROR(refuse(source));
   LoraFact lora = *findLora(source.identity);
+  // The class is that of the base, which has no such fact.
+  source.identity = identityOfBase(source.identity).value_or(source.identity);
+  LNS_RETURN_IF_ERROR(refuse(source));
   // By their whole names: PEFT takes a name of this list for the end of any
   // other, be there a dot before it or not ("norm").
   std::set<std::string> saved;

@@ -28,7 +28,7 @@ struct LoraExportSummary {
 /// Refused are checkpoints without adapters, models that no class computes,
 /// those in whose export gates go into weights, which adapters would have to
 /// know, and classes that hold parameters otherwise (GPT-2's c_attn).
-Expected<LoraExportSummary> exportLora(const SourceModel &source,
+Expected<LoraExportSummary> exportLora(SourceModel source,
                                        const std::string &baseName,
                                        const std::string &out);
 
