@@ -22,7 +22,7 @@ namespace lns::tool {
 using Json = nlohmann::ordered_json;
 
 namespace {
-/// What a logarithmic scale of a heat map shows, from the most down.
+/// What a logarithmic scale of a heat map shows at most, from the most down.
 constexpr double kLogRange = 1e4;
 
 constexpr const char *kStyle =
@@ -397,7 +397,7 @@ private:
                        const std::string &yTitle, int xFirst,
                        bool shifts = false) const {
     std::vector<HeatMap> maps;
-    double most = -INFINITY;
+    double least = INFINITY, most = -INFINITY;
     for (const RunGroup &group : ofGroups) {
       HeatMap map{group.label, xTitle, yTitle, {}, xFirst, 1};
       for (uint64_t y = 0; y < group.runs.front()->layers; ++y) {
@@ -407,6 +407,8 @@ private:
           row.push_back(point.mean);
           if (std::isfinite(point.mean))
             most = std::max(most, point.mean);
+          if (point.mean > 0)
+            least = std::min(least, point.mean);
         }
         if (line.points.empty() && !shifts)
           break;
@@ -434,7 +436,9 @@ private:
         escapeMarkup(note),
         std::isfinite(high)
             ? drawHeatMaps(maps, AxisKind::Linear, low, high, scale)
-            : drawHeatMaps(maps, AxisKind::Log, most / kLogRange, most, scale),
+            : drawHeatMaps(maps, AxisKind::Log,
+                           std::max(least, most / kLogRange), most,
+                           scale + ", logarithmic"),
         tables);
   }
 

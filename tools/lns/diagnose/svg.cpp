@@ -352,7 +352,7 @@ std::string drawHeatMaps(const std::vector<HeatMap> &maps, AxisKind kind,
                          double low, double high,
                          const std::string &scaleTitle) {
   constexpr double kSize = 240, kGap = 70, kInRow = 3, kMapTop = 44;
-  constexpr double kScaleHeight = 58;
+  constexpr double kScaleHeight = 64;
   if (!(low < high))
     high = low + 1;
   Axis scale{kind, Axis::transform(kind, low), Axis::transform(kind, high), 0,
@@ -377,9 +377,9 @@ std::string drawHeatMaps(const std::vector<HeatMap> &maps, AxisKind kind,
                        "height=\"12\" fill=\"{}\"/>\n",
                        58 + i * part, top, part + 0.3,
                        colourOf((i + 0.5) / kSteps));
-  out += text(58, top + 27, "start", fmt::format("{:.3g}", low));
+  out += text(58, top + 27, "start", fmt::format("{:.2g}", low));
   out += text(58 + kSize, top + 27, "end", fmt::format("{:.3g}", high));
-  out += text(58 + kSize / 2, top + 27, "middle", scaleTitle);
+  out += text(58 + kSize / 2, top + 44, "middle", scaleTitle);
   return out + "</svg>\n";
 }
 
