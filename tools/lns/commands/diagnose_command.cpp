@@ -8,8 +8,10 @@
 #include "tools/lns/base/arg_parser.h"
 #include "tools/lns/base/file_io.h"
 #include "tools/lns/commands/commands.h"
+#include "tools/lns/commands/data_sources.h"
 #include "tools/lns/commands/loaded_model.h"
 #include "tools/lns/commands/session_options.h"
+#include "tools/lns/data/shard_set.h"
 #include "tools/lns/diagnose/diagnosis.h"
 #include "tools/lns/diagnose/report.h"
 #include "tools/lns/diagnose/run_facts.h"
@@ -25,7 +27,7 @@ using Json = nlohmann::ordered_json;
 
 namespace {
 struct DiagnoseOptions {
-  std::string plan, checkpoint, data, tokenType, out, name;
+  std::string plan, checkpoint, adapter, data, tokenType, out, name;
   std::string measures = "default";
   uint64_t rows = 32, seed = 0, stepsDone = 0, lensTokens = 2048;
   bool allPairs = false, force = false;
@@ -64,8 +66,9 @@ static Status runDiagnosis(const DiagnoseOptions &given,
   if (given.rows == 0 || given.lensTokens == 0)
     return Status::usage(fmt::format(
         "{} must be at least 1", given.rows == 0 ? "--rows" : "--lens-tokens"));
-  Expected<LoadedModel> model = loadModel(
-      given.plan, given.checkpoint, given.force, stepsDone, given.session);
+  Expected<LoadedModel> model =
+      loadModel(given.plan, given.checkpoint, given.adapter, given.force,
+                stepsDone, given.session);
   if (!model)
     return model.status();
   const PlanFile &plan = *model->plan;
@@ -81,11 +84,17 @@ static Status runDiagnosis(const DiagnoseOptions &given,
     notes.push_back(given.data + ": no shard is held out; the rows are of "
                                  "training data");
   printNotes(notes);
-  Expected<HeldOutRows> heldOut = openHeldOut(
-      plan, shards->val.empty() ? shards->train : shards->val, given.tokenType);
+  bool hasDocuments = false;
+  Expected<std::unique_ptr<HeldOutSource>> heldOut =
+      openHeldOut(plan, shards->val.empty() ? shards->train : shards->val,
+                  given.tokenType, RowChoices(), &hasDocuments);
   if (!heldOut)
     return heldOut.status();
-  Expected<FixedRows> rows = chooseRows(*heldOut, plan.info().sequence,
+  if (hasDocuments)
+    return Status::failure(given.data +
+                           ": is documents, but blocks are measured on whole "
+                           "rows of text; give token shards without .docs");
+  Expected<FixedRows> rows = chooseRows(**heldOut, plan.info().sequence,
                                         given.rows, given.seed, given.data);
   if (!rows)
     return rows.status();
@@ -194,6 +203,7 @@ Status runDiagnose(Arguments arguments) {
                 "most tokens that the lens looks at");
   declareTokenType(parser, &options.tokenType);
   declareStepsDone(parser, &options.stepsDone);
+  declareAdapter(parser, &options.adapter);
   declareForce(parser, &options.force);
   declareSessionOptions(parser, &options.session);
   LNS_RETURN_IF_ERROR(parser.parse(arguments));

@@ -42,23 +42,22 @@ static void addTo(Checksum &sum, const std::vector<int32_t> &values) {
   }
 }
 
-Expected<FixedRows> chooseRows(const HeldOutRows &heldOut, uint32_t sequence,
+Expected<FixedRows> chooseRows(const HeldOutSource &heldOut, uint32_t sequence,
                                uint64_t rows, uint64_t seed,
                                const std::string &path) {
   FixedRows chosen;
   chosen.sequence = sequence;
-  std::vector<int32_t> tokens(sequence), targets(sequence);
+  Batch one(1, sequence);
   uint64_t total = heldOut.rowCount();
   for (uint64_t i = 0; i < total && chosen.rows < rows; ++i) {
     uint64_t row = permute(seed, 0, total, i);
-    Expected<uint64_t> counted =
-        heldOut.fill(row, 1, tokens.data(), targets.data());
-    if (!counted)
-      return counted.status();
-    if (*counted != sequence)
+    LNS_RETURN_IF_ERROR(heldOut.fillRows(row, one));
+    if (one.targetCount != sequence)
       continue;
-    chosen.tokens.insert(chosen.tokens.end(), tokens.begin(), tokens.end());
-    chosen.targets.insert(chosen.targets.end(), targets.begin(), targets.end());
+    chosen.tokens.insert(chosen.tokens.end(), one.tokens.begin(),
+                         one.tokens.end());
+    chosen.targets.insert(chosen.targets.end(), one.targets.begin(),
+                          one.targets.end());
     chosen.numbers.push_back(row);
     ++chosen.rows;
   }

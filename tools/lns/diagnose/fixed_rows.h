@@ -35,7 +35,7 @@ struct FixedRows {
 };
 
 /// Rows with fewer than T targets do not count. `path` is for messages.
-Expected<FixedRows> chooseRows(const HeldOutRows &heldOut, uint32_t sequence,
+Expected<FixedRows> chooseRows(const HeldOutSource &heldOut, uint32_t sequence,
                                uint64_t rows, uint64_t seed,
                                const std::string &path);
 
