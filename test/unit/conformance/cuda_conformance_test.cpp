@@ -131,7 +131,7 @@ static const Case kCases[] = {
 static const Case kDocumentCases[] = {
     {"Rope", NormScheme::Lns, kGrouped, 2, 70, "cuda", false, true, 1, false,
      nullptr, true},
-    {"RopeApart", NormScheme::Pre, kOddHeads, 1, 50, "cuda", false, false, 1,
+    {"RopeApart", NormScheme::Pre, kOddHeads, 2, 50, "cuda", false, false, 1,
      false, nullptr, true},
     {"LearnedPositions", NormScheme::Pre, kGpt2, 2, 37, "cuda", false, true, 1,
      false, nullptr, true},
