@@ -65,7 +65,7 @@ TEST(Trace, PutsPartsTogether) {
   TestPlan source;
   source.splitBatch();
   EntryPointT &trace = source.addTrace();
-  trace.inputs = {};
+  trace.inputs.clear();
   trace.inputs.push_back(
       std::make_unique<BindingT>(*source.entry("micro_grads").inputs.front()));
   uint64_t bytes = kValue * sizeof(float) / kBatch;

@@ -24,8 +24,9 @@ double studentQuantile(uint64_t degrees) {
   // Cornish and Fisher's expansion about the normal quantile.
   constexpr double z = 1.959963985;
   auto n = static_cast<double>(degrees);
-  double z3 = z * z * z, z5 = z3 * z * z;
-  return z + (z3 + z) / (4 * n) + (5 * z5 + 16 * z3 + 3 * z) / (96 * n * n);
+  double z3 = z * z * z, z5 = z3 * z * z, z7 = z5 * z * z;
+  return z + (z3 + z) / (4 * n) + (5 * z5 + 16 * z3 + 3 * z) / (96 * n * n) +
+         (3 * z7 + 19 * z5 + 17 * z3 - 15 * z) / (384 * n * n * n);
 }
 
 PairedInterval findInterval(const std::vector<double> &differences) {
