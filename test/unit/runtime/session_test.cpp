@@ -239,12 +239,11 @@ TEST(Session, WhatIsFrozenHasNeitherGradientNorMoments) {
   EXPECT_EQ(run.plan.info().frozen_parameters, kElements);
   EXPECT_EQ(run.plan.tensorInfo(0)->frozen, 0u);
   EXPECT_EQ(run.plan.tensorInfo(1)->frozen, 1u);
-  auto memory = run.session.memory();
-  ASSERT_TRUE(memory) << memory.status().message();
-  EXPECT_EQ(memory->parameters, kParameterBytes);
-  EXPECT_EQ(memory->gradients, kHeadOffset);
-  EXPECT_EQ(memory->optimizer, 2 * kHeadOffset);
-  EXPECT_EQ(memory->total, run.plan.memory(memory->threads)->total);
+  lnsrt::Memory memory = run.session.memory();
+  EXPECT_EQ(memory.parameters, kParameterBytes);
+  EXPECT_EQ(memory.gradients, kHeadOffset);
+  EXPECT_EQ(memory.optimizer, 2 * kHeadOffset);
+  EXPECT_EQ(memory.total, run.plan.memory(memory.threads)->total);
   ASSERT_TRUE(run.session.init(3));
   std::vector<float> drawn = run.read(LNSRT_PARAMETER, 1), data(kElements, 1);
   EXPECT_NE(drawn, std::vector<float>(kElements));
