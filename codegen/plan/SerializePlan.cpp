@@ -184,6 +184,14 @@ bool hasFrozen(const Plan &plan) {
                       [](const PlanParameter &p) { return p.frozen; });
 }
 
+bool hasTrace(const Plan &plan) {
+  auto isTrace = [](const PlanEntryPoint &entry) {
+    return entry.name == "trace";
+  };
+  return llvm::any_of(plan.entryPoints, isTrace) ||
+         (plan.cuda && llvm::any_of(plan.cuda->entryPoints, isTrace));
+}
+
 /// The table with blobs at `places`; its size does not depend on those numbers,
 /// because they are fixed-width and written even when zero.
 void serializeTable(flatbuffers::FlatBufferBuilder &builder, const Plan &plan,
@@ -296,7 +304,8 @@ bool lns::serializePlan(const Plan &plan, std::vector<char> &bytes,
   header.version = kPlanVersion;
   header.header_size = sizeof(PlanHeader);
   header.feature_bits = (plan.documents ? kPlanDocuments : 0) |
-                        (hasFrozen(plan) ? kPlanFrozen : 0);
+                        (hasFrozen(plan) ? kPlanFrozen : 0) |
+                        (hasTrace(plan) ? kPlanTrace : 0);
   header.file_size = fileSize;
   header.table_size = tableSize;
   header.checksum = planChecksum(bytes.data() + sizeof(PlanHeader),

@@ -139,7 +139,8 @@ static Error checkContents(lnsrt_plan &plan) {
   // do not know them.
   plan.documents = takesDocuments(*plan.table);
   uint64_t features = (plan.documents ? kPlanDocuments : 0) |
-                      (hasFrozen(*plan.table) ? kPlanFrozen : 0);
+                      (hasFrozen(*plan.table) ? kPlanFrozen : 0) |
+                      (plan.traceWidth ? kPlanTrace : 0);
   if (header.feature_bits != features)
     return makeError(LNSRT_INVALID_PLAN, plan.path, "plan header says ",
                      header.feature_bits, " as its features, its table ",

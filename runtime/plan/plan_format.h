@@ -20,7 +20,7 @@
 namespace lns {
 
 inline constexpr char kPlanMagic[8] = {'L', 'N', 'S', 'P', 'L', 'A', 'N', '\n'};
-inline constexpr uint32_t kPlanVersion = 8;
+inline constexpr uint32_t kPlanVersion = 7;
 inline constexpr uint64_t kPlanBlobAlignment = 4096;
 inline constexpr uint64_t kBufferAlignment = 64;
 
@@ -28,9 +28,11 @@ inline constexpr uint64_t kBufferAlignment = 64;
 /// every reader of its version reads.
 enum PlanFeature : uint64_t {
   kPlanDocuments = 1, ///< entry points take the starts of documents
-  kPlanFrozen = 2     ///< some parameters have neither gradient nor moments
+  kPlanFrozen = 2,    ///< some parameters have neither gradient nor moments
+  kPlanTrace = 4      ///< there is an entry point "trace"
 };
-inline constexpr uint64_t kPlanFeatures = kPlanDocuments | kPlanFrozen;
+inline constexpr uint64_t kPlanFeatures =
+    kPlanDocuments | kPlanFrozen | kPlanTrace;
 
 struct PlanHeader {
   char magic[8];

@@ -145,10 +145,10 @@ TEST(PlanFile, HeaderFields) {
                "plan format version 99, this runtime reads 7");
   expectHeader([](PlanHeader &header) { header.header_size = 65; },
                "plan header of 65 bytes, expected 64");
-  expectHeader([](PlanHeader &header) { header.feature_bits = 4; },
-               "plan needs features 4 that this runtime does not know");
-  expectHeader([](PlanHeader &header) { header.feature_bits = 7; },
-               "plan needs features 4 that this runtime does not know");
+  expectHeader([](PlanHeader &header) { header.feature_bits = 8; },
+               "plan needs features 8 that this runtime does not know");
+  expectHeader([](PlanHeader &header) { header.feature_bits = 15; },
+               "plan needs features 8 that this runtime does not know");
   expectHeader([](PlanHeader &header) { header.feature_bits = 1; },
                "plan header says 1 as its features, its table 0");
   expectHeader([](PlanHeader &header) { header.reserved[1] = 1; },

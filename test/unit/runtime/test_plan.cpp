@@ -286,7 +286,7 @@ void TestPlan::splitBatch() {
 }
 
 void TestPlan::takeDocuments() {
-  features = kPlanDocuments;
+  features |= kPlanDocuments;
   const BufferRef starts = ioAt(table.io_bytes, kRowsBytes);
   const BufferRef part = ioAt(table.io_bytes + 64, kSequence * 4);
   table.io_bytes += 128;
@@ -312,6 +312,7 @@ void TestPlan::takeDocuments() {
 }
 
 EntryPointT &TestPlan::addTrace() {
+  features |= kPlanTrace;
   EntryPointT &trace = addEntry(table, "trace");
   bind(trace, {"tokens"}, {});
   float value = 0;
