@@ -115,6 +115,10 @@ static LogicalResult verifyFacts(Operation *op, Attribute value) {
              << fact << " in 'lns.model', expected 0 or a positive 32-bit "
              << "integer, as i64";
   }
+  if (Attribute fact = facts.get("documents"); fact && !isa<UnitAttr>(fact))
+    return op->emitOpError("has 'documents' of ")
+           << fact
+           << " in 'lns.model', expected a unit: it is there, or it is not";
   if (Attribute fact = facts.get("branches")) {
     // How many of them a block has; what model form allows is far less.
     auto counts = dyn_cast<DenseI64ArrayAttr>(fact);

@@ -401,7 +401,8 @@ private:
           return terminator->emitError()
                  << "entry point '" << rule.name << "' gives one value as "
                  << other.name << " and as " << binding.name
-                 << "; each must be a value of its own";
+                 << "; each must be a value of its own"
+                 << (rule.isTrace ? ", or compile without diagnostics" : "");
       entry.outputs.push_back(std::move(binding));
     }
     return success();

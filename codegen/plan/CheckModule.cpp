@@ -241,6 +241,32 @@ static LogicalResult checkStarts(Operation *op, bool documents) {
       "(lnsc --documents), and let all starts be that argument");
 }
 
+/// A part of a step is a part of what the step is given: a session checks
+/// tokens, targets and starts as what they are, and no part's again.
+static LogicalResult checkRepeat(RepeatOp repeat, bool documents) {
+  auto caller = repeat->getParentOfType<func::FuncOp>();
+  const EntryPointRule *rule =
+      caller ? findEntryPoint(caller.getSymName()) : nullptr;
+  const EntryPointRule *callee = findEntryPoint(repeat.getCallee());
+  if (!rule || !callee)
+    return success(); // the plan writer's to refuse
+  std::span<const BindingKind> given = rule->getInputs(documents);
+  std::span<const BindingKind> taken = callee->getInputs(documents);
+  for (auto [index, value] : llvm::enumerate(repeat.getInputs())) {
+    if (index >= taken.size() || taken[index] == BindingKind::TargetCount)
+      continue;
+    auto argument = dyn_cast<BlockArgument>(value);
+    if (!argument || argument.getOwner() != &caller.getBody().front() ||
+        argument.getArgNumber() >= given.size() ||
+        given[argument.getArgNumber()] != taken[index])
+      return repeat.emitOpError()
+             << "hands '" << callee->name << "' as " << getName(taken[index])
+             << " what '" << rule->name << "' does not take as such, so that "
+             << "nobody checks it; hand on the argument";
+  }
+  return success();
+}
+
 LogicalResult lns::checkModule(ModuleOp module) {
   FailureOr<ModelSizes> sizes = readSizes(module);
   if (failed(sizes))
@@ -252,9 +278,11 @@ LogicalResult lns::checkModule(ModuleOp module) {
     if (failed(checkSignature(function, *sizes)))
       return failure();
   WalkResult result = module.walk([&](Operation *op) {
-    return WalkResult(
-        success(succeeded(checkVocabulary(op, sizes->vocabulary)) &&
-                succeeded(checkStarts(op, sizes->documents))));
+    return WalkResult(success(
+        succeeded(checkVocabulary(op, sizes->vocabulary)) &&
+        succeeded(checkStarts(op, sizes->documents)) &&
+        (!isa<RepeatOp>(op) ||
+         succeeded(checkRepeat(cast<RepeatOp>(op), sizes->documents)))));
   });
   return failure(result.wasInterrupted());
 }

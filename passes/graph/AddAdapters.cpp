@@ -102,6 +102,11 @@ public:
       bool found = false;
       for (auto &[param, all] : params)
         if (isNamedBy(getModule(all.front()), name)) {
+          if (all.front().getFrozen())
+            return all.front().emitError("parameter '")
+                   << param << "' is frozen, but '" << name
+                   << "' was to be trained whole; take 'frozen' away, or do "
+                      "not save it";
           saved.insert(param);
           found = true;
         }
@@ -305,6 +310,14 @@ struct AddAdaptersPass : lns::impl::AddAdaptersBase<AddAdaptersPass> {
     }
     auto width = static_cast<double>(rank);
     double scale = alpha / (rslora ? std::sqrt(width) : width);
+    if (!std::isnormal(static_cast<float>(scale))) {
+      module.emitError() << "adapters of rank " << int64_t(rank)
+                         << " are multiplied by " << scale << " for alpha "
+                         << double(alpha)
+                         << ", which f32 does not hold; give an alpha near "
+                            "the rank";
+      return signalPassFailure();
+    }
     AdapterWriter writer(models.front(), rank, scale);
     if (failed(writer.choose(targets)) || failed(writer.save(save)) ||
         failed(writer.run()))

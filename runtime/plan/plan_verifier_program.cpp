@@ -241,6 +241,25 @@ Error PlanVerifier::checkRepeat(const Program &program,
       return bad("'", name, "' in '", entry, "' has inputs of ", input->size(),
                  " bytes, a batch has ", bytes);
   }
+  // A session checks what the entry point takes, and no part of it again.
+  for (auto [kind, input] : {std::pair<BindingKind, const plan::BufferRef *>{
+                                 BindingKind::Tokens, repeat.tokens()},
+                             {BindingKind::Targets, repeat.targets()},
+                             {BindingKind::Starts, repeat.starts()}}) {
+    if (!input)
+      continue;
+    bool isOwn = false;
+    for (const plan::EntryPoint *caller : entries)
+      if (caller->name()->string_view() == entry)
+        for (const plan::Binding *binding : *caller->inputs())
+          isOwn |= binding->name()->string_view() == getName(kind) &&
+                   binding->buffer()->segment() == input->segment() &&
+                   binding->buffer()->offset() == input->offset() &&
+                   binding->buffer()->size() == input->size();
+    if (!isOwn)
+      return bad("'", name, "' in '", entry, "' hands on as ", getName(kind),
+                 " what the entry point does not take as such");
+  }
   if (Error error = checkTarget(program, *repeat.loss(), name, entry))
     return error;
   if (repeat.loss()->size() != sizeof(float) ||

@@ -13,6 +13,15 @@
 // REDEFINE: %{options} = targets=c_attn
 // RUN: %{run}=FUSED
 // FUSED: no linear is called 'c_attn': what files of GPT-2 call 'c_attn' is q_proj, k_proj and v_proj, three parameters of their own here; name these
+// REDEFINE: %{options} = targets=q_proj alpha=1.0e-44
+// RUN: %{run}=SMALL
+// SMALL: adapters of rank 8 are multiplied by {{.*}}, which f32 does not hold; give an alpha near the rank
+// REDEFINE: %{options} = targets=q_proj save=norm
+// REDEFINE: %{model} = %t/frozen.mlir
+// RUN: sed 's/gain init(ones) : tensor<4xf32>/gain init(ones) frozen : tensor<4xf32>/' %t/model.mlir > %t/frozen.mlir
+// RUN: %{run}=KEPT
+// KEPT: parameter 'norm.weight' is frozen, but 'norm' was to be trained whole; take 'frozen' away, or do not save it
+// REDEFINE: %{model} = %t/model.mlir
 // REDEFINE: %{options} = rank=4
 // RUN: %{run}=NONE
 // NONE: no targets for adapters; name modules, as q_proj:v_proj, or all of the blocks with all-linear
@@ -52,6 +61,7 @@
 // Twice: all is frozen, and there is an adapter.
 // REDEFINE: %{model} = %t/once.mlir
 // RUN: lns-opt %t/model.mlir --lns-add-adapters='targets=q_proj' -o %t/once.mlir
+// RUN: sed 's/gain init(ones) : tensor<4xf32>/gain init(ones) frozen : tensor<4xf32>/' %t/model.mlir > %t/frozen.mlir
 // RUN: %{run}=FROZEN
 // FROZEN: has the weight 'blocks.{layer}.q_proj.weight', which is frozen already; add adapters to a model that has none
 // RUN: sed 's/ frozen//' %t/once.mlir > %t/thawed.mlir

@@ -676,6 +676,10 @@ static const Case kRepeats[] = {
      [](TestPlan &p) { *p.repeat().targets = BufferRef(512, 24, Segment::io); },
      "'micro_batches' in 'grads' uses 24 bytes at offset 512 of segment 'io', "
      "which has 512"},
+    {"RepeatTargetsAsTokens",
+     [](TestPlan &p) { *p.repeat().tokens = *p.repeat().targets; },
+     "'micro_batches' in 'grads' hands on as tokens what the entry point does "
+     "not take as such"},
     {"RepeatLossSize",
      [](TestPlan &p) { *p.repeat().loss = BufferRef(192, 8, Segment::io); },
      "'micro_batches' in 'grads' puts its loss into 8 bytes at 192, expected 4 "

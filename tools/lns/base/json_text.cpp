@@ -100,6 +100,9 @@ private:
 } // namespace
 
 Expected<nlohmann::json> parseStrictJson(std::string_view text) {
+  // The reader takes it for the end.
+  if (text.find('\0') != text.npos)
+    return Status::failure("a byte 0 in JSON, which has none; remove it");
   StrictReader reader;
   bool whole = json::sax_parse(text.begin(), text.end(), &reader);
   if (!reader.error.empty())

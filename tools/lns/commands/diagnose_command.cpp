@@ -7,6 +7,7 @@
 
 #include "tools/lns/base/arg_parser.h"
 #include "tools/lns/base/file_io.h"
+#include "tools/lns/checkpoint/model_identity.h"
 #include "tools/lns/commands/commands.h"
 #include "tools/lns/commands/data_sources.h"
 #include "tools/lns/commands/loaded_model.h"
@@ -20,6 +21,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <fmt/format.h>
+#include <fstream>
 
 namespace lns::tool {
 
@@ -27,7 +29,7 @@ using Json = nlohmann::ordered_json;
 
 namespace {
 struct DiagnoseOptions {
-  std::string plan, checkpoint, adapter, data, tokenType, out, name;
+  std::string plan, checkpoint, data, tokenType, out, name;
   std::string measures = "default";
   uint64_t rows = 32, seed = 0, stepsDone = 0, lensTokens = 2048;
   bool allPairs = false, force = false;
@@ -41,6 +43,21 @@ static Status writeFile(const std::string &path, const std::string &text) {
     return file.status();
   LNS_RETURN_IF_ERROR(file->write(text));
   return file->commit();
+}
+
+/// Fails where `path` is a file that does not begin as what takes its place.
+static Status checkReplaced(const std::string &path, std::string_view begin,
+                            const char *what) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file)
+    return Status::success();
+  std::string head(begin.size(), '\0');
+  file.read(head.data(), std::streamsize(head.size()));
+  if (std::string_view(head.data(), size_t(file.gcount())) == begin)
+    return Status::success();
+  return Status::failure(fmt::format(
+      "{}: is there, and is not {} that another may replace; give another name",
+      path, what));
 }
 
 /// Names of files need not be UTF-8.
@@ -67,11 +84,16 @@ static Status runDiagnosis(const DiagnoseOptions &given,
     return Status::usage(fmt::format(
         "{} must be at least 1", given.rows == 0 ? "--rows" : "--lens-tokens"));
   Expected<LoadedModel> model =
-      loadModel(given.plan, given.checkpoint, given.adapter, given.force,
+      loadModel(given.plan, given.checkpoint, /*adapter=*/"", given.force,
                 stepsDone, given.session);
   if (!model)
     return model.status();
   const PlanFile &plan = *model->plan;
+  if (identityOfBase(plan.identity()))
+    return Status::failure(
+        given.plan + ": has adapters, in blocks that are measured without; "
+                     "make one model of the checkpoint with 'lns ckpt merge', "
+                     "and measure that with a plan without --lora");
   Expected<TraceLayout> layout = readTraceLayout(plan);
   if (!layout)
     return layout.status();
@@ -130,6 +152,8 @@ static Status runDiagnosis(const DiagnoseOptions &given,
   if (tokensAreBytes(shards->facts, plan.info().vocabulary))
     json["bits_per_byte"] = bitsPerToken(loss);
   json.update(*measured);
+  LNS_RETURN_IF_ERROR(checkReplaced(given.out, "{\n \"format\": \"lns-d",
+                                    "a result of lns diagnose"));
   LNS_RETURN_IF_ERROR(writeFile(given.out, dumpJson(json)));
   fmt::print("loss={:.6f}\n{}\n", loss, given.out);
   return Status::success();
@@ -162,6 +186,7 @@ static Status runReport(Arguments arguments) {
   Expected<std::string> page = makeReport(files);
   if (!page)
     return page.status();
+  LNS_RETURN_IF_ERROR(checkReplaced(out, "<!DOCTYPE html>", "a page"));
   LNS_RETURN_IF_ERROR(writeFile(out, *page));
   fmt::print("{}\n", out);
   return Status::success();
@@ -203,7 +228,6 @@ Status runDiagnose(Arguments arguments) {
                 "most tokens that the lens looks at");
   declareTokenType(parser, &options.tokenType);
   declareStepsDone(parser, &options.stepsDone);
-  declareAdapter(parser, &options.adapter);
   declareForce(parser, &options.force);
   declareSessionOptions(parser, &options.session);
   LNS_RETURN_IF_ERROR(parser.parse(arguments));

@@ -18,6 +18,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <filesystem>
 #include <fmt/format.h>
 
 namespace lns::tool {
@@ -95,6 +96,13 @@ Status evaluateChoices(const EvalOptions &options) {
   if (!input)
     return input.status();
   std::string name = nameOf(options.choices);
+  std::error_code ignored;
+  if (!options.samples.empty() &&
+      std::filesystem::equivalent(options.samples, options.choices, ignored))
+    return Status::usage(fmt::format(
+        "--samples: '{}' is the file of --choices, whose questions it would "
+        "replace; give another name",
+        options.samples));
   Expected<std::vector<ChoiceQuestion>> questions =
       readChoices(options.choices);
   if (!questions)

@@ -120,6 +120,7 @@ Status runMerge(Arguments arguments) {
   Expected<MergeSummary> made = mergeAdapter(path, adapter, out);
   if (!made)
     return made.status();
+  printNotes(made->notes);
   fmt::print("{}: {} weights with their adapters added{}\n", made->checkpoint,
              made->merged,
              made->replaced

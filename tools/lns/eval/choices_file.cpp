@@ -45,6 +45,11 @@ static nlohmann::json parseLine(std::string_view line, std::string &error) {
                           printable(value.get<std::string>(), 20));
     return error.empty();
   };
+  // The reader takes a byte 0 for the end.
+  if (line.find('\0') != line.npos) {
+    error = "a byte 0 in JSON, which has none";
+    return {};
+  }
   nlohmann::json json = nlohmann::json::parse(line, watch, false);
   if (error.empty() && !json.is_object())
     error = json.is_discarded()

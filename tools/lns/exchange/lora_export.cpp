@@ -123,6 +123,16 @@ Expected<LoraExportSummary> exportLora(SourceModel source,
   // By their whole names: PEFT takes a name of this list for the end of any
   // other, be there a dot before it or not ("norm").
   std::set<std::string> saved;
+  // PEFT trains a copy of what is saved, and the head would keep the base's.
+  if (source.isTied && !adapter->saved.empty())
+    for (const auto &[name, tensor] : adapter->saved)
+      if (name.ends_with("embed_tokens.weight") ||
+          name.ends_with("lm_head.weight"))
+        return Status::failure(fmt::format(
+            "{}: '{}' is trained whole, and is embedding and head at once, "
+            "which PEFT's copy of it would be no more; make one model with "
+            "'lns ckpt merge', and export that with 'lns ckpt export-hf'",
+            source.place, printable(name, 80)));
   for (const auto &[name, tensor] : adapter->saved)
     saved.insert(name.substr(0, name.rfind('.')));
   lora.save.assign(saved.begin(), saved.end());

@@ -235,6 +235,13 @@ Expected<MergeSummary> mergeAdapter(const std::string &path,
   made.identity = base.value_or(origin->identity);
   LNS_RETURN_IF_ERROR(saveRun(out, store, made, origin->config));
   store.summary.checkpoint = checkpointPath(out, 0);
+  std::optional<uint64_t> steps = origin->getStepsDone();
+  if (steps.value_or(0) != 0 &&
+      made.identity.find(" = ramp(") != made.identity.npos)
+    store.summary.notes.push_back(fmt::format(
+        "{}: what the model computes follows the steps done, which are 0 of a "
+        "merged one; give commands that read it --steps-done {}",
+        out, *steps));
   return store.summary;
 }
 

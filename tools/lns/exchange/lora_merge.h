@@ -22,6 +22,7 @@ struct MergeSummary {
   std::string checkpoint; ///< its path
   uint64_t merged = 0;    ///< weights that an adapter was added to
   uint64_t replaced = 0;  ///< tensors of modules that are whole
+  std::vector<std::string> notes;
 };
 
 /// Makes the run folder `out` with one checkpoint, at step 0 and with moments
