@@ -21,32 +21,10 @@ cat > "$config" <<'JSON'
  "intermediate_size": 352, "num_hidden_layers": 12, "num_attention_heads": 4,
  "initializer_range": 0.06, "tie_word_embeddings": false}
 JSON
-steps=300 batch=4 seq=256 lr=3e-3 threads=0 dtype=f32 schemes=()
-while [[ $# -gt 0 ]]; do
-  case $1 in
-  --config) config=$2 ;;
-  --steps) steps=$2 ;;
-  --batch) batch=$2 ;;
-  --seq) seq=$2 ;;
-  --lr) lr=$2 ;;
-  --threads) threads=$2 ;;
-  --dtype) dtype=$2 ;;
-  -*)
-    echo "scheme_losses.sh: error: unknown option '$1'; see the file's head" >&2
-    exit 1
-    ;;
-  *)
-    schemes+=("$1")
-    shift
-    continue
-    ;;
-  esac
-  shift 2
-done
-if [[ ${#schemes[@]} -eq 0 ]]; then
-  mapfile -t schemes < <("$bin/lnsc" --list-norms |
-    sed -n '/^options/q; s/^  \([a-z][^ ]*\) .*/\1/p')
-fi
+steps=300 batch=4 seq=256 lr=3e-3 threads=0 dtype=f32
+source "$root/bench/scheme_options.sh"
+take_scheme_options scheme_losses.sh config steps batch seq lr threads dtype -- "$@"
+[[ ${#schemes[@]} -gt 0 ]] || mapfile -t schemes < <(list_schemes "$bin")
 "$bin/lns" data prepare --set classic -o "$work/data" >&2
 status=0
 printf '%-24s %8s %8s %8s\n' scheme first last held-out

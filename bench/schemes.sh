@@ -15,32 +15,12 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 build=${BUILD:-$root/build}
 bin=$build/bin
 config=$root/examples/configs/llama-130m.json
-batch=2 seq=256 rounds=11 threads=0 dtype=f32 group=4 schemes=()
-while [[ $# -gt 0 ]]; do
-  case $1 in
-  --config) config=$2 ;;
-  --batch) batch=$2 ;;
-  --seq) seq=$2 ;;
-  --rounds) rounds=$2 ;;
-  --threads) threads=$2 ;;
-  --dtype) dtype=$2 ;;
-  --group) group=$2 ;;
-  -*)
-    echo "schemes.sh: error: unknown option '$1'; see the file's head" >&2
-    exit 1
-    ;;
-  *)
-    schemes+=("$1")
-    shift
-    continue
-    ;;
-  esac
-  shift 2
-done
+batch=2 seq=256 rounds=11 threads=0 dtype=f32 group=4
+source "$root/bench/scheme_options.sh"
+take_scheme_options schemes.sh config batch seq rounds threads dtype group -- "$@"
 cmake --build "$build" --target lnsc lns-bench-steps >&2
 if [[ ${#schemes[@]} -eq 0 ]]; then
-  mapfile -t schemes < <("$bin/lnsc" --list-norms |
-    sed -n '/^options/q; s/^  \([a-z][^ ]*\) .*/\1/p' | grep -vx pre)
+  mapfile -t schemes < <(list_schemes "$bin" | grep -vx pre)
   schemes+=(pre,qk-norm=head pre,qk-norm=full pre,value-residual pre,head-gate
     lns,qk-norm=free,value-residual,head-gate)
 fi

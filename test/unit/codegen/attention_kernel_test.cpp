@@ -7,6 +7,8 @@
 
 #include "kernel_test.h"
 
+#include <array>
+
 using namespace lns::test;
 
 namespace {
@@ -165,10 +167,58 @@ TEST_F(AttentionKernels, AreSharedByShape) {
   EXPECT_EQ(launches[1].floats[0], 0.1f);
 }
 
+namespace {
+/// An attention and its gradient, run with numbers that are none where the one
+/// or the other must not look.
+class AttentionBlocks : public AttentionKernels {
+protected:
+  static constexpr int64_t time = 400, width = 8;
+
+  void runWhole() {
+    ASSERT_EQ(launches.size(), 2u);
+    makeInputs();
+    build();
+    ASSERT_TRUE(code);
+    unsigned count = 0;
+    for (mlir::Operation &op :
+         getFunction().getBody().front().without_terminator())
+      for (mlir::Value result : op.getResults())
+        results[count++] = result;
+    whole = run(Split::Whole);
+  }
+
+  /// With NaN in rows [from, to) of some arguments.
+  RunResult runWithout(std::initializer_list<unsigned> arguments, int64_t from,
+                       int64_t to) {
+    Tensors before = inputs;
+    for (unsigned argument : arguments) {
+      Tensor &tensor = inputs[getFunction().getArgument(argument)];
+      std::fill(tensor.begin() + from * width, tensor.begin() + to * width,
+                NAN);
+    }
+    RunResult result = run(Split::Whole);
+    inputs = before;
+    return result;
+  }
+
+  void expectSame(RunResult &other, mlir::Value value, int64_t from,
+                  int64_t to) {
+    auto f32 = mlir::Float32Type::get(&context);
+    Tensor a = readBuffer(*whole[nameOf(value)], f32);
+    Tensor b = readBuffer(*other[nameOf(value)], f32);
+    for (int64_t i = from * width; i < to * width; ++i)
+      ASSERT_EQ(a[i], b[i]) << nameOf(value) << " " << i / width;
+  }
+
+  /// Output, log-sum-exp, and gradients of query, key and value.
+  std::array<mlir::Value, 5> results;
+  RunResult whole;
+};
+} // namespace
+
 // What a window hides from a whole block is not looked at: a number that is
 // none would show, however small what it is multiplied by.
-TEST_F(AttentionKernels, LookAtNoBlockOutsideOfTheWindow) {
-  constexpr int64_t time = 400, width = 8;
+TEST_F(AttentionBlocks, OutsideOfTheWindowAreNotLookedAt) {
   std::string x = "tensor<1x400x8xf32>", lse = "tensor<1x1x400xf32>";
   std::string clauses = " heads(1) kv_heads(1) causal window(8) : (";
   parse("%q: " + x + ", %k: " + x + ", %v: " + x + ", %g: " + x,
@@ -177,49 +227,18 @@ TEST_F(AttentionKernels, LookAtNoBlockOutsideOfTheWindow) {
             ")\n%1:3 = lns.attention_grad %q, %k, %v, %0#0, %0#1, %g" +
             clauses + x + ", " + x + ", " + x + ", " + x + ", " + lse + ", " +
             x + ") -> (" + x + ", " + x + ", " + x + ")");
-  ASSERT_EQ(launches.size(), 2u);
-  makeInputs();
-  build();
-  ASSERT_TRUE(code);
-  mlir::Value results[5];
-  unsigned count = 0;
-  for (mlir::Operation &op :
-       getFunction().getBody().front().without_terminator())
-    for (mlir::Value result : op.getResults())
-      results[count++] = result;
+  ASSERT_NO_FATAL_FAILURE(runWhole());
   auto [out, lses, queryGrad, keyGrad, valueGrad] = results;
-  RunResult whole = run(Split::Whole);
-  // Numbers that are none in rows [from, to) of two inputs.
-  auto runWithout = [&](unsigned a, unsigned b, int64_t from, int64_t to) {
-    Tensors before = inputs;
-    for (unsigned argument : {a, b}) {
-      Tensor &tensor = inputs[getFunction().getArgument(argument)];
-      std::fill(tensor.begin() + from * width, tensor.begin() + to * width,
-                NAN);
-    }
-    RunResult result = run(Split::Whole);
-    inputs = before;
-    return result;
-  };
-  auto expectSame = [&](RunResult &other, mlir::Value value, int64_t from,
-                        int64_t to) {
-    auto f32 = mlir::Float32Type::get(&context);
-    Tensor a = readBuffer(*whole[nameOf(value)], f32);
-    Tensor b = readBuffer(*other[nameOf(value)], f32);
-    for (int64_t i = from * width; i < to * width; ++i)
-      ASSERT_EQ(a[i], b[i]) << nameOf(value) << " " << i / width;
-  };
-  RunResult hidden = runWithout(1, 2, 0, 150);
+  RunResult hidden = runWithout({1, 2}, 0, 150);
   expectSame(hidden, out, 256, time);
   expectSame(hidden, queryGrad, 256, time);
-  RunResult later = runWithout(0, 3, 350, time);
+  RunResult later = runWithout({0, 3}, 350, time);
   expectSame(later, keyGrad, 0, 200);
   expectSame(later, valueGrad, 0, 200);
 }
 
 // Nor is what lies before a block's first document, or behind its last.
-TEST_F(AttentionKernels, LookAtNoBlockOfOtherDocuments) {
-  constexpr int64_t time = 400, width = 8;
+TEST_F(AttentionBlocks, OfOtherDocumentsAreNotLookedAt) {
   std::string x = "tensor<1x400x8xf32>", lse = "tensor<1x1x400xf32>";
   std::string s = "tensor<1x400xi32>";
   std::string clauses = " starts(%s) heads(1) kv_heads(1) causal : (";
@@ -230,38 +249,8 @@ TEST_F(AttentionKernels, LookAtNoBlockOfOtherDocuments) {
             ")\n%1:3 = lns.attention_grad %q, %k, %v, %0#0, %0#1, %g" +
             clauses + x + ", " + x + ", " + x + ", " + x + ", " + lse + ", " +
             x + ", " + s + ") -> (" + x + ", " + x + ", " + x + ")");
-  ASSERT_EQ(launches.size(), 2u);
-  makeInputs();
-  build();
-  ASSERT_TRUE(code);
-  mlir::Value results[5];
-  unsigned count = 0;
-  for (mlir::Operation &op :
-       getFunction().getBody().front().without_terminator())
-    for (mlir::Value result : op.getResults())
-      results[count++] = result;
+  ASSERT_NO_FATAL_FAILURE(runWhole());
   auto [out, lses, queryGrad, keyGrad, valueGrad] = results;
-  RunResult whole = run(Split::Whole);
-  auto runWithout = [&](std::initializer_list<unsigned> arguments, int64_t from,
-                        int64_t to) {
-    Tensors before = inputs;
-    for (unsigned argument : arguments) {
-      Tensor &tensor = inputs[getFunction().getArgument(argument)];
-      std::fill(tensor.begin() + from * width, tensor.begin() + to * width,
-                NAN);
-    }
-    RunResult result = run(Split::Whole);
-    inputs = before;
-    return result;
-  };
-  auto expectSame = [&](RunResult &other, mlir::Value value, int64_t from,
-                        int64_t to) {
-    auto f32 = mlir::Float32Type::get(&context);
-    Tensor a = readBuffer(*whole[nameOf(value)], f32);
-    Tensor b = readBuffer(*other[nameOf(value)], f32);
-    for (int64_t i = from * width; i < to * width; ++i)
-      ASSERT_EQ(a[i], b[i]) << nameOf(value) << " " << i / width;
-  };
   // The block that holds the border looks at both documents; those after it at
   // the second alone.
   RunResult hidden = runWithout({1, 2}, 0, 144);

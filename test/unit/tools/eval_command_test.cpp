@@ -5,11 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "tools/lns/commands/commands.h"
-
-#include "fake_runtime.h"
-#include "test_files.h"
-#include "tools/lns/data/shard.h"
+#include "commands_test.h"
 #include "tools/lns/eval/log_likelihood.h"
 
 #include <cmath>
@@ -21,27 +17,8 @@ using namespace lns::tool;
 namespace {
 /// On a bigram model of bytes: what a byte gives the next one is a number of a
 /// file, so that every likelihood can be told.
-class EvalCommand : public ::testing::Test {
+class EvalCommand : public Commands {
 protected:
-  void SetUp() override {
-    FakeRuntime::reset();
-    writeBytes(plan, FakeRuntime::plan(2, 8, 256));
-    std::vector<uint16_t> text;
-    for (uint16_t i = 0; i < 600; ++i)
-      text.push_back("the cat sat on the mat; "[i % 24]);
-    std::filesystem::create_directory(data);
-    ASSERT_TRUE(writeShardFile(data + "/train.bin", text).ok());
-    ASSERT_TRUE(writeShardFile(data + "/val.bin", text).ok());
-  }
-
-  /// Runs a command; its standard output is in `out`.
-  Status run(Status (*command)(Arguments), std::vector<std::string> arguments) {
-    ::testing::internal::CaptureStdout();
-    Status status = command(arguments);
-    std::fflush(stdout);
-    out = ::testing::internal::GetCapturedStdout();
-    return status;
-  }
   /// lns eval PLAN --checkpoint RUN, trained once.
   Status evaluate(std::vector<std::string> more) {
     if (!std::filesystem::exists(runFolder))
@@ -92,10 +69,7 @@ protected:
   }
 
   std::vector<float> weights;
-  TempFolder folder;
-  std::string plan = folder / "p.plan", data = folder / "data",
-              runFolder = folder / "run", questions = folder / "q.jsonl",
-              file = folder / "samples.jsonl", out;
+  std::string questions = folder / "q.jsonl", file = folder / "samples.jsonl";
 };
 } // namespace
 

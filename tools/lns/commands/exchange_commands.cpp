@@ -8,6 +8,7 @@
 #include "tools/lns/base/arg_parser.h"
 #include "tools/lns/base/byte_size.h"
 #include "tools/lns/base/progress.h"
+#include "tools/lns/commands/checkpoint_model.h"
 #include "tools/lns/commands/commands.h"
 #include "tools/lns/commands/session_options.h"
 #include "tools/lns/exchange/hf_export.h"
@@ -95,23 +96,12 @@ Status runImportHf(Arguments arguments) {
     std::fputs(parser.help().c_str(), stdout);
     return Status::success();
   }
-  Expected<PlanFile> plan = PlanFile::open(planPath);
-  if (!plan)
-    return plan.status();
-  Expected<std::vector<TensorDescription>> tensors = plan->tensors();
-  if (!tensors)
-    return tensors.status();
-  CheckpointModel model;
-  model.tensors = std::move(*tensors);
-  model.text = {plan->identity(), plan->config()};
-  model.batch = plan->info().batch;
-  model.sequence = plan->info().sequence;
-  Expected<ImportSummary> made = importModel(path, out, model, seed, force);
+  Expected<CheckpointModel> model = readCheckpointModel(planPath);
+  if (!model)
+    return model.status();
+  Expected<ImportSummary> made = importModel(path, out, *model, seed, force);
   if (!made)
     return made.status();
-  if (plan->info().schedules != 0)
-    made->notes.push_back("at step 0 no branch is open yet; --steps-done of "
-                          "'lns eval' computes what they are later");
   printNotes(made->notes);
   fmt::print("{}: {} parameters of {}{}\n", made->checkpoint,
              formatCount(static_cast<double>(made->elements)), path,

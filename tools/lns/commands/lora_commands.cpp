@@ -7,6 +7,7 @@
 
 #include "tools/lns/base/arg_parser.h"
 #include "tools/lns/base/progress.h"
+#include "tools/lns/commands/checkpoint_model.h"
 #include "tools/lns/commands/commands.h"
 #include "tools/lns/commands/session_options.h"
 #include "tools/lns/exchange/lora_export.h"
@@ -78,19 +79,11 @@ Status runImportLora(Arguments arguments) {
     std::fputs(parser.help().c_str(), stdout);
     return Status::success();
   }
-  Expected<PlanFile> plan = PlanFile::open(planPath);
-  if (!plan)
-    return plan.status();
-  Expected<std::vector<TensorDescription>> tensors = plan->tensors();
-  if (!tensors)
-    return tensors.status();
-  CheckpointModel model;
-  model.tensors = std::move(*tensors);
-  model.text = {plan->identity(), plan->config()};
-  model.batch = plan->info().batch;
-  model.sequence = plan->info().sequence;
+  Expected<CheckpointModel> model = readCheckpointModel(planPath);
+  if (!model)
+    return model.status();
   Expected<ImportSummary> made =
-      importAdapter(base, path, out, model, seed, force);
+      importAdapter(base, path, out, *model, seed, force);
   if (!made)
     return made.status();
   printNotes(made->notes);

@@ -61,6 +61,10 @@ Status DocumentRows::readDocuments() {
                                   "out",
                                   shards[0].shard.path(), leftOut, all,
                                   uint64_t{sequence} + 1));
+  if (all == 0)
+    return Status::failure(shards[0].shard.path() +
+                           ": no documents, so there is no target to measure "
+                           "a loss on; hold out more rows");
   if (documents.empty())
     return Status::failure(fmt::format(
         "{}: none of {} documents has a target among its first {} tokens; use "

@@ -7,6 +7,7 @@
 
 #include "tools/lns/diagnose/report.h"
 
+#include "tools/lns/base/svg_text.h"
 #include "tools/lns/diagnose/paired_interval.h"
 #include "tools/lns/diagnose/report_runs.h"
 #include "tools/lns/diagnose/report_tables.h"

@@ -7,6 +7,8 @@
 
 #include "tools/lns/diagnose/report_tables.h"
 
+#include "tools/lns/base/svg_text.h"
+
 #include <algorithm>
 #include <cmath>
 #include <fmt/format.h>

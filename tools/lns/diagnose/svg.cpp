@@ -7,6 +7,8 @@
 
 #include "tools/lns/diagnose/svg.h"
 
+#include "tools/lns/base/svg_text.h"
+
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -45,36 +47,6 @@ struct Axis {
   }
 };
 } // namespace
-
-std::string escapeMarkup(const std::string &text) {
-  std::string out;
-  for (char c : text)
-    switch (c) {
-    case '&':
-      out += "&amp;";
-      break;
-    case '<':
-      out += "&lt;";
-      break;
-    case '>':
-      out += "&gt;";
-      break;
-    case '"':
-      out += "&quot;";
-      break;
-    default:
-      out += static_cast<unsigned char>(c) < 32 && c != '\n' ? ' ' : c;
-    }
-  return out;
-}
-
-/// 1, 2 or 5 times a power of ten, so that about `count` ticks fit.
-static double tickStep(double range, int count) {
-  double raw = range / count;
-  double power = std::pow(10.0, std::floor(std::log10(raw)));
-  double lead = raw / power;
-  return power * (lead < 1.5 ? 1 : lead < 3.5 ? 2 : lead < 7.5 ? 5 : 10);
-}
 
 /// Values at which a line is drawn across.
 static std::vector<double> findTicks(const Axis &axis) {

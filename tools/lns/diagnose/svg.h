@@ -18,9 +18,6 @@
 
 namespace lns::tool {
 
-/// For text and attributes in HTML and SVG.
-std::string escapeMarkup(const std::string &text);
-
 /// Mean, least and most over seeds; NaN where there is none.
 struct BandPoint {
   double x = 0, mean = 0, low = 0, high = 0;

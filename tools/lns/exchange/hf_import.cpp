@@ -13,66 +13,51 @@
 #include "tools/lns/checkpoint/model_weights.h"
 #include "tools/lns/checkpoint/run_folder.h"
 #include "tools/lns/exchange/fold_tensor.h"
-
-#include <algorithm>
-#include <cmath>
-#include <fmt/format.h>
+#include "tools/lns/exchange/read_only_store.h"
 
 namespace lns::tool {
 
 static constexpr uint64_t transposedElements = 1 << 22;
 
 namespace {
-/// Parameters as they stand in the files, and no moments: a model of any size
-/// is copied without ever being in memory.
-class FileStore : public TensorStore {
+/// Parameters as they stand in the files.
+class FileStore : public ReadOnlyStore {
 public:
   FileStore(const ModelWeights &weights,
-            const std::vector<TensorDescription> &descriptions,
-            std::string target)
-      : weights(weights), descriptions(descriptions),
-        target(std::move(target)) {}
-
-  const std::vector<TensorDescription> &tensors() const override {
-    return descriptions;
+            const std::vector<TensorDescription> &tensors)
+      : ReadOnlyStore(weights.files().path()), weights(weights) {
+    descriptions = tensors;
   }
+
   uint64_t partElements(TensorKind kind, size_t index) const override {
     return kind == TensorKind::Parameter && weights.isTransposed(index)
                ? transposedElements
                : TensorStore::partElements(kind, index);
   }
-  Status read(TensorKind kind, size_t index, uint64_t first,
-              std::span<float> out) override {
-    LNS_RETURN_IF_ERROR(failIfInterrupted());
-    if (kind != TensorKind::Parameter) {
-      std::fill(out.begin(), out.end(), 0.0f);
-      return Status::success();
-    }
-    LNS_RETURN_IF_ERROR(weights.read(index, first, out));
-    for (size_t i = 0; i < out.size(); ++i)
-      if (!std::isfinite(out[i]))
-        return Status::failure(
-            fmt::format("{}: element {} of '{}' is {}; take other files",
-                        weights.files().path(), first + i,
-                        descriptions[index].name, out[i]));
-    return Status::success();
-  }
-  Status write(TensorKind, size_t, std::span<const float>) override {
-    return Status::failure(target + ": files are not written into");
-  }
 
 private:
+  Status readParameter(size_t index, uint64_t first,
+                       std::span<float> out) override {
+    return weights.read(index, first, out);
+  }
+
   const ModelWeights &weights;
-  const std::vector<TensorDescription> &descriptions;
-  std::string target;
 };
 } // namespace
+
+void noteFirstStep(const CheckpointModel &model,
+                   std::vector<std::string> &notes) {
+  if (model.followsSteps)
+    notes.push_back("at step 0 no branch is open yet; --steps-done of 'lns "
+                    "eval' computes what they are later");
+}
 
 Expected<ImportSummary> importModel(const std::string &path,
                                     const std::string &out,
                                     const CheckpointModel &model, uint64_t seed,
                                     bool force) {
   ImportSummary summary;
+  noteFirstStep(model, summary.notes);
   Expected<ModelWeights> weights =
       ModelWeights::open(path, model.text, force, model.tensors, summary.notes);
   if (!weights)
@@ -89,7 +74,7 @@ Expected<ImportSummary> importModel(const std::string &path,
   state.batch = model.batch;
   state.sequence = model.sequence;
   state.identity = model.text.identity;
-  FileStore store(*weights, model.tensors, out);
+  FileStore store(*weights, model.tensors);
   LNS_RETURN_IF_ERROR(saveCheckpoint(checkpointPath(run->workPath(), 0), store,
                                      state, model.text.config));
   LNS_RETURN_IF_ERROR(failIfInterrupted());

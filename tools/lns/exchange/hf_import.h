@@ -23,6 +23,7 @@ struct CheckpointModel {
   std::vector<TensorDescription> tensors;
   PlanModel text;
   uint64_t batch = 0, sequence = 0;
+  bool followsSteps = false; ///< computes something else at step 0 than later
 };
 
 struct ImportSummary {
@@ -31,6 +32,10 @@ struct ImportSummary {
   uint64_t elements = 0;
   std::vector<std::string> notes;
 };
+
+/// Adds what a run at step 0 means for a model that follows its steps.
+void noteFirstStep(const CheckpointModel &model,
+                   std::vector<std::string> &notes);
 
 /// Makes the run folder `out` with one checkpoint, at step 0 and with moments
 /// of zero, of the files `path`: a folder of Hugging Face's or what else

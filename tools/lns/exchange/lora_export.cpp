@@ -124,10 +124,9 @@ Expected<LoraExportSummary> exportLora(SourceModel source,
   // other, be there a dot before it or not ("norm").
   std::set<std::string> saved;
   // PEFT trains a copy of what is saved, and the head would keep the base's.
-  if (source.isTied && !adapter->saved.empty())
+  if (source.isTied)
     for (const auto &[name, tensor] : adapter->saved)
-      if (name.ends_with("embed_tokens.weight") ||
-          name.ends_with("lm_head.weight"))
+      if (name.ends_with("embed_tokens.weight"))
         return Status::failure(fmt::format(
             "{}: '{}' is trained whole, and is embedding and head at once, "
             "which PEFT's copy of it would be no more; make one model with "

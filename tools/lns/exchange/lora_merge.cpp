@@ -17,6 +17,7 @@
 #include "tools/lns/checkpoint/tensor_names.h"
 #include "tools/lns/exchange/adapter_files.h"
 #include "tools/lns/exchange/fold_tensor.h"
+#include "tools/lns/exchange/read_only_store.h"
 
 #include <algorithm>
 #include <cmath>
@@ -26,44 +27,11 @@
 namespace lns::tool {
 
 namespace {
-/// Parameters that are read in parts, and no moments: a model of any size is
-/// written without ever being in memory.
-class ReadOnlyStore : public TensorStore {
-public:
-  const std::vector<TensorDescription> &tensors() const override {
-    return descriptions;
-  }
-  Status read(TensorKind kind, size_t index, uint64_t first,
-              std::span<float> out) override {
-    LNS_RETURN_IF_ERROR(failIfInterrupted());
-    if (kind != TensorKind::Parameter) {
-      std::fill(out.begin(), out.end(), 0.0f);
-      return Status::success();
-    }
-    LNS_RETURN_IF_ERROR(readParameter(index, first, out));
-    for (size_t i = 0; i < out.size(); ++i)
-      if (!std::isfinite(out[i]))
-        return Status::failure(
-            fmt::format("element {} of '{}' becomes {}; take other files",
-                        first + i, descriptions[index].name, out[i]));
-    return Status::success();
-  }
-  Status write(TensorKind, size_t, std::span<const float>) override {
-    return Status::failure("files are not written into");
-  }
-
-protected:
-  virtual Status readParameter(size_t index, uint64_t first,
-                               std::span<float> out) = 0;
-
-  std::vector<TensorDescription> descriptions;
-};
-
 /// The tensors of a checkpoint, merged with an adapter's.
 class MergedStore : public ReadOnlyStore {
 public:
   MergedStore(const WeightFiles &base, const AdapterFiles &adapter)
-      : base(base), adapter(adapter) {}
+      : ReadOnlyStore(adapter.place()), base(base), adapter(adapter) {}
 
   /// Compares the adapter with the base.
   Status create();
@@ -255,7 +223,7 @@ class AdaptedStore : public ReadOnlyStore {
 public:
   AdaptedStore(const ModelWeights &weights, const AdapterFiles &adapter,
                const std::vector<TensorDescription> &tensors)
-      : weights(weights), adapter(adapter) {
+      : ReadOnlyStore(adapter.place()), weights(weights), adapter(adapter) {
     descriptions = tensors;
   }
 
@@ -298,6 +266,7 @@ Expected<ImportSummary> importAdapter(const std::string &basePath,
   // That the adapters do not come from it goes without saying here.
   ownNotes.pop_back();
   summary.notes = std::move(ownNotes);
+  noteFirstStep(model, summary.notes);
   summary.isUnfolded = weights->isFolded();
   for (const TensorDescription &tensor : model.tensors)
     summary.elements += tensor.elements;

@@ -7,6 +7,8 @@
 
 #include "tools/lns/train/loss_curve_svg.h"
 
+#include "tools/lns/base/svg_text.h"
+
 #include <algorithm>
 #include <cmath>
 #include <fmt/format.h>
@@ -31,33 +33,6 @@ struct Axis {
   }
 };
 } // namespace
-
-/// 1, 2 or 5 times a power of ten, so that about `count` ticks fit.
-static double tickStep(double range, int count) {
-  double raw = range / count;
-  double power = std::pow(10.0, std::floor(std::log10(raw)));
-  double lead = raw / power;
-  return power * (lead < 1.5 ? 1 : lead < 3.5 ? 2 : lead < 7.5 ? 5 : 10);
-}
-
-static std::string escape(const std::string &text) {
-  std::string out;
-  for (char c : text)
-    switch (c) {
-    case '&':
-      out += "&amp;";
-      break;
-    case '<':
-      out += "&lt;";
-      break;
-    case '>':
-      out += "&gt;";
-      break;
-    default:
-      out += static_cast<unsigned char>(c) < 32 ? ' ' : c;
-    }
-  return out;
-}
 
 /// Bias-corrected exponential average over about a fiftieth of the run.
 static std::vector<Point> smooth(const std::vector<Point> &points) {
@@ -145,7 +120,7 @@ std::string drawLossCurve(const MetricsHistory &history,
       "font-size=\"12\" fill=\"#333\">\n"
       "<rect width=\"{0}\" height=\"{1}\" fill=\"#fff\"/>\n"
       "<text x=\"{2}\" y=\"28\" font-size=\"15\">{3}</text>\n",
-      width, height, left, escape(title));
+      width, height, left, escapeMarkup(title));
   out += drawAxes(x, y);
   out += polyline(train, x, y, "stroke=\"#1f77b4\" stroke-opacity=\"0.25\"");
   out += polyline(smooth(train), x, y, "stroke=\"#1f77b4\" stroke-width=\"2\"");
