@@ -94,7 +94,7 @@ static void requireSpans(const std::vector<tool::ByteSpan> &spans,
 
 static void runRows(const std::string &templateName, std::string_view text) {
   tool::TrainingRows rows;
-  tool::RowErrors errors;
+  tool::FirstErrors errors;
   tool::Status status = tool::parseTrainingRows(text, "rows", rows, errors);
   if (!status.ok())
     fuzz::requireError(status);

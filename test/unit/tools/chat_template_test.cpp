@@ -24,7 +24,7 @@ const json &golden() {
 
 TrainingRow parseRow(const json &row) {
   TrainingRows rows;
-  RowErrors errors;
+  FirstErrors errors;
   Status status = parseTrainingRows(row.dump(), "golden", rows, errors);
   EXPECT_TRUE(status.ok()) << status.message();
   EXPECT_EQ(errors.count(), 0u) << (errors.count() > 0 ? errors.told()[0] : "");

@@ -46,18 +46,18 @@ TEST(ChoicesFile, BothForms) {
 
 TEST(ChoicesFile, WhatIsWrongWithALine) {
   struct Case {
-    const char *line, *message;
+    std::string line, message;
   };
   const Case cases[] = {
-      {"{", "not JSON, or not UTF-8"},
+      {"{", "no JSON, or not UTF-8, at byte 2"},
       {"[1]", "a JSON array, not an object"},
       {R"({"context": "a", "choices": ["b", "\ud800"], "gold": 0})",
-       "not JSON, or not UTF-8"},
+       "no JSON, or not UTF-8, at byte 42"},
       {"{\"context\": \"\xff\", \"choices\": [\"b\", \"c\"], \"gold\": 0}",
-       "not JSON, or not UTF-8"},
-      {R"({"context": [[[[[[[[[1]]]]]]]]]})", "nested too deeply"},
+       "no JSON, or not UTF-8, at byte 14"},
+      {std::string(40, '[') + std::string(40, ']'), "nested deeper than 32"},
       {R"({"context": "a", "choices": ["b", "c"], "gold": 0, "gold": 1})",
-       "the key 'gold' is there twice"},
+       "the key 'gold' is there twice; remove one of them"},
       {R"({"context": "a", "choices": ["b", "c"], "gold": 0, "delimeter": ""})",
        "unknown key 'delimeter'"},
       {R"({"context": "a", "gold": 0})", "no 'context' with 'choices'"},
@@ -115,9 +115,10 @@ TEST(ChoicesFile, AllBrokenLinesUpToTwenty) {
                      "\"gold\": 1}\n"
                    : "x\n";
   Status status = parseStatus(text);
-  EXPECT_TRUE(failsWith(status, "q.jsonl: 24 errors: line 1: not JSON, or not "
-                                "UTF-8; line 2: not JSON"));
-  EXPECT_TRUE(failsWith(status, "; line 21: not JSON, or not UTF-8; ...; "));
+  EXPECT_TRUE(failsWith(status, "q.jsonl: 24 errors: line 1: no JSON, or not "
+                                "UTF-8, at byte 1; line 2: no JSON"));
+  EXPECT_TRUE(
+      failsWith(status, "; line 21: no JSON, or not UTF-8, at byte 1; ...; "));
   EXPECT_EQ(status.message().find("line 4:"), std::string::npos);
   EXPECT_EQ(status.message().find("line 22:"), std::string::npos);
 }

@@ -5,11 +5,11 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "tools/lns/base/python_text.h"
 #include "tools/lns/eval/choice_rows.h"
 #include "tools/lns/eval/prefix_token.h"
 #include "tools/lns/eval/rolling.h"
 #include "tools/lns/eval/row_layout.h"
-#include "tools/lns/eval/text_counts.h"
 
 #include "test_files.h"
 

@@ -80,7 +80,7 @@ protected:
   std::optional<TokenizerFile> tokenizer;
   RowOptions chosen;
   PrepareOptions options = {.heldOut = 0, .folder = "", .replace = false};
-  RowErrors errors;
+  FirstErrors errors;
   RowSummary summary;
 };
 

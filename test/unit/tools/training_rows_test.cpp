@@ -7,6 +7,8 @@
 
 #include "tools/lns/data/training_rows.h"
 
+#include "tools/lns/base/python_text.h"
+
 #include "test_files.h"
 
 using namespace lns::tool;
@@ -15,7 +17,7 @@ using Kind = TrainingRow::Kind;
 namespace {
 struct Parsed {
   TrainingRows rows;
-  RowErrors errors;
+  FirstErrors errors;
   Status status;
 };
 
@@ -104,7 +106,7 @@ TEST(TrainingRows, ABrokenArrayIsAnError) {
 
 TEST(TrainingRows, WhatIsNoRowIsAnErrorWithItsLine) {
   EXPECT_EQ(errorOf("{\"text\": \"a\"}x"),
-            "f:1: no JSON at byte 14; is it whole?");
+            "f:1: no JSON, or not UTF-8, at byte 14");
   EXPECT_EQ(errorOf(R"({"text": "a", "text": "b"})"),
             "f:1: the key 'text' is there twice; remove one of them");
   EXPECT_EQ(errorOf(R"({"query": "a"})"),
@@ -169,7 +171,7 @@ TEST(TrainingRows, ErrorsAreCounted) {
     text += i % 2 ? "{}\n" : "{\"text\": \"a\"}\n";
   Parsed parsed = parse(text);
   EXPECT_EQ(parsed.errors.count(), 25u);
-  EXPECT_EQ(parsed.errors.told().size(), RowErrors::maxTold);
+  EXPECT_EQ(parsed.errors.told().size(), FirstErrors::mostTold);
   EXPECT_EQ(parsed.errors.told().back().substr(0, 5), "f:40:");
   EXPECT_EQ(parsed.rows.seen, 50u);
   EXPECT_EQ(parsed.rows.rows.size(), 25u);

@@ -57,8 +57,13 @@ public:
   bool end_array() override { return close(); }
 
   bool parse_error(size_t position, const std::string &,
-                   const nlohmann::detail::exception &) override {
-    return fail(fmt::format("no JSON at byte {}; is it whole?", position));
+                   const nlohmann::detail::exception &what) override {
+    constexpr int numberRange = 406;
+    return fail(fmt::format("{}, at byte {}",
+                            what.id == numberRange
+                                ? "a number that no double holds"
+                                : "no JSON, or not UTF-8",
+                            position));
   }
 
   json root;
@@ -108,7 +113,7 @@ Expected<nlohmann::json> parseStrictJson(std::string_view text) {
   if (!reader.error.empty())
     return Status::failure(std::move(reader.error));
   if (!whole)
-    return Status::failure("no JSON; is it whole?");
+    return Status::failure("no JSON");
   return std::move(reader.root);
 }
 

@@ -132,7 +132,7 @@ static Status checkPrepare(const ArgParser &parser, PrepareCommand &command) {
 static Status prepareRows(const PrepareCommand &command,
                           const TokenizerFile *tokenizer) {
   TrainingRows rows;
-  RowErrors errors;
+  FirstErrors errors;
   auto printErrors = [&] {
     for (const std::string &line : errors.told())
       std::fputs(("lns: error: " + boundedMessage(line) + "\n").c_str(),

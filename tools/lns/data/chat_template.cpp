@@ -8,6 +8,7 @@
 #include "tools/lns/data/chat_template.h"
 
 #include "tools/lns/base/checksum.h"
+#include "tools/lns/base/python_text.h"
 
 #include <array>
 #include <fmt/format.h>

@@ -171,7 +171,7 @@ template <typename Token>
 static Expected<RowSummary>
 writeRows(const TrainingRows &rows, RowTokenizer encoder,
           const TokenizerFile *tokenizer, const RowOptions &chosen,
-          const PrepareOptions &options, RowErrors &errors) {
+          const PrepareOptions &options, FirstErrors &errors) {
   RowSummary summary;
   std::vector<KeptRow> kept;
   std::vector<RowTokens> all;
@@ -258,7 +258,7 @@ Expected<RowSummary> writeRowDataset(const TrainingRows &rows,
                                      const TokenizerFile *tokenizer,
                                      const RowOptions &chosen,
                                      const PrepareOptions &options,
-                                     RowErrors &errors) {
+                                     FirstErrors &errors) {
   Expected<RowTokenizer> encoder =
       RowTokenizer::create(rows, tokenizer, chosen);
   if (!encoder)

@@ -55,7 +55,7 @@ Expected<RowSummary> writeRowDataset(const TrainingRows &rows,
                                      const TokenizerFile *tokenizer,
                                      const RowOptions &chosen,
                                      const PrepareOptions &options,
-                                     RowErrors &errors);
+                                     FirstErrors &errors);
 
 } // namespace lns::tool
 

@@ -10,9 +10,9 @@
 #include "tools/lns/base/file_io.h"
 #include "tools/lns/base/json_text.h"
 #include "tools/lns/base/printable.h"
+#include "tools/lns/base/python_text.h"
 
 #include <algorithm>
-#include <array>
 #include <fmt/format.h>
 
 using nlohmann::json;
@@ -30,47 +30,6 @@ const char *roleName(Message::Role role) {
   }
   return "assistant";
 }
-
-//===----------------------------------------------------------------------===//
-// White space
-//===----------------------------------------------------------------------===//
-
-/// Python's str.isspace(), as UTF-8.
-static constexpr std::array<std::string_view, 29> spaces = {
-    "\t",           "\n",
-    "\v",           "\f",
-    "\r",           "\x1c",
-    "\x1d",         "\x1e",
-    "\x1f",         " ",
-    "\xc2\x85",     "\xc2\xa0",
-    "\xe1\x9a\x80", "\xe2\x80\x80",
-    "\xe2\x80\x81", "\xe2\x80\x82",
-    "\xe2\x80\x83", "\xe2\x80\x84",
-    "\xe2\x80\x85", "\xe2\x80\x86",
-    "\xe2\x80\x87", "\xe2\x80\x88",
-    "\xe2\x80\x89", "\xe2\x80\x8a",
-    "\xe2\x80\xa8", "\xe2\x80\xa9",
-    "\xe2\x80\xaf", "\xe2\x81\x9f",
-    "\xe3\x80\x80"};
-
-std::string_view trim(std::string_view text) {
-  for (bool found = true; found;) {
-    found = false;
-    for (std::string_view space : spaces) {
-      if (text.starts_with(space)) {
-        text.remove_prefix(space.size());
-        found = true;
-      }
-      if (text.ends_with(space)) {
-        text.remove_suffix(space.size());
-        found = true;
-      }
-    }
-  }
-  return text;
-}
-
-bool isBlank(std::string_view text) { return trim(text).empty(); }
 
 //===----------------------------------------------------------------------===//
 // One row
@@ -250,7 +209,7 @@ namespace {
 /// Takes the rows of one file as they come.
 class RowReader {
 public:
-  RowReader(const std::string &name, TrainingRows &rows, RowErrors &errors)
+  RowReader(const std::string &name, TrainingRows &rows, FirstErrors &errors)
       : name(name), rows(rows), errors(errors) {}
 
   void add(std::string_view text, uint64_t line) {
@@ -268,7 +227,7 @@ public:
 private:
   const std::string &name;
   TrainingRows &rows;
-  RowErrors &errors;
+  FirstErrors &errors;
 };
 } // namespace
 
@@ -347,7 +306,7 @@ static Status parseArray(std::string_view text, size_t at,
 }
 
 Status parseTrainingRows(std::string_view text, const std::string &name,
-                         TrainingRows &rows, RowErrors &errors) {
+                         TrainingRows &rows, FirstErrors &errors) {
   RowReader reader(name, rows, errors);
   uint64_t before = rows.seen;
   // A mark of byte order is no part of JSON, and some editors write it.
@@ -377,7 +336,7 @@ Status parseTrainingRows(std::string_view text, const std::string &name,
 }
 
 Status readTrainingRows(const std::vector<std::string> &paths,
-                        TrainingRows &rows, RowErrors &errors) {
+                        TrainingRows &rows, FirstErrors &errors) {
   for (const std::string &path : paths) {
     Expected<std::string> text = readTextStream(path, size_t{1} << 31);
     if (!text)

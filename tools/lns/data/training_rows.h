@@ -8,6 +8,7 @@
 #ifndef LNS_TOOLS_LNS_DATA_TRAINING_ROWS_H
 #define LNS_TOOLS_LNS_DATA_TRAINING_ROWS_H
 
+#include "tools/lns/base/first_errors.h"
 #include "tools/lns/base/status.h"
 
 #include <cstdint>
@@ -42,25 +43,6 @@ struct TrainingRow {
   std::string place;  ///< "FILE:LINE", for messages
 };
 
-/// What is wrong with rows: all of it, as far as it is told.
-class RowErrors {
-public:
-  static constexpr size_t maxTold = 20;
-
-  /// `message` names the place.
-  void add(std::string message) {
-    if (first.size() < maxTold)
-      first.push_back(std::move(message));
-    ++all;
-  }
-  uint64_t count() const { return all; }
-  const std::vector<std::string> &told() const { return first; }
-
-private:
-  std::vector<std::string> first;
-  uint64_t all = 0;
-};
-
 struct TrainingRows {
   std::vector<TrainingRow> rows;
   uint64_t seen = 0; ///< rows, wrong ones too
@@ -72,17 +54,11 @@ struct TrainingRows {
 /// appends its rows; `name` is for places. A row that is wrong goes to `errors`
 /// and not to `rows`; an error that is returned is of the file as a whole.
 Status parseTrainingRows(std::string_view text, const std::string &name,
-                         TrainingRows &rows, RowErrors &errors);
+                         TrainingRows &rows, FirstErrors &errors);
 
 /// The same for files; "-" is the standard input.
 Status readTrainingRows(const std::vector<std::string> &paths,
-                        TrainingRows &rows, RowErrors &errors);
-
-/// Whether there is nothing but white space, of Unicode's too.
-bool isBlank(std::string_view text);
-/// `text` without white space at both ends: what Python's strip() leaves.
-std::string_view trim(std::string_view text);
-
+                        TrainingRows &rows, FirstErrors &errors);
 } // namespace lns::tool
 
 #endif // LNS_TOOLS_LNS_DATA_TRAINING_ROWS_H

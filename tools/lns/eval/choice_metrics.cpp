@@ -7,7 +7,7 @@
 
 #include "tools/lns/eval/choice_metrics.h"
 
-#include "tools/lns/eval/text_counts.h"
+#include "tools/lns/base/python_text.h"
 
 #include <algorithm>
 #include <cmath>

@@ -7,8 +7,8 @@
 
 #include "tools/lns/eval/choice_rows.h"
 
+#include "tools/lns/base/python_text.h"
 #include "tools/lns/eval/line_errors.h"
-#include "tools/lns/eval/text_counts.h"
 
 #include <fmt/format.h>
 

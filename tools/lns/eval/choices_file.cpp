@@ -9,6 +9,7 @@
 
 #include "tools/lns/base/file_io.h"
 #include "tools/lns/base/file_kind.h"
+#include "tools/lns/base/json_text.h"
 #include "tools/lns/base/printable.h"
 #include "tools/lns/eval/line_errors.h"
 
@@ -30,32 +31,14 @@ bool ChoiceQuestion::isGold(size_t answer) const {
   return std::binary_search(gold.begin(), gold.end(), answer);
 }
 
-/// One line as an object without keys that come twice, of which JSON leaves
-/// open which one counts. Otherwise `error` says what is wrong.
+/// One line as an object; otherwise `error` says what is wrong.
 static nlohmann::json parseLine(std::string_view line, std::string &error) {
-  constexpr int maxDepth = 8;
-  using Event = nlohmann::json::parse_event_t;
-  std::set<std::string> keys;
-  auto watch = [&](int depth, Event event, nlohmann::json &value) {
-    if (depth > maxDepth)
-      error = "nested too deeply";
-    else if (event == Event::key && depth == 1 &&
-             !keys.insert(value.get<std::string>()).second)
-      error = fmt::format("the key '{}' is there twice",
-                          printable(value.get<std::string>(), 20));
-    return error.empty();
-  };
-  // The reader takes a byte 0 for the end.
-  if (line.find('\0') != line.npos) {
-    error = "a byte 0 in JSON, which has none";
-    return {};
-  }
-  nlohmann::json json = nlohmann::json::parse(line, watch, false);
-  if (error.empty() && !json.is_object())
-    error = json.is_discarded()
-                ? "not JSON, or not UTF-8"
-                : fmt::format("a JSON {}, not an object", json.type_name());
-  return json;
+  Expected<nlohmann::json> json = parseStrictJson(line);
+  if (!json)
+    error = json.status().message();
+  else if (!json->is_object())
+    error = fmt::format("a JSON {}, not an object", json->type_name());
+  return json ? std::move(*json) : nlohmann::json();
 }
 
 namespace {

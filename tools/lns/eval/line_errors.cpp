@@ -8,12 +8,12 @@
 #include "tools/lns/eval/line_errors.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 namespace lns::tool {
 
 void LineErrors::add(uint64_t line, const std::string &what) {
-  if (++count <= mostShown)
-    shown.push_back(fmt::format("line {}: {}", line, what));
+  errors.add(fmt::format("line {}: {}", line, what));
 }
 
 Status LineErrors::status(const std::string &path,
@@ -21,11 +21,10 @@ Status LineErrors::status(const std::string &path,
   if (empty())
     return Status::success();
   std::string text = path + ": ";
-  if (count > 1)
-    text += fmt::format("{} errors: ", count);
-  for (size_t i = 0; i < shown.size(); ++i)
-    text += (i == 0 ? "" : "; ") + shown[i];
-  if (count > shown.size())
+  if (errors.count() > 1)
+    text += fmt::format("{} errors: ", errors.count());
+  text += fmt::format("{}", fmt::join(errors.told(), "; "));
+  if (errors.count() > errors.told().size())
     text += "; ...";
   return Status::failure(text + "; " + remedy);
 }

@@ -8,31 +8,28 @@
 #ifndef LNS_TOOLS_LNS_EVAL_LINE_ERRORS_H
 #define LNS_TOOLS_LNS_EVAL_LINE_ERRORS_H
 
+#include "tools/lns/base/first_errors.h"
 #include "tools/lns/base/status.h"
 
 #include <cstdint>
 #include <string>
-#include <vector>
 
 namespace lns::tool {
 
-/// Collects what is wrong with a file, so that it can be mended at once.
+/// What is wrong with a file of lines, as one error.
 class LineErrors {
 public:
   /// `what` is lower case and short: some 20 of them make one message. What it
   /// quotes is printable and bounded already.
   void add(uint64_t line, const std::string &what);
 
-  bool empty() const { return count == 0; }
+  bool empty() const { return errors.count() == 0; }
   /// Success, or one error with the first 20 and the number of all; `remedy`
   /// ends it.
   Status status(const std::string &path, const std::string &remedy) const;
 
-  static constexpr size_t mostShown = 20;
-
 private:
-  std::vector<std::string> shown;
-  uint64_t count = 0;
+  FirstErrors errors;
 };
 
 } // namespace lns::tool

@@ -7,8 +7,8 @@
 
 #include "tools/lns/eval/rolling.h"
 
+#include "tools/lns/base/python_text.h"
 #include "tools/lns/eval/log_likelihood.h"
-#include "tools/lns/eval/text_counts.h"
 
 #include <cmath>
 #include <numbers>

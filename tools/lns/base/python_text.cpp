@@ -1,11 +1,12 @@
-//===- text_counts.cpp - Characters and words as Python counts ------------===//
+//===- python_text.cpp - Strings as Python counts and trims them
+//-----------===//
 //
 // Part of lnsc, under the Apache License v2.0.
 // SPDX-License-Identifier: Apache-2.0
 //
 //===----------------------------------------------------------------------===//
 
-#include "tools/lns/eval/text_counts.h"
+#include "tools/lns/base/python_text.h"
 
 #include "tokenizer/unicode.h"
 
@@ -36,6 +37,19 @@ size_t trailingSpaceBytes(std::string_view text) {
   }
   return text.size() - end;
 }
+
+std::string_view trim(std::string_view text) {
+  text.remove_suffix(trailingSpaceBytes(text));
+  while (!text.empty()) {
+    size_t bytes = tokenizer::characterBytes(text, 0);
+    if (bytes == 0 || !isPythonSpace(tokenizer::decodeCharacter(text, 0).code))
+      break;
+    text.remove_prefix(bytes);
+  }
+  return text;
+}
+
+bool isBlank(std::string_view text) { return trim(text).empty(); }
 
 uint64_t countCharacters(std::string_view text) {
   uint64_t count = 0;
