@@ -279,6 +279,18 @@ def files():
     broken({"r": 5}, "are of rank 4, the config says 5")
     broken({"lora_alpha": -1}, "'lora_alpha' is -1, expected a number above 0")
     broken({"rank_pattern": {"^q.*": 2}}, "'^q.*' of 'rank_pattern' is 2")
+    broken({"rank_pattern": 3}, "'rank_pattern' is no object; restore it")
+    broken({"use_rslora": 3}, "'use_rslora' is neither true nor false")
+    broken({"modules_to_save": 3}, "'modules_to_save' is no list; restore it")
+    broken({"modules_to_save": [3]}, "'modules_to_save' is no list of names")
+    # One of two would be left out without a word.
+    for text, words in (('{"use_dora": true, "use_dora": false}',
+                         "the key 'use_dora' is there twice"),
+                        ("[]", "not a JSON object; restore it as PEFT wrote it"),
+                        ("{", "no JSON, or not UTF-8, at byte")):
+        (root / "broken/adapter_config.json").write_text(text)
+        refuse(words, lns, "ckpt", "merge", root / "base", "--adapter",
+               root / "broken", "-o", root / "none")
     broken({}, "has lora_B, but no lora_A", tensors=lambda t: t.pop(first + "A.weight"))
     broken({}, "'model.layers.0.x.bias' is neither", tensors=lambda t: t.update(
         {"base_model.model.model.layers.0.x.bias": ([2], [0.0, 0.0])}))

@@ -212,12 +212,14 @@ Status Reader::run(PeftConfig &config) {
 
 Expected<PeftConfig> readPeftConfig(const std::string &text,
                                     const std::string &place) {
-  nlohmann::json json = parseJson(text);
-  if (!json.is_object())
+  Expected<nlohmann::json> json = parseStrictJson(text);
+  if (!json)
+    return Status::failure(place + ": " + json.status().message());
+  if (!json->is_object())
     return Status::failure(place +
                            ": not a JSON object; restore it as PEFT wrote it");
   PeftConfig config;
-  LNS_RETURN_IF_ERROR(Reader(json, place).run(config));
+  LNS_RETURN_IF_ERROR(Reader(*json, place).run(config));
   return config;
 }
 
