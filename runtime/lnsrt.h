@@ -109,6 +109,7 @@ typedef struct lnsrt_plan_info {
   /// Elements that are not trained, which `parameters` does not count.
   uint64_t frozen_parameters;
   uint32_t documents; ///< 1: the plan takes lnsrt_batch.starts
+  uint32_t decode;    ///< 1: it has what lnsrt_decode runs
 } lnsrt_plan_info;
 
 LNSRT_API lnsrt_error *lnsrt_plan_get_info(const lnsrt_plan *plan,
@@ -135,6 +136,7 @@ typedef struct lnsrt_memory {
   uint64_t compute_weights; ///< weights in the type and with the gain that
                             ///< products read, kept on a CUDA device from step
                             ///< to step
+  uint64_t caches;          ///< keys and values of what lnsrt_decode was given
 } lnsrt_memory;
 
 /// What a session on so many threads (0: as many as the process may use) will
@@ -340,6 +342,22 @@ LNSRT_API lnsrt_error *lnsrt_logits(lnsrt_session *session,
                                     const int32_t *tokens, float *logits);
 LNSRT_API lnsrt_error *lnsrt_logits_of(lnsrt_session *session,
                                        const lnsrt_batch *batch, float *logits);
+
+/// One token more of each row, of a plan that was compiled with --decode.
+///
+/// `tokens` and `positions` hold B values each, `logits` receives B x
+/// vocabulary floats: what lnsrt_logits gives for that row at that position,
+/// where the row begins with the tokens that were decoded at the positions
+/// before (sums are in another order). Positions are in [0, T), and no row's
+/// lies behind the number of tokens that it has: a row starts again with
+/// position 0, or goes back to any that it has, and what was behind that is
+/// gone. Whatever changes parameters, or the steps done where
+/// lnsrt_plan_info.schedules is not 0, leaves all rows without tokens. A row
+/// that nobody wants may be given any token at position 0. What is not so is
+/// LNSRT_INVALID_ARGUMENT, and changes nothing.
+LNSRT_API lnsrt_error *lnsrt_decode(lnsrt_session *session,
+                                    const int32_t *tokens,
+                                    const int32_t *positions, float *logits);
 
 /// What lnsrt_trace gives of a plan that was compiled with --diagnostics.
 typedef struct lnsrt_trace_info {

@@ -67,6 +67,8 @@ struct EntryPointRule {
   constexpr std::span<const BindingKind> getInputs(bool documents) const {
     return documents ? documentInputs : inputs;
   }
+  /// Has one token of each sequence of the whole batch.
+  bool isOfToken = false;
   /// Has a stream for each block and one more. Behind each but the last stand
   /// the branches of the block, however many: `outputs` does not say.
   bool isTrace = false;
@@ -113,7 +115,10 @@ inline constexpr EntryPointRule kEntryPoints[] = {
      entry_points::kTokens,
      {},
      entry_points::kTokensOfDocuments,
-     true},
+     /*isOfToken=*/false,
+     /*isTrace=*/true},
+    {"decode", false, entry_points::kTokensOfDocuments, entry_points::kLogits,
+     entry_points::kTokensOfDocuments, /*isOfToken=*/true},
     {"refresh", false, {}, {}, {}},
     {"project", false, {}, {}, {}},
 };

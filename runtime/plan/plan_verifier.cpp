@@ -49,11 +49,13 @@ Error PlanVerifier::checkSizes() {
                " x vocabulary ", table.vocabulary(), " overflows");
   // With what else a session allocates, none of which comes near 2^62.
   auto parameters = checkedProduct({4, table.parameter_bytes()});
-  if (!parameters || !checkedSum({*parameters, table.arena_bytes(),
-                                  table.io_bytes(), uint64_t(1) << 62}))
+  if (!parameters ||
+      !checkedSum({*parameters, table.arena_bytes(), table.io_bytes(),
+                   cacheBytes(table), uint64_t(1) << 62}))
     return bad("four segments of ", table.parameter_bytes(),
-               " bytes, an arena of ", table.arena_bytes(), " and io of ",
-               table.io_bytes(), " overflow");
+               " bytes, an arena of ", table.arena_bytes(), ", io of ",
+               table.io_bytes(), " and caches of ", cacheBytes(table),
+               " overflow");
   if (uint64_t trainable = trainableBytes(table);
       trainable > table.parameter_bytes() || trainable % kBufferAlignment != 0)
     return bad("gradients and moments of ", trainable,
@@ -305,10 +307,14 @@ Error PlanVerifier::run() {
 
 bool lns::takesDocuments(const plan::Plan &table) {
   auto anyTakes = [](const auto &entries) {
-    for (const plan::EntryPoint *entry : entries)
+    for (const plan::EntryPoint *entry : entries) {
+      // What is decoded has starts of its own.
+      const EntryPointRule *rule = findEntryPoint(entry->name()->string_view());
       for (const plan::Binding *binding : *entry->inputs())
-        if (binding->name()->string_view() == getName(BindingKind::Starts))
+        if (binding->name()->string_view() == getName(BindingKind::Starts) &&
+            !(rule && rule->isOfToken))
           return true;
+    }
     return false;
   };
   return anyTakes(*table.entry_points()) ||

@@ -97,7 +97,8 @@ Error PlanVerifier::checkCudaSizes() {
   auto parameters = checkedProduct({4, table.parameter_bytes()});
   if (!parameters ||
       !checkedSum({*parameters, cuda.arena_bytes(), cuda.scratch_bytes(),
-                   cuda.compute_bytes(), table.io_bytes(), uint64_t(1) << 62}))
+                   cuda.compute_bytes(), table.io_bytes(), cacheBytes(table),
+                   uint64_t(1) << 62}))
     return bad("four segments of ", table.parameter_bytes(),
                " bytes, an arena for cuda of ", cuda.arena_bytes(),
                ", scratch of ", cuda.scratch_bytes(), ", compute weights of ",

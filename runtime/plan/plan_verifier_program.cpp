@@ -57,6 +57,13 @@ Error PlanVerifier::checkBuffer(const Program &program,
                  "' uses the segment 'compute', which only CUDA has");
     limit = program.compute;
     break;
+  case Segment::cache:
+    if (const EntryPointRule *rule = findEntryPoint(entry);
+        !rule || !rule->isOfToken)
+      return bad("'", user, "' in '", entry,
+                 "' uses the segment 'cache', which only 'decode' has");
+    limit = cacheBytes(table);
+    break;
   default:
     return bad("'", user, "' in '", entry, "' uses the unknown segment ",
                int(buffer.segment()));
@@ -313,11 +320,12 @@ Error PlanVerifier::checkCommand(const Program &program,
 }
 
 /// Element type and number of elements of what an entry point takes or gives.
-static std::pair<plan::DType, uint64_t>
-describe(BindingKind kind, bool isOfPart, const plan::Plan &table) {
-  uint64_t batch = isOfPart && table.micro_batch() != 0 ? table.micro_batch()
-                                                        : table.batch();
-  uint64_t rows = batch * table.sequence();
+static std::pair<plan::DType, uint64_t> describe(BindingKind kind,
+                                                 const EntryPointRule &rule,
+                                                 const plan::Plan &table) {
+  bool isOfPart = rule.isOfPart && table.micro_batch() != 0;
+  uint64_t batch = isOfPart ? table.micro_batch() : table.batch();
+  uint64_t rows = rule.isOfToken ? batch : batch * table.sequence();
   switch (kind) {
   case BindingKind::Tokens:
   case BindingKind::Targets:
@@ -350,7 +358,7 @@ Error PlanVerifier::checkBindings(
                "s, expected ", expected.size());
   for (BindingKind kind : expected) {
     std::string_view name = getName(kind);
-    auto [type, wanted] = describe(kind, rule.isOfPart, table);
+    auto [type, wanted] = describe(kind, rule, table);
     const plan::Binding *found = nullptr;
     for (const plan::Binding *binding : bindings)
       if (binding->name()->string_view() == name)

@@ -144,6 +144,7 @@ lnsrt_error *lnsrt_plan_get_device_memory(const lnsrt_plan *plan,
     filled.total = split.total();
     filled.staging = split.staging;
     filled.compute_weights = split.compute;
+    filled.caches = split.caches;
     return writeResult(filled, memory);
   });
 }
@@ -345,6 +346,18 @@ lnsrt_error *lnsrt_logits_of(lnsrt_session *session, const lnsrt_batch *batch,
     if (Error error = readBatch(batch, given))
       return error;
     return session->logits(given, logits);
+  });
+}
+
+lnsrt_error *lnsrt_decode(lnsrt_session *session, const int32_t *tokens,
+                          const int32_t *positions, float *logits) {
+  return guarded([&]() -> Error {
+    if (!session || !tokens || !positions || !logits)
+      return missing(!session     ? "session"
+                     : !tokens    ? "tokens"
+                     : !positions ? "positions"
+                                  : "logits");
+    return session->decode(tokens, positions, logits);
   });
 }
 

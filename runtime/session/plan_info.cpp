@@ -26,6 +26,7 @@ SessionMemory lns::planMemory(const lnsrt_plan &plan, uint32_t threads) {
     facts.activations = step->activation_bytes();
   facts.io = table.io_bytes();
   facts.constants = table.constants_size();
+  facts.caches = cacheBytes(table);
   for (const plan::Kernel *kernel : *table.kernels())
     facts.scratch = std::max(facts.scratch, kernel->scratch_bytes());
   return getSessionMemory(facts, threads);
@@ -44,7 +45,8 @@ SessionMemory lns::cudaPlanMemory(const lnsrt_plan &plan) {
   facts.scratch = program.scratch_bytes();
   facts.compute = program.compute_bytes();
   facts.tokens = uint64_t(plan.table->batch()) * plan.table->sequence();
-  facts.documents = plan.documents;
+  facts.hasStarts = plan.documents || plan.decode;
+  facts.caches = cacheBytes(*plan.table);
   return getCudaSessionMemory(facts, cuda::wantsLibraryProducts(program));
 }
 
@@ -100,6 +102,7 @@ void lns::fillPlanInfo(const lnsrt_plan &plan, lnsrt_plan_info &info) {
   info.model_name = table.model_name()->c_str();
   info.compiler = table.compiler()->c_str();
   info.documents = plan.documents;
+  info.decode = plan.decode;
 }
 
 /// Which of the ways to compute something: the first one needs no library.
@@ -188,6 +191,7 @@ static void addMemory(JsonWriter &json, const SessionMemory &memory) {
   json.field("io", memory.io);
   json.field("constants", memory.constants);
   json.field("matmul", memory.matmul);
+  json.field("caches", memory.caches);
   // A device has one scratch, whatever the threads.
   if (memory.staging == 0) {
     json.field("scratch_per_thread", memory.scratchPerThread);
@@ -302,6 +306,7 @@ std::string lns::planJson(const lnsrt_plan &plan) {
   json.field("micro_batch", info.micro_batch);
   json.field("sequence", info.sequence);
   json.field("documents", plan.documents);
+  json.field("decode", plan.decode);
   json.field("vocabulary", info.vocabulary);
   json.field("layers", info.layers);
   json.field("parameters", info.parameters);

@@ -23,8 +23,8 @@ using plan::Segment;
 
 const char *lns::entryName(Entry entry) {
   constexpr const char *kNames[kEntries] = {
-      "train_step",  "grads",      "apply",   "eval",    "logits",
-      "micro_grads", "micro_eval", "refresh", "project", "trace"};
+      "train_step", "grads",   "apply",   "eval",  "logits", "micro_grads",
+      "micro_eval", "refresh", "project", "trace", "decode"};
   return kNames[size_t(entry)];
 }
 
@@ -56,11 +56,26 @@ Error lnsrt_session::create(lnsrt_plan *from,
       parameters.begin(), parameters.end(),
       [](const plan::Parameter *parameter) { return isPadded(*parameter); });
   schedules.create(*plan);
+  if (plan->decode) {
+    decoded.resize(plan->table->batch());
+    decodedStarts.resize(decoded.size());
+  }
   return nullptr;
+}
+
+void lnsrt_session::forgetDecoded() {
+  std::fill(decoded.begin(), decoded.end(), 0);
+}
+
+void lnsrt_session::setStepsDone(uint64_t steps) {
+  if (steps != stepsDone)
+    forgetDecoded();
+  stepsDone = steps;
 }
 
 Error lnsrt_session::init(uint64_t seed) {
   stepsDone = 0;
+  forgetDecoded();
   if (Error error = device->init(seed))
     return error;
   return device->has(Entry::Project) ? device->run(Entry::Project, {}, {})
@@ -92,6 +107,7 @@ Error lnsrt_session::project(size_t *changed) {
     *changed = 0;
   if (!device->has(Entry::Project))
     return nullptr;
+  forgetDecoded();
   if (!changed)
     return device->run(Entry::Project, {}, {});
   // Only matrices have lines.
@@ -121,9 +137,10 @@ Error lnsrt_session::require(Entry which) const {
   return makeError(
       LNSRT_UNSUPPORTED, plan->path, "the plan has no entry point '",
       entryName(which), "'; compile the model again ",
-      which == Entry::Logits  ? "with a larger --memory-budget, or without one"
-      : which == Entry::Trace ? "with --diagnostics"
-                              : "with it");
+      which == Entry::Logits   ? "with a larger --memory-budget, or without one"
+      : which == Entry::Trace  ? "with --diagnostics"
+      : which == Entry::Decode ? "with --decode"
+                               : "with it");
 }
 
 uint32_t lnsrt_session::partSize() const {
@@ -253,6 +270,7 @@ Error lnsrt_session::trainStep(const lnsrt_batch &batch,
   if (Error error = optimizerValues(options, values))
     return error;
   stepsDone = options.step - 1;
+  forgetDecoded();
   if (Error error = schedules.put(stepsDone, *device))
     return error;
   if (Error error = device->run(
@@ -284,6 +302,7 @@ Error lnsrt_session::apply(const lnsrt_optimizer_options &options,
   OptimizerValues values;
   if (Error error = optimizerValues(options, values))
     return error;
+  forgetDecoded();
   if (Error error = device->run(Entry::Apply, {.optimizer = values.data()},
                                 {.gradientNorm = &norm}))
     return error;
@@ -322,6 +341,42 @@ Error lnsrt_session::logits(const lnsrt_batch &batch, float *logits) {
     starts = starts ? starts + count : nullptr;
     logits += count * table.vocabulary();
   }
+  return nullptr;
+}
+
+Error lnsrt_session::decode(const int32_t *tokens, const int32_t *positions,
+                            float *logits) {
+  if (Error error = require(Entry::Decode))
+    return error;
+  const plan::Plan &table = *plan->table;
+  for (uint32_t row = 0; row < decoded.size(); ++row) {
+    if (tokens[row] < 0 || uint32_t(tokens[row]) >= table.vocabulary())
+      return makeError(LNSRT_INVALID_ARGUMENT, "tokens", "tokens[", row,
+                       "] is ", tokens[row], ", the vocabulary has ",
+                       table.vocabulary(), " tokens");
+    int64_t position = positions[row];
+    if (position < 0 || position >= int64_t(table.sequence()))
+      return makeError(LNSRT_INVALID_ARGUMENT, "positions", "positions[", row,
+                       "] is ", position, ", but the plan has ",
+                       table.sequence(),
+                       " positions, from 0 on; compile the model with a "
+                       "longer --seq");
+    if (position > int64_t(decoded[row]))
+      return makeError(LNSRT_INVALID_ARGUMENT, "positions", "positions[", row,
+                       "] is ", position, ", but row ", row, " has ",
+                       decoded[row],
+                       " tokens before it that were decoded with these "
+                       "parameters; decode the others first");
+    decodedStarts[row] = int32_t(-position);
+  }
+  if (Error error = schedules.put(stepsDone, *device))
+    return error;
+  if (Error error = device->run(
+          Entry::Decode, {.tokens = tokens, .starts = decodedStarts.data()},
+          {.logits = logits}))
+    return error;
+  for (uint32_t row = 0; row < decoded.size(); ++row)
+    decoded[row] = uint32_t(positions[row]) + 1;
   return nullptr;
 }
 
@@ -444,5 +499,7 @@ Error lnsrt_session::write(lnsrt_tensor_kind kind, size_t index,
   const plan::Parameter *parameter = nullptr;
   if (Error error = find(kind, index, elements, segment, parameter))
     return error;
+  if (kind == LNSRT_PARAMETER)
+    forgetDecoded();
   return device->write(segment, *parameter, from);
 }

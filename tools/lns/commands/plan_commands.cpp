@@ -40,10 +40,11 @@ static void printMemory(const lnsrt_memory &memory, const std::string &where) {
         std::pair{"constants", memory.constants},
         std::pair{"matmul", memory.matmul},
         std::pair{"scratch", memory.scratch},
+        std::pair{"caches", memory.caches},
         std::pair{"staging", memory.staging},
         std::pair{"compute weights", memory.compute_weights}})
-    if (bytes != 0 || memory.staging != 0 ||
-        (name != std::string("staging") &&
+    if (bytes != 0 || (memory.staging != 0 && name != std::string("caches")) ||
+        (name != std::string("caches") && name != std::string("staging") &&
          name != std::string("compute weights")))
       fmt::print("  {:<17} {:>14}        {}\n", name, bytes,
                  formatBytes(static_cast<double>(bytes)));

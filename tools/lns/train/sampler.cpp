@@ -43,6 +43,15 @@ int32_t sampleToken(std::span<const float> logits,
     weights.push_back(std::exp((logit - best) / options.temperature));
     total += weights.back();
   }
+  // The fewest that have enough of it; what is left out has no draws.
+  double kept = 0;
+  for (size_t i = 0; i < order.size() && options.topP < 1; ++i) {
+    kept += weights[i];
+    if (kept < options.topP * total)
+      continue;
+    order.resize(i + 1);
+    total = kept;
+  }
   double draw = philoxUniform(options.seed, PhiloxStream::Sample, position,
                               options.text) *
                 total;
