@@ -113,6 +113,11 @@ private:
     plan.microBatch = sizes.microBatch;
     plan.documents = sizes.documents;
     plan.decode = bool(module.lookupSymbol<func::FuncOp>("decode"));
+    if (plan.decode && sizes.decode != plan.batch)
+      return module.emitError()
+             << "'lns.model' attribute has decode " << sizes.decode
+             << " and batch " << plan.batch
+             << ", but a plan decodes as many sequences as a step has";
     auto facts = module->getAttrOfType<DictionaryAttr>("lns.model");
     // A model without blocks has none to count.
     if (auto layers = facts.getAs<IntegerAttr>("layers"))

@@ -46,7 +46,8 @@ FailureOr<ModelSizes> lns::readSizes(ModuleOp module) {
            << "'lns.model' attribute has batch " << sizes.batch
            << ", which is no multiple of micro_batch " << sizes.microBatch;
   sizes.documents = bool(facts.get("documents"));
-  sizes.decode = bool(facts.get("decode"));
+  if (facts.get("decode") && failed(number("decode", sizes.decode)))
+    return failure();
   if (auto branches = facts.getAs<DenseI64ArrayAttr>("branches")) {
     sizes.branches.assign(branches.asArrayRef().begin(),
                           branches.asArrayRef().end());
@@ -68,6 +69,9 @@ RankedTensorType lns::getBindingType(BindingKind kind,
                                      MLIRContext *context) {
   int64_t batch =
       rule.isOfPart && sizes.microBatch != 0 ? sizes.microBatch : sizes.batch;
+  // Parts of a step are not what decoding has.
+  if (rule.isOfToken)
+    batch = sizes.decode;
   int64_t sequence = rule.isOfToken ? 1 : sizes.sequence;
   int64_t vocabulary = sizes.vocabulary;
   Type f32 = Float32Type::get(context), i32 = IntegerType::get(context, 32);

@@ -224,12 +224,10 @@ private:
   /// attention needs of those before it is kept in caches.
   void createDecode(RankedTensorType logits) {
     builder.setInsertionPoint(model);
-    firstCache = builder.saveInsertionPoint();
     auto one = RankedTensorType::get({decode, 1}, builder.getI32Type());
     isDecoding = true;
-    func::FuncOp function =
-        createFunction("decode", {one, one}, {getStaticType(logits)});
-    Value result = emitForward(function);
+    decoder = createFunction("decode", {one, one}, {getStaticType(logits)});
+    Value result = emitForward(decoder);
     isDecoding = false;
     func::ReturnOp::create(builder, model.getLoc(), result);
   }
@@ -243,7 +241,7 @@ private:
       symbol += "_";
     taken.insert(symbol);
     OpBuilder::InsertionGuard guard(builder);
-    builder.restoreInsertionPoint(firstCache);
+    builder.setInsertionPoint(decoder);
     auto all = type.clone({decode, sequence, type.getDimSize(2)});
     return CacheOp::create(builder, location, symbol, all);
   }
@@ -510,7 +508,8 @@ private:
     if (documents)
       facts.push_back(builder.getNamedAttr("documents", builder.getUnitAttr()));
     if (decode)
-      facts.push_back(builder.getNamedAttr("decode", builder.getUnitAttr()));
+      facts.push_back(
+          builder.getNamedAttr("decode", builder.getI64IntegerAttr(decode)));
     if (trace) {
       facts.push_back(builder.getNamedAttr(
           "width", builder.getI64IntegerAttr(trace->getWidth())));
@@ -538,7 +537,7 @@ private:
   Value traced;                      ///< what the last block gave
   bool isDecoding = false;           ///< while @decode is written
   int64_t attentions = 0;            ///< that have caches
-  OpBuilder::InsertPoint firstCache; ///< caches stand before @decode
+  func::FuncOp decoder;              ///< behind the caches
 };
 
 struct InstantiatePass : lns::impl::InstantiateBase<InstantiatePass> {

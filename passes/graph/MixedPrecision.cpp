@@ -140,6 +140,10 @@ private:
     }
     if (auto append = dyn_cast<AppendOp>(op); append && narrowCache(append))
       return;
+    // The cache has that type by now.
+    if (auto set = dyn_cast<SetOp>(op);
+        set && set.getStorage() == Storage::cache)
+      return;
     // These take bf16 rows and give f32 numbers.
     if (isa<CastOp, CrossEntropyOp, MeanOp, SumOp>(op))
       return;

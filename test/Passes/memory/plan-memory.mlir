@@ -412,10 +412,12 @@ func.func @append(%rows: tensor<2x1x16xf32>, %starts: tensor<2x1xi32>) {
 
 // -----
 
-// Not where what stood there is read once more.
+// Not where what stood there is read once more: that is copied, and so is what is
+// appended.
 lns.cache @keys : tensor<2x8x16xf32>
 // CHECK-LABEL: func.func @reread
-// CHECK: lns.append {{.*}} {lns.offsets = array<i64: 0>}
+// CHECK: lns.get cache @keys {lns.offsets = array<i64: 0>}
+// CHECK: lns.append {{.*}} {lns.offsets = array<i64: 1024>}
 func.func @reread(%rows: tensor<2x1x16xf32>, %starts: tensor<2x1xi32>) -> tensor<2x8x16xf32> {
   %before = lns.get cache @keys : tensor<2x8x16xf32>
   %after = lns.append %before, %rows starts(%starts) : tensor<2x8x16xf32>, tensor<2x1x16xf32>, tensor<2x1xi32>

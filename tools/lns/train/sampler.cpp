@@ -29,11 +29,16 @@ int32_t sampleToken(std::span<const float> logits,
     float lb = logits[static_cast<size_t>(b)];
     return la != lb ? la > lb : a < b;
   };
-  std::sort(order.begin(), order.end(), larger);
+  // A vocabulary takes longer to sort than a token of a small model to compute.
   if (options.temperature <= 0)
-    return order[0];
-  if (options.topK > 0 && options.topK < order.size())
+    return *std::min_element(order.begin(), order.end(), larger);
+  if (options.topK > 0 && options.topK < order.size()) {
+    std::nth_element(order.begin(),
+                     order.begin() + static_cast<ptrdiff_t>(options.topK),
+                     order.end(), larger);
     order.resize(options.topK);
+  }
+  std::sort(order.begin(), order.end(), larger);
 
   double best = logits[static_cast<size_t>(order[0])];
   std::vector<double> weights;
