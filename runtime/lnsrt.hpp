@@ -283,8 +283,8 @@ public:
   Status logits(const int32_t *tokens, float *logits) {
     return Status(lnsrt_logits(handle.get(), tokens, logits));
   }
-  /// `tokens` and `positions` are as many as the batch, `logits` has room for
-  /// batch x vocabulary floats.
+  /// One more token of each row, at its position; `logits` has room for batch x
+  /// vocabulary floats.
   Status decode(const int32_t *tokens, const int32_t *positions,
                 float *logits) {
     return Status(lnsrt_decode(handle.get(), tokens, positions, logits));

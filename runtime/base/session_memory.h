@@ -35,6 +35,7 @@ struct MemoryFacts {
   uint64_t constants = 0;
   uint64_t scratch = 0;   ///< of the kernel that wants most
   uint64_t compute = 0;   ///< compute weights, of a CUDA device
+  uint64_t caches = 0;    ///< keys and values of tokens that were decoded
   uint64_t tokens = 0;    ///< of a batch, B x T
   bool hasStarts = false; ///< there are some beside tokens and targets
   uint64_t caches = 0;    ///< of tokens that were decoded
@@ -77,6 +78,7 @@ inline SessionMemory getSessionMemory(const MemoryFacts &facts,
   memory.workspace = facts.arena - facts.activations;
   memory.io = facts.io;
   memory.constants = facts.constants;
+  memory.caches = facts.caches;
   memory.matmul = kMatmulWorkspaceBytes;
   memory.scratchPerThread = (facts.scratch + kPage - 1) / kPage * kPage;
   memory.caches = facts.caches;

@@ -113,7 +113,7 @@ private:
 
   const lnsrt_plan &plan;
   LoadedCode code;
-  /// By plan::Segment.
+  /// By plan::Segment; empty for those that only CUDA has, and for constants.
   std::array<PageMemory, size_t(plan::Segment::MAX) + 1> segments;
   PageMemory scratch; ///< one part per thread
   SessionMemory predicted;

@@ -140,6 +140,7 @@ static Error checkContents(lnsrt_plan &plan) {
   // Bits that are the table's own to say stand in the header for readers that
   // do not know them.
   plan.documents = takesDocuments(*plan.table);
+  plan.decode = canDecode(*plan.table);
   uint64_t features = (plan.documents ? kPlanDocuments : 0) |
                       (hasFrozen(*plan.table) ? kPlanFrozen : 0) |
                       (plan.traceWidth ? kPlanTrace : 0) |

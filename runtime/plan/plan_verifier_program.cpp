@@ -18,6 +18,9 @@ static const char *segmentName(Segment segment) {
   return plan::EnumNameSegment(segment);
 }
 
+/// The one that the segment `cache` is for.
+static constexpr std::string_view kDecode = "decode";
+
 /// Entry points that only commands of others run.
 static bool isMicro(std::string_view entry) {
   return entry == "micro_grads" || entry == "micro_eval";
@@ -58,11 +61,11 @@ Error PlanVerifier::checkBuffer(const Program &program,
     limit = program.compute;
     break;
   case Segment::cache:
-    if (const EntryPointRule *rule = findEntryPoint(entry);
-        !rule || !rule->isOfToken)
+    // What it holds is the rows' text only while nothing else writes there.
+    if (entry != kDecode)
       return bad("'", user, "' in '", entry,
-                 "' uses the segment 'cache', which only 'decode' has");
-    limit = cacheBytes(table);
+                 "' uses the segment 'cache', which only '", kDecode, "' has");
+    limit = table.cache_bytes();
     break;
   default:
     return bad("'", user, "' in '", entry, "' uses the unknown segment ",
@@ -323,8 +326,9 @@ Error PlanVerifier::checkCommand(const Program &program,
 static std::pair<plan::DType, uint64_t> describe(BindingKind kind,
                                                  const EntryPointRule &rule,
                                                  const plan::Plan &table) {
-  bool isOfPart = rule.isOfPart && table.micro_batch() != 0;
-  uint64_t batch = isOfPart ? table.micro_batch() : table.batch();
+  uint64_t batch = rule.isOfPart && table.micro_batch() != 0
+                       ? table.micro_batch()
+                       : table.batch();
   uint64_t rows = rule.isOfToken ? batch : batch * table.sequence();
   switch (kind) {
   case BindingKind::Tokens:
@@ -345,6 +349,14 @@ static std::pair<plan::DType, uint64_t> describe(BindingKind kind,
     break; // checkTrace
   }
   return {};
+}
+
+/// Whether a value of the right number of elements has one token a row.
+static bool isOfTokens(const plan::Binding &binding, BindingKind kind,
+                       const plan::Plan &table) {
+  const auto *shape = binding.shape();
+  return shape && shape->size() == (kind == BindingKind::Logits ? 3u : 2u) &&
+         shape->Get(0) == int64_t(table.batch()) && shape->Get(1) == 1;
 }
 
 Error PlanVerifier::checkBindings(
@@ -381,6 +393,10 @@ Error PlanVerifier::checkBindings(
     if (elements != wanted)
       return bad(direction, " '", name, "' of '", entry, "' has ", elements,
                  " elements, expected ", wanted);
+    if (rule.isOfToken && !isOfTokens(*found, kind, table))
+      return bad(direction, " '", name, "' of '", entry,
+                 "' has an impossible shape, expected ", table.batch(),
+                 " rows of one token");
     // Both element types of bindings have four bytes.
     const plan::BufferRef &buffer = *found->buffer();
     if (buffer.size() != elements * sizeof(float))

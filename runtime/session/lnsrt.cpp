@@ -389,6 +389,15 @@ lnsrt_error *lnsrt_trace(lnsrt_session *session, const int32_t *tokens,
   });
 }
 
+lnsrt_error *lnsrt_decode(lnsrt_session *session, const int32_t *tokens,
+                          const int32_t *positions, float *logits) {
+  return guarded([&]() -> Error {
+    if (!session || !logits)
+      return missing(session ? "logits" : "session");
+    return session->decode(tokens, positions, logits);
+  });
+}
+
 size_t lnsrt_tensor_count(const lnsrt_plan *plan) {
   return plan ? plan->table->parameters()->size() : 0;
 }

@@ -39,6 +39,8 @@ struct lnsrt_session {
   lns::Error decode(const int32_t *tokens, const int32_t *positions,
                     float *logits);
   lns::Error trace(const int32_t *tokens, float *values);
+  lns::Error decode(const int32_t *tokens, const int32_t *positions,
+                    float *logits);
   lns::Error profileStep(uint64_t seed);
   lns::Error runMatmuls(double &seconds);
   /// 0 for a tensor that does not exist.
@@ -65,6 +67,10 @@ private:
   lns::Error checkTokens(const lnsrt_batch &batch) const;
   /// And targets of which some may be ignored, but not all.
   lns::Error checkBatch(const lnsrt_batch &batch) const;
+  lns::Error checkDecoded(const int32_t *tokens,
+                          const int32_t *positions) const;
+  /// Rows hold nothing then. Before whatever may change parameters.
+  void forgetDecoded();
   /// B, or the size of its parts.
   uint32_t partSize() const;
 
@@ -78,6 +84,9 @@ private:
   std::vector<int32_t> decodedStarts; ///< as the device takes them
   lns::Schedules schedules;
   uint64_t stepsDone = 0; ///< by the optimizer
+  // Of each row, in plans that decode.
+  std::vector<uint32_t> decoded;     ///< positions whose tokens are kept
+  std::vector<int32_t> decodeStarts; ///< of the call at hand
 };
 
 #endif // LNS_RUNTIME_SESSION_SESSION_H

@@ -231,6 +231,7 @@ static ordered_json memoryJson(const lnsrt_memory &memory) {
           {"caches", memory.caches},
           {"staging", memory.staging},
           {"compute_weights", memory.compute_weights},
+          {"caches", memory.caches},
           {"total", memory.total}};
 }
 
