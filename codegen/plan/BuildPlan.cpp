@@ -778,7 +778,7 @@ static MemoryFacts getMemoryFacts(const Plan &plan,
   facts.io = plan.ioBytes;
   facts.constants = program.constants.size();
   facts.tokens = uint64_t(plan.batch) * plan.sequence;
-  facts.hasStarts = plan.documents || plan.decode;
+  facts.documents = plan.documents;
   facts.caches = plan.cacheBytes;
   return facts;
 }

@@ -37,8 +37,7 @@ struct MemoryFacts {
   uint64_t compute = 0;   ///< compute weights, of a CUDA device
   uint64_t caches = 0;    ///< keys and values of tokens that were decoded
   uint64_t tokens = 0;    ///< of a batch, B x T
-  bool hasStarts = false; ///< there are some beside tokens and targets
-  uint64_t caches = 0;    ///< of tokens that were decoded
+  bool documents = false; ///< which have starts beside tokens and targets
 };
 
 /// In bytes, all on one session.
@@ -81,7 +80,6 @@ inline SessionMemory getSessionMemory(const MemoryFacts &facts,
   memory.caches = facts.caches;
   memory.matmul = kMatmulWorkspaceBytes;
   memory.scratchPerThread = (facts.scratch + kPage - 1) / kPage * kPage;
-  memory.caches = facts.caches;
   return memory;
 }
 
@@ -106,7 +104,7 @@ inline SessionMemory getCudaSessionMemory(const MemoryFacts &facts,
   memory.matmul = hasLibraryProducts ? kLibraryWorkspaceBytes : 0;
   memory.scratchPerThread = facts.scratch;
   memory.staging =
-      (facts.hasStarts ? 3 : 2) * getStagedBatchBytes(facts.tokens) +
+      (facts.documents ? 3 : 2) * getStagedBatchBytes(facts.tokens) +
       kStagedValueBytes;
   memory.compute = facts.compute;
   return memory;

@@ -42,8 +42,7 @@ int32_t *CudaSession::stagedStarts() const {
 }
 float *CudaSession::stagedOptimizer() const {
   return reinterpret_cast<float *>(staging.data() +
-                                   (plan.documents || plan.decode ? 3 : 2) *
-                                       batchBytes(plan));
+                                   (plan.documents ? 3 : 2) * batchBytes(plan));
 }
 float *CudaSession::stagedLoss() const {
   return stagedOptimizer() + LNS_OPT_SLOTS;

@@ -68,8 +68,6 @@ struct EntryPointRule {
   constexpr std::span<const BindingKind> getInputs(bool documents) const {
     return documents ? documentInputs : inputs;
   }
-  /// Has one token of each sequence of the whole batch.
-  bool isOfToken = false;
   /// Has a stream for each block and one more. Behind each but the last stand
   /// the branches of the block, however many: `outputs` does not say.
   bool isTrace = false;

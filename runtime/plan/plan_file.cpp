@@ -135,8 +135,6 @@ static Error checkContents(lnsrt_plan &plan) {
                                plan.bytes.size(), header.table_size, plan.path))
     return error;
   noteTrace(plan);
-  plan.decode = plan.entryPoint("decode") ||
-                (plan.cuda() && plan.cudaEntryPoint("decode"));
   // Bits that are the table's own to say stand in the header for readers that
   // do not know them.
   plan.documents = takesDocuments(*plan.table);

@@ -50,15 +50,15 @@ Error PlanVerifier::checkSizes() {
   // With what else a session allocates, none of which comes near 2^62.
   auto parameters = checkedProduct({4, table.parameter_bytes()});
   if (!parameters ||
-      !checkedSum({*parameters, table.arena_bytes(), table.cache_bytes(),
+      !checkedSum({*parameters, table.arena_bytes(), cacheBytes(table),
                    table.io_bytes(), uint64_t(1) << 62}))
     return bad("four segments of ", table.parameter_bytes(),
                " bytes, an arena of ", table.arena_bytes(), ", a cache of ",
-               table.cache_bytes(), " and io of ", table.io_bytes(),
+               cacheBytes(table), " and io of ", table.io_bytes(),
                " overflow");
   // A model without attention decodes, and keeps nothing.
-  if (table.cache_bytes() != 0 && !canDecode(table))
-    return bad("segment 'cache' has ", table.cache_bytes(),
+  if (cacheBytes(table) != 0 && !canDecode(table))
+    return bad("segment 'cache' has ", cacheBytes(table),
                " bytes, but there is no entry point 'decode'");
   if (uint64_t trainable = trainableBytes(table);
       trainable > table.parameter_bytes() || trainable % kBufferAlignment != 0)

@@ -65,7 +65,7 @@ Error PlanVerifier::checkBuffer(const Program &program,
     if (entry != kDecode)
       return bad("'", user, "' in '", entry,
                  "' uses the segment 'cache', which only '", kDecode, "' has");
-    limit = table.cache_bytes();
+    limit = cacheBytes(table);
     break;
   default:
     return bad("'", user, "' in '", entry, "' uses the unknown segment ",

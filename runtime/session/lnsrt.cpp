@@ -349,18 +349,6 @@ lnsrt_error *lnsrt_logits_of(lnsrt_session *session, const lnsrt_batch *batch,
   });
 }
 
-lnsrt_error *lnsrt_decode(lnsrt_session *session, const int32_t *tokens,
-                          const int32_t *positions, float *logits) {
-  return guarded([&]() -> Error {
-    if (!session || !tokens || !positions || !logits)
-      return missing(!session     ? "session"
-                     : !tokens    ? "tokens"
-                     : !positions ? "positions"
-                                  : "logits");
-    return session->decode(tokens, positions, logits);
-  });
-}
-
 lnsrt_error *lnsrt_plan_get_trace(const lnsrt_plan *plan,
                                   lnsrt_trace_info *info) {
   return guarded([&]() -> Error {

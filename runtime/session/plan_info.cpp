@@ -26,7 +26,7 @@ SessionMemory lns::planMemory(const lnsrt_plan &plan, uint32_t threads) {
     facts.activations = step->activation_bytes();
   facts.io = table.io_bytes();
   facts.constants = table.constants_size();
-  facts.caches = table.cache_bytes();
+  facts.caches = cacheBytes(table);
   for (const plan::Kernel *kernel : *table.kernels())
     facts.scratch = std::max(facts.scratch, kernel->scratch_bytes());
   return getSessionMemory(facts, threads);
@@ -44,10 +44,9 @@ SessionMemory lns::cudaPlanMemory(const lnsrt_plan &plan) {
   facts.constants = program.constants_size();
   facts.scratch = program.scratch_bytes();
   facts.compute = program.compute_bytes();
-  facts.caches = plan.table->cache_bytes();
-  facts.tokens = uint64_t(plan.table->batch()) * plan.table->sequence();
-  facts.hasStarts = plan.documents || plan.decode;
   facts.caches = cacheBytes(*plan.table);
+  facts.tokens = uint64_t(plan.table->batch()) * plan.table->sequence();
+  facts.documents = plan.documents;
   return getCudaSessionMemory(facts, cuda::wantsLibraryProducts(program));
 }
 
@@ -194,7 +193,6 @@ static void addMemory(JsonWriter &json, const SessionMemory &memory) {
   if (memory.caches != 0)
     json.field("caches", memory.caches);
   json.field("matmul", memory.matmul);
-  json.field("caches", memory.caches);
   // A device has one scratch, whatever the threads.
   if (memory.staging == 0) {
     json.field("scratch_per_thread", memory.scratchPerThread);

@@ -78,7 +78,6 @@ void lnsrt_session::setStepsDone(uint64_t steps) {
 Error lnsrt_session::init(uint64_t seed) {
   forgetDecoded();
   stepsDone = 0;
-  forgetDecoded();
   if (Error error = device->init(seed))
     return error;
   return device->has(Entry::Project) ? device->run(Entry::Project, {}, {})
@@ -274,7 +273,6 @@ Error lnsrt_session::trainStep(const lnsrt_batch &batch,
     return error;
   forgetDecoded();
   stepsDone = options.step - 1;
-  forgetDecoded();
   if (Error error = schedules.put(stepsDone, *device))
     return error;
   if (Error error = device->run(
@@ -345,42 +343,6 @@ Error lnsrt_session::logits(const lnsrt_batch &batch, float *logits) {
     starts = starts ? starts + count : nullptr;
     logits += count * table.vocabulary();
   }
-  return nullptr;
-}
-
-Error lnsrt_session::decode(const int32_t *tokens, const int32_t *positions,
-                            float *logits) {
-  if (Error error = require(Entry::Decode))
-    return error;
-  const plan::Plan &table = *plan->table;
-  for (uint32_t row = 0; row < decoded.size(); ++row) {
-    if (tokens[row] < 0 || uint32_t(tokens[row]) >= table.vocabulary())
-      return makeError(LNSRT_INVALID_ARGUMENT, "tokens", "tokens[", row,
-                       "] is ", tokens[row], ", the vocabulary has ",
-                       table.vocabulary(), " tokens");
-    int64_t position = positions[row];
-    if (position < 0 || position >= int64_t(table.sequence()))
-      return makeError(LNSRT_INVALID_ARGUMENT, "positions", "positions[", row,
-                       "] is ", position, ", but the plan has ",
-                       table.sequence(),
-                       " positions, from 0 on; compile the model with a "
-                       "longer --seq");
-    if (position > int64_t(decoded[row]))
-      return makeError(LNSRT_INVALID_ARGUMENT, "positions", "positions[", row,
-                       "] is ", position, ", but row ", row, " has ",
-                       decoded[row],
-                       " tokens before it that were decoded with these "
-                       "parameters; decode the others first");
-    decodedStarts[row] = int32_t(-position);
-  }
-  if (Error error = schedules.put(stepsDone, *device))
-    return error;
-  if (Error error = device->run(
-          Entry::Decode, {.tokens = tokens, .starts = decodedStarts.data()},
-          {.logits = logits}))
-    return error;
-  for (uint32_t row = 0; row < decoded.size(); ++row)
-    decoded[row] = uint32_t(positions[row]) + 1;
   return nullptr;
 }
 

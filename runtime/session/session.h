@@ -35,9 +35,6 @@ struct lnsrt_session {
   lns::Error apply(const lnsrt_optimizer_options &options, float &norm);
   lns::Error eval(const lnsrt_batch &batch, float &loss);
   lns::Error logits(const lnsrt_batch &batch, float *logits);
-  /// None of the pointers is null.
-  lns::Error decode(const int32_t *tokens, const int32_t *positions,
-                    float *logits);
   lns::Error trace(const int32_t *tokens, float *values);
   lns::Error decode(const int32_t *tokens, const int32_t *positions,
                     float *logits);
@@ -74,14 +71,7 @@ private:
   /// B, or the size of its parts.
   uint32_t partSize() const;
 
-  /// What was decoded was decoded with other parameters.
-  void forgetDecoded();
-
   bool hasPadding = false; ///< of any parameter
-  /// Of each row, how many tokens caches hold; empty for a plan that does not
-  /// decode.
-  std::vector<uint32_t> decoded;
-  std::vector<int32_t> decodedStarts; ///< as the device takes them
   lns::Schedules schedules;
   uint64_t stepsDone = 0; ///< by the optimizer
   // Of each row, in plans that decode.

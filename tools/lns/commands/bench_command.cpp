@@ -228,7 +228,6 @@ static ordered_json memoryJson(const lnsrt_memory &memory) {
           {"workspace", memory.workspace},
           {"matmul", memory.matmul},
           {"scratch", memory.scratch},
-          {"caches", memory.caches},
           {"staging", memory.staging},
           {"compute_weights", memory.compute_weights},
           {"caches", memory.caches},
