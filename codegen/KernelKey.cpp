@@ -26,7 +26,7 @@ SmallVector<LaunchFloat, 2> lns::getLaunchFloats(Operation *op) {
       .Case([](ColumnDotOp op) {
         return Floats{{"scale", op.getScale().convertToDouble()}};
       })
-      .Case<AttentionOp, AttentionGradOp>([](auto op) {
+      .Case<AttentionOp, AttentionGradOp, CachedAttentionOp>([](auto op) {
         Floats floats{{"softmax_scale", op.getEffectiveScale()}};
         if (op.getSoftcap())
           floats.push_back({"softcap", op.getSoftcap()->convertToDouble()});
@@ -49,10 +49,11 @@ SmallVector<LaunchFloat, 2> lns::getLaunchFloats(Operation *op) {
 /// buffer of constants that is made from it.
 static bool isLaunchBuffer(Operation *op, StringRef property) {
   if (isa<RopeOp>(op))
-    return property == "base" || property == "frequencies";
+    return property == "base" || property == "frequencies" ||
+           property == "positions";
   // How many keys a query sees is a number of the launch; that it does not see
   // all of them is code.
-  if (isa<AttentionOp, AttentionGradOp>(op))
+  if (isa<AttentionOp, AttentionGradOp, CachedAttentionOp>(op))
     return property == "window";
   // Sizes of what is projected are numbers of the launch.
   if (isa<ProjectOp>(op))
@@ -62,7 +63,7 @@ static bool isLaunchBuffer(Operation *op, StringRef property) {
 
 /// What of an argument is code: that it is there, where it may be left out.
 static StringRef getVariant(Operation *op, StringRef property) {
-  if (!isa<AttentionOp, AttentionGradOp>(op))
+  if (!isa<AttentionOp, AttentionGradOp, CachedAttentionOp>(op))
     return "";
   return property == "window"    ? " window"
          : property == "softcap" ? " softcap"

@@ -40,16 +40,16 @@ static void findRowSpace(RowProgram &program) {
 
 /// Tables of cos and sin of t * frequency for all times, in double until the
 /// last step.
-static std::pair<unsigned, unsigned> getTables(RopeOp op, int64_t time,
+static std::pair<unsigned, unsigned> getTables(RopeOp op, int64_t times,
                                                ConstantNumber getConstant) {
   SmallVector<double> frequencies = op.getAngularFrequencies();
-  std::string key = std::to_string(time);
+  std::string key = std::to_string(times);
   llvm::raw_string_ostream stream(key);
   for (double frequency : frequencies)
     stream << " " << llvm::format("%a", frequency);
   auto make = [&](double (*function)(double)) {
     std::vector<float> table;
-    for (int64_t t = 0; t < time; ++t)
+    for (int64_t t = 0; t < times; ++t)
       for (double frequency : frequencies)
         table.push_back(function(double(t) * frequency));
     return table;
@@ -96,7 +96,9 @@ static LogicalResult finishProgram(Operation *op, RowProgram &program,
              << "rotation of its cluster rotates heads of " << program.headDim
              << "; they need clusters of their own";
     program.headDim = headDim;
-    program.tables[inner] = getTables(rope, program.time, getConstant);
+    // Documents that began before the rows have later positions.
+    int64_t positions = rope.getPositions().value_or(program.time);
+    program.tables[inner] = getTables(rope, positions, getConstant);
   }
   return success();
 }

@@ -114,7 +114,8 @@ def LNS_ProjectionAttr : LNS_EnumAttr<LNS_Projection, "projection">;
 def LNS_Storage : LNS_Enum<"Storage", "which tensor a symbol stands for", [
   I32EnumAttrCase<"parameter", 0>,
   I32EnumAttrCase<"gradient", 1>, // of a parameter
-  I32EnumAttrCase<"compute", 2>   // of a compute weight
+  I32EnumAttrCase<"compute", 2>,  // of a compute weight
+  I32EnumAttrCase<"cache", 3>     // of tokens that were decoded
 ]>;
 def LNS_StorageAttr : LNS_EnumAttr<LNS_Storage, "storage">;
 

@@ -143,6 +143,8 @@ def LNS_RopeOp : LNS_RowOp<"rope",
     `frequencies[j]` when given (scaled RoPE). `inverse` rotates back: it is the
     adjoint. The time is the index of dimension 1; with `starts`, which are those
     of `lns.attention`, it counts from the start of the row's document, t - starts[b, t].
+    With `positions` the document may have begun before the row, with a negative
+    start, as where tokens are decoded one by one: the time is less than that number.
 
     In `lns.layers` with types, `by_type` gives blocks of a type their own base or
     frequencies, or no rotation (`none`).
@@ -152,19 +154,23 @@ def LNS_RopeOp : LNS_RowOp<"rope",
     - (C2) base > 0 and finite; `frequencies` has head_dim/2 finite entries.
     - (C3) `by_type` is as `lns.layers` C4 says.
     - (C4) `starts` are [batch, time].
+    - (C5) `positions` need starts, and are at least 1 and at least `time`.
 
     ```mlir
     %r = lns.rope %q head_dim(16) {base = 5.0e+05 : f64} : tensor<?x?x64xf32>
     %s = lns.rope %heads head_dim(16) : tensor<?x?x4x16xf32>
+    %d = lns.rope %one starts(%starts) positions(256) head_dim(16) : tensor<2x1x64xf32>, tensor<2x1xi32>
     ```
   }];
-  let arguments = (ins LNS_Tensor:$input, Optional<LNS_Tokens>:$starts, I64Attr:$head_dim,
+  let arguments = (ins LNS_Tensor:$input, Optional<LNS_Tokens>:$starts,
+                       OptionalAttr<I64Attr>:$positions, I64Attr:$head_dim,
                        DefaultValuedAttr<F64Attr, "1.0e4">:$base,
                        OptionalAttr<DenseF64ArrayAttr>:$frequencies,
                        UnitAttr:$inverse, OptionalAttr<DictionaryAttr>:$by_type);
   let results = (outs LNS_Tensor:$result);
   let assemblyFormat = [{
-    $input (`starts` `(` $starts^ `)`)? `head_dim` `(` $head_dim `)` (`inverse` $inverse^)?
+    $input (`starts` `(` $starts^ `)`)? (`positions` `(` $positions^ `)`)?
+    `head_dim` `(` $head_dim `)` (`inverse` $inverse^)?
     attr-dict `:` type($input) (`,` type($starts)^)?
   }];
   let hasVerifier = 1;
@@ -265,7 +271,9 @@ def LNS_AddPositionsOp : LNS_RowOp<"add_positions",
         y[b, t, :] = x[b, t, :] + table[t, :]
 
     The table may have rows for more positions than the sequence is long. With
-    `starts`, which are those of `lns.attention`, the row is t - starts[b, t].
+    `starts`, which are those of `lns.attention`, the row is t - starts[b, t]; a
+    negative start is one before the row, as `lns.rope` has it, and the table has
+    a row for it.
 
     - (C1) x is [batch, time, features]; the table has as many columns.
     - (C2) the table has at least `time` rows.

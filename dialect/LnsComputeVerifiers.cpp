@@ -208,7 +208,22 @@ LogicalResult RopeOp::verify() {
   if (failed(verifyByType(*this)))
     return failure();
   // (C4)
-  return verifyStarts(*this, "input", input);
+  if (failed(verifyStarts(*this, "input", input)))
+    return failure();
+  // (C5)
+  if (!getPositions())
+    return success();
+  auto positions = static_cast<int64_t>(*getPositions());
+  if (!getStarts())
+    return emitOpError("has ")
+           << positions << " positions without starts, from which they count; "
+           << "give starts, or leave the positions out";
+  int64_t time = input.getDimSize(1);
+  if (positions < 1 || (!ShapedType::isDynamic(time) && positions < time))
+    return emitOpError("has ")
+           << positions << " positions for input of type " << input
+           << "; there are at least as many as times";
+  return success();
 }
 
 /// Kernels multiply by a cap's reciprocal, in f32.
@@ -248,8 +263,13 @@ template <typename Op> static LogicalResult verifyHeads(Op op) {
   if (columns % heads != 0 || columns == 0)
     return op.emitOpError("query's width ")
            << columns << " is not a positive multiple of heads " << heads;
-  auto keyType = withColumns(leadingShape(query), columns / heads * kvHeads,
-                             query.getElementType());
+  SmallVector<int64_t> rows(leadingShape(query));
+  // A cache has more positions than there are queries.
+  RankedTensorType key = tensorOf(op.getKey());
+  if (std::is_same_v<Op, CachedAttentionOp> && key.getRank() == 3)
+    rows[1] = key.getDimSize(1);
+  auto keyType =
+      withColumns(rows, columns / heads * kvHeads, query.getElementType());
   if (failed(verifyType(op, "key", tensorOf(op.getKey()), keyType,
                         "query and kv_heads")) ||
       failed(verifyType(op, "value", tensorOf(op.getValue()), keyType,
@@ -324,6 +344,34 @@ LogicalResult AttentionGradOp::verify() {
                         "value")))
     return failure();
   return success();
+}
+
+LogicalResult CachedAttentionOp::verify() {
+  // (C1), (C3)
+  if (failed(verifyHeads(*this)))
+    return failure();
+  // (C2)
+  return verifyType(*this, "result", tensorOf(getResult()),
+                    tensorOf(getQuery()), "query");
+}
+
+LogicalResult AppendOp::verify() {
+  // (C1)
+  RankedTensorType cache = tensorOf(getCache()), rows = tensorOf(getRows());
+  if (cache.getRank() != 3 || rows.getRank() != 3)
+    return emitOpError("has a cache of type ")
+           << cache << " and rows of type " << rows
+           << ", expected [batch, positions, features] and [batch, time, "
+              "features]";
+  if (failed(verifyType(
+          *this, "rows", rows,
+          RankedTensorType::get(
+              {cache.getDimSize(0), rows.getDimSize(1), cache.getDimSize(2)},
+              cache.getElementType()),
+          "cache")))
+    return failure();
+  // (C2)
+  return verifyStarts(*this, "rows", rows);
 }
 
 LogicalResult SoftcapOp::verify() {

@@ -124,6 +124,40 @@ int64_t AttentionGradOp::getFlops() {
   return saturatingAdd(saturatingMul(10, attentionWork(*this)),
                        softcapWork(*this, 6));
 }
+/// Keys that a query sees at the last position: data say how many there are.
+static int64_t mostSeen(CachedAttentionOp op) {
+  int64_t positions =
+      cast<RankedTensorType>(op.getKey().getType()).getDimSize(1);
+  if (ShapedType::isDynamic(positions))
+    return 0;
+  return op.getWindow()
+             ? std::min(static_cast<int64_t>(*op.getWindow()), positions)
+             : positions;
+}
+int64_t CachedAttentionOp::getFlops() {
+  int64_t pairs = saturatingMul(countOf(getQuery().getType()), mostSeen(*this));
+  return saturatingAdd(saturatingMul(4, pairs),
+                       getSoftcap() ? saturatingMul(3, pairs / getHeadDim())
+                                    : 0);
+}
+// The keys and values that are seen, of however large a cache.
+int64_t CachedAttentionOp::getBytes() {
+  auto key = cast<RankedTensorType>(getKey().getType());
+  if (!key.hasStaticShape())
+    return 0;
+  int64_t seen = bytesOf(
+      key.clone({key.getDimSize(0), mostSeen(*this), key.getDimSize(2)}));
+  return saturatingAdd(
+      saturatingMul(2, seen),
+      saturatingAdd(saturatingMul(2, bytesOf(getQuery().getType())),
+                    bytesOf(getStarts().getType())));
+}
+int64_t AppendOp::getFlops() { return 0; }
+// What is replaced, of however large a cache.
+int64_t AppendOp::getBytes() {
+  return saturatingAdd(saturatingMul(2, bytesOf(getRows().getType())),
+                       bytesOf(getStarts().getType()));
+}
 int64_t AddPositionsGradOp::getFlops() { return perElement(1, getGrad()); }
 // Maximum, difference, exp, sum.
 int64_t CrossEntropyOp::getFlops() { return perElement(4, getLogits()); }

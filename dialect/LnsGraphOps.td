@@ -80,9 +80,28 @@ def LNS_ComputeWeightOp : LNS_Op<"compute_weight", [Symbol, HasParent<"::mlir::M
   let assemblyFormat = "$sym_name `of` $weight (`gain` `(` $gain^ `)`)? attr-dict `:` $type";
 }
 
+def LNS_CacheOp : LNS_Op<"cache", [Symbol, HasParent<"::mlir::ModuleOp">]> {
+  let summary = "keys or values of tokens that were decoded (graph form)";
+  let description = [{
+    Memory for what an attention needs of the tokens before the one that is
+    decoded: their keys, or their values, one row for each position of each
+    sequence. It lasts from call to call; only `@decode` reads and writes it. What
+    stands there before the first call is no number that anybody may see.
+
+    - (C1) the type is static, [batch, positions, features].
+
+    ```mlir
+    lns.cache @attention.0.keys : tensor<2x256x64xf32>
+    ```
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name, TypeAttrOf<LNS_Tensor>:$type);
+  let assemblyFormat = "$sym_name attr-dict `:` $type";
+  let hasVerifier = 1;
+}
+
 def LNS_GetOp : LNS_Op<"get", [DeclareOpInterfaceMethods<SymbolUserOpInterface>,
     DeclareOpInterfaceMethods<MemoryEffectsOpInterface>]> {
-  let summary = "the current value of a parameter, of its gradient or of a compute weight";
+  let summary = "the current value of a parameter, of its gradient, of a compute weight or of a cache";
   let description = [{
     The value is what stood there when the op ran, whatever is written later. In
     a plan it is that memory itself, without a copy, where nothing writes there
@@ -90,10 +109,11 @@ def LNS_GetOp : LNS_Op<"get", [DeclareOpInterfaceMethods<SymbolUserOpInterface>,
     Two reads are one only when no write lies between them.
 
     Memory effect: reads the storage's resource (`Parameter`, `Gradient`,
-    `ComputeWeight`) at the symbol.
+    `ComputeWeight`, `Cache`) at the symbol.
 
     - (C1) the symbol names an `lns.parameter` of the result's type, or storage
-         type; for `compute`, an `lns.compute_weight` of that type.
+         type; for `compute`, an `lns.compute_weight` of that type; for `cache`,
+         an `lns.cache`.
 
     ```mlir
     %w = lns.get parameter @lm_head.weight : tensor<256x64xf32>
@@ -106,14 +126,14 @@ def LNS_GetOp : LNS_Op<"get", [DeclareOpInterfaceMethods<SymbolUserOpInterface>,
 
 def LNS_SetOp : LNS_Op<"set", [DeclareOpInterfaceMethods<SymbolUserOpInterface>,
     DeclareOpInterfaceMethods<MemoryEffectsOpInterface>]> {
-  let summary = "stores a parameter, its gradient or a compute weight";
+  let summary = "stores a parameter, its gradient, a compute weight or a cache";
   let description = [{
     `gradient` overwrites; gradients of several readers are summed before. What
     `compute` stores is the compute weight's definition, of the parameters as
     they are then.
 
-    In a plan a gradient or a compute weight may be computed in the memory where
-    it is stored; then the op does nothing more.
+    In a plan a gradient, a compute weight or a cache may be computed in the
+    memory where it is stored; then the op does nothing more.
 
     Memory effect: writes the storage's resource at the symbol.
 
@@ -125,6 +145,80 @@ def LNS_SetOp : LNS_Op<"set", [DeclareOpInterfaceMethods<SymbolUserOpInterface>,
   }];
   let arguments = (ins LNS_Tensor:$value, LNS_StorageAttr:$storage, FlatSymbolRefAttr:$symbol);
   let assemblyFormat = "$value `,` $storage $symbol attr-dict `:` type($value)";
+}
+
+//===----------------------------------------------------------------------===//
+// Decoding
+//===----------------------------------------------------------------------===//
+
+def LNS_AppendOp : LNS_ComputeOp<"append", [
+    DeclareOpInterfaceMethods<LNS_CostOpInterface, ["getBytes"]>,
+    DeclareOpInterfaceMethods<LNS_InPlaceOpInterface>,
+    AllTypesMatch<["cache", "result"]>]> {
+  let summary = "a cache with the rows of some positions replaced";
+  let description = [{
+        y[b, t - starts[b, t], :] = rows[b, t, :], all else as in `cache`
+
+    `starts` are those of `lns.attention`, or negative: a document began so many
+    tokens before the rows. No two times of a sequence have one position, and
+    each is one of the cache.
+
+    In place, what is not replaced is not touched.
+
+    - (C1) cache is [batch, positions, features], rows are [batch, time, features]
+         of its element type.
+    - (C2) `starts` are [batch, time].
+
+    ```mlir
+    %k1 = lns.append %k0, %k starts(%starts)
+      : tensor<2x256x64xf32>, tensor<2x1x64xf32>, tensor<2x1xi32>
+    ```
+  }];
+  let arguments = (ins LNS_Tensor:$cache, LNS_Tensor:$rows, LNS_Tokens:$starts);
+  let results = (outs LNS_Tensor:$result);
+  let assemblyFormat = [{
+    $cache `,` $rows `starts` `(` $starts `)` attr-dict
+    `:` type($cache) `,` type($rows) `,` type($starts)
+  }];
+  let hasVerifier = 1;
+}
+
+def LNS_CachedAttentionOp : LNS_ComputeOp<"cached_attention",
+    [DeclareOpInterfaceMethods<LNS_CostOpInterface, ["getBytes"]>]> {
+  let summary = "causal attention of queries to keys and values in caches";
+  let description = [{
+    What `lns.attention` is, causal, with keys and values of more positions than
+    there are queries. The query at time t has position p = t - starts[b, t] and
+    sees keys 0 to p; with a window W, p - W + 1 to p. Soft-cap, scale and heads
+    are as there. A cache has garbage behind p, and nothing of it is looked at.
+
+    - (C1) as `lns.attention` C1, C2, C4, C5 and C6, but that keys and values are
+         [batch, positions, kv_heads * d].
+    - (C2) the result has the query's type.
+    - (C3) `starts` are [batch, time].
+
+    ```mlir
+    %a = lns.cached_attention %q, %k1, %v1 starts(%starts) heads(4) kv_heads(2)
+      : (tensor<2x1x64xf32>, tensor<2x256x32xf32>, tensor<2x256x32xf32>, tensor<2x1xi32>) -> tensor<2x1x64xf32>
+    ```
+  }];
+  let arguments = (ins LNS_Tensor:$query, LNS_Tensor:$key, LNS_Tensor:$value,
+                       LNS_Tokens:$starts, I64Attr:$heads, I64Attr:$kv_heads,
+                       OptionalAttr<F64Attr>:$softmax_scale,
+                       OptionalAttr<I64Attr>:$window, OptionalAttr<F64Attr>:$softcap);
+  let results = (outs LNS_Tensor:$result);
+  let assemblyFormat = [{
+    $query `,` $key `,` $value `starts` `(` $starts `)` `heads` `(` $heads `)` `kv_heads` `(` $kv_heads `)`
+    (`window` `(` $window^ `)`)? (`softcap` `(` $softcap^ `)`)?
+    attr-dict `:` functional-type(operands, results)
+  }];
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    int64_t getHeadDim();
+    double getEffectiveScale();
+    /// A query sees no key behind its own position.
+    bool getCausal() { return true; }
+  }];
 }
 
 //===----------------------------------------------------------------------===//

@@ -207,6 +207,15 @@ LogicalResult SumOp::verify() {
 // Elementwise ops
 //===----------------------------------------------------------------------===//
 
+LogicalResult CacheOp::verify() {
+  // (C1)
+  auto type = cast<RankedTensorType>(getType());
+  if (type.getRank() == 3 && type.hasStaticShape())
+    return success();
+  return emitOpError("has type ")
+         << type << ", expected a static one, [batch, positions, features]";
+}
+
 LogicalResult ConstantOp::verify() {
   // (C1)
   if (!tensorOf(getResult()).hasStaticShape())
@@ -297,8 +306,8 @@ LogicalResult ProjectOp::verify() {
 // Parameters
 //===----------------------------------------------------------------------===//
 
-/// The lns.parameter or lns.compute_weight that `symbol` names; null, with an
-/// error at `op`, where it names none.
+/// The lns.parameter, lns.compute_weight or lns.cache that `symbol` names;
+/// null, with an error at `op`, where it names none.
 template <typename Target>
 static Target lookUp(Operation *op, SymbolTableCollection &symbols,
                      FlatSymbolRefAttr symbol, StringRef what) {
@@ -338,11 +347,29 @@ static LogicalResult verifyParameterUse(Operation *op,
   return diagnostic;
 }
 
+/// (C1) of get and set, of a cache.
+static LogicalResult verifyCacheUse(Operation *op,
+                                    SymbolTableCollection &symbols,
+                                    FlatSymbolRefAttr symbol, Type type) {
+  auto cache = lookUp<CacheOp>(op, symbols, symbol, "cache");
+  if (!cache)
+    return failure();
+  if (cache.getType() == type)
+    return success();
+  InFlightDiagnostic diagnostic = op->emitOpError("value has type ")
+                                  << type << ", but cache " << symbol
+                                  << " has type " << cache.getType();
+  diagnostic.attachNote(cache.getLoc()) << "declared here";
+  return diagnostic;
+}
+
 /// (C1) of get and set.
 static LogicalResult verifyStorageUse(Operation *op,
                                       SymbolTableCollection &symbols,
                                       Storage storage, FlatSymbolRefAttr symbol,
                                       Type type) {
+  if (storage == Storage::cache)
+    return verifyCacheUse(op, symbols, symbol, type);
   if (storage != Storage::compute)
     return verifyParameterUse(op, symbols, symbol, type, "value");
   auto weight = lookUp<ComputeWeightOp>(op, symbols, symbol, "compute weight");

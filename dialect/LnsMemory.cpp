@@ -24,6 +24,8 @@ static SideEffects::Resource *getResource(Storage storage) {
     return GradientResource::get();
   case Storage::compute:
     return ComputeWeightResource::get();
+  case Storage::cache:
+    return CacheResource::get();
   }
   llvm_unreachable("covered switch");
 }
@@ -88,8 +90,7 @@ StoredAccesses::StoredAccesses(Operation *op) {
         isa<MemoryEffects::Allocate>(effect.getEffect()))
       continue;
     Range range;
-    for (Storage storage :
-         {Storage::parameter, Storage::gradient, Storage::compute})
+    for (Storage storage : kStorages)
       if (resource == getResource(storage))
         range.storage = storage;
     // Other resources have no symbols of ours.

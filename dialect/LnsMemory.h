@@ -41,6 +41,9 @@ struct ComputeWeightResource
     : mlir::SideEffects::Resource::Base<ComputeWeightResource> {
   llvm::StringRef getName() final { return "ComputeWeight"; }
 };
+struct CacheResource : mlir::SideEffects::Resource::Base<CacheResource> {
+  llvm::StringRef getName() final { return "Cache"; }
+};
 /// Both moments of AdamW, which no lns.get reads.
 struct MomentResource : mlir::SideEffects::Resource::Base<MomentResource> {
   llvm::StringRef getName() final { return "Moment"; }
@@ -48,6 +51,8 @@ struct MomentResource : mlir::SideEffects::Resource::Base<MomentResource> {
 
 /// What an lns.get names: a symbol, and which of its tensors.
 using StoredTensor = std::pair<mlir::StringAttr, Storage>;
+inline constexpr Storage kStorages[] = {Storage::parameter, Storage::gradient,
+                                        Storage::compute, Storage::cache};
 
 /// What `get` reads, `set` writes.
 StoredTensor getStoredTensor(GetOp get);

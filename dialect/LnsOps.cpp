@@ -75,6 +75,10 @@ int64_t AttentionOp::getHeadDim() { return headDim(*this); }
 double AttentionOp::getEffectiveScale() { return effectiveScale(*this); }
 int64_t AttentionGradOp::getHeadDim() { return headDim(*this); }
 double AttentionGradOp::getEffectiveScale() { return effectiveScale(*this); }
+int64_t CachedAttentionOp::getHeadDim() { return headDim(*this); }
+double CachedAttentionOp::getEffectiveScale() { return effectiveScale(*this); }
+
+int64_t AppendOp::getInPlaceOperand(unsigned) { return 0; }
 
 int64_t CrossEntropyGradOp::getInPlaceOperand(unsigned result) {
   return result == 0 ? 0 : -1;

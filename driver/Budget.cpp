@@ -81,7 +81,7 @@ FailureOr<SessionMemory> TargetCompiler::planMemory(ModuleOp trained,
                : 0;
   };
   if (arenas)
-    *arenas = {getArena("logits"), getArena("trace")};
+    *arenas = {getArena("logits"), getArena("trace"), getArena("decode")};
   return getMemory(plan);
 }
 
@@ -121,6 +121,15 @@ LogicalResult TargetCompiler::fitBudget(ModuleOp module) {
            << *options.budget
            << "; give a larger one or a smaller --micro-batch, or compile "
               "without --diagnostics";
+  }
+  if (arenas.decode != 0 && reserved + arenas.decode > *options.budget) {
+    overBudget = true;
+    return module.lookupSymbol<func::FuncOp>("decode").emitError()
+           << "what decodes a token takes " << arenas.decode << " bytes beside "
+           << reserved << ", caches among them, but the memory budget is "
+           << *options.budget
+           << "; give a larger one or a smaller --batch, or compile without "
+              "--decode";
   }
   if (arenas.logits != 0 && reserved + arenas.logits > *options.budget) {
     // A budget is about training, which has no logits in f32.

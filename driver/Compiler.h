@@ -53,6 +53,7 @@ struct CompileOptions {
   int64_t microBatches = 1;   ///< parts of a step, a divisor of `batch`
   bool documents = false;     ///< several in a sequence; their starts are input
   bool diagnostics = false;   ///< the plan also traces the stream
+  bool decode = false;        ///< the plan also decodes token by token
   bool bf16 = false;          ///< activations
   bool padWidths = true;      ///< between linears
   bool eliminateNorms = true; ///< false: each is computed where it stands
@@ -162,9 +163,9 @@ private:
   llvm::LogicalResult recompute(mlir::ModuleOp module, uint64_t reserved,
                                 bool tightest = false);
   bool tryBudget(mlir::ModuleOp module, uint64_t reserved);
-  /// Bytes of the arenas that @logits and @trace need; 0 without them.
+  /// Bytes of the arenas that @logits, @trace and @decode need; 0 without them.
   struct ForwardArenas {
-    uint64_t logits = 0, trace = 0;
+    uint64_t logits = 0, trace = 0, decode = 0;
   };
   llvm::FailureOr<SessionMemory> planMemory(mlir::ModuleOp trained,
                                             ForwardArenas *arenas = nullptr);

@@ -62,7 +62,7 @@ static constexpr int64_t kMaxElements = int64_t(1) << 40;
 
 LogicalResult lns::checkForm(ModuleOp module) {
   for (Operation &op : *module.getBody()) {
-    if (isa<ParameterOp, ComputeWeightOp>(op))
+    if (isa<ParameterOp, ComputeWeightOp, CacheOp>(op))
       continue;
     auto function = dyn_cast<func::FuncOp>(op);
     if (!function)

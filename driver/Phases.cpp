@@ -187,10 +187,15 @@ LogicalResult lns::buildGraph(ModuleOp module, const CompileOptions &options,
   FailureOr<std::string> identity = addAdapters(module, options, timing);
   if (failed(identity))
     return failure();
+  InstantiateOptions instantiate;
+  instantiate.batch = options.batch / options.microBatches;
+  instantiate.seq = options.sequence;
+  instantiate.documents = options.documents;
+  instantiate.diagnostics = options.diagnostics;
+  // A token of all sequences takes less room than a part of a step.
+  instantiate.decode = options.decode ? options.batch : 0;
   auto build = [&](OpPassManager &manager) {
-    buildGraphPipeline(manager, options.batch / options.microBatches,
-                       options.sequence, options.documents,
-                       options.diagnostics);
+    buildGraphPipeline(manager, instantiate);
   };
   if (failed(runPhase(module, options, timing, build)) ||
       failed(checkForm(module)))

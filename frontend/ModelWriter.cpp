@@ -515,7 +515,7 @@ private:
                                          builder.getF64FloatAttr(rope.base)));
         });
     return RopeOp::create(builder, at(own.key), input.getType(), input,
-                          /*starts=*/Value(),
+                          /*starts=*/Value(), /*positions=*/IntegerAttr(),
                           builder.getI64IntegerAttr(decoder.headDim),
                           builder.getF64FloatAttr(own.base), frequencies,
                           /*inverse=*/UnitAttr(), others);

@@ -23,17 +23,11 @@ namespace lns {
 using namespace mlir;
 using namespace lns;
 
-void lns::buildGraphPipeline(OpPassManager &manager, int64_t batch,
-                             int64_t sequence, bool documents,
-                             bool diagnostics) {
+void lns::buildGraphPipeline(OpPassManager &manager,
+                             const InstantiateOptions &options) {
   // While the block is written once, so that it warns once.
   manager.addPass(createWarnDeadScales());
   manager.addPass(createWarnUnreadParameters());
-  InstantiateOptions options;
-  options.batch = batch;
-  options.seq = sequence;
-  options.documents = documents;
-  options.diagnostics = diagnostics;
   manager.addPass(createInstantiate(options));
   manager.addPass(createVerifyGraph());
 }
@@ -155,6 +149,10 @@ struct GraphOptions : PassPipelineOptions<GraphOptions> {
                            llvm::cl::desc("Add @trace: the stream, and what "
                                           "blocks add to it"),
                            llvm::cl::init(false)};
+  Option<int64_t> decode{*this, "decode",
+                         llvm::cl::desc("Add @decode: one token more of so "
+                                        "many sequences"),
+                         llvm::cl::init(0)};
 };
 struct CudaFuseOptions : PassPipelineOptions<CudaFuseOptions> {
   Option<bool> keepWeights{*this, "keep-weights",
@@ -173,8 +171,13 @@ void lns::registerLnsPasses() {
   PassPipelineRegistration<GraphOptions>(
       "lns-graph", "Model form to graph form",
       [](OpPassManager &manager, const GraphOptions &options) {
-        buildGraphPipeline(manager, options.batch, options.seq,
-                           options.documents, options.diagnostics);
+        InstantiateOptions instantiate;
+        instantiate.batch = options.batch;
+        instantiate.seq = options.seq;
+        instantiate.documents = options.documents;
+        instantiate.diagnostics = options.diagnostics;
+        instantiate.decode = options.decode;
+        buildGraphPipeline(manager, instantiate);
       });
   PassPipelineRegistration<>(
       "lns-eliminate-norms", "Fold depth scales and norms into matmuls",

@@ -16,11 +16,11 @@ class OpPassManager;
 
 namespace lns {
 
-/// Model form to graph form; with `documents`, several of them are in a
-/// sequence, and where they start is an input; with `diagnostics`, with @trace.
-void buildGraphPipeline(mlir::OpPassManager &manager, int64_t batch,
-                        int64_t sequence, bool documents = false,
-                        bool diagnostics = false);
+struct InstantiateOptions;
+
+/// Model form to graph form; what the options mean is `lns-instantiate`'s.
+void buildGraphPipeline(mlir::OpPassManager &manager,
+                        const InstantiateOptions &options);
 /// Inner widths of graph form to what the target's kernels like.
 void buildPaddingPipeline(mlir::OpPassManager &manager);
 /// Graph form with norms to graph form without. With `eliminate` false, every

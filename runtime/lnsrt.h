@@ -109,6 +109,7 @@ typedef struct lnsrt_plan_info {
   /// Elements that are not trained, which `parameters` does not count.
   uint64_t frozen_parameters;
   uint32_t documents; ///< 1: the plan takes lnsrt_batch.starts
+  uint32_t decode;    ///< 1: the plan has what lnsrt_decode runs
 } lnsrt_plan_info;
 
 LNSRT_API lnsrt_error *lnsrt_plan_get_info(const lnsrt_plan *plan,
@@ -116,8 +117,9 @@ LNSRT_API lnsrt_error *lnsrt_plan_get_info(const lnsrt_plan *plan,
 
 /// Where the memory of a session goes, in bytes. Everything that grows with the
 /// model, the batch or the number of threads is here; what is not is the list
-/// of commands, the threads' stacks and the plan's file. Gradients and moments
-/// are those of parameters that are trained.
+/// of commands, the threads' stacks, the plan's file and the number of tokens
+/// that are decoded of each row. Gradients and moments are those of parameters
+/// that are trained.
 typedef struct lnsrt_memory {
   size_t struct_size;
   uint32_t threads;
@@ -135,6 +137,8 @@ typedef struct lnsrt_memory {
   uint64_t compute_weights; ///< weights in the type and with the gain that
                             ///< products read, kept on a CUDA device from step
                             ///< to step
+  uint64_t
+      caches; ///< keys and values of the tokens that lnsrt_decode was given
 } lnsrt_memory;
 
 /// What a session on so many threads (0: as many as the process may use) will
@@ -340,6 +344,27 @@ LNSRT_API lnsrt_error *lnsrt_logits(lnsrt_session *session,
                                     const int32_t *tokens, float *logits);
 LNSRT_API lnsrt_error *lnsrt_logits_of(lnsrt_session *session,
                                        const lnsrt_batch *batch, float *logits);
+
+/// One more token of each row of a batch: tokens[b] stands at positions[b] of
+/// row b, in [0, T), and `logits` receives B x vocabulary floats, what
+/// lnsrt_logits gives at that place of a row that starts with the tokens
+/// decoded before it; the sums in it may be taken in another order. The work is
+/// that of B tokens, not of B x T. Plans that were compiled with --decode have
+/// it, others are LNSRT_UNSUPPORTED.
+///
+/// The session keeps what attention needs of the tokens that it was given. A
+/// token at position p sees those at 0 .. p - 1 of its row, which must have
+/// been decoded before, in any calls: a gap is LNSRT_INVALID_ARGUMENT. A
+/// position that is there already is written anew, and what was behind it is
+/// gone: so a row goes back to any of its tokens, or starts another text at 0,
+/// whatever the other rows do; one that is not needed may be given any token at
+/// 0. Whatever may change what the model computes empties all rows: lnsrt_init,
+/// lnsrt_project, lnsrt_train_step, lnsrt_apply, lnsrt_profile_step,
+/// lnsrt_tensor_write of a parameter, and another number in
+/// lnsrt_set_steps_done. No heap allocation from the second call.
+LNSRT_API lnsrt_error *lnsrt_decode(lnsrt_session *session,
+                                    const int32_t *tokens,
+                                    const int32_t *positions, float *logits);
 
 /// What lnsrt_trace gives of a plan that was compiled with --diagnostics.
 typedef struct lnsrt_trace_info {

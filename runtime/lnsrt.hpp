@@ -283,6 +283,12 @@ public:
   Status logits(const int32_t *tokens, float *logits) {
     return Status(lnsrt_logits(handle.get(), tokens, logits));
   }
+  /// One more token of each row, at its position; `logits` has room for batch x
+  /// vocabulary floats.
+  Status decode(const int32_t *tokens, const int32_t *positions,
+                float *logits) {
+    return Status(lnsrt_decode(handle.get(), tokens, positions, logits));
+  }
   /// `values` has room for what Plan::trace says.
   Status trace(const int32_t *tokens, float *values) {
     return Status(lnsrt_trace(handle.get(), tokens, values));

@@ -26,10 +26,11 @@ KernelLowering::~KernelLowering() = default;
 
 static bool isKernelOp(Operation *op) {
   return isa<RowOpInterface>(op) ||
-         isa<ClusterOp, AttentionOp, AttentionGradOp, ColumnDotOp, EmbeddingOp,
-             EmbeddingGradOp, AddPositionsGradOp, CrossEntropyOp,
-             CrossEntropyGradOp, TargetCountOp, MeanOp, SumOp, MeanGradOp,
-             lns::ConstantOp, ClipFactorOp, AdamWOp, ProjectOp>(op);
+         isa<ClusterOp, AttentionOp, AttentionGradOp, AppendOp,
+             CachedAttentionOp, ColumnDotOp, EmbeddingOp, EmbeddingGradOp,
+             AddPositionsGradOp, CrossEntropyOp, CrossEntropyGradOp,
+             TargetCountOp, MeanOp, SumOp, MeanGradOp, lns::ConstantOp,
+             ClipFactorOp, AdamWOp, ProjectOp>(op);
 }
 
 bool KernelLowering::hasKernel(Operation *op) const { return isKernelOp(op); }
@@ -46,6 +47,10 @@ LogicalResult KernelLowering::lower(Operation *op,
               [&](auto op) { return lowerAttention(op, set, launches); })
           .Case<AttentionGradOp>(
               [&](auto op) { return lowerAttentionGrad(op, set, launches); })
+          .Case<AppendOp>(
+              [&](auto op) { return lowerAppend(op, set, launches); })
+          .Case<CachedAttentionOp>(
+              [&](auto op) { return lowerCachedAttention(op, set, launches); })
           .Case<ColumnDotOp>(
               [&](auto op) { return lowerColumnDot(op, set, launches); })
           .Case<EmbeddingOp>(

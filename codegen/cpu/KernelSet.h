@@ -85,6 +85,10 @@ llvm::LogicalResult lowerAttention(AttentionOp op, KernelSet &set,
                                    Launches &launches);
 llvm::LogicalResult lowerAttentionGrad(AttentionGradOp op, KernelSet &set,
                                        Launches &launches);
+llvm::LogicalResult lowerAppend(AppendOp op, KernelSet &set,
+                                Launches &launches);
+llvm::LogicalResult lowerCachedAttention(CachedAttentionOp op, KernelSet &set,
+                                         Launches &launches);
 llvm::LogicalResult lowerColumnDot(ColumnDotOp op, KernelSet &set,
                                    Launches &launches);
 llvm::LogicalResult lowerEmbedding(EmbeddingOp op, KernelSet &set,

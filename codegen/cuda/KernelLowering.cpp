@@ -23,11 +23,12 @@ cuda::KernelLowering::~KernelLowering() = default;
 
 bool cuda::KernelLowering::hasKernel(Operation *op) const {
   return isa<RowOpInterface>(op) ||
-         isa<ClusterOp, LinearOp, MatmulOp, WeightGradOp, AttentionOp,
-             AttentionGradOp, ColumnDotOp, EmbeddingOp, EmbeddingGradOp,
-             AddPositionsGradOp, CrossEntropyOp, CrossEntropyGradOp,
-             CrossEntropyWithGradOp, TargetCountOp, MeanOp, SumOp, MeanGradOp,
-             lns::ConstantOp, ClipFactorOp, AdamWOp, ProjectOp>(op);
+         isa<ClusterOp, LinearOp, MatmulOp, WeightGradOp, AppendOp,
+             CachedAttentionOp, AttentionOp, AttentionGradOp, ColumnDotOp,
+             EmbeddingOp, EmbeddingGradOp, AddPositionsGradOp, CrossEntropyOp,
+             CrossEntropyGradOp, CrossEntropyWithGradOp, TargetCountOp, MeanOp,
+             SumOp, MeanGradOp, lns::ConstantOp, ClipFactorOp, AdamWOp,
+             ProjectOp>(op);
 }
 
 LogicalResult
@@ -46,6 +47,10 @@ cuda::KernelLowering::lower(Operation *op,
               [&](auto op) { return lowerAttention(op, set, launches); })
           .Case<AttentionGradOp>(
               [&](auto op) { return lowerAttentionGrad(op, set, launches); })
+          .Case<AppendOp>(
+              [&](auto op) { return lowerAppend(op, set, launches); })
+          .Case<CachedAttentionOp>(
+              [&](auto op) { return lowerCachedAttention(op, set, launches); })
           .Case<ColumnDotOp>(
               [&](auto op) { return lowerColumnDot(op, set, launches); })
           .Case<EmbeddingOp>(

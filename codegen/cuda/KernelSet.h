@@ -115,6 +115,10 @@ llvm::LogicalResult lowerFusedProducts(ClusterOp op, KernelSet &set,
                                        Launches &launches);
 llvm::LogicalResult lowerFusedProductsWithLibrary(ClusterOp op, KernelSet &set,
                                                   Steps &steps);
+llvm::LogicalResult lowerAppend(AppendOp op, KernelSet &set,
+                                Launches &launches);
+llvm::LogicalResult lowerCachedAttention(CachedAttentionOp op, KernelSet &set,
+                                         Launches &launches);
 llvm::LogicalResult lowerColumnDot(ColumnDotOp op, KernelSet &set,
                                    Launches &launches);
 /// result[k] = scale * (sum of `count` chunks, each `width` f32), and + result

@@ -76,11 +76,12 @@ public:
   LogicalResult run() {
     // Both programs of a plan are of one model: the second one finds the same
     // facts and the same parameters.
-    plan.ioBytes = plan.parameterBytes = 0;
+    plan.ioBytes = plan.parameterBytes = plan.cacheBytes = 0;
     plan.parameters.clear();
     if (failed(readFacts()) || failed(placeParameters()))
       return failure();
     placeComputeWeights();
+    placeCaches();
     // What is repeated comes first: those who repeat it add up its work.
     for (bool repeats : {false, true})
       for (auto function : module.getOps<func::FuncOp>())
@@ -111,6 +112,12 @@ private:
     plan.vocabulary = sizes.vocabulary;
     plan.microBatch = sizes.microBatch;
     plan.documents = sizes.documents;
+    plan.decode = bool(module.lookupSymbol<func::FuncOp>("decode"));
+    if (plan.decode && sizes.decode != plan.batch)
+      return module.emitError()
+             << "'lns.model' attribute has decode " << sizes.decode
+             << " and batch " << plan.batch
+             << ", but a plan decodes as many sequences as a step has";
     auto facts = module->getAttrOfType<DictionaryAttr>("lns.model");
     // A model without blocks has none to count.
     if (auto layers = facts.getAs<IntegerAttr>("layers"))
@@ -139,6 +146,10 @@ private:
     microStarts = starts;
     if (plan.microBatch != 0)
       placeParts();
+    if (plan.decode) {
+      lastTokens = takeIo(uint64_t(plan.batch) * 4);
+      lastStarts = takeIo(uint64_t(plan.batch) * 4);
+    }
     // Ramps stand last: how many there are is known when functions are built.
     plan.rampsOffset = plan.ioBytes;
     return success();
@@ -242,6 +253,16 @@ private:
     }
   }
 
+  /// The same places in both programs, which have the same caches.
+  void placeCaches() {
+    for (auto cache : module.getOps<CacheOp>()) {
+      uint64_t bytes = *getTensorBytes(cache.getType());
+      cacheBuffers[cache.getSymName()] = {PlanSegment::Cache, plan.cacheBytes,
+                                          bytes};
+      plan.cacheBytes += llvm::alignTo(bytes, kBufferAlignment);
+    }
+  }
+
   /// What lns.get reads and lns.set writes.
   template <typename Op> FailureOr<PlanBuffer> getStoredBuffer(Op op) {
     switch (op.getStorage()) {
@@ -251,6 +272,8 @@ private:
       return getParameterBuffer(op, op.getSymbol(), PlanSegment::Gradients);
     case Storage::compute:
       return computeBuffers.lookup(op.getSymbol());
+    case Storage::cache:
+      return cacheBuffers.lookup(op.getSymbol());
     }
     llvm_unreachable("covered switch");
   }
@@ -325,10 +348,14 @@ private:
     bool isPart = rule.isOfPart && plan.microBatch != 0;
     switch (kind) {
     case BindingKind::Tokens:
+      if (rule.isOfToken)
+        return lastTokens;
       return isPart ? microTokens : tokens;
     case BindingKind::Targets:
       return isPart ? microTargets : targets;
     case BindingKind::Starts:
+      if (rule.isOfToken)
+        return lastStarts;
       return isPart ? microStarts : starts;
     case BindingKind::TargetCount:
       return targetCount;
@@ -466,8 +493,8 @@ private:
     }
     // Also those inside a cluster.
     op->walk([&](Operation *inner) {
-      if (isa<LinearOp, MatmulOp, WeightGradOp, AttentionOp, AttentionGradOp>(
-              inner))
+      if (isa<LinearOp, MatmulOp, WeightGradOp, AttentionOp, AttentionGradOp,
+              CachedAttentionOp>(inner))
         entry.flops += cast<CostOpInterface>(inner).getFlops();
     });
     if (auto repeat = dyn_cast<RepeatOp>(op))
@@ -524,7 +551,9 @@ private:
       if (addend)
         copyTo(places.lookup(addend), places.lookup(result), name, entry);
     };
-    if (auto embedding = dyn_cast<EmbeddingGradOp>(op)) {
+    if (auto append = dyn_cast<AppendOp>(op)) {
+      copy(append.getCache(), append.getResult());
+    } else if (auto embedding = dyn_cast<EmbeddingGradOp>(op)) {
       copy(embedding.getAddend(), embedding.getResult());
     } else if (auto matmul = dyn_cast<MatmulOp>(op)) {
       copy(matmul.getAddend(), matmul.getResult());
@@ -726,10 +755,11 @@ private:
   PlanProgram &program;
   ModelSizes sizes;
   llvm::StringMap<unsigned> parameterIndex;
-  llvm::StringMap<PlanBuffer> computeBuffers;
+  llvm::StringMap<PlanBuffer> computeBuffers, cacheBuffers;
   llvm::DenseMap<Value, PlanBuffer> places;
   PlanBuffer tokens, targets, starts, optimizer;
   PlanBuffer microTokens, microTargets, microStarts; ///< of a part of a step
+  PlanBuffer lastTokens, lastStarts;                 ///< of what is decoded
   PlanBuffer targetCount; ///< of the whole step, for its parts
   uint64_t arenaBase = 0; ///< where the entry point's own values begin
 };
@@ -749,6 +779,7 @@ static MemoryFacts getMemoryFacts(const Plan &plan,
   facts.constants = program.constants.size();
   facts.tokens = uint64_t(plan.batch) * plan.sequence;
   facts.documents = plan.documents;
+  facts.caches = plan.cacheBytes;
   return facts;
 }
 

@@ -46,6 +46,8 @@ FailureOr<ModelSizes> lns::readSizes(ModuleOp module) {
            << "'lns.model' attribute has batch " << sizes.batch
            << ", which is no multiple of micro_batch " << sizes.microBatch;
   sizes.documents = bool(facts.get("documents"));
+  if (facts.get("decode") && failed(number("decode", sizes.decode)))
+    return failure();
   if (auto branches = facts.getAs<DenseI64ArrayAttr>("branches")) {
     sizes.branches.assign(branches.asArrayRef().begin(),
                           branches.asArrayRef().end());
@@ -67,7 +69,11 @@ RankedTensorType lns::getBindingType(BindingKind kind,
                                      MLIRContext *context) {
   int64_t batch =
       rule.isOfPart && sizes.microBatch != 0 ? sizes.microBatch : sizes.batch;
-  int64_t sequence = sizes.sequence, vocabulary = sizes.vocabulary;
+  // Parts of a step are not what decoding has.
+  if (rule.isOfToken)
+    batch = sizes.decode;
+  int64_t sequence = rule.isOfToken ? 1 : sizes.sequence;
+  int64_t vocabulary = sizes.vocabulary;
   Type f32 = Float32Type::get(context), i32 = IntegerType::get(context, 32);
   switch (kind) {
   case BindingKind::Tokens:
@@ -153,6 +159,11 @@ static LogicalResult checkSignature(func::FuncOp function,
            << "entry point '" << name
            << "' traces blocks, of which 'branches' in 'lns.model' says "
               "nothing; compile the model with --diagnostics";
+  if (rule->isOfToken && !sizes.decode)
+    return function.emitError()
+           << "entry point '" << name
+           << "' decodes, of which 'lns.model' says nothing; compile the model "
+              "with --decode";
   std::span<const BindingKind> inputs = rule->getInputs(sizes.documents);
   auto check = [&](ArrayRef<BindingKind> kinds, TypeRange types,
                    StringRef verb) -> LogicalResult {
@@ -210,13 +221,36 @@ static LogicalResult checkVocabulary(Operation *op, int64_t vocabulary) {
   return success();
 }
 
-/// Kernels read tables and keys where starts say, and look at them no more.
-static LogicalResult checkStarts(Operation *op, bool documents) {
-  Value starts =
-      llvm::TypeSwitch<Operation *, Value>(op)
-          .Case<AttentionOp, AttentionGradOp, RopeOp, AddPositionsOp,
-                AddPositionsGradOp>([](auto op) { return op.getStarts(); })
-          .Default([](Operation *) { return Value(); });
+/// The starts of documents that `op` reads, if it reads some.
+static Value getStarts(Operation *op) {
+  return llvm::TypeSwitch<Operation *, Value>(op)
+      .Case<AttentionOp, AttentionGradOp, RopeOp, AddPositionsOp,
+            AddPositionsGradOp, AppendOp, CachedAttentionOp>(
+          [](auto op) { return op.getStarts(); })
+      .Default([](Operation *) { return Value(); });
+}
+
+/// How many positions `op` can count from starts, or none if it has no limit.
+static std::optional<int64_t> getPositions(Operation *op) {
+  auto extent = [](Value value, unsigned dimension) -> std::optional<int64_t> {
+    return cast<RankedTensorType>(value.getType()).getDimSize(dimension);
+  };
+  return llvm::TypeSwitch<Operation *, std::optional<int64_t>>(op)
+      .Case([&](RopeOp op) {
+        auto positions = op.getPositions();
+        return positions ? std::optional(int64_t(*positions))
+                         : extent(op.getInput(), 1);
+      })
+      .Case([&](AddPositionsOp op) { return extent(op.getTable(), 0); })
+      .Case([&](AppendOp op) { return extent(op.getCache(), 1); })
+      .Case([&](CachedAttentionOp op) { return extent(op.getKey(), 1); })
+      .Default([](Operation *) { return std::nullopt; });
+}
+
+/// Kernels read tables, keys and caches where starts say, and look at them no
+/// more: they are an argument, which a session checks.
+static LogicalResult checkStarts(Operation *op, const ModelSizes &sizes) {
+  Value starts = getStarts(op);
   if (!starts)
     return success();
   auto argument = dyn_cast<BlockArgument>(starts);
@@ -229,16 +263,48 @@ static LogicalResult checkStarts(Operation *op, bool documents) {
                : func::FuncOp();
   const EntryPointRule *rule =
       function ? findEntryPoint(function.getSymName()) : nullptr;
+  bool isArgument = false;
   if (rule) {
-    std::span<const BindingKind> inputs = rule->getInputs(documents);
-    if (argument.getArgNumber() < inputs.size() &&
-        inputs[argument.getArgNumber()] == BindingKind::Starts)
-      return success();
+    std::span<const BindingKind> inputs = rule->getInputs(sizes.documents);
+    isArgument = argument.getArgNumber() < inputs.size() &&
+                 inputs[argument.getArgNumber()] == BindingKind::Starts;
   }
-  return op->emitOpError(
-      "reads starts of documents that are not those which its entry point "
-      "takes, so that nobody checks them; instantiate the model with documents "
-      "(lnsc --documents), and let all starts be that argument");
+  if (!isArgument)
+    return op->emitOpError(
+        "reads starts of documents that are not those which its entry point "
+        "takes, so that nobody checks them; instantiate the model with "
+        "documents (lnsc --documents), and let all starts be that argument");
+  bool countsBack = isa<AppendOp, CachedAttentionOp>(op);
+  if (!rule->isOfToken && countsBack)
+    return op->emitOpError("is about what was decoded before, but stands in '")
+           << rule->name << "'; only 'decode' has caches";
+  if (!rule->isOfToken)
+    return success();
+  std::optional<int64_t> positions = getPositions(op);
+  if (positions && *positions >= int64_t(sizes.sequence))
+    return success();
+  InFlightDiagnostic diagnostic = op->emitOpError();
+  if (!positions)
+    return diagnostic << "sees no token but its own; in 'decode' an attention "
+                         "is lns.cached_attention";
+  return diagnostic << "has " << *positions << " positions, but 'decode' has "
+                    << sizes.sequence << ", one for each token of a sequence";
+}
+
+/// Caches are what 'decode' computes with, and what no other entry point knows.
+static LogicalResult checkCacheUse(Operation *op) {
+  auto isCache = [](auto access) {
+    return access && access.getStorage() == Storage::cache;
+  };
+  if (!isCache(dyn_cast<GetOp>(op)) && !isCache(dyn_cast<SetOp>(op)))
+    return success();
+  auto function = op->getParentOfType<func::FuncOp>();
+  const EntryPointRule *rule =
+      function ? findEntryPoint(function.getSymName()) : nullptr;
+  if (!rule || rule->isOfToken)
+    return success();
+  return op->emitOpError("is about a cache, but stands in '")
+         << rule->name << "'; only 'decode' has caches";
 }
 
 /// A part of a step is a part of what the step is given: a session checks
@@ -280,7 +346,7 @@ LogicalResult lns::checkModule(ModuleOp module) {
   WalkResult result = module.walk([&](Operation *op) {
     return WalkResult(success(
         succeeded(checkVocabulary(op, sizes->vocabulary)) &&
-        succeeded(checkStarts(op, sizes->documents)) &&
+        succeeded(checkStarts(op, *sizes)) && succeeded(checkCacheUse(op)) &&
         (!isa<RepeatOp>(op) ||
          succeeded(checkRepeat(cast<RepeatOp>(op), sizes->documents)))));
   });

@@ -27,6 +27,7 @@ struct ModelSizes {
   unsigned batch = 0, sequence = 0, vocabulary = 0;
   unsigned microBatch = 0; ///< 0: a step is of one part
   bool documents = false;  ///< several in a row: entry points take starts
+  unsigned decode = 0;     ///< sequences that @decode takes; 0: there is none
   /// With diagnostics: columns of the stream, and branches of each block.
   unsigned width = 0;
   llvm::SmallVector<int64_t> branches;

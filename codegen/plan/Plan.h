@@ -37,7 +37,8 @@ enum class PlanSegment {
   Constants,
   Io,
   Scratch,
-  Compute
+  Compute,
+  Cache
 };
 
 /// Same numbers in the file.
@@ -163,6 +164,8 @@ struct Plan : PlanProgram {
   unsigned batch = 0, sequence = 0, vocabulary = 0, layers = 0;
   unsigned microBatch = 0; ///< 0: a step is of one part
   bool documents = false;  ///< several in a row: entry points take starts
+  bool decode = false;     ///< there is an entry point "decode"
+  uint64_t cacheBytes = 0; ///< of what it keeps
   uint64_t parameterBytes = 0, ioBytes = 0;
   /// Of parameterBytes, from their beginning.
   uint64_t trainableBytes = 0;

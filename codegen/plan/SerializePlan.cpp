@@ -243,7 +243,8 @@ void serializeTable(flatbuffers::FlatBufferBuilder &builder, const Plan &plan,
           places.constants.size, parameterVector, kernelVector, entryVector,
           codeVector, scheme, static_cast<fb::DType>(plan.dtype),
           plan.microBatch, cuda, identity, scheduleVector, plan.rampsOffset,
-          hasFrozen(plan) ? std::optional(plan.trainableBytes) : std::nullopt),
+          hasFrozen(plan) ? std::optional(plan.trainableBytes) : std::nullopt,
+          plan.cacheBytes ? std::optional(plan.cacheBytes) : std::nullopt),
       fb::PlanIdentifier());
 }
 
@@ -305,7 +306,8 @@ bool lns::serializePlan(const Plan &plan, std::vector<char> &bytes,
   header.header_size = sizeof(PlanHeader);
   header.feature_bits = (plan.documents ? kPlanDocuments : 0) |
                         (hasFrozen(plan) ? kPlanFrozen : 0) |
-                        (hasTrace(plan) ? kPlanTrace : 0);
+                        (hasTrace(plan) ? kPlanTrace : 0) |
+                        (plan.decode ? kPlanDecode : 0);
   header.file_size = fileSize;
   header.table_size = tableSize;
   header.checksum = planChecksum(bytes.data() + sizeof(PlanHeader),

@@ -83,10 +83,10 @@ std::string getOpName(Operation &op, std::optional<int64_t> layer) {
 
 class Instantiator {
 public:
-  Instantiator(ModelOp model, int64_t batch, int64_t sequence, bool documents,
-               bool diagnostics)
-      : model(model), batch(batch), sequence(sequence), documents(documents),
-        diagnostics(diagnostics), module(model->getParentOfType<ModuleOp>()),
+  Instantiator(ModelOp model, const InstantiateOptions &options)
+      : model(model), batch(options.batch), sequence(options.seq),
+        documents(options.documents), diagnostics(options.diagnostics),
+        decode(options.decode), module(model->getParentOfType<ModuleOp>()),
         builder(model.getContext()) {}
 
   LogicalResult run() {
@@ -135,6 +135,8 @@ public:
     }
     if (diagnostics && failed(createTrace(tokens)))
       return failure();
+    if (decode)
+      createDecode(logits);
     recordFacts();
     model.erase();
     return success();
@@ -176,11 +178,18 @@ private:
           "from lns-instantiate; leave them out, and compile "
           "with documents");
     auto attention = dyn_cast<AttentionOp>(op);
-    if (!documents || !attention || attention.getCausal())
+    if (!attention || attention.getCausal())
       return success();
-    return op->emitOpError(
-        "is not causal, but only causal attention keeps to the documents of a "
-        "row; add 'causal', or compile without documents");
+    if (documents)
+      return op->emitOpError(
+          "is not causal, but only causal attention keeps to the documents of "
+          "a row; add 'causal', or compile without documents");
+    if (decode)
+      return op->emitOpError(
+          "is not causal, so that every token changes what those before it "
+          "have seen, and none can be decoded alone; add 'causal', or compile "
+          "without decode");
+    return success();
   }
 
   LogicalResult checkPositions(AddPositionsOp op) {
@@ -211,13 +220,68 @@ private:
     return success();
   }
 
+  /// Behind the other functions: one token more of each sequence. What an
+  /// attention needs of those before it is kept in caches.
+  void createDecode(RankedTensorType logits) {
+    builder.setInsertionPoint(model);
+    auto one = RankedTensorType::get({decode, 1}, builder.getI32Type());
+    isDecoding = true;
+    decoder = createFunction("decode", {one, one}, {getStaticType(logits)});
+    Value result = emitForward(decoder);
+    isDecoding = false;
+    func::ReturnOp::create(builder, model.getLoc(), result);
+  }
+
+  /// A cache for rows of `type`, one for each position.
+  CacheOp createCache(Location location, RankedTensorType type,
+                      const llvm::Twine &what) {
+    std::string symbol =
+        ("attention." + llvm::Twine(attentions) + "." + what).str();
+    while (taken.contains(symbol) || parameters.contains(symbol))
+      symbol += "_";
+    taken.insert(symbol);
+    OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPoint(decoder);
+    auto all = type.clone({decode, sequence, type.getDimSize(2)});
+    return CacheOp::create(builder, location, symbol, all);
+  }
+
+  /// Puts keys and values behind those of the tokens before, and attends to
+  /// all of them.
+  void replaceByCached(AttentionOp attention, IRMapping &mapping,
+                       AttentionOp original) {
+    Location location = attention.getLoc();
+    builder.setInsertionPoint(attention);
+    auto append = [&](Value rows, const llvm::Twine &what) -> Value {
+      CacheOp cache =
+          createCache(location, cast<RankedTensorType>(rows.getType()), what);
+      Value before = GetOp::create(builder, location, cache.getType(),
+                                   Storage::cache, cache.getSymName());
+      Value after = AppendOp::create(builder, location, before, rows, starts);
+      SetOp::create(builder, location, after, Storage::cache,
+                    cache.getSymName());
+      return after;
+    };
+    Value keys = append(attention.getKey(), "keys");
+    Value values = append(attention.getValue(), "values");
+    ++attentions;
+    auto cached = CachedAttentionOp::create(
+        builder, location, attention.getResult().getType(),
+        attention.getQuery(), keys, values, starts, attention.getHeadsAttr(),
+        attention.getKvHeadsAttr(), attention.getSoftmaxScaleAttr(),
+        attention.getWindowAttr(), attention.getSoftcapAttr());
+    mapping.map(original.getResult(), cached.getResult());
+    attention.erase();
+    builder.setInsertionPointAfter(cached);
+  }
+
   /// Batch and time are the dynamic dimensions, in this order: checkShapes.
   Type getStaticType(Type type) {
     auto tensor = dyn_cast<RankedTensorType>(type);
     if (!tensor || tensor.hasStaticShape())
       return type;
     SmallVector<int64_t> shape(tensor.getShape());
-    int64_t sizes[] = {batch, sequence};
+    int64_t sizes[] = {isDecoding ? decode : batch, isDecoding ? 1 : sequence};
     unsigned next = 0;
     for (int64_t &extent : shape)
       if (ShapedType::isDynamic(extent))
@@ -270,6 +334,8 @@ private:
     taken.insert_range(kEntryPoints);
     if (diagnostics)
       taken.insert("trace");
+    if (decode)
+      taken.insert("decode");
     for (auto other : module.getOps<SymbolOpInterface>())
       taken.insert(other.getName());
     WalkResult result = model.walk<WalkOrder::PreOrder>([&](Operation *op) {
@@ -324,7 +390,7 @@ private:
   /// Emits the whole forward pass into a function of tokens; gives the logits.
   Value emitForward(func::FuncOp function) {
     Block &body = model.getBody().front();
-    if (documents)
+    if (documents || isDecoding)
       starts = function.getArguments().back();
     IRMapping mapping;
     mapping.map(body.getArgument(0), function.getArgument(0));
@@ -359,7 +425,7 @@ private:
                                 op.getLoc()));
       for (OpResult result : copy->getResults())
         result.setType(getStaticType(result.getType()));
-      if (documents)
+      if (documents || isDecoding)
         setStarts(copy);
       if (auto norm = dyn_cast<NormOp>(copy);
           norm && norm.getDepthScale() == DepthScale::inv_sqrt_depth) {
@@ -372,6 +438,12 @@ private:
             builder.getF64FloatAttr(ramp.getSteps().convertToDouble() *
                                     static_cast<double>(*layer + 1)));
       }
+      if (!isDecoding)
+        continue;
+      if (auto rope = dyn_cast<RopeOp>(copy))
+        rope.setPositions(sequence);
+      if (auto attention = dyn_cast<AttentionOp>(copy))
+        replaceByCached(attention, mapping, cast<AttentionOp>(op));
     }
   }
 
@@ -435,6 +507,9 @@ private:
                              builder.getStringAttr(getNormPlacement(norms)))};
     if (documents)
       facts.push_back(builder.getNamedAttr("documents", builder.getUnitAttr()));
+    if (decode)
+      facts.push_back(
+          builder.getNamedAttr("decode", builder.getI64IntegerAttr(decode)));
     if (trace) {
       facts.push_back(builder.getNamedAttr(
           "width", builder.getI64IntegerAttr(trace->getWidth())));
@@ -451,6 +526,7 @@ private:
   bool documents; ///< several in a sequence
   Value starts;   ///< of them: an argument of the function that is emitted
   bool diagnostics;
+  int64_t decode; ///< sequences that @decode takes; 0: there is none
   ModuleOp module;
   OpBuilder builder;
   int64_t vocabulary = 0, layerCount = 0;
@@ -459,6 +535,9 @@ private:
   llvm::DenseMap<Operation *, int64_t> firstLayer;
   std::optional<TraceBuilder> trace; ///< while @trace is written
   Value traced;                      ///< what the last block gave
+  bool isDecoding = false;           ///< while @decode is written
+  int64_t attentions = 0;            ///< that have caches
+  func::FuncOp decoder;              ///< behind the caches
 };
 
 struct InstantiatePass : lns::impl::InstantiateBase<InstantiatePass> {
@@ -475,6 +554,12 @@ struct InstantiatePass : lns::impl::InstantiateBase<InstantiatePass> {
                          << " must be at least 1 and fit 32 bits";
       return signalPassFailure();
     }
+    if (decode < 0 || decode > INT32_MAX) {
+      module.emitError() << "decode " << int64_t(decode)
+                         << " must be a number of sequences that fits 32 bits, "
+                            "or 0 for none";
+      return signalPassFailure();
+    }
     auto models = llvm::to_vector(module.getOps<ModelOp>());
     if (models.size() != 1) {
       module.emitError() << "a module has one lns.model to instantiate, but "
@@ -482,8 +567,13 @@ struct InstantiatePass : lns::impl::InstantiateBase<InstantiatePass> {
                          << models.size();
       return signalPassFailure();
     }
-    if (failed(Instantiator(models.front(), batch, seq, documents, diagnostics)
-                   .run()))
+    InstantiateOptions options;
+    options.batch = batch;
+    options.seq = seq;
+    options.documents = documents;
+    options.diagnostics = diagnostics;
+    options.decode = decode;
+    if (failed(Instantiator(models.front(), options).run()))
       signalPassFailure();
   }
 };

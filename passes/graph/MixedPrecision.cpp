@@ -23,6 +23,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/Remarks.h"
+#include "mlir/IR/SymbolTable.h"
 #include "mlir/Pass/Pass.h"
 #include "llvm/ADT/DenseSet.h"
 #include "llvm/ADT/MapVector.h"
@@ -68,7 +69,7 @@ struct LargeValues {
         if (isBf16(operand.get()))
           operands.push_back(&operand);
       results.push_back(op->getResult(0));
-    } else if (isa<AttentionOp>(op)) {
+    } else if (isa<AttentionOp, CachedAttentionOp>(op)) {
       // Starts of documents are no numbers to round.
       for (OpOperand &operand : op->getOpOperands().take_front(3))
         operands.push_back(&operand);
@@ -137,6 +138,12 @@ private:
       followForced(op);
       return;
     }
+    if (auto append = dyn_cast<AppendOp>(op); append && narrowCache(append))
+      return;
+    // The cache has that type by now.
+    if (auto set = dyn_cast<SetOp>(op);
+        set && set.getStorage() == Storage::cache)
+      return;
     // These take bf16 rows and give f32 numbers.
     if (isa<CastOp, CrossEntropyOp, MeanOp, SumOp>(op))
       return;
@@ -160,6 +167,22 @@ private:
     for (OpResult result : large.results)
       if (isF32(result))
         makeBf16(result);
+  }
+
+  /// Makes the cache bf16 to which bf16 rows are appended, where it is one that
+  /// a symbol holds and nobody else reads.
+  bool narrowCache(AppendOp append) {
+    auto get = append.getCache().getDefiningOp<GetOp>();
+    if (!get || get.getStorage() != Storage::cache || !isF32(get.getValue()) ||
+        !get->hasOneUse())
+      return false;
+    auto cache =
+        SymbolTable::lookupNearestSymbolFrom<CacheOp>(get, get.getSymbolAttr());
+    makeBf16(get->getResult(0));
+    append.getResult().setType(
+        cast<RankedTensorType>(get.getValue().getType()));
+    cache.setTypeAttr(TypeAttr::get(get.getValue().getType()));
+    return true;
   }
 
   void makeBf16(OpResult result) {

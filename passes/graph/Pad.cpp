@@ -71,12 +71,19 @@ public:
   void read(Operation *op) {
     llvm::TypeSwitch<Operation *>(op)
         .Case([&](GetOp get) {
+          if (get.getStorage() == Storage::cache)
+            return refuseOp(get);
           // Training form has more to it than this pass knows.
           if (get.getStorage() != Storage::parameter)
             refuseParameter(get, get.getSymbolAttr());
         })
-        .Case<SetOp, AdamWOp, ProjectOp>(
-            [&](auto set) { refuseParameter(set, set.getSymbolAttr()); })
+        .Case([&](SetOp set) {
+          if (set.getStorage() == Storage::cache)
+            return refuseOp(set);
+          refuseParameter(set, set.getSymbolAttr());
+        })
+        .Case<AdamWOp, ProjectOp>(
+            [&](auto op) { refuseParameter(op, op.getSymbolAttr()); })
         .Case([&](LinearOp linear) { readLinear(linear); })
         .Case([&](RowOpInterface rowOp) {
           if (rowOp.keepsZeroColumns())

@@ -83,6 +83,12 @@ def Instantiate : Pass<"lns-instantiate", "::mlir::ModuleOp"> {
     Blocks that carry streams of several types, or a module without blocks, are
     errors then.
 
+    With `decode` there is `@decode(tokens, starts)`, too, both i32 [decode, 1]: the
+    logits of one token more of so many sequences, whose documents began -starts
+    tokens before. Each attention is `lns.cached_attention` then, of keys and values that
+    `lns.append` puts into an `lns.cache` of `seq` positions. An attention that is
+    not causal is an error.
+
     ```mlir
     %n = lns.norm rms %h, %g depth_scale(inv_sqrt_depth) : tensor<?x?x64xf32>, tensor<64xf32>
     // in block 4:
@@ -95,7 +101,9 @@ def Instantiate : Pass<"lns-instantiate", "::mlir::ModuleOp"> {
     Option<"documents", "documents", "bool", "false",
            "Sequences hold several documents, whose starts are an input">,
     Option<"diagnostics", "diagnostics", "bool", "false",
-           "Add @trace: the stream, and what blocks add to it">
+           "Add @trace: the stream, and what blocks add to it">,
+    Option<"decode", "decode", "int64_t", "0",
+           "Add @decode: one token more of so many sequences, with caches">
   ];
   let dependentDialects = ["::mlir::func::FuncDialect", "::lns::LnsDialect"];
 }

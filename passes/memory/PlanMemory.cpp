@@ -12,8 +12,9 @@
 // No memory in the arena is needed for function arguments (the caller's), for
 // views (lns.reshape), whose readers are readers of what they are views of, for
 // `lns.get` (the parameter's own, unless it is overwritten before the value's
-// last reader: then a copy) and for a gradient or a compute weight whose home
-// is free while it is alive: it is computed where `lns.set` stores it.
+// last reader: then a copy) and for a gradient, a compute weight or a cache
+// whose home is free while it is alive: it is computed where `lns.set` stores
+// it.
 //
 //===----------------------------------------------------------------------===//
 
@@ -120,9 +121,9 @@ private:
     return positions.lookup(block.findAncestorOpInBlock(*op));
   }
 
-  /// Whether the value can be computed in the home of the gradient or compute
-  /// weight where it is stored: nothing else is written there while it is
-  /// alive, and what stood there before is read before, or by the op itself,
+  /// Whether the value can be computed in the home of the gradient, compute
+  /// weight or cache where it is stored: nothing else is written there while it
+  /// is alive, and what stood there before is read before, or by the op itself,
   /// which computes over it. A parameter's home never qualifies, since it has
   /// readers of the old value.
   bool isComputedWhereStored(OpResult value) {
@@ -262,7 +263,7 @@ private:
   func::FuncOp function;
   llvm::DenseMap<Operation *, unsigned> positions;
   llvm::DenseMap<StoredTensor, Home> homes;
-  Home anyHome[3];                        // who may access all of a storage
+  Home anyHome[std::size(kStorages)];     // who may access all of a storage
   llvm::DenseMap<Value, unsigned> places; // value to interval
   SmallVector<MemoryInterval> intervals;
   uint64_t arenaBytes = 0;

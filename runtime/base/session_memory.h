@@ -35,6 +35,7 @@ struct MemoryFacts {
   uint64_t constants = 0;
   uint64_t scratch = 0;   ///< of the kernel that wants most
   uint64_t compute = 0;   ///< compute weights, of a CUDA device
+  uint64_t caches = 0;    ///< keys and values of tokens that were decoded
   uint64_t tokens = 0;    ///< of a batch, B x T
   bool documents = false; ///< which have starts beside tokens and targets
 };
@@ -53,12 +54,13 @@ struct SessionMemory {
   uint64_t scratchPerThread = 0;
   uint64_t staging = 0; ///< of the host, for a device that copies by itself
   uint64_t compute = 0; ///< weights as products read them, from step to step
+  uint64_t caches = 0;  ///< keys and values of tokens that were decoded
 
   uint64_t arena() const { return activations + workspace; }
   uint64_t scratch() const { return scratchPerThread * threads; }
   uint64_t total() const {
     return parameters + gradients + optimizer + arena() + io + constants +
-           matmul + scratch() + staging + compute;
+           matmul + scratch() + staging + compute + caches;
   }
 };
 
@@ -75,6 +77,7 @@ inline SessionMemory getSessionMemory(const MemoryFacts &facts,
   memory.workspace = facts.arena - facts.activations;
   memory.io = facts.io;
   memory.constants = facts.constants;
+  memory.caches = facts.caches;
   memory.matmul = kMatmulWorkspaceBytes;
   memory.scratchPerThread = (facts.scratch + kPage - 1) / kPage * kPage;
   return memory;

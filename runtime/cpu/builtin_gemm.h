@@ -50,6 +50,28 @@ struct GemmSource {
       *gain; ///< of the block's stored columns, before rounding; null: 1
 };
 
+/// Most rows of a product that is computed as dot products.
+inline constexpr int kMaxDotRows = 8;
+
+/// c = alpha * a op(b diag(gain)) + beta * c, where stored rows of b run along
+/// the depth.
+struct GemmDots {
+  /// [rows, strideA], as it is multiplied: rounded where the product is mixed,
+  /// times the gain where it is not. Zeros fill up the last register.
+  const float *a;
+  int64_t strideA, rows; ///< rows <= kMaxDotRows
+  int64_t depth;
+  const void *b; ///< the first of `columns` stored rows
+  int64_t strideB, columns;
+  bool bf16;         ///< type of b's elements
+  bool mixed;        ///< values are multiplied as bf16: f32 ones are rounded
+  const float *gain; ///< of b, before rounding; only of a mixed product
+  float *c;
+  uint16_t *rounded; ///< as GemmTile has it
+  int64_t strideC;
+  float alpha, beta;
+};
+
 /// Packed operands: a in panels of up to `rows` rows, each k-major with a pitch
 /// of the panel's own height; b in panels of `columns` columns, k-major. Odd
 /// depths of pairs end with a zero.
@@ -67,6 +89,8 @@ struct GemmKernels {
 
   /// height <= rows, width <= columns.
   void (*multiply)(const GemmTile &tile);
+
+  void (*multiplyDots)(const GemmDots &dots);
 };
 
 #if defined(__x86_64__)

@@ -19,6 +19,7 @@
 #include "runtime/cpu/cpu_matmul.h"
 
 #include <algorithm>
+#include <bit>
 
 using namespace lns;
 
@@ -88,10 +89,84 @@ static bool inPlace(const Operand &operand, bool mixed, int64_t group,
   return uses <= kFewUses && operand.stride / group % kConflictStride != 0;
 }
 
+/// Columns of c in a work item of dot products: some hundred kilobytes of b,
+/// and lines of c that no other thread writes.
+static constexpr int64_t kDotColumns = 64;
+
+static float toFloat(uint16_t bits) {
+  return std::bit_cast<float>(uint32_t(bits) << 16);
+}
+
+/// To nearest, ties to even; infinity and NaN stay what they are.
+static float roundedToBf16(float value) {
+  auto bits = std::bit_cast<uint32_t>(value);
+  bits = value != value ? bits | 0x400000 : bits + ((bits >> 16 & 1) + 0x7fff);
+  return std::bit_cast<float>(bits & 0xffff0000u);
+}
+
+/// Whether the product is computed as dot products: few rows, and a second
+/// operand that is stored along the depth, as a weight is.
+static bool isOfDots(const MatmulShape &shape) {
+  return shape.m <= kMaxDotRows && !shape.transA && shape.transB &&
+         shape.k <= kWordsA / kMaxDotRows - kMaxRows;
+}
+
+static void multiplyFewRows(const GemmKernels &kernels,
+                            const MatmulShape &shape, const void *aData,
+                            const void *b, void *c, const float *gain,
+                            unsigned char *workspace, ThreadPool &pool) {
+  const int64_t k = shape.k, stride = roundUp(k, kMaxRows);
+  const bool mixed = shape.isMixed();
+  auto *a = reinterpret_cast<float *>(workspace);
+  for (int64_t i = 0; i < shape.m; ++i) {
+    float *row = a + i * stride;
+    for (int64_t p = 0; p < k; ++p) {
+      const int64_t at = i * k + p;
+      float value = shape.typeA == MatmulType::Bf16
+                        ? toFloat(static_cast<const uint16_t *>(aData)[at])
+                        : static_cast<const float *>(aData)[at];
+      if (mixed)
+        value = roundedToBf16(value);
+      else if (gain)
+        value *= gain[p];
+      row[p] = value;
+    }
+    std::fill(row + k, row + stride, 0.0f);
+  }
+  const bool rounds = shape.typeC == MatmulType::Bf16;
+  const size_t elementB = shape.typeB == MatmulType::Bf16 ? 2 : 4;
+  auto multiply = [&](int64_t begin, int64_t end, unsigned) {
+    for (int64_t item = begin; item < end; ++item) {
+      const int64_t j = item * kDotColumns;
+      GemmDots dots;
+      dots.a = a;
+      dots.strideA = stride;
+      dots.rows = shape.m;
+      dots.depth = k;
+      dots.b = static_cast<const unsigned char *>(b) + size_t(j * k) * elementB;
+      dots.strideB = k;
+      dots.columns = std::min(kDotColumns, shape.n - j);
+      dots.bf16 = shape.typeB == MatmulType::Bf16;
+      dots.mixed = mixed;
+      dots.gain = mixed ? gain : nullptr;
+      dots.c = rounds ? nullptr : static_cast<float *>(c) + j;
+      dots.rounded = rounds ? static_cast<uint16_t *>(c) + j : nullptr;
+      dots.strideC = shape.n;
+      dots.alpha = shape.alpha;
+      dots.beta = shape.beta;
+      kernels.multiplyDots(dots);
+    }
+  };
+  pool.run(ceilDiv(shape.n, kDotColumns), 1, multiply);
+}
+
 void lns::builtinMatmul(const GemmKernels &kernels, const MatmulShape &shape,
                         const void *aData, const void *bData, void *cData,
                         const float *gain, unsigned char *workspace,
                         ThreadPool &pool) {
+  if (isOfDots(shape))
+    return multiplyFewRows(kernels, shape, aData, bData, cData, gain, workspace,
+                           pool);
   const int64_t m = shape.m, n = shape.n, k = shape.k;
   const int64_t group = kernels.group;
   const bool mixed = shape.isMixed();

@@ -41,7 +41,8 @@ Error CpuSession::allocate() {
                           Request{Segment::gradients, predicted.gradients},
                           Request{Segment::exp_avg, predicted.optimizer / 2},
                           Request{Segment::exp_avg_sq, predicted.optimizer / 2},
-                          Request{Segment::io, predicted.io}})
+                          Request{Segment::io, predicted.io},
+                          Request{Segment::cache, predicted.caches}})
     if (Error error = PageMemory::allocate(
             request.bytes, plan::EnumNameSegment(request.segment),
             segments[size_t(request.segment)]))
@@ -64,9 +65,10 @@ void CpuSession::fillMemory(lnsrt_memory &memory) const {
   memory.constants = plan.table->constants_size();
   memory.matmul = products.workspaceBytes();
   memory.scratch = scratch.size();
+  memory.caches = bytes(Segment::cache);
   memory.total = memory.parameters + memory.gradients + memory.optimizer +
                  bytes(Segment::arena) + memory.io + memory.constants +
-                 memory.matmul + memory.scratch;
+                 memory.matmul + memory.scratch + memory.caches;
 }
 
 static MatmulType matmulType(plan::DType type) {

@@ -113,8 +113,9 @@ private:
 
   const lnsrt_plan &plan;
   LoadedCode code;
-  std::array<PageMemory, 7> segments; ///< by plan::Segment
-  PageMemory scratch;                 ///< one part per thread
+  /// By plan::Segment; empty for those that only CUDA has, and for constants.
+  std::array<PageMemory, size_t(plan::Segment::MAX) + 1> segments;
+  PageMemory scratch; ///< one part per thread
   SessionMemory predicted;
   CpuMatmul products;
   std::array<ResolvedEntry, kEntries> entries;

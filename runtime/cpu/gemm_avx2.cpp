@@ -13,5 +13,6 @@
 #define LNS_GEMM_PAIRS 0
 #include "runtime/cpu/gemm_kernel.inc"
 
-const lns::GemmKernels lns::kGemmAvx2 = {
-    "builtin avx2", kRows, kColumns, kGroup, packA, packB, multiply};
+const lns::GemmKernels lns::kGemmAvx2 = {"builtin avx2", kRows,       kColumns,
+                                         kGroup,         packA,       packB,
+                                         multiply,       multiplyDots};

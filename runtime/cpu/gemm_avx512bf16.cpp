@@ -14,4 +14,5 @@
 #include "runtime/cpu/gemm_kernel.inc"
 
 const lns::GemmKernels lns::kGemmAvx512Bf16 = {
-    "builtin avx512+bf16", kRows, kColumns, kGroup, packA, packB, multiply};
+    "builtin avx512+bf16", kRows, kColumns, kGroup, packA, packB, multiply,
+    multiplyDots};

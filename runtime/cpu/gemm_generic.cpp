@@ -14,4 +14,5 @@
 #include "runtime/cpu/gemm_kernel.inc"
 
 const lns::GemmKernels lns::kGemmGeneric = {
-    "builtin generic", kRows, kColumns, kGroup, packA, packB, multiply};
+    "builtin generic", kRows,       kColumns, kGroup, packA, packB,
+    multiply,          multiplyDots};

@@ -34,8 +34,11 @@ int32_t *CudaSession::stagedTokens() const {
 int32_t *CudaSession::stagedTargets() const {
   return reinterpret_cast<int32_t *>(staging.data() + batchBytes(plan));
 }
+/// Without documents only "decode" takes any, and no targets, whose place is
+/// free then.
 int32_t *CudaSession::stagedStarts() const {
-  return reinterpret_cast<int32_t *>(staging.data() + 2 * batchBytes(plan));
+  return reinterpret_cast<int32_t *>(staging.data() + (plan.documents ? 2 : 1) *
+                                                          batchBytes(plan));
 }
 float *CudaSession::stagedOptimizer() const {
   return reinterpret_cast<float *>(staging.data() +

@@ -41,6 +41,7 @@ Error CudaSession::allocate() {
                           Request{Segment::io, predicted.io},
                           Request{Segment::constants, predicted.constants},
                           Request{Segment::compute, predicted.compute},
+                          Request{Segment::cache, predicted.caches},
                           Request{Segment::scratch, predicted.scratch()}})
     if (Error error =
             DeviceMemory::allocate(*driver, device, request.bytes,
@@ -90,10 +91,11 @@ void CudaSession::fillMemory(lnsrt_memory &memory) const {
   memory.scratch = bytes(Segment::scratch);
   memory.staging = staging.size();
   memory.compute_weights = bytes(Segment::compute);
+  memory.caches = bytes(Segment::cache);
   memory.total = memory.parameters + memory.gradients + memory.optimizer +
                  bytes(Segment::arena) + memory.io + memory.constants +
                  memory.matmul + memory.scratch + memory.staging +
-                 memory.compute_weights;
+                 memory.compute_weights + memory.caches;
 }
 
 /// What products read and write.

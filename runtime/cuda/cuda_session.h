@@ -88,7 +88,7 @@ private:
   // What the host writes and reads, in pinned memory.
   int32_t *stagedTokens() const;
   int32_t *stagedTargets() const;
-  int32_t *stagedStarts() const; ///< only of plans that take them
+  int32_t *stagedStarts() const; ///< of entry points that take them
   float *stagedOptimizer() const;
   float *stagedLoss() const;
   float *stagedNorm() const;

@@ -21,7 +21,8 @@ namespace lns {
 enum class BindingKind : uint8_t {
   Tokens,       ///< i32 [batch, sequence]
   Targets,      ///< i32 [batch, sequence]
-  Starts,       ///< i32 [batch, sequence], of plans for documents in a row
+  Starts,       ///< i32 [batch, sequence], of plans for documents in a row, and
+                ///< of what takes one token of each row
   TargetCount,  ///< i32, of the whole step
   Optimizer,    ///< f32 [LNS_OPT_SLOTS]
   Loss,         ///< f32
@@ -70,6 +71,8 @@ struct EntryPointRule {
   /// Has a stream for each block and one more. Behind each but the last stand
   /// the branches of the block, however many: `outputs` does not say.
   bool isTrace = false;
+  /// Its sequence is one token, whose document started at minus its position.
+  bool isOfToken = false;
 };
 
 namespace entry_points {
@@ -114,6 +117,8 @@ inline constexpr EntryPointRule kEntryPoints[] = {
      {},
      entry_points::kTokensOfDocuments,
      true},
+    {"decode", false, entry_points::kTokensOfDocuments, entry_points::kLogits,
+     entry_points::kTokensOfDocuments, false, true},
     {"refresh", false, {}, {}, {}},
     {"project", false, {}, {}, {}},
 };

@@ -138,9 +138,11 @@ static Error checkContents(lnsrt_plan &plan) {
   // Bits that are the table's own to say stand in the header for readers that
   // do not know them.
   plan.documents = takesDocuments(*plan.table);
+  plan.decode = canDecode(*plan.table);
   uint64_t features = (plan.documents ? kPlanDocuments : 0) |
                       (hasFrozen(*plan.table) ? kPlanFrozen : 0) |
-                      (plan.traceWidth ? kPlanTrace : 0);
+                      (plan.traceWidth ? kPlanTrace : 0) |
+                      (plan.decode ? kPlanDecode : 0);
   if (header.feature_bits != features)
     return makeError(LNSRT_INVALID_PLAN, plan.path, "plan header says ",
                      header.feature_bits, " as its features, its table ",

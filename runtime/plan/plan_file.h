@@ -22,6 +22,7 @@ struct lnsrt_plan {
   lns::PageMemory bytes;
   const lns::plan::Plan *table = nullptr; ///< inside `bytes`, verified
   bool documents = false; ///< entry points take the starts of documents
+  bool decode = false;    ///< there is an entry point "decode"
   std::string json;       ///< lnsrt_plan_get_json's answer
   std::once_flag jsonOnce;
   uint32_t traceWidth = 0;             ///< 0: the plan traces nothing

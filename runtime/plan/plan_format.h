@@ -29,10 +29,11 @@ inline constexpr uint64_t kBufferAlignment = 64;
 enum PlanFeature : uint64_t {
   kPlanDocuments = 1, ///< entry points take the starts of documents
   kPlanFrozen = 2,    ///< some parameters have neither gradient nor moments
-  kPlanTrace = 4      ///< there is an entry point "trace"
+  kPlanTrace = 4,     ///< there is an entry point "trace"
+  kPlanDecode = 8     ///< there is an entry point "decode"
 };
 inline constexpr uint64_t kPlanFeatures =
-    kPlanDocuments | kPlanFrozen | kPlanTrace;
+    kPlanDocuments | kPlanFrozen | kPlanTrace | kPlanDecode;
 
 struct PlanHeader {
   char magic[8];

@@ -49,11 +49,17 @@ Error PlanVerifier::checkSizes() {
                " x vocabulary ", table.vocabulary(), " overflows");
   // With what else a session allocates, none of which comes near 2^62.
   auto parameters = checkedProduct({4, table.parameter_bytes()});
-  if (!parameters || !checkedSum({*parameters, table.arena_bytes(),
-                                  table.io_bytes(), uint64_t(1) << 62}))
+  if (!parameters ||
+      !checkedSum({*parameters, table.arena_bytes(), cacheBytes(table),
+                   table.io_bytes(), uint64_t(1) << 62}))
     return bad("four segments of ", table.parameter_bytes(),
-               " bytes, an arena of ", table.arena_bytes(), " and io of ",
-               table.io_bytes(), " overflow");
+               " bytes, an arena of ", table.arena_bytes(), ", a cache of ",
+               cacheBytes(table), " and io of ", table.io_bytes(),
+               " overflow");
+  // A model without attention decodes, and keeps nothing.
+  if (cacheBytes(table) != 0 && !canDecode(table))
+    return bad("segment 'cache' has ", cacheBytes(table),
+               " bytes, but there is no entry point 'decode'");
   if (uint64_t trainable = trainableBytes(table);
       trainable > table.parameter_bytes() || trainable % kBufferAlignment != 0)
     return bad("gradients and moments of ", trainable,
@@ -303,16 +309,37 @@ Error PlanVerifier::run() {
   return checkTracesAgree();
 }
 
-bool lns::takesDocuments(const plan::Plan &table) {
-  auto anyTakes = [](const auto &entries) {
-    for (const plan::EntryPoint *entry : entries)
-      for (const plan::Binding *binding : *entry->inputs())
-        if (binding->name()->string_view() == getName(BindingKind::Starts))
-          return true;
-    return false;
+static bool isOfToken(const plan::EntryPoint &entry) {
+  const EntryPointRule *rule = findEntryPoint(entry.name()->string_view());
+  return rule && rule->isOfToken;
+}
+
+/// Whether `is` holds for an entry point of either program.
+template <typename Predicate>
+static bool anyEntryPoint(const plan::Plan &table, Predicate is) {
+  auto any = [&](const auto &entries) {
+    return std::any_of(
+        entries.begin(), entries.end(),
+        [&](const plan::EntryPoint *entry) { return is(*entry); });
   };
-  return anyTakes(*table.entry_points()) ||
-         (table.cuda() && anyTakes(*table.cuda()->entry_points()));
+  return any(*table.entry_points()) ||
+         (table.cuda() && any(*table.cuda()->entry_points()));
+}
+
+bool lns::takesDocuments(const plan::Plan &table) {
+  return anyEntryPoint(table, [](const plan::EntryPoint &entry) {
+    // Decoding takes starts in any plan: they say where tokens are.
+    if (isOfToken(entry))
+      return false;
+    for (const plan::Binding *binding : *entry.inputs())
+      if (binding->name()->string_view() == getName(BindingKind::Starts))
+        return true;
+    return false;
+  });
+}
+
+bool lns::canDecode(const plan::Plan &table) {
+  return anyEntryPoint(table, isOfToken);
 }
 
 Error lns::verifyPlan(const plan::Plan &table, const unsigned char *file,

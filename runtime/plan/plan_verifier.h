@@ -19,6 +19,9 @@ namespace lns {
 /// have some that do if all do that take tokens.
 bool takesDocuments(const plan::Plan &table);
 
+/// Whether a program has an entry point that takes one token of each row.
+bool canDecode(const plan::Plan &table);
+
 /// Checks what FlatBuffers cannot: every index, arity, shape, offset and size.
 /// A session may then use the table without a further look. `file` is the whole
 /// file; the table lies inside it. Allocates only for sorting and for the

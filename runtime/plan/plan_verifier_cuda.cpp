@@ -97,12 +97,13 @@ Error PlanVerifier::checkCudaSizes() {
   auto parameters = checkedProduct({4, table.parameter_bytes()});
   if (!parameters ||
       !checkedSum({*parameters, cuda.arena_bytes(), cuda.scratch_bytes(),
-                   cuda.compute_bytes(), table.io_bytes(), uint64_t(1) << 62}))
+                   cuda.compute_bytes(), cacheBytes(table), table.io_bytes(),
+                   uint64_t(1) << 62}))
     return bad("four segments of ", table.parameter_bytes(),
                " bytes, an arena for cuda of ", cuda.arena_bytes(),
                ", scratch of ", cuda.scratch_bytes(), ", compute weights of ",
-               cuda.compute_bytes(), " and io of ", table.io_bytes(),
-               " overflow");
+               cuda.compute_bytes(), ", a cache of ", cacheBytes(table),
+               " and io of ", table.io_bytes(), " overflow");
   if (cuda.scratch_bytes() > kMaxScratchBytes)
     return bad("the program for cuda wants ", cuda.scratch_bytes(),
                " bytes of scratch, at most ", kMaxScratchBytes,

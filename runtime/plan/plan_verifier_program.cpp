@@ -18,6 +18,9 @@ static const char *segmentName(Segment segment) {
   return plan::EnumNameSegment(segment);
 }
 
+/// The one that the segment `cache` is for.
+static constexpr std::string_view kDecode = "decode";
+
 /// Entry points that only commands of others run.
 static bool isMicro(std::string_view entry) {
   return entry == "micro_grads" || entry == "micro_eval";
@@ -56,6 +59,13 @@ Error PlanVerifier::checkBuffer(const Program &program,
       return bad("'", user, "' in '", entry,
                  "' uses the segment 'compute', which only CUDA has");
     limit = program.compute;
+    break;
+  case Segment::cache:
+    // What it holds is the rows' text only while nothing else writes there.
+    if (entry != kDecode)
+      return bad("'", user, "' in '", entry,
+                 "' uses the segment 'cache', which only '", kDecode, "' has");
+    limit = cacheBytes(table);
     break;
   default:
     return bad("'", user, "' in '", entry, "' uses the unknown segment ",
@@ -313,11 +323,13 @@ Error PlanVerifier::checkCommand(const Program &program,
 }
 
 /// Element type and number of elements of what an entry point takes or gives.
-static std::pair<plan::DType, uint64_t>
-describe(BindingKind kind, bool isOfPart, const plan::Plan &table) {
-  uint64_t batch = isOfPart && table.micro_batch() != 0 ? table.micro_batch()
-                                                        : table.batch();
-  uint64_t rows = batch * table.sequence();
+static std::pair<plan::DType, uint64_t> describe(BindingKind kind,
+                                                 const EntryPointRule &rule,
+                                                 const plan::Plan &table) {
+  uint64_t batch = rule.isOfPart && table.micro_batch() != 0
+                       ? table.micro_batch()
+                       : table.batch();
+  uint64_t rows = rule.isOfToken ? batch : batch * table.sequence();
   switch (kind) {
   case BindingKind::Tokens:
   case BindingKind::Targets:
@@ -339,6 +351,14 @@ describe(BindingKind kind, bool isOfPart, const plan::Plan &table) {
   return {};
 }
 
+/// Whether a value of the right number of elements has one token a row.
+static bool isOfTokens(const plan::Binding &binding, BindingKind kind,
+                       const plan::Plan &table) {
+  const auto *shape = binding.shape();
+  return shape && shape->size() == (kind == BindingKind::Logits ? 3u : 2u) &&
+         shape->Get(0) == int64_t(table.batch()) && shape->Get(1) == 1;
+}
+
 Error PlanVerifier::checkBindings(
     const Program &program,
     const flatbuffers::Vector<flatbuffers::Offset<plan::Binding>> &bindings,
@@ -350,7 +370,7 @@ Error PlanVerifier::checkBindings(
                "s, expected ", expected.size());
   for (BindingKind kind : expected) {
     std::string_view name = getName(kind);
-    auto [type, wanted] = describe(kind, rule.isOfPart, table);
+    auto [type, wanted] = describe(kind, rule, table);
     const plan::Binding *found = nullptr;
     for (const plan::Binding *binding : bindings)
       if (binding->name()->string_view() == name)
@@ -373,6 +393,10 @@ Error PlanVerifier::checkBindings(
     if (elements != wanted)
       return bad(direction, " '", name, "' of '", entry, "' has ", elements,
                  " elements, expected ", wanted);
+    if (rule.isOfToken && !isOfTokens(*found, kind, table))
+      return bad(direction, " '", name, "' of '", entry,
+                 "' has an impossible shape, expected ", table.batch(),
+                 " rows of one token");
     // Both element types of bindings have four bytes.
     const plan::BufferRef &buffer = *found->buffer();
     if (buffer.size() != elements * sizeof(float))

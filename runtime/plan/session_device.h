@@ -33,9 +33,10 @@ enum class Entry {
   MicroEval,
   Refresh,
   Project,
-  Trace
+  Trace,
+  Decode
 };
-inline constexpr size_t kEntries = 10;
+inline constexpr size_t kEntries = 11;
 const char *entryName(Entry entry);
 
 /// What an entry point reads, checked; null where it does not. Tokens, targets

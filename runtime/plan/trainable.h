@@ -20,6 +20,11 @@ inline uint64_t trainableBytes(const plan::Plan &table) {
   return table.trainable_bytes().value_or(table.parameter_bytes());
 }
 
+/// Bytes of the segment `cache`.
+inline uint64_t cacheBytes(const plan::Plan &table) {
+  return table.cache_bytes().value_or(0);
+}
+
 /// Whether the parameter has neither gradient nor moments.
 inline bool isFrozen(const plan::Parameter &parameter) {
   return parameter.frozen().value_or(false);

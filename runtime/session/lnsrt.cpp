@@ -144,6 +144,7 @@ lnsrt_error *lnsrt_plan_get_device_memory(const lnsrt_plan *plan,
     filled.total = split.total();
     filled.staging = split.staging;
     filled.compute_weights = split.compute;
+    filled.caches = split.caches;
     return writeResult(filled, memory);
   });
 }
@@ -373,6 +374,15 @@ lnsrt_error *lnsrt_trace(lnsrt_session *session, const int32_t *tokens,
     if (!session || !values)
       return missing(session ? "values" : "session");
     return session->trace(tokens, values);
+  });
+}
+
+lnsrt_error *lnsrt_decode(lnsrt_session *session, const int32_t *tokens,
+                          const int32_t *positions, float *logits) {
+  return guarded([&]() -> Error {
+    if (!session || !logits)
+      return missing(session ? "logits" : "session");
+    return session->decode(tokens, positions, logits);
   });
 }
 

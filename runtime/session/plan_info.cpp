@@ -26,6 +26,7 @@ SessionMemory lns::planMemory(const lnsrt_plan &plan, uint32_t threads) {
     facts.activations = step->activation_bytes();
   facts.io = table.io_bytes();
   facts.constants = table.constants_size();
+  facts.caches = cacheBytes(table);
   for (const plan::Kernel *kernel : *table.kernels())
     facts.scratch = std::max(facts.scratch, kernel->scratch_bytes());
   return getSessionMemory(facts, threads);
@@ -43,6 +44,7 @@ SessionMemory lns::cudaPlanMemory(const lnsrt_plan &plan) {
   facts.constants = program.constants_size();
   facts.scratch = program.scratch_bytes();
   facts.compute = program.compute_bytes();
+  facts.caches = cacheBytes(*plan.table);
   facts.tokens = uint64_t(plan.table->batch()) * plan.table->sequence();
   facts.documents = plan.documents;
   return getCudaSessionMemory(facts, cuda::wantsLibraryProducts(program));
@@ -100,6 +102,7 @@ void lns::fillPlanInfo(const lnsrt_plan &plan, lnsrt_plan_info &info) {
   info.model_name = table.model_name()->c_str();
   info.compiler = table.compiler()->c_str();
   info.documents = plan.documents;
+  info.decode = plan.decode;
 }
 
 /// Which of the ways to compute something: the first one needs no library.
@@ -187,6 +190,8 @@ static void addMemory(JsonWriter &json, const SessionMemory &memory) {
   json.field("workspace", memory.workspace);
   json.field("io", memory.io);
   json.field("constants", memory.constants);
+  if (memory.caches != 0)
+    json.field("caches", memory.caches);
   json.field("matmul", memory.matmul);
   // A device has one scratch, whatever the threads.
   if (memory.staging == 0) {
@@ -302,6 +307,7 @@ std::string lns::planJson(const lnsrt_plan &plan) {
   json.field("micro_batch", info.micro_batch);
   json.field("sequence", info.sequence);
   json.field("documents", plan.documents);
+  json.field("decode", plan.decode);
   json.field("vocabulary", info.vocabulary);
   json.field("layers", info.layers);
   json.field("parameters", info.parameters);

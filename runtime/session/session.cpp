@@ -23,8 +23,8 @@ using plan::Segment;
 
 const char *lns::entryName(Entry entry) {
   constexpr const char *kNames[kEntries] = {
-      "train_step",  "grads",      "apply",   "eval",    "logits",
-      "micro_grads", "micro_eval", "refresh", "project", "trace"};
+      "train_step", "grads",   "apply",   "eval",  "logits", "micro_grads",
+      "micro_eval", "refresh", "project", "trace", "decode"};
   return kNames[size_t(entry)];
 }
 
@@ -56,10 +56,27 @@ Error lnsrt_session::create(lnsrt_plan *from,
       parameters.begin(), parameters.end(),
       [](const plan::Parameter *parameter) { return isPadded(*parameter); });
   schedules.create(*plan);
+  if (device->has(Entry::Decode)) {
+    decoded.resize(plan->table->batch());
+    decodeStarts.resize(plan->table->batch());
+  }
   return nullptr;
 }
 
+/// Keys and values are those of the parameters, and of the steps done, that
+/// they were computed with.
+void lnsrt_session::forgetDecoded() {
+  std::fill(decoded.begin(), decoded.end(), 0u);
+}
+
+void lnsrt_session::setStepsDone(uint64_t steps) {
+  if (steps != stepsDone)
+    forgetDecoded();
+  stepsDone = steps;
+}
+
 Error lnsrt_session::init(uint64_t seed) {
+  forgetDecoded();
   stepsDone = 0;
   if (Error error = device->init(seed))
     return error;
@@ -92,6 +109,7 @@ Error lnsrt_session::project(size_t *changed) {
     *changed = 0;
   if (!device->has(Entry::Project))
     return nullptr;
+  forgetDecoded();
   if (!changed)
     return device->run(Entry::Project, {}, {});
   // Only matrices have lines.
@@ -121,9 +139,10 @@ Error lnsrt_session::require(Entry which) const {
   return makeError(
       LNSRT_UNSUPPORTED, plan->path, "the plan has no entry point '",
       entryName(which), "'; compile the model again ",
-      which == Entry::Logits  ? "with a larger --memory-budget, or without one"
-      : which == Entry::Trace ? "with --diagnostics"
-                              : "with it");
+      which == Entry::Logits   ? "with a larger --memory-budget, or without one"
+      : which == Entry::Trace  ? "with --diagnostics"
+      : which == Entry::Decode ? "with --decode"
+                               : "with it");
 }
 
 uint32_t lnsrt_session::partSize() const {
@@ -252,6 +271,7 @@ Error lnsrt_session::trainStep(const lnsrt_batch &batch,
   OptimizerValues values;
   if (Error error = optimizerValues(options, values))
     return error;
+  forgetDecoded();
   stepsDone = options.step - 1;
   if (Error error = schedules.put(stepsDone, *device))
     return error;
@@ -284,6 +304,7 @@ Error lnsrt_session::apply(const lnsrt_optimizer_options &options,
   OptimizerValues values;
   if (Error error = optimizerValues(options, values))
     return error;
+  forgetDecoded();
   if (Error error = device->run(Entry::Apply, {.optimizer = values.data()},
                                 {.gradientNorm = &norm}))
     return error;
@@ -347,6 +368,60 @@ Error lnsrt_session::trace(const int32_t *tokens, float *values) {
   return nullptr;
 }
 
+/// One token of each row: in the vocabulary, and behind no gap.
+Error lnsrt_session::checkDecoded(const int32_t *tokens,
+                                  const int32_t *positions) const {
+  uint32_t vocabulary = plan->table->vocabulary();
+  uint32_t sequence = plan->table->sequence();
+  for (auto [values, what] :
+       {std::pair(tokens, "tokens"), std::pair(positions, "positions")})
+    if (!values)
+      return makeError(LNSRT_INVALID_ARGUMENT, what, "no ", what, " given");
+  for (size_t row = 0; row < decoded.size(); ++row) {
+    int32_t token = tokens[row], position = positions[row];
+    if (token < 0 || uint32_t(token) >= vocabulary)
+      return makeError(LNSRT_INVALID_ARGUMENT, "tokens", "tokens[", row,
+                       "] is ", token, ", the vocabulary has ", vocabulary,
+                       " tokens; prepare the data for this model");
+    if (position < 0 || uint32_t(position) >= sequence)
+      return makeError(LNSRT_INVALID_ARGUMENT, "positions", "positions[", row,
+                       "] is ", position, ", a row has positions 0 to ",
+                       sequence - 1,
+                       "; start again at 0 with the end of the text, or "
+                       "compile the model with a larger --seq");
+    if (uint32_t(position) > decoded[row])
+      return makeError(
+          LNSRT_INVALID_ARGUMENT, "positions", "positions[", row, "] is ",
+          position, ", but row ", row, " has ", decoded[row],
+          " tokens decoded since the parameters last changed; decode what is "
+          "between first, from position ",
+          decoded[row], " on");
+  }
+  return nullptr;
+}
+
+Error lnsrt_session::decode(const int32_t *tokens, const int32_t *positions,
+                            float *logits) {
+  if (Error error = require(Entry::Decode))
+    return error;
+  if (Error error = checkDecoded(tokens, positions))
+    return error;
+  if (Error error = schedules.put(stepsDone, *device))
+    return error;
+  for (size_t row = 0; row < decoded.size(); ++row) {
+    decodeStarts[row] = -positions[row];
+    // Should it fail, nobody knows what stands there.
+    decoded[row] = uint32_t(positions[row]);
+  }
+  if (Error error = device->run(
+          Entry::Decode, {.tokens = tokens, .starts = decodeStarts.data()},
+          {.logits = logits}))
+    return error;
+  for (uint32_t &count : decoded)
+    ++count;
+  return nullptr;
+}
+
 Error lnsrt_session::profileStep(uint64_t seed) {
   if (Error error = require(Entry::TrainStep))
     return error;
@@ -359,6 +434,9 @@ Error lnsrt_session::profileStep(uint64_t seed) {
   if (Error error = optimizerValues(options, values))
     return error;
   rows.clear();
+  // With a learning rate of 0 it changes parameters all the same where lines
+  // are kept at length 1 and somebody wrote others.
+  forgetDecoded();
   if (Error error = schedules.put(stepsDone, *device))
     return error;
   return device->profile(seed, values.data(), rows);
@@ -444,5 +522,7 @@ Error lnsrt_session::write(lnsrt_tensor_kind kind, size_t index,
   const plan::Parameter *parameter = nullptr;
   if (Error error = find(kind, index, elements, segment, parameter))
     return error;
+  if (segment == Segment::parameters)
+    forgetDecoded();
   return device->write(segment, *parameter, from);
 }

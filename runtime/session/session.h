@@ -30,12 +30,14 @@ struct lnsrt_session {
   lns::Error init(uint64_t seed);
   /// Null where nobody asks how many parameters became others.
   lns::Error project(size_t *changed);
-  void setStepsDone(uint64_t steps) { stepsDone = steps; }
+  void setStepsDone(uint64_t steps);
   lns::Error grads(const lnsrt_batch &batch, float &loss);
   lns::Error apply(const lnsrt_optimizer_options &options, float &norm);
   lns::Error eval(const lnsrt_batch &batch, float &loss);
   lns::Error logits(const lnsrt_batch &batch, float *logits);
   lns::Error trace(const int32_t *tokens, float *values);
+  lns::Error decode(const int32_t *tokens, const int32_t *positions,
+                    float *logits);
   lns::Error profileStep(uint64_t seed);
   lns::Error runMatmuls(double &seconds);
   /// 0 for a tensor that does not exist.
@@ -62,12 +64,19 @@ private:
   lns::Error checkTokens(const lnsrt_batch &batch) const;
   /// And targets of which some may be ignored, but not all.
   lns::Error checkBatch(const lnsrt_batch &batch) const;
+  lns::Error checkDecoded(const int32_t *tokens,
+                          const int32_t *positions) const;
+  /// Rows hold nothing then. Before whatever may change parameters.
+  void forgetDecoded();
   /// B, or the size of its parts.
   uint32_t partSize() const;
 
   bool hasPadding = false; ///< of any parameter
   lns::Schedules schedules;
   uint64_t stepsDone = 0; ///< by the optimizer
+  // Of each row, in plans that decode.
+  std::vector<uint32_t> decoded;     ///< positions whose tokens are kept
+  std::vector<int32_t> decodeStarts; ///< of the call at hand
 };
 
 #endif // LNS_RUNTIME_SESSION_SESSION_H

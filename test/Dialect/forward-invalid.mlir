@@ -221,6 +221,24 @@ func.func @rope(%x: tensor<4x8xf32>) {
 
 // -----
 
+// lns.rope (C5): positions count from starts.
+func.func @rope(%x: tensor<2x4x8xf32>) {
+  // expected-error @below {{has 6 positions without starts, from which they count; give starts, or leave the positions out}}
+  %y = lns.rope %x positions(6) head_dim(4) : tensor<2x4x8xf32>
+  return
+}
+
+// -----
+
+// lns.rope (C5): there is one for every time.
+func.func @rope(%x: tensor<2x4x8xf32>, %s: tensor<2x4xi32>) {
+  // expected-error @below {{has 3 positions for input of type 'tensor<2x4x8xf32>'; there are at least as many as times}}
+  %y = lns.rope %x starts(%s) positions(3) head_dim(4) : tensor<2x4x8xf32>, tensor<2x4xi32>
+  return
+}
+
+// -----
+
 // lns.rope (C1): rows that are heads are rotated whole.
 func.func @rope(%x: tensor<2x4x3x8xf32>) {
   // expected-error @below {{head_dim 4 is not the width 8 of rows that are heads}}

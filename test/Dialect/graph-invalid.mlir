@@ -1512,3 +1512,85 @@ func.func @project(%f: tensor<f64>) {
   lns.project @a rows factor(%f) : tensor<8x4xf32>, tensor<f64>
   return
 }
+
+// -----
+
+// lns.cache (C1): a static type of three dimensions.
+// expected-error @below {{has type 'tensor<4x8xf32>', expected a static one, [batch, positions, features]}}
+lns.cache @keys : tensor<4x8xf32>
+
+// -----
+
+// lns.get (C1): the type of a cache.
+// expected-note @below {{declared here}}
+lns.cache @keys : tensor<2x4x8xf32>
+func.func @get() {
+  // expected-error @below {{value has type 'tensor<2x4x4xf32>', but cache @keys has type 'tensor<2x4x8xf32>'}}
+  %k = lns.get cache @keys : tensor<2x4x4xf32>
+  return
+}
+
+// -----
+
+// lns.get (C1): a cache, and nothing else.
+// expected-note @below {{declared here}}
+lns.parameter @keys matrix init(zeros) decay(true) : tensor<2x4x8xf32>
+func.func @get() {
+  // expected-error @below {{symbol @keys is not an lns.cache but an lns.parameter}}
+  %k = lns.get cache @keys : tensor<2x4x8xf32>
+  return
+}
+
+// -----
+
+// lns.append (C1): the ranks.
+func.func @append(%c: tensor<4x8xf32>, %r: tensor<2x1x8xf32>, %s: tensor<2x1xi32>) {
+  // expected-error @below {{has a cache of type 'tensor<4x8xf32>' and rows of type 'tensor<2x1x8xf32>', expected [batch, positions, features] and [batch, time, features]}}
+  %k = lns.append %c, %r starts(%s) : tensor<4x8xf32>, tensor<2x1x8xf32>, tensor<2x1xi32>
+  return
+}
+
+// -----
+
+// lns.append (C1): rows of the cache's width and element type.
+func.func @append(%c: tensor<2x4x8xf32>, %r: tensor<2x1x6xf32>, %s: tensor<2x1xi32>) {
+  // expected-error @below {{rows has type 'tensor<2x1x6xf32>', expected 'tensor<2x1x8xf32>'}}
+  %k = lns.append %c, %r starts(%s) : tensor<2x4x8xf32>, tensor<2x1x6xf32>, tensor<2x1xi32>
+  return
+}
+
+// -----
+
+// lns.append (C2): a start for each row.
+func.func @append(%c: tensor<2x4x8xf32>, %r: tensor<2x1x8xf32>, %s: tensor<2x2xi32>) {
+  // expected-error @below {{starts has type 'tensor<2x2xi32>', expected 'tensor<2x1xi32>'}}
+  %k = lns.append %c, %r starts(%s) : tensor<2x4x8xf32>, tensor<2x1x8xf32>, tensor<2x2xi32>
+  return
+}
+
+// -----
+
+// lns.cached_attention (C1): keys of as many sequences and of kv_heads heads.
+func.func @attention(%q: tensor<2x1x8xf32>, %k: tensor<2x6x8xf32>, %s: tensor<2x1xi32>) {
+  // expected-error @below {{key has type 'tensor<2x6x8xf32>', expected 'tensor<2x6x4xf32>'}}
+  %a = lns.cached_attention %q, %k, %k starts(%s) heads(2) kv_heads(1) : (tensor<2x1x8xf32>, tensor<2x6x8xf32>, tensor<2x6x8xf32>, tensor<2x1xi32>) -> tensor<2x1x8xf32>
+  return
+}
+
+// -----
+
+// lns.cached_attention (C1): as many values as keys.
+func.func @attention(%q: tensor<2x1x8xf32>, %k: tensor<2x6x8xf32>, %v: tensor<2x5x8xf32>, %s: tensor<2x1xi32>) {
+  // expected-error @below {{value has type 'tensor<2x5x8xf32>', expected 'tensor<2x6x8xf32>'}}
+  %a = lns.cached_attention %q, %k, %v starts(%s) heads(2) kv_heads(2) : (tensor<2x1x8xf32>, tensor<2x6x8xf32>, tensor<2x5x8xf32>, tensor<2x1xi32>) -> tensor<2x1x8xf32>
+  return
+}
+
+// -----
+
+// lns.cached_attention (C2): the query's type.
+func.func @attention(%q: tensor<2x1x8xf32>, %k: tensor<2x6x8xf32>, %s: tensor<2x1xi32>) {
+  // expected-error @below {{result has type 'tensor<2x6x8xf32>', expected 'tensor<2x1x8xf32>'}}
+  %a = lns.cached_attention %q, %k, %k starts(%s) heads(2) kv_heads(2) : (tensor<2x1x8xf32>, tensor<2x6x8xf32>, tensor<2x6x8xf32>, tensor<2x1xi32>) -> tensor<2x6x8xf32>
+  return
+}

@@ -258,3 +258,21 @@ func.func @cluster(%x: tensor<2x4x8xf32>, %f: tensor<2x4x8xf32>, %w: tensor<8x8x
   }
   return
 }
+
+// CHECK: lns.cache @keys : tensor<2x6x4xf32>
+lns.cache @keys : tensor<2x6x4xf32>
+// CHECK-LABEL: func.func @decode
+func.func @decode(%q: tensor<2x1x8xf32>, %k: tensor<2x1x4xf32>, %s: tensor<2x1xi32>) -> tensor<2x1x8xf32> {
+  // CHECK: lns.rope {{.*}} starts({{.*}}) positions(6) head_dim(4) inverse : tensor<2x1x8xf32>, tensor<2x1xi32>
+  %r = lns.rope %q starts(%s) positions(6) head_dim(4) inverse : tensor<2x1x8xf32>, tensor<2x1xi32>
+  // CHECK: lns.get cache @keys
+  %k0 = lns.get cache @keys : tensor<2x6x4xf32>
+  // CHECK: lns.append {{.*}} starts({{.*}}) : tensor<2x6x4xf32>, tensor<2x1x4xf32>, tensor<2x1xi32>
+  %k1 = lns.append %k0, %k starts(%s) : tensor<2x6x4xf32>, tensor<2x1x4xf32>, tensor<2x1xi32>
+  // CHECK: lns.set {{.*}}, cache @keys
+  lns.set %k1, cache @keys : tensor<2x6x4xf32>
+  // CHECK: lns.cached_attention {{.*}} starts({{.*}}) heads(2) kv_heads(1) window(3) softcap(3.000000e+01) {softmax_scale = 5.000000e-01 : f64}
+  %a = lns.cached_attention %r, %k1, %k1 starts(%s) heads(2) kv_heads(1) window(3) softcap(3.0e+01) {softmax_scale = 5.0e-01 : f64}
+    : (tensor<2x1x8xf32>, tensor<2x6x4xf32>, tensor<2x6x4xf32>, tensor<2x1xi32>) -> tensor<2x1x8xf32>
+  return %a : tensor<2x1x8xf32>
+}

@@ -23,6 +23,8 @@ std::vector<std::string> Case::options() const {
     list.push_back("--disable-padding");
   if (!elimination)
     list.push_back("--disable-norm-elimination");
+  if (decode)
+    list.push_back("--decode");
   return list;
 }
 
@@ -53,6 +55,7 @@ const Word kWords[] = {
     LNS_FUZZ_WORD("ignored", ignored),
     LNS_FUZZ_WORD("native", native),
     LNS_FUZZ_WORD("cuda", cuda),
+    LNS_FUZZ_WORD("decode", decode),
     LNS_FUZZ_WORD("initialized", initialized),
     LNS_FUZZ_WORD("data", data),
 };

@@ -30,6 +30,7 @@ struct Case {
   int64_t ignored = 0; ///< percent of targets, but never all of them
   bool native = false; ///< code for this processor, not for x86-64-v3
   bool cuda = false;   ///< on the emulated device, too
+  bool decode = false; ///< also token by token; all attention is causal
   /// Parameters from the model's initializers, as a run starts, and not random
   /// ones of a healthy size.
   bool initialized = false;

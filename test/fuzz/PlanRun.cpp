@@ -95,6 +95,30 @@ std::string PlanRun::read(lnsrt_tensor_kind kind, const std::string &prefix,
   return "";
 }
 
+std::string PlanRun::decode(const std::vector<int32_t> &tokens,
+                            std::vector<float> &logits) {
+  size_t batch = plan->info().batch, sequence = plan->info().sequence,
+         vocabulary = plan->info().vocabulary;
+  logits.resize(tokens.size() * vocabulary);
+  std::vector<float> row(batch * vocabulary);
+  std::vector<int32_t> last(batch), positions(batch);
+  for (size_t time = 0; time < sequence; ++time) {
+    for (size_t b = 0; b < batch; ++b) {
+      last[b] = tokens[b * sequence + time];
+      positions[b] = static_cast<int32_t>(time);
+    }
+    if (lnsrt::Status status =
+            session->decode(last.data(), positions.data(), row.data());
+        !status)
+      return textOf(status);
+    for (size_t b = 0; b < batch; ++b)
+      llvm::copy(llvm::ArrayRef(row).slice(b * vocabulary, vocabulary),
+                 logits.begin() +
+                     ptrdiff_t((b * sequence + time) * vocabulary));
+  }
+  return "";
+}
+
 std::string PlanRun::compute(const std::vector<int32_t> &tokens,
                              const std::vector<int32_t> &targets,
                              Results &results) {
@@ -105,6 +129,9 @@ std::string PlanRun::compute(const std::vector<int32_t> &tokens,
   if (lnsrt::Status status = session->logits(tokens.data(), logits.data());
       !status)
     return textOf(status);
+  if (plan->info().decode)
+    if (std::string error = decode(tokens, results["decoded"]); !error.empty())
+      return error;
   auto loss = session->eval(tokens.data(), targets.data());
   if (!loss)
     return textOf(loss.status());

@@ -35,7 +35,8 @@ public:
 
   std::string write(const interpret::Environment &environment);
 
-  /// Logits, loss of `eval`, gradients, and "loss of grads".
+  /// Logits, loss of `eval`, gradients, and "loss of grads"; of a plan that
+  /// decodes, the same logits token by token, "decoded".
   std::string compute(const std::vector<int32_t> &tokens,
                       const std::vector<int32_t> &targets, Results &results);
 
@@ -48,6 +49,8 @@ public:
   const lnsrt::Plan &getPlan() const { return *plan; }
 
 private:
+  std::string decode(const std::vector<int32_t> &tokens,
+                     std::vector<float> &logits);
   std::string read(lnsrt_tensor_kind kind, const std::string &prefix,
                    Results &results);
 

@@ -34,10 +34,14 @@ LogicalResult Reference::read(const Case &test) {
                                            ->getOperand(0)
                                            .getType());
   vocabularySize = logits.getShape().back();
+  decodes = test.decode;
 
   graph = model->clone();
   PassManager manager(&context);
-  buildGraphPipeline(manager, test.batch, test.sequence);
+  InstantiateOptions options;
+  options.batch = test.batch;
+  options.seq = test.sequence;
+  buildGraphPipeline(manager, options);
   if (failed(manager.run(*graph)))
     return failure();
   narrow = graph->clone();
@@ -118,6 +122,8 @@ LogicalResult Reference::compute(const interpret::Environment &environment,
         expectations[name].noise[isBf16].raise(
             distance<double>(tensor->values, exact[name]->values));
     }
+  if (decodes)
+    expectations["decoded"] = expectations["logits"];
   return success();
 }
 

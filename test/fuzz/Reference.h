@@ -66,8 +66,8 @@ struct Expectation {
   std::array<Distance, 2> noise;
 };
 
-/// Tensors by name: "logits", "loss", and the gradient of each parameter under
-/// the parameter's name.
+/// Tensors by name: "logits", and the same as "decoded" where a plan decodes,
+/// "loss", and the gradient of each parameter under the parameter's name.
 using Expectations = std::map<std::string, Expectation>;
 
 /// One model with what is computed from it for any parameters and tokens.
@@ -105,6 +105,7 @@ public:
 private:
   mlir::MLIRContext &context;
   int64_t vocabularySize = 0;
+  bool decodes = false;
   double largest = 0; ///< of all values of the last gradients
   mlir::OwningOpRef<mlir::ModuleOp> model, graph, narrow;
 };

@@ -332,6 +332,7 @@ private:
     set(&Case::ignored, int64_t(0));
     set(&Case::budget, int64_t(0));
     set(&Case::microBatch, int64_t(0));
+    set(&Case::decode, false);
     set(&Case::padding, true);
     set(&Case::productFusion, true);
     set(&Case::keptWeights, true);

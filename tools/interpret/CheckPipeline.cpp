@@ -175,6 +175,15 @@ static LogicalResult checkEntry(const EntryPoint &before,
     if (failed(comparison.compareState(name, state,
                                        afterState.find(name)->second)))
       return failure();
+  for (const auto &[name, cache] : beforeState.caches)
+    if (auto other = afterState.caches.find(name);
+        other == afterState.caches.end())
+      return after.op->emitError("'")
+             << after.name << "': nobody reads or writes cache '" << name
+             << "' after the passes";
+    else if (failed(comparison.compare("cache '" + name + "'", *cache,
+                                       *other->second)))
+      return failure();
   // What is kept beside the parameters is what it is by definition.
   if (auto module = after.op->getParentOfType<ModuleOp>())
     for (auto weight : module.getOps<ComputeWeightOp>()) {

@@ -78,7 +78,7 @@ bool lns::interpret::isStarts(Value argument) {
           cluster.getBody().front().getArgument(use.getOperandNumber()));
     return llvm::TypeSwitch<Operation *, bool>(user)
         .Case<AttentionOp, AttentionGradOp, RopeOp, AddPositionsOp,
-              AddPositionsGradOp>(
+              AddPositionsGradOp, AppendOp, CachedAttentionOp>(
             [&](auto op) { return op.getStarts() == argument; })
         .Default([](Operation *) { return false; });
   });
@@ -177,6 +177,38 @@ static TensorRef countTargets(const TensorRef &targets) {
   return count;
 }
 
+/// How many positions there are, where starts may lie before a function's rows;
+/// else none.
+static std::optional<int64_t> getPositionCount(Value starts) {
+  for (OpOperand &use : starts.getUses()) {
+    Operation *user = use.getOwner();
+    std::optional<int64_t> count;
+    if (auto cluster = dyn_cast<ClusterOp>(user))
+      count = getPositionCount(
+          cluster.getBody().front().getArgument(use.getOperandNumber()));
+    if (auto append = dyn_cast<AppendOp>(user))
+      count = append.getCache().getType().getDimSize(1);
+    if (auto attention = dyn_cast<CachedAttentionOp>(user))
+      count = attention.getKey().getType().getDimSize(1);
+    if (auto rope = dyn_cast<RopeOp>(user); rope && rope.getPositions())
+      count = *rope.getPositions();
+    if (count && !ShapedType::isDynamic(*count))
+      return count;
+  }
+  return std::nullopt;
+}
+
+/// Starts of rows that go on, one behind the other, with what was there before.
+static TensorRef makeStartsBefore(ArrayRef<int64_t> shape, int64_t positions,
+                                  uint64_t seed) {
+  int64_t room = std::max<int64_t>(positions - shape[1] + 1, 1);
+  TensorRef before = makeRandomTokens(shape, room, seed, streamOf("starts"));
+  auto starts = makeTokens(shape);
+  for (int64_t i = 0; i < starts->size(); ++i)
+    starts->tokens[i] = -before->tokens[i / shape[1] * shape[1]];
+  return starts;
+}
+
 /// Starts, given or random, for an argument that is read as such.
 static LogicalResult makeStartsArgument(func::FuncOp function,
                                         ArrayRef<int64_t> shape, unsigned index,
@@ -187,6 +219,11 @@ static LogicalResult makeStartsArgument(func::FuncOp function,
            << index << " has shape " << formatShape(shape)
            << ", but starts of documents are [batch, time] of at most "
            << Tensor::maxElements << " elements";
+  if (std::optional<int64_t> count =
+          getPositionCount(function.getArgument(index))) {
+    tensor = makeStartsBefore(shape, *count, options.seed);
+    return success();
+  }
   if (!options.starts) {
     tensor = options.documentEvery
                  ? makeEqualDocuments(shape, *options.documentEvery)

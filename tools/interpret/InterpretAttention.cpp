@@ -1,4 +1,4 @@
-//===- InterpretAttention.cpp - Attention and its adjoint -----------------===//
+//===- InterpretAttention.cpp - Attention, its adjoint, caches ------------===//
 //
 // Part of lnsc, under the Apache License v2.0.
 // SPDX-License-Identifier: Apache-2.0
@@ -7,6 +7,7 @@
 
 #include "tools/interpret/OpCall.h"
 #include <cmath>
+#include <limits>
 
 using namespace mlir;
 using namespace lns;
@@ -111,6 +112,79 @@ static LogicalResult interpretForward(OpCall &call, AttentionOp op) {
   return success();
 }
 
+static LogicalResult interpretAppend(OpCall &call, AppendOp op) {
+  const Tensor &cache = *call.get(op.getCache());
+  const Tensor &rows = *call.get(op.getRows());
+  const Tensor &starts = *call.get(op.getStarts());
+  int64_t positions = cache.shape[1], time = rows.shape[1],
+          width = cache.columns();
+  Tensor *result = call.allocate(0, cache.shape);
+  if (!result ||
+      failed(call.expectShape(op.getRows(), {cache.shape[0], time, width})) ||
+      failed(call.expectPositions(op.getStarts(), rows.shape, positions)))
+    return failure();
+  result->values = cache.values;
+  std::vector<bool> isTaken(cache.rows());
+  for (int64_t row = 0; row < rows.rows(); ++row) {
+    int64_t place = row / time * positions + row % time - starts.tokens[row];
+    if (isTaken[place])
+      return op.emitOpError("puts two rows of sequence ")
+             << row / time << " at position " << place % positions;
+    isTaken[place] = true;
+    std::copy_n(rows.values.begin() + row * width, width,
+                result->values.begin() + place * width);
+  }
+  return success();
+}
+
+static LogicalResult interpretCached(OpCall &call, CachedAttentionOp op) {
+  const Tensor &query = *call.get(op.getQuery());
+  const Tensor &key = *call.get(op.getKey());
+  const Tensor &value = *call.get(op.getValue());
+  const Tensor &starts = *call.get(op.getStarts());
+  int64_t batch = query.shape[0], time = query.shape[1],
+          positions = key.shape[1], heads = op.getHeads(),
+          kvHeads = op.getKvHeads(), width = query.columns(),
+          dim = width / heads, kvWidth = dim * kvHeads;
+  double scale = op.getEffectiveScale();
+  double cap = op.getSoftcap() ? op.getSoftcap()->convertToDouble() : 0;
+  Tensor *out = call.allocate(0, query.shape);
+  if (!out ||
+      failed(call.expectShape(op.getKey(), {batch, positions, kvWidth})) ||
+      failed(call.expectShape(op.getValue(), key.shape)) ||
+      failed(call.expectPositions(op.getStarts(), query.shape, positions)))
+    return failure();
+  std::vector<double> weights(positions);
+  for (int64_t row = 0; row < query.rows(); ++row) {
+    int64_t position = row % time - starts.tokens[row];
+    int64_t first =
+        op.getWindow()
+            ? std::max<int64_t>(position + 1 - int64_t(*op.getWindow()), 0)
+            : 0;
+    for (int64_t h = 0; h < heads; ++h) {
+      const double *q = &query.values[row * width + h * dim];
+      auto at = [&](int64_t s) {
+        return (row / time * positions + s) * kvWidth +
+               h / (heads / kvHeads) * dim;
+      };
+      double greatest = -std::numeric_limits<double>::infinity();
+      for (int64_t s = first; s <= position; ++s) {
+        double score = scale * dot(q, &key.values[at(s)], dim);
+        weights[s] = cap == 0 ? score : cap * std::tanh(score / cap);
+        greatest = std::max(greatest, weights[s]);
+      }
+      double sum = 0;
+      for (int64_t s = first; s <= position; ++s)
+        sum += weights[s] = std::exp(weights[s] - greatest);
+      for (int64_t s = first; s <= position; ++s)
+        for (int64_t k = 0; k < dim; ++k)
+          out->values[row * width + h * dim + k] +=
+              weights[s] / sum * value.values[at(s) + k];
+    }
+  }
+  return success();
+}
+
 static LogicalResult interpretGrad(OpCall &call, AttentionGradOp op) {
   const Tensor &query = *call.get(op.getQuery());
   const Tensor &key = *call.get(op.getKey());
@@ -165,5 +239,9 @@ std::optional<LogicalResult> lns::interpret::interpretAttention(OpCall &call) {
     return interpretForward(call, op);
   if (auto op = dyn_cast<AttentionGradOp>(call.op))
     return interpretGrad(call, op);
+  if (auto op = dyn_cast<AppendOp>(call.op))
+    return interpretAppend(call, op);
+  if (auto op = dyn_cast<CachedAttentionOp>(call.op))
+    return interpretCached(call, op);
   return std::nullopt;
 }

@@ -8,6 +8,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "runtime/plan/kernel_abi.h"
 #include "tools/interpret/OpCall.h"
+#include "tools/interpret/RandomInputs.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include <cmath>
 #include <limits>
@@ -85,19 +86,28 @@ static TensorRef &getStored(Op op, ParameterState &state) {
     return state.gradient;
   case Storage::compute:
     return state.compute[op.getSymbol().str()];
+  case Storage::cache:
+    break; // no parameter's
   }
   llvm_unreachable("covered switch");
 }
 
 static LogicalResult interpretGet(OpCall &call, GetOp op) {
-  ParameterState *state = findState(call, op);
-  if (!state)
-    return failure();
   ArrayRef<int64_t> shape = op.getValue().getType().getShape();
   if (countElements(shape) < 0)
     return op.emitOpError("has shape ")
            << formatShape(shape) << ", but the interpreter holds at most "
            << Tensor::maxElements << " elements in a tensor";
+  if (op.getStorage() == Storage::cache) {
+    TensorRef &cache = call.environment.caches[op.getSymbol().str()];
+    if (!cache)
+      cache = makeNormal(shape, /*seed=*/0, streamOf(op.getSymbol()));
+    call.results[0] = cache;
+    return success();
+  }
+  ParameterState *state = findState(call, op);
+  if (!state)
+    return failure();
   call.results[0] = padWithZeros(getStored(op, *state), shape);
   return success();
 }
@@ -122,6 +132,10 @@ static LogicalResult crop(OpCall &call, Value operand,
 }
 
 static LogicalResult interpretSet(OpCall &call, SetOp op) {
+  if (op.getStorage() == Storage::cache) {
+    call.environment.caches[op.getSymbol().str()] = call.operands[0];
+    return success();
+  }
   ParameterState *state = findState(call, op);
   TensorRef value;
   if (!state || failed(crop(call, op.getValue(), *state, value)))

@@ -30,7 +30,10 @@ static LogicalResult interpretRope(OpCall &call, RopeOp op) {
   SmallVector<double> frequencies = op.getAngularFrequencies();
   double direction = op.getInverse() ? -1.0 : 1.0;
   const Tensor *starts = call.get(op.getStarts());
-  if (starts && failed(call.expectStarts(op.getStarts(), x.shape)))
+  if (starts && failed(op.getPositions()
+                           ? call.expectPositions(op.getStarts(), x.shape,
+                                                  int64_t(*op.getPositions()))
+                           : call.expectStarts(op.getStarts(), x.shape)))
     return failure();
   int64_t times = x.shape[1],
           rowsPerTime = x.shape.size() == 4 ? x.shape[2] : 1;
@@ -67,9 +70,13 @@ public:
       tensors.push_back({&tensor, kind});
       if (kind == RowOperand::starts)
         starts = &tensor;
+      if (kind == RowOperand::positions)
+        positions = tensor.rows();
+      // A document may have begun before the rows, as far as the table knows.
       if (kind == RowOperand::positions ? failed(checkTable(call, tensor))
           : kind == RowOperand::starts
-              ? failed(call.expectStarts(operand.get(), rows->shape))
+              ? failed(
+                    call.expectPositions(operand.get(), rows->shape, positions))
               : failed(call.expectShape(operand.get(), getShape(kind))))
         return failure();
     }
@@ -137,7 +144,7 @@ private:
   }
 
   const Tensor *rows = nullptr, *starts = nullptr;
-  int64_t width = 1;
+  int64_t width = 1, positions = 0;
   SmallVector<std::pair<const Tensor *, RowOperand>> tensors;
 };
 

@@ -102,6 +102,21 @@ LogicalResult OpCall::expectStarts(Value starts, ArrayRef<int64_t> rows) const {
   return success();
 }
 
+LogicalResult OpCall::expectPositions(Value starts, ArrayRef<int64_t> rows,
+                                      int64_t count) const {
+  if (failed(expectShape(starts, rows.take_front(2))))
+    return failure();
+  for (auto [i, start] : llvm::enumerate(get(starts)->tokens)) {
+    int64_t sequence = int64_t(i) / rows[1], time = int64_t(i) % rows[1];
+    if (time - start < 0 || time - start >= count)
+      return op->emitOpError("start ")
+             << start << " at " << formatShape({sequence, time})
+             << " gives position " << time - start << ", but there are "
+             << count;
+  }
+  return success();
+}
+
 //===----------------------------------------------------------------------===//
 // Blocks
 //===----------------------------------------------------------------------===//

@@ -87,6 +87,9 @@ struct Environment : llvm::MapVector<std::string, ParameterState,
                                      std::map<std::string, unsigned>> {
   /// Optimizer steps that are done: what lns.ramp looks at.
   double stepsDone = 0;
+  /// What an lns.cache has, by its symbol. One that is read before anybody
+  /// wrote has numbers by chance, the same in every run.
+  std::map<std::string, TensorRef> caches = {};
   /// Not owned; null where nobody takes differences.
   StoppedValues *stopped = nullptr;
 };

@@ -53,6 +53,13 @@ struct OpCall {
   /// time, ...]: 0 at time 0, and then at each time t the start before, or t.
   llvm::LogicalResult expectStarts(mlir::Value starts,
                                    llvm::ArrayRef<int64_t> rows) const;
+
+  /// Fails unless every position t - starts[b, t] of rows of shape [batch,
+  /// time, ...] is one of `count`: where documents may have begun before the
+  /// rows.
+  llvm::LogicalResult expectPositions(mlir::Value starts,
+                                      llvm::ArrayRef<int64_t> rows,
+                                      int64_t count) const;
 };
 
 /// Each family executes `call` if the op is one of its own, else gives nothing.

@@ -59,6 +59,11 @@ void PlannedMemory::poison(const Place &place, Value but) {
 
 /// What is stored is gone as soon as a value is computed there.
 void PlannedMemory::poisonHome(Operation *op, const StoredTensor &home) {
+  if (home.second == Storage::cache) {
+    if (TensorRef &cache = environment.caches[home.first.getValue().str()])
+      cache = makePoison(*cache);
+    return;
+  }
   StringRef name = home.first.getValue();
   if (home.second == Storage::compute)
     name = SymbolTable::lookupNearestSymbolFrom<ComputeWeightOp>(op, home.first)

@@ -18,6 +18,7 @@
 #include "mlir/Tools/Plugins/PassPlugin.h"
 #include "mlir/Transforms/Passes.h"
 #include "passes/Passes.h"
+#include "tools/interpret/CheckDecode.h"
 #include "tools/interpret/CheckGradients.h"
 #include "tools/interpret/CheckPipeline.h"
 #include "tools/lns-interpret/Files.h"
@@ -140,10 +141,15 @@ cl::opt<bool> checkStoredGradients(
     cl::desc(
         "compare the gradients of @grads with finite differences of @eval"),
     cl::cat(category));
+cl::opt<bool> checkDecoding(
+    "check-decode",
+    cl::desc("decode tokens one by one with @decode, and compare the logits "
+             "with those of @logits"),
+    cl::cat(category));
 cl::opt<double>
     tolerance("tolerance", cl::value_desc("X"),
               cl::desc("largest relative error of a check (default: pipeline "
-                       "1e-12, adjoint 1e-8, gradients 1e-7)"),
+                       "1e-12, adjoint 1e-8, gradients 1e-7, decode 1e-12)"),
               cl::cat(category));
 cl::opt<double> perturbation("perturb-adjoint", cl::Hidden, cl::init(0.0),
                              cl::desc("make every checked adjoint wrong by "
@@ -475,6 +481,17 @@ LogicalResult checkModuleGradients(ModuleOp module) {
   return checkGradients(module, environment, options, llvm::outs());
 }
 
+LogicalResult checkModuleDecode(ModuleOp module) {
+  InputOptions options;
+  Environment environment;
+  if (failed(makeOptions(options)) ||
+      failed(declareParameters(module, environment)) ||
+      failed(fillEnvironment(environment, /*moments=*/false)))
+    return failure();
+  return checkDecode(module, environment, options, toleranceOr(1e-12),
+                     roundingOfRuns(), memoryOfRuns(), llvm::outs());
+}
+
 LogicalResult processModule(ModuleOp module) {
   if (!checkPipeline.empty())
     return checkModulePipeline(module);
@@ -482,6 +499,8 @@ LogicalResult processModule(ModuleOp module) {
     return checkModuleAdjoints(module);
   if (checkStoredGradients)
     return checkModuleGradients(module);
+  if (checkDecoding)
+    return checkModuleDecode(module);
   return runModule(module);
 }
 
@@ -519,9 +538,11 @@ LogicalResult processFile() {
   std::unique_ptr<llvm::MemoryBuffer> file = openInputFile(inputPath, &message);
   if (!file)
     return fail(message);
-  if (checkAdjoints + checkStoredGradients + !checkPipeline.empty() > 1)
-    return fail("give one of --check-pipeline, --check-adjoints and "
-                "--check-gradients");
+  if (checkAdjoints + checkStoredGradients + checkDecoding +
+          !checkPipeline.empty() >
+      1)
+    return fail("give one of --check-pipeline, --check-adjoints, "
+                "--check-gradients and --check-decode");
   if (roundBf16 &&
       (checkAdjoints || checkStoredGradients || !checkPipeline.empty()))
     return fail("--round-bf16: checks compare exact numbers; leave it out");

@@ -126,6 +126,12 @@ static cl::opt<bool> diagnostics(
     cl::desc("add what 'lns diagnose' needs: an entry point that gives the "
              "stream before and behind every block, and what its branches add"),
     cl::cat(lnscCategory));
+static cl::opt<bool> decode(
+    "decode",
+    cl::desc("add what 'lns sample' is fast with: an entry point that computes "
+             "one token more of each sequence, and keeps keys and values of "
+             "those before"),
+    cl::cat(lnscCategory));
 static cl::opt<bool> disableNormElimination(
     "disable-norm-elimination",
     cl::desc("compute every norm where it stands, for comparisons"),
@@ -361,6 +367,7 @@ bool driver::adoptForm(Request &request, Form form, mlir::ModuleOp module) {
                           {Form::Graph, &documents},
                           {Form::Graph, &lora},
                           {Form::Graph, &diagnostics},
+                          {Form::Graph, &decode},
                           {Form::Train, &batch},
                           {Form::Train, &dtype},
                           {Form::Train, &disablePadding},
@@ -447,6 +454,7 @@ bool driver::readRequest(Request &request) {
   compile.microBatches = microBatch > 0 ? batch / microBatch : 1;
   compile.documents = documents;
   compile.diagnostics = diagnostics;
+  compile.decode = decode;
   compile.bf16 = usesBf16(request);
   compile.padWidths = !disablePadding;
   compile.eliminateNorms = !disableNormElimination;

@@ -56,8 +56,10 @@ static void printMemory(llvm::raw_ostream &os, const SessionMemory &memory) {
      << " + gradients " << memory.gradients << " + optimizer "
      << memory.optimizer << " + activations " << memory.activations
      << " + workspace " << memory.workspace << " + io " << memory.io
-     << " + constants " << memory.constants << " + matmul " << memory.matmul
-     << " + scratch ";
+     << " + constants " << memory.constants << " + matmul " << memory.matmul;
+  if (memory.caches)
+    os << " + caches " << memory.caches;
+  os << " + scratch ";
 }
 
 /// Of what is trained, or of what is frozen.

@@ -394,3 +394,34 @@ func.func @ramp(%x: tensor<4x64xf32>) -> tensor<4x64xf32> {
   %b = lns.scale_by %x, %a : tensor<4x64xf32>, tensor<1xf32>
   return %b : tensor<4x64xf32>
 }
+
+// -----
+
+// Rows are appended to a cache where it stands: it takes no room in the arena.
+lns.cache @keys : tensor<2x8x16xf32>
+// CHECK-LABEL: func.func @append
+// CHECK-SAME: lns.arena_bytes = 0
+// CHECK: lns.append
+// CHECK-NOT: lns.offsets
+func.func @append(%rows: tensor<2x1x16xf32>, %starts: tensor<2x1xi32>) {
+  %before = lns.get cache @keys : tensor<2x8x16xf32>
+  %after = lns.append %before, %rows starts(%starts) : tensor<2x8x16xf32>, tensor<2x1x16xf32>, tensor<2x1xi32>
+  lns.set %after, cache @keys : tensor<2x8x16xf32>
+  return
+}
+
+// -----
+
+// Not where what stood there is read once more: that is copied, and so is what is
+// appended.
+lns.cache @keys : tensor<2x8x16xf32>
+// CHECK-LABEL: func.func @reread
+// CHECK: lns.get cache @keys {lns.offsets = array<i64: 0>}
+// CHECK: lns.append {{.*}} {lns.offsets = array<i64: 1024>}
+func.func @reread(%rows: tensor<2x1x16xf32>, %starts: tensor<2x1xi32>) -> tensor<2x8x16xf32> {
+  %before = lns.get cache @keys : tensor<2x8x16xf32>
+  %after = lns.append %before, %rows starts(%starts) : tensor<2x8x16xf32>, tensor<2x1x16xf32>, tensor<2x1xi32>
+  lns.set %after, cache @keys : tensor<2x8x16xf32>
+  %sum = lns.add %before, %after : tensor<2x8x16xf32>
+  return %sum : tensor<2x8x16xf32>
+}

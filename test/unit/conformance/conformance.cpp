@@ -8,6 +8,7 @@
 #include "test/unit/conformance/conformance.h"
 
 #include "dialect/Register.h"
+#include "passes/Passes.h"
 #include "passes/Pipelines.h"
 #include "tools/interpret/EntryPoint.h"
 
@@ -67,8 +68,13 @@ OwningOpRef<ModuleOp> Conformance::makeTraining(int64_t batch, int64_t sequence,
   if (!made)
     return nullptr;
   PassManager manager(&context);
-  buildGraphPipeline(manager, batch / parts, sequence, documents,
-                     hasDiagnostics());
+  InstantiateOptions options;
+  options.batch = batch / parts;
+  options.seq = sequence;
+  options.documents = documents;
+  options.diagnostics = hasDiagnostics();
+  options.decode = decodes() ? batch : 0;
+  buildGraphPipeline(manager, options);
   buildEliminationPipeline(manager, /*eliminate=*/true, GetParam().bf16);
   if (GetParam().bf16)
     buildMixedPrecisionPipeline(manager);

@@ -136,6 +136,8 @@ protected:
 
   /// Whether the plan traces the stream, too.
   virtual bool hasDiagnostics() const { return false; }
+  /// Whether it decodes token by token.
+  virtual bool decodes() const { return false; }
 
   /// A new session of the plan, with the parameters of `environment` as they
   /// were at first.
@@ -263,6 +265,12 @@ double distance(const std::vector<Number> &ours,
 class TraceConformance : public Conformance {
 protected:
   bool hasDiagnostics() const override { return true; }
+};
+
+/// The same with decode; its test is in decode_conformance.cpp.
+class DecodeConformance : public Conformance {
+protected:
+  bool decodes() const override { return true; }
 };
 
 } // namespace lns

@@ -146,6 +146,30 @@ static const Case kDocumentCases[] = {
      nullptr, true},
 };
 
+// Windows, soft-caps, groups of heads, learned positions, norms of heads, more
+// than one lns.layers, and caches of bf16.
+const Case kDecoders[] = {
+    {"GroupedLns", NormScheme::Lns, kGrouped, 2, 12, "native"},
+    {"TiedPre", NormScheme::Pre, kTied, 3, 7, "native"},
+    {"GroupedLnsBf16", NormScheme::Lns, kGrouped, 2, 12, "native", true},
+    {"Gpt2Config", NormScheme::Pre, kGpt2, 2, 9, "native"},
+    {"BiasesLnsPartsDocuments", NormScheme::Lns, kBiases, 4, 7, "native", false,
+     true, 2, false, nullptr, true},
+    {"SandwichBf16", NormScheme::Sandwich, kGrouped, 2, 9, "native", true},
+    {"NGpt", NormScheme::NGpt, kGrouped, 2, 9, "native"},
+    {"LayerTypesBf16", NormScheme::Lns, "layer-types.mlir", 3, 7, "native",
+     true},
+    {"LayerTypesV3", NormScheme::Lns, "layer-types.mlir", 1, 65, "x86-64-v3"},
+    {"QkNorm", NormScheme::Lns, "qk-norm.mlir", 3, 7, "native"},
+    {"Shared", NormScheme::Lns, "shared.mlir", 3, 7, "native"},
+    {"TiedPreLong", NormScheme::Pre, kTied, 9, 33, "native"},
+};
+
+INSTANTIATE_TEST_SUITE_P(Models, DecodeConformance,
+                         testing::ValuesIn(kDecoders), [](const auto &info) {
+                           return std::string(info.param.name);
+                         });
+
 // Norms that go and norms that stay, streams that go on past their norms,
 // scales of branches, parts, and blocks of one lns.layers behind those of
 // another.

@@ -238,6 +238,27 @@ INSTANTIATE_TEST_SUITE_P(Models, DocumentConformance,
                            return std::string(info.param.name);
                          });
 
+// Windows, soft-caps, groups of heads, learned positions, norms of heads, more
+// than one lns.layers, and caches of bf16.
+const Case kDecoders[] = {
+    {"GroupedLns", NormScheme::Lns, kGrouped, 2, 12, "cuda"},
+    {"TiedPre", NormScheme::Pre, kTied, 3, 7, "cuda"},
+    {"GroupedLnsBf16", NormScheme::Lns, kGrouped, 2, 12, "cuda", true},
+    {"Gpt2Config", NormScheme::Pre, kGpt2, 2, 9, "cuda"},
+    {"BiasesLnsPartsDocuments", NormScheme::Lns, kBiases, 4, 7, "cuda", false,
+     true, 2, false, nullptr, true},
+    {"SandwichBf16", NormScheme::Sandwich, kGrouped, 2, 9, "cuda", true},
+    {"NGpt", NormScheme::NGpt, kGrouped, 2, 9, "cuda"},
+    {"LayerTypesBf16", NormScheme::Lns, "layer-types.mlir", 3, 7, "cuda", true},
+    {"LayerTypes", NormScheme::Lns, "layer-types.mlir", 1, 65, "cuda"},
+    {"OddHeads", NormScheme::Lns, kOddHeads, 2, 7, "cuda"},
+};
+
+INSTANTIATE_TEST_SUITE_P(Models, DecodeConformance,
+                         testing::ValuesIn(kDecoders), [](const auto &info) {
+                           return std::string(info.param.name);
+                         });
+
 // What products' kernels would keep in registers is written.
 const Case kTraces[] = {
     {"GroupedLns", NormScheme::Lns, kGrouped, 2, 12, "cuda"},

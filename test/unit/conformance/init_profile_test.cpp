@@ -19,6 +19,7 @@
 #include "dialect/LnsOps.h"
 #include "dialect/Register.h"
 #include "frontend/HuggingFaceConfig.h"
+#include "passes/Passes.h"
 #include "passes/Pipelines.h"
 #include "runtime/lnsrt.hpp"
 
@@ -96,7 +97,10 @@ void InitProfile::run(uint64_t blocks, double &variance) {
   ASSERT_TRUE(module);
   cutBehind(*module, blocks);
   PassManager graph(&context);
-  buildGraphPipeline(graph, /*batch=*/1, kTokens);
+  InstantiateOptions options;
+  options.batch = 1;
+  options.seq = kTokens;
+  buildGraphPipeline(graph, options);
   buildEliminationPipeline(graph, /*eliminate=*/true, /*bf16=*/false);
   ASSERT_TRUE(succeeded(graph.run(*module)));
   // Blocks' outputs are all that is asked of the plan: no loss, no gradients.

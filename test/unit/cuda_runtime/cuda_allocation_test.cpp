@@ -48,6 +48,7 @@ TEST_F(FakeCuda, NoAllocationFromTheSecondStep) {
   CudaTestPlan parts;
   parts.splitCudaBatch();
   parts.takeCudaDocuments();
+  parts.addCudaDecode();
   for (const CudaTestPlan &source : {CudaTestPlan(), std::move(parts)}) {
     auto plan = open(source.serialize());
     ASSERT_TRUE(plan) << plan.status().message();
@@ -59,16 +60,19 @@ TEST_F(FakeCuda, NoAllocationFromTheSecondStep) {
     const int32_t tokens[kRows] = {0, 1, 2, 3, 4, 1};
     float logits[kRows * kVocabulary];
     bool hasLogits = plan->info().micro_batch == kBatch;
+    bool decodes = plan->info().decode != 0;
+    const int32_t positions[kBatch] = {};
     const lnsrt::ProfileRow *rows = nullptr;
     size_t count = 0;
     long first = -1;
     for (int step = 0; step < 10; ++step) {
-      bool good = session->trainStep(tokens, tokens, {}).ok() &&
-                  session->grads(tokens, tokens).ok() &&
-                  session->apply({}).ok() &&
-                  session->eval(tokens, tokens).ok() &&
-                  (!hasLogits || session->logits(tokens, logits).ok()) &&
-                  session->runMatmuls().ok();
+      bool good =
+          session->trainStep(tokens, tokens, {}).ok() &&
+          session->grads(tokens, tokens).ok() && session->apply({}).ok() &&
+          session->eval(tokens, tokens).ok() &&
+          (!hasLogits || session->logits(tokens, logits).ok()) &&
+          (!decodes || session->decode(tokens, positions, logits).ok()) &&
+          session->runMatmuls().ok();
       // Launches outside of graphs: the fake driver keeps their parameters.
       if (step == 0)
         good &= session->profileStep(1, rows, count).ok();

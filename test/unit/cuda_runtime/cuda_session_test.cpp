@@ -292,6 +292,78 @@ TEST_F(CudaSessionTest, StartsOfDocuments) {
   }
 }
 
+// Tokens and starts come to where decode reads them, without documents, too,
+// where staging has no place for starts; the cache outlives what runs between.
+TEST_F(CudaSessionTest, DecodesAsOnTheCpu) {
+  for (const char *checked : {"0", "1"})
+    for (bool documents : {false, true})
+      for (bool keeps : {false, true}) {
+        set("LNSRT_CUDA_CHECK", checked);
+        CudaTestPlan source;
+        if (documents)
+          source.takeCudaDocuments();
+        source.addCudaDecode();
+        if (keeps)
+          source.keepTable();
+        Running cpu = start("cpu", source), cuda = start("cuda", source);
+        EXPECT_EQ(cuda.plan.info().decode, 1u);
+        EXPECT_EQ(cuda.plan.info().documents, documents);
+        ASSERT_TRUE(cpu.session.init(3));
+        ASSERT_TRUE(cuda.session.init(3));
+        const int32_t positions[][kBatch] = {{0, 0}, {1, 0}, {2, 1},
+                                             {0, 2}, {1, 1}, {2, 2}};
+        for (size_t i = 0; i < std::size(positions); ++i) {
+          const int32_t tokens[kBatch] = {int32_t(i % kVocabulary),
+                                          int32_t(2 * i % kVocabulary)};
+          std::vector<float> want(kBatch * kVocabulary), got(want.size());
+          ASSERT_TRUE(cpu.session.decode(tokens, positions[i], want.data()));
+          lnsrt::Status status =
+              cuda.session.decode(tokens, positions[i], got.data());
+          ASSERT_TRUE(status) << status.message();
+          expectNear(got, want);
+          // A step would empty the rows; gradients use all that it does.
+          ASSERT_TRUE(cuda.session.grads(kTokens, kTargets));
+        }
+        auto step = cuda.session.trainStep(kTokens, kTargets, optimizer(0.3f));
+        ASSERT_TRUE(step) << step.status().message();
+        EXPECT_TRUE(std::isfinite(step->gradient_norm));
+        float logits[kBatch * kVocabulary];
+        EXPECT_THAT(
+            cuda.session.decode(kTokens, positions[5], logits).message(),
+            HasSubstr("positions[0] is 2, but row 0 has 0 tokens decoded"));
+      }
+}
+
+// What failed may have written where its tokens go, and nothing before that.
+TEST_F(CudaSessionTest, DecodingAfterAFailure) {
+  auto resetCalls = driverFunction<void()>("fakeCudaResetCalls");
+  CudaTestPlan source;
+  source.addCudaDecode();
+  bool failed = true;
+  long call = 0;
+  for (; failed; ++call) {
+    Running run = start("cuda", source);
+    ASSERT_TRUE(run.session.init(3));
+    float logits[kBatch * kVocabulary];
+    auto decode = [&](int32_t first, int32_t second) {
+      const int32_t positions[kBatch] = {first, second};
+      return std::string(
+          run.session.decode(kTokens, positions, logits).message());
+    };
+    ASSERT_EQ(decode(0, 0), "");
+    ASSERT_EQ(decode(1, 1), "");
+    ASSERT_EQ(decode(2, 2), "");
+    resetCalls();
+    set("FAKE_CUDA_FAIL_AT", std::to_string(call));
+    failed = !decode(1, 2).empty();
+    unset("FAKE_CUDA_FAIL_AT");
+    EXPECT_EQ(decode(2, 2).empty(), !failed);
+    EXPECT_EQ(decode(1, 2), "");
+    EXPECT_EQ(decode(2, 2), "");
+  }
+  EXPECT_GT(call, 2);
+}
+
 TEST_F(CudaSessionTest, TensorsAreReadAndWritten) {
   Running run = start();
   EXPECT_EQ(run.read(LNSRT_PARAMETER, 0), std::vector<float>(kElements, 0.0f));
@@ -489,6 +561,7 @@ TEST_F(CudaSessionTest, TakesWhatThePlanSays) {
     set("LNSRT_CUDA_PRODUCTS", products);
     CudaTestPlan source;
     source.keepTable();
+    source.addCudaDecode();
     auto plan = open(source.serialize());
     ASSERT_TRUE(plan);
     auto predicted = plan->deviceMemory("cuda:7");
@@ -498,6 +571,7 @@ TEST_F(CudaSessionTest, TakesWhatThePlanSays) {
     EXPECT_EQ(predicted->scratch, 192u);
     EXPECT_EQ(predicted->staging, 64u + 64 + 64);
     EXPECT_EQ(predicted->compute_weights, 128u);
+    EXPECT_EQ(predicted->caches, kCacheBytes);
     size_t device = allocated(), host = pinned();
     {
       Running run = start("cuda", source);
@@ -515,6 +589,7 @@ TEST_F(CudaSessionTest, TakesWhatThePlanSays) {
       EXPECT_EQ(memory.scratch, predicted->scratch);
       EXPECT_EQ(memory.staging, predicted->staging);
       EXPECT_EQ(memory.compute_weights, predicted->compute_weights);
+      EXPECT_EQ(memory.caches, predicted->caches);
       EXPECT_EQ(memory.total, predicted->total);
     }
     EXPECT_EQ(allocated(), device);

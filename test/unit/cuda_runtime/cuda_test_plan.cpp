@@ -158,6 +158,14 @@ void CudaTestPlan::takeCudaDocuments() {
   copyEntryPoints(table);
 }
 
+void CudaTestPlan::addCudaDecode() {
+  auto entry = forCuda(addDecode());
+  LaunchT &attend = *entry->commands[0]->body.AsLaunch();
+  attend.kernel = uint32_t(cuda().kernels.size());
+  cuda().kernels.push_back(makeKernel("test_decode", "attention", 5, 0, 2));
+  cuda().entry_points.push_back(std::move(entry));
+}
+
 void CudaTestPlan::keepTable() {
   const uint64_t bytes = uint64_t(kVocabulary) * kWidth * sizeof(float);
   const BufferRef kept(0, bytes, Segment::compute);

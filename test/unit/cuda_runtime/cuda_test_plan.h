@@ -35,6 +35,8 @@ struct CudaTestPlan : TestPlan {
   void splitCudaBatch();
   /// As TestPlan::takeDocuments, in both programs.
   void takeCudaDocuments();
+  /// As TestPlan::addDecode, in both programs, behind what changes both.
+  void addCudaDecode();
   /// The table is read from a copy in the segment `compute`, as a compute
   /// weight is: updates copy it anew, and so does the entry point "refresh".
   void keepTable();

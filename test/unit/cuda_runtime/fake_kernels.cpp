@@ -48,6 +48,29 @@ static void embed(const uint64_t *values, unsigned grid) {
                 size_t(width) * sizeof(float));
 }
 
+// Keeps a token's row of the table, and sums up those kept so far; a block is a
+// row.
+static void decode(const uint64_t *values, unsigned grid) {
+  Parameters parameters{values};
+  auto *tokens = parameters.buffer<const int32_t>();
+  auto *starts = parameters.buffer<const int32_t>();
+  auto *table = parameters.buffer<const float>();
+  auto *cache = parameters.buffer<float>();
+  auto *h = parameters.buffer<float>();
+  long long width = parameters.count(), sequence = parameters.count();
+  for (unsigned i = 0; i < grid; ++i) {
+    long long position = -static_cast<long long>(starts[i]);
+    float *kept = cache + i * sequence * width;
+    for (long long d = 0; d < width; ++d) {
+      kept[position * width + d] = table[tokens[i] * width + d];
+      float sum = 0;
+      for (long long p = 0; p <= position; ++p)
+        sum += kept[p * width + d];
+      h[i * width + d] = sum;
+    }
+  }
+}
+
 // loss = mean (logits - scale * onehot)^2, and its gradient.
 static void loss(const uint64_t *values, unsigned) {
   Parameters parameters{values};
@@ -130,7 +153,8 @@ struct Entry {
 static constexpr Entry kKernels[] = {
     {"test_embed", embed, 4},     {"test_loss", loss, 7},
     {"test_scatter", scatter, 5}, {"test_apply", apply, 6},
-    {"test_product", product, 8}, {"test_spills", nothing, 0},
+    {"test_product", product, 8}, {"test_decode", decode, 7},
+    {"test_spills", nothing, 0},
 };
 
 KernelFunction lns::fake::findKernel(const char *symbol) {

@@ -154,14 +154,26 @@ static const Case kSizes[] = {
     {"ArenaOverflow",
      [](CudaTestPlan &p) { p.cuda().arena_bytes = UINT64_MAX - 100; },
      "four segments of 256 bytes, an arena for cuda of 18446744073709551515, "
-     "scratch of 192, compute weights of 0 and io of 320 overflow"},
+     "scratch of 192, compute weights of 0, a cache of 0 and io of 320 "
+     "overflow"},
     {"ComputeOverflow",
      [](CudaTestPlan &p) {
        p.keepTable();
        p.cuda().compute_bytes = UINT64_MAX - 100;
      },
      "four segments of 256 bytes, an arena for cuda of 576, scratch of 192, "
-     "compute weights of 18446744073709551515 and io of 320 overflow"},
+     "compute weights of 18446744073709551515, a cache of 0 and io of 320 "
+     "overflow"},
+    {"CacheOverflow",
+     [](CudaTestPlan &p) {
+       p.addCudaDecode();
+       p.removeCpu();
+       p.cuda().arena_bytes = uint64_t(1) << 62;
+       p.table.cache_bytes = uint64_t(1) << 63;
+     },
+     "four segments of 256 bytes, an arena for cuda of 4611686018427387904, "
+     "scratch of 192, compute weights of 0, a cache of 9223372036854775808 and "
+     "io of 448 overflow"},
     {"ComputeWithoutRefresh",
      [](CudaTestPlan &p) { p.cuda().compute_bytes = 64; },
      "the program for cuda has 64 bytes of compute weights and no entry point "

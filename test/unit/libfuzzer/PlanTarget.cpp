@@ -55,6 +55,8 @@ static std::vector<std::string> seeds() {
   traced.addTrace();
   auto packed = small<TestPlan>();
   packed.takeDocuments();
+  auto decoding = small<TestPlan>();
+  decoding.addDecode();
   auto kept = small<CudaTestPlan>(), cudaOnly = small<CudaTestPlan>(),
        cudaSplit = small<CudaTestPlan>();
   kept.keepTable();
@@ -64,6 +66,7 @@ static std::vector<std::string> seeds() {
           tableOf(split),
           tableOf(traced),
           tableOf(packed),
+          tableOf(decoding),
           tableOf(small<CudaTestPlan>()),
           tableOf(kept),
           tableOf(cudaOnly),

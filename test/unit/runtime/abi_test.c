@@ -85,6 +85,8 @@ int lns_c_abi_check(void) {
     return 35;
   if (!refuses(lnsrt_logits_of(NULL, &batch, &value)))
     return 36;
+  if (!refuses(lnsrt_decode(NULL, &token, &token, &value)))
+    return 37;
   if (!refuses(lnsrt_tensor_get_info(NULL, 0, &tensor)))
     return 19;
   if (!refuses(lnsrt_tensor_read(NULL, LNSRT_PARAMETER, 0, &value, 1)))

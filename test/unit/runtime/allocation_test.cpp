@@ -77,6 +77,7 @@ TEST(Allocation, TheCounterCounts) {
 TEST(Allocation, NoneFromTheSecondStep) {
   TestPlan source;
   source.takeDocuments();
+  source.addDecode();
   auto plan = open(source.serialize());
   ASSERT_TRUE(plan) << plan.status().message();
   lnsrt::SessionOptions options;
@@ -88,6 +89,7 @@ TEST(Allocation, NoneFromTheSecondStep) {
   const int32_t tokens[kRows] = {0, 1, 2, 3, 4, 1};
   const int32_t starts[kRows] = {0, 1, 1, 0, 0, 2};
   const lnsrt::Batch batch(tokens, tokens, starts);
+  const int32_t positions[kBatch] = {};
   float logits[kRows * kVocabulary];
   const lnsrt::ProfileRow *rows = nullptr;
   size_t count = 0;
@@ -100,6 +102,7 @@ TEST(Allocation, NoneFromTheSecondStep) {
         session->grads(tokens, tokens).ok() && session->apply({}).ok() &&
         session->eval(tokens, tokens).ok() &&
         session->logits(tokens, logits).ok() &&
+        session->decode(tokens, positions, logits).ok() &&
         session->profileStep(1, rows, count).ok() && session->runMatmuls().ok();
     if (first < 0)
       first = allocations;
@@ -151,14 +154,21 @@ static void expectPredictedMemory(const lnsrt::Plan &plan) {
     EXPECT_EQ(memory.constants, predicted->constants);
     EXPECT_EQ(memory.matmul, predicted->matmul);
     EXPECT_EQ(memory.scratch, predicted->scratch);
+    EXPECT_EQ(memory.caches, predicted->caches);
     EXPECT_EQ(memory.total, predicted->total);
   }
 }
 
 TEST(Allocation, ASessionTakesWhatThePlanSays) {
-  auto plan = open(TestPlan().serialize());
-  ASSERT_TRUE(plan) << plan.status().message();
-  expectPredictedMemory(*plan);
+  for (bool decodes : {false, true}) {
+    TestPlan source;
+    if (decodes)
+      source.addDecode();
+    auto plan = open(source.serialize());
+    ASSERT_TRUE(plan) << plan.status().message();
+    EXPECT_EQ(plan->memory()->caches, decodes ? kCacheBytes : 0);
+    expectPredictedMemory(*plan);
+  }
 }
 
 TEST(Allocation, ASessionTakesWhatACompiledPlanSays) {

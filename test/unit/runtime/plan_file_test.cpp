@@ -145,10 +145,10 @@ TEST(PlanFile, HeaderFields) {
                "plan format version 99, this runtime reads 7");
   expectHeader([](PlanHeader &header) { header.header_size = 65; },
                "plan header of 65 bytes, expected 64");
-  expectHeader([](PlanHeader &header) { header.feature_bits = 8; },
-               "plan needs features 8 that this runtime does not know");
-  expectHeader([](PlanHeader &header) { header.feature_bits = 15; },
-               "plan needs features 8 that this runtime does not know");
+  expectHeader([](PlanHeader &header) { header.feature_bits = 16; },
+               "plan needs features 16 that this runtime does not know");
+  expectHeader([](PlanHeader &header) { header.feature_bits = 31; },
+               "plan needs features 16 that this runtime does not know");
   expectHeader([](PlanHeader &header) { header.feature_bits = 1; },
                "plan header says 1 as its features, its table 0");
   expectHeader([](PlanHeader &header) { header.reserved[1] = 1; },
@@ -285,7 +285,8 @@ TEST(PlanFile, Json) {
         R"("text":"lnsc model 1\u000anorm: lns\u000agraph:\u000a)"
         R"(output tokens\u000a"},"dtype":"bf16",)"
         R"("batch":2,"micro_batch":2,"sequence":3,"documents":false,)"
-        R"("vocabulary":5,"layers":1,"parameters":40,"frozen_parameters":0,)"
+        R"("decode":false,"vocabulary":5,"layers":1,"parameters":40,)"
+        R"("frozen_parameters":0,)"
         R"("arena_bytes":576,)"
         R"("activation_bytes":96,"session_bytes":6297536,"flops_per_step":100,)"
         R"("memory":{"parameters":256,"gradients":256,"optimizer":512,)"

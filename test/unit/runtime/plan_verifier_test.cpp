@@ -157,12 +157,21 @@ static const Case kSizes[] = {
      "batch 4294967295 x sequence 4294967295 x vocabulary 2147483647 "
      "overflows"},
     {"SegmentsOverflow", [](TestPlan &p) { p.table.parameter_bytes = kHuge; },
-     "four segments of 9223372036854775808 bytes, an arena of 576 and io of "
-     "320 overflow"},
+     "four segments of 9223372036854775808 bytes, an arena of 576, a cache of "
+     "0 and io of 320 overflow"},
     {"ArenaOverflow",
      [](TestPlan &p) { p.table.arena_bytes = UINT64_MAX - 100; },
-     "four segments of 256 bytes, an arena of 18446744073709551515 and io of "
-     "320 overflow"},
+     "four segments of 256 bytes, an arena of 18446744073709551515, a cache of "
+     "0 and io of 320 overflow"},
+    {"CacheOverflow",
+     [](TestPlan &p) {
+       p.addDecode();
+       p.table.cache_bytes = UINT64_MAX - 100;
+     },
+     "four segments of 256 bytes, an arena of 576, a cache of "
+     "18446744073709551515 and io of 448 overflow"},
+    {"CacheWithoutDecode", [](TestPlan &p) { p.table.cache_bytes = 64; },
+     "segment 'cache' has 64 bytes, but there is no entry point 'decode'"},
 };
 
 /// Makes the head frozen, behind what has gradients.
@@ -379,9 +388,9 @@ static const Case kLaunches[] = {
      "4611686018427387903 are possible"},
     {"BufferSegment",
      [](TestPlan &p) {
-       p.launch("embed").buffers[0] = BufferRef(0, 4, Segment(9));
+       p.launch("embed").buffers[0] = BufferRef(0, 4, Segment(10));
      },
-     "'embed' in 'train_step' uses the unknown segment 9"},
+     "'embed' in 'train_step' uses the unknown segment 10"},
     {"BufferScratch",
      [](TestPlan &p) {
        p.launch("embed").buffers[0] = BufferRef(0, 4, Segment::scratch);

@@ -65,6 +65,31 @@ KERNEL(test_loss) {
   *loss = sum / count;
 }
 
+// An item is a row. buffers: tokens, starts, table, cache, h; ints: width,
+// sequence. Keeps the token's row of the table at its position, which is minus
+// its start, and sums up those that are kept from 0 to there.
+KERNEL(test_decode) {
+  (void)floats;
+  (void)scratch;
+  const int32_t *tokens = buffers[0];
+  const int32_t *starts = buffers[1];
+  const float *table = buffers[2];
+  float *cache = buffers[3];
+  float *h = buffers[4];
+  int64_t width = ints[0], sequence = ints[1];
+  for (int64_t i = begin; i < end; ++i) {
+    int64_t position = -(int64_t)starts[i];
+    float *kept = cache + i * sequence * width;
+    for (int64_t d = 0; d < width; ++d) {
+      kept[position * width + d] = table[tokens[i] * width + d];
+      float sum = 0;
+      for (int64_t p = 0; p <= position; ++p)
+        sum += kept[p * width + d];
+      h[i * width + d] = sum;
+    }
+  }
+}
+
 // An item is a column of the table: no two items write the same element.
 // buffers: tokens, dh, dtable; ints: rows, width.
 KERNEL(test_scatter) {

@@ -328,6 +328,31 @@ EntryPointT &TestPlan::addTrace() {
   return trace;
 }
 
+EntryPointT &TestPlan::addDecode() {
+  features |= kPlanDecode;
+  const BufferRef tokens = ioAt(table.io_bytes, kBatch * 4);
+  const BufferRef starts = ioAt(table.io_bytes + 64, kBatch * 4);
+  const BufferRef hidden = arenaAt(0, kBatch * kWidth * 4);
+  const BufferRef logits = arenaAt(128, kBatch * kVocabulary * 4);
+  table.io_bytes += 128;
+  table.cache_bytes = kCacheBytes;
+  addKernel(table, "test_decode", "attention", 5, 0, 2);
+  EntryPointT &decode = addEntry(table, "decode");
+  decode.inputs.push_back(binding("tokens", DType::i32, {kBatch, 1}, tokens));
+  decode.inputs.push_back(binding("starts", DType::i32, {kBatch, 1}, starts));
+  decode.outputs.push_back(
+      binding("logits", DType::f32, {kBatch, 1, kVocabulary}, logits));
+  decode.commands.push_back(::command(
+      "attend", launchOf(uint32_t(table.kernels.size() - 1),
+                         {tokens, starts, kTable,
+                          BufferRef(0, kCacheBytes, Segment::cache), hidden},
+                         {}, {kWidth, kSequence}, kBatch)));
+  decode.commands.push_back(
+      ::command("head", matmulOf(kBatch, kVocabulary, kWidth, false, true,
+                                 hidden, kHead, logits)));
+  return decode;
+}
+
 RepeatT &TestPlan::repeat() {
   return *entry("grads").commands.front()->body.AsRepeat();
 }

@@ -31,6 +31,7 @@ inline constexpr uint32_t kRows = kBatch * kSequence;
 /// Segment offsets; every tensor of the test fits in 128 bytes.
 inline constexpr uint64_t kTableOffset = 0, kHeadOffset = 128;
 inline constexpr uint64_t kParameterBytes = 256;
+inline constexpr uint64_t kCacheBytes = uint64_t(kRows) * kWidth * 4;
 
 struct TestPlan {
   /// A correct plan. `table` may be changed before `serialize`.
@@ -62,6 +63,12 @@ struct TestPlan {
   /// Adds "trace", of the model's one block: streams of ones and threes, and a
   /// branch of twos.
   plan::EntryPointT &addTrace();
+
+  /// Adds "decode", behind `splitBatch` and `takeDocuments`, if they are
+  /// called: h is the sum of the table's rows of a text's tokens up to the one
+  /// at hand. They are kept in the cache, position after position, row after
+  /// row.
+  plan::EntryPointT &addDecode();
 
   uint64_t extraOffset() const;
   /// The file, with a right header, whatever the table says.

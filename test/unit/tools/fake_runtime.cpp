@@ -115,6 +115,12 @@ lnsrt_error *lnsrt_trace(lnsrt_session *, const int32_t *, float *) {
                            "model again with --diagnostics");
 }
 
+lnsrt_error *lnsrt_decode(lnsrt_session *, const int32_t *, const int32_t *,
+                          float *) {
+  return makeError("plan", "the plan has no entry point 'decode'; compile the "
+                           "model again with --decode");
+}
+
 lnsrt_error *lnsrt_plan_get_info(const lnsrt_plan *plan,
                                  lnsrt_plan_info *info) {
   info->batch = plan->batch;

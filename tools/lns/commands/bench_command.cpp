@@ -230,6 +230,7 @@ static ordered_json memoryJson(const lnsrt_memory &memory) {
           {"scratch", memory.scratch},
           {"staging", memory.staging},
           {"compute_weights", memory.compute_weights},
+          {"caches", memory.caches},
           {"total", memory.total}};
 }
 

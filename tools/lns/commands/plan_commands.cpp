@@ -13,6 +13,7 @@
 #include <cstdio>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+#include <tuple>
 
 using nlohmann::ordered_json;
 
@@ -31,20 +32,22 @@ static std::string cell(const ordered_json &object, const char *key) {
 static void printMemory(const lnsrt_memory &memory, const std::string &where) {
   fmt::print("\n{:<19} {:>14} bytes  {} on {}\n", "memory", memory.total,
              formatBytes(static_cast<double>(memory.total)), where);
-  for (auto [name, bytes] :
-       {std::pair{"parameters", memory.parameters},
-        std::pair{"gradients", memory.gradients},
-        std::pair{"optimizer", memory.optimizer},
-        std::pair{"activations", memory.activations},
-        std::pair{"workspace", memory.workspace}, std::pair{"io", memory.io},
-        std::pair{"constants", memory.constants},
-        std::pair{"matmul", memory.matmul},
-        std::pair{"scratch", memory.scratch},
-        std::pair{"staging", memory.staging},
-        std::pair{"compute weights", memory.compute_weights}})
-    if (bytes != 0 || memory.staging != 0 ||
-        (name != std::string("staging") &&
-         name != std::string("compute weights")))
+  // Of what only some sessions have, what there is.
+  bool isDevice = memory.staging != 0;
+  for (auto [name, bytes, isShown] :
+       {std::tuple{"parameters", memory.parameters, true},
+        std::tuple{"gradients", memory.gradients, true},
+        std::tuple{"optimizer", memory.optimizer, true},
+        std::tuple{"activations", memory.activations, true},
+        std::tuple{"workspace", memory.workspace, true},
+        std::tuple{"io", memory.io, true},
+        std::tuple{"constants", memory.constants, true},
+        std::tuple{"matmul", memory.matmul, true},
+        std::tuple{"scratch", memory.scratch, true},
+        std::tuple{"staging", memory.staging, isDevice},
+        std::tuple{"compute weights", memory.compute_weights, isDevice},
+        std::tuple{"caches", memory.caches, false}})
+    if (isShown || bytes != 0)
       fmt::print("  {:<17} {:>14}        {}\n", name, bytes,
                  formatBytes(static_cast<double>(bytes)));
 }

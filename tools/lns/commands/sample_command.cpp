@@ -147,7 +147,7 @@ Status runSample(Arguments arguments) {
   options.sampler.topK = 40;
   ArgParser parser("lns sample", "Lets a checkpoint continue a text, byte by "
                                  "byte, or token by token with a tokenizer. A "
-                                 "plan with --batch=1 is fastest.");
+                                 "plan of lnsc --decode --batch=1 is fastest.");
   parser.positional("PLAN", &options.planPath, "plan made by lnsc");
   parser.option("--checkpoint", "PATH", &options.checkpoint,
                 "checkpoint, run folder or safetensors file");
@@ -172,6 +172,10 @@ Status runSample(Arguments arguments) {
                 "0: always the likeliest one", 0.0, 100.0);
   parser.option("--top-k", "K", &options.sampler.topK,
                 "draw among the K likeliest, 0: among all");
+  parser.option("--top-p", "P", &options.sampler.topP,
+                "draw among the fewest of these, the likeliest first, that "
+                "have P of the probability together, 1: among all",
+                0.0, 1.0);
   parser.option("--seed", "N", &options.sampler.seed, "of the draws");
   declareStepsDone(parser, &options.stepsDone);
   declareAdapter(parser, &options.adapter);

@@ -39,6 +39,71 @@ Expected<HeldOutLoss> evaluateLoss(const PlanFile &plan, PlanSession &session,
   return result;
 }
 
+namespace {
+
+/// The logits of the token behind each of some rows of one length, row by row.
+/// With an entry point for it, a token costs a token as long as the rows fit
+/// into a sequence of the plan; behind that, and without it, what the model
+/// makes of the last T tokens.
+class NextLogits {
+public:
+  NextLogits(const PlanFile &plan, PlanSession &session)
+      : plan(plan), session(session) {}
+
+  Status compute(const std::vector<std::vector<int32_t>> &rows) {
+    if (plan.info().decode && rows.front().size() <= plan.info().sequence)
+      return decode(rows);
+    return computeAll(rows);
+  }
+
+  std::span<float> row(size_t index) {
+    uint32_t vocabulary = plan.info().vocabulary;
+    return {logits.data() + index * stride + offset, vocabulary};
+  }
+
+private:
+  /// Hands on the tokens that have not been yet.
+  Status decode(const std::vector<std::vector<int32_t>> &rows) {
+    const lnsrt_plan_info &info = plan.info();
+    logits.resize(size_t(info.batch) * info.vocabulary);
+    stride = info.vocabulary;
+    tokens.assign(info.batch, 0);
+    std::vector<int32_t> positions(info.batch, 0);
+    for (; done < rows.front().size(); ++done) {
+      LNS_RETURN_IF_ERROR(stopIfInterrupted());
+      for (size_t r = 0; r < rows.size(); ++r)
+        tokens[r] = rows[r][done];
+      std::fill(positions.begin(), positions.end(), static_cast<int32_t>(done));
+      LNS_RETURN_IF_ERROR(takeError(lnsrt_decode(
+          session.get(), tokens.data(), positions.data(), logits.data())));
+    }
+    return Status::success();
+  }
+
+  /// Attention is causal, so what stands after the last token does not matter.
+  Status computeAll(const std::vector<std::vector<int32_t>> &rows) {
+    const lnsrt_plan_info &info = plan.info();
+    tokens.resize(plan.batchTokens());
+    logits.resize(plan.batchTokens() * info.vocabulary);
+    size_t length = std::min<size_t>(rows.front().size(), info.sequence);
+    for (size_t r = 0; r < rows.size(); ++r)
+      std::copy(rows[r].end() - static_cast<ptrdiff_t>(length), rows[r].end(),
+                tokens.begin() + static_cast<ptrdiff_t>(r * info.sequence));
+    stride = size_t(info.sequence) * info.vocabulary;
+    offset = (length - 1) * info.vocabulary;
+    return takeError(lnsrt_logits(session.get(), tokens.data(), logits.data()));
+  }
+
+  const PlanFile &plan;
+  PlanSession &session;
+  std::vector<int32_t> tokens;
+  std::vector<float> logits;
+  size_t stride = 0, offset = 0; ///< of rows in `logits`
+  size_t done = 0;               ///< tokens of each row that were decoded
+};
+
+} // namespace
+
 Status generateTokens(const PlanFile &plan, PlanSession &session,
                       const Generation &wanted, const SamplerOptions &options,
                       const std::function<Status(uint64_t, uint32_t)> &emit) {
@@ -51,23 +116,14 @@ Status generateTokens(const PlanFile &plan, PlanSession &session,
   std::vector<std::vector<int32_t>> rows(wanted.texts, wanted.start);
   std::vector<bool> ended(wanted.texts, false);
 
-  // Attention is causal, so what stands after the last token does not matter.
-  std::vector<int32_t> tokens(plan.batchTokens());
-  std::vector<float> logits(plan.batchTokens() * info.vocabulary);
+  NextLogits next(plan, session);
   for (uint64_t i = 0; i < wanted.count; ++i) {
     if (std::find(ended.begin(), ended.end(), false) == ended.end())
       break;
     LNS_RETURN_IF_ERROR(stopIfInterrupted());
-    size_t length = std::min<size_t>(wanted.start.size() + i, info.sequence);
-    for (uint64_t r = 0; r < wanted.texts; ++r)
-      std::copy(rows[r].end() - static_cast<ptrdiff_t>(length), rows[r].end(),
-                tokens.begin() + static_cast<ptrdiff_t>(r * info.sequence));
-    LNS_RETURN_IF_ERROR(
-        takeError(lnsrt_logits(session.get(), tokens.data(), logits.data())));
+    LNS_RETURN_IF_ERROR(next.compute(rows));
     for (uint64_t r = 0; r < wanted.texts; ++r) {
-      size_t last = r * info.sequence + length - 1;
-      std::span<float> row = {logits.data() + last * info.vocabulary,
-                              info.vocabulary};
+      std::span<float> row = next.row(r);
       for (size_t id = 0; id < row.size() && !wanted.allowed.empty(); ++id)
         if (id >= wanted.allowed.size() || !wanted.allowed[id])
           row[id] = -std::numeric_limits<float>::infinity();

@@ -46,7 +46,8 @@ struct Generation {
 
 /// Continues a text, `texts` times over in rows of one batch (so `texts` <= B
 /// cost no more than one), and hands out each token with its text's number as
-/// it is drawn. The model sees the last T tokens.
+/// it is drawn. The model sees the last T tokens. With a plan that decodes, a
+/// token costs a token until there are T of them.
 Status generateTokens(const PlanFile &plan, PlanSession &session,
                       const Generation &wanted, const SamplerOptions &options,
                       const std::function<Status(uint64_t, uint32_t)> &emit);

@@ -29,11 +29,16 @@ int32_t sampleToken(std::span<const float> logits,
     float lb = logits[static_cast<size_t>(b)];
     return la != lb ? la > lb : a < b;
   };
-  std::sort(order.begin(), order.end(), larger);
+  // A vocabulary takes longer to sort than a token of a small model to compute.
   if (options.temperature <= 0)
-    return order[0];
-  if (options.topK > 0 && options.topK < order.size())
+    return *std::min_element(order.begin(), order.end(), larger);
+  if (options.topK > 0 && options.topK < order.size()) {
+    std::nth_element(order.begin(),
+                     order.begin() + static_cast<ptrdiff_t>(options.topK),
+                     order.end(), larger);
     order.resize(options.topK);
+  }
+  std::sort(order.begin(), order.end(), larger);
 
   double best = logits[static_cast<size_t>(order[0])];
   std::vector<double> weights;
@@ -42,6 +47,15 @@ int32_t sampleToken(std::span<const float> logits,
     double logit = logits[static_cast<size_t>(token)];
     weights.push_back(std::exp((logit - best) / options.temperature));
     total += weights.back();
+  }
+  // The fewest that have enough of it; what is left out has no draws.
+  double kept = 0;
+  for (size_t i = 0; i < order.size() && options.topP < 1; ++i) {
+    kept += weights[i];
+    if (kept < options.topP * total)
+      continue;
+    order.resize(i + 1);
+    total = kept;
   }
   double draw = philoxUniform(options.seed, PhiloxStream::Sample, position,
                               options.text) *

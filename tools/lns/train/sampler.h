@@ -17,14 +17,16 @@ namespace lns::tool {
 struct SamplerOptions {
   double temperature = 1.0; ///< 0: always the most likely token
   uint64_t topK = 0;        ///< 0: all tokens
+  double topP = 1.0;        ///< 1: all tokens
   uint64_t seed = 0;
   uint32_t text = 0; ///< number of the text, when several are drawn at once
 };
 
 /// Draws a token from softmax(logits / temperature) over the `topK` largest
-/// logits. The draw depends on seed, text and `position` only. Ties go to the
-/// smaller token. Logits that are not finite count as impossible; if all are,
-/// returns -1.
+/// logits, and of these over the fewest, the largest first, that have `topP` of
+/// the probability together (Holtzman et al., arXiv 1904.09751). The draw
+/// depends on seed, text and `position` only. Ties go to the smaller token.
+/// Logits that are not finite count as impossible; if all are, returns -1.
 int32_t sampleToken(std::span<const float> logits,
                     const SamplerOptions &options, uint64_t position);
 
