@@ -1,7 +1,8 @@
-# What schemes.sh and scheme_losses.sh have in common; read by them, not run.
+# What schemes.sh, scheme_losses.sh and examples/curse-of-depth/run.sh have in
+# common; read by them, not run.
 
-# Takes `--NAME VALUE...`, NAME one of the variables named first, up to `--`, and
-# puts what is no option into `schemes`.
+# Takes `--NAME VALUE` and `--NAME=VALUE`, NAME one of the variables named first,
+# up to `--`, and puts what is no option into `schemes`.
 take_scheme_options() {
   local script=$1 known=" "
   shift
@@ -12,6 +13,9 @@ take_scheme_options() {
   shift
   schemes=()
   while [[ $# -gt 0 ]]; do
+    if [[ $1 == --*=* ]]; then
+      set -- "${1%%=*}" "${1#*=}" "${@:2}"
+    fi
     if [[ $1 == --* && $known == *" ${1#--} "* && $# -gt 1 ]]; then
       printf -v "${1#--}" %s "$2"
       shift 2
