@@ -81,7 +81,8 @@ public:
     if (failed(readFacts()) || failed(placeParameters()))
       return failure();
     placeComputeWeights();
-    placeCaches();
+    if (failed(placeCaches()))
+      return failure();
     // What is repeated comes first: those who repeat it add up its work.
     for (bool repeats : {false, true})
       for (auto function : module.getOps<func::FuncOp>())
@@ -254,13 +255,19 @@ private:
   }
 
   /// The same places in both programs, which have the same caches.
-  void placeCaches() {
+  LogicalResult placeCaches() {
     for (auto cache : module.getOps<CacheOp>()) {
-      uint64_t bytes = *getTensorBytes(cache.getType());
+      std::optional<uint64_t> bytes = getTensorBytes(cache.getType());
+      if (!bytes)
+        return cache.emitOpError()
+               << "has type " << cache.getType()
+               << ", but a plan holds tensors of at most 2^46 bytes; use a "
+                  "smaller batch or seq, or compile without decode";
       cacheBuffers[cache.getSymName()] = {PlanSegment::Cache, plan.cacheBytes,
-                                          bytes};
-      plan.cacheBytes += llvm::alignTo(bytes, kBufferAlignment);
+                                          *bytes};
+      plan.cacheBytes += llvm::alignTo(*bytes, kBufferAlignment);
     }
+    return success();
   }
 
   /// What lns.get reads and lns.set writes.

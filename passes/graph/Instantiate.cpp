@@ -17,6 +17,7 @@
 #include "dialect/LnsOps.h"
 #include "passes/Passes.h"
 #include "passes/analysis/NormPlacement.h"
+#include "passes/graph/Caches.h"
 #include "passes/graph/Trace.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -226,53 +227,14 @@ private:
     builder.setInsertionPoint(model);
     auto one = RankedTensorType::get({decode, 1}, builder.getI32Type());
     isDecoding = true;
-    decoder = createFunction("decode", {one, one}, {getStaticType(logits)});
-    Value result = emitForward(decoder);
+    func::FuncOp function =
+        createFunction("decode", {one, one}, {getStaticType(logits)});
+    caches.emplace(function, sequence, [&](StringRef symbol) {
+      return taken.contains(symbol) || parameters.contains(symbol);
+    });
+    Value result = emitForward(function);
     isDecoding = false;
     func::ReturnOp::create(builder, model.getLoc(), result);
-  }
-
-  /// A cache for rows of `type`, one for each position.
-  CacheOp createCache(Location location, RankedTensorType type,
-                      const llvm::Twine &what) {
-    std::string symbol =
-        ("attention." + llvm::Twine(attentions) + "." + what).str();
-    while (taken.contains(symbol) || parameters.contains(symbol))
-      symbol += "_";
-    taken.insert(symbol);
-    OpBuilder::InsertionGuard guard(builder);
-    builder.setInsertionPoint(decoder);
-    auto all = type.clone({decode, sequence, type.getDimSize(2)});
-    return CacheOp::create(builder, location, symbol, all);
-  }
-
-  /// Puts keys and values behind those of the tokens before, and attends to
-  /// all of them.
-  void replaceByCached(AttentionOp attention, IRMapping &mapping,
-                       AttentionOp original) {
-    Location location = attention.getLoc();
-    builder.setInsertionPoint(attention);
-    auto append = [&](Value rows, const llvm::Twine &what) -> Value {
-      CacheOp cache =
-          createCache(location, cast<RankedTensorType>(rows.getType()), what);
-      Value before = GetOp::create(builder, location, cache.getType(),
-                                   Storage::cache, cache.getSymName());
-      Value after = AppendOp::create(builder, location, before, rows, starts);
-      SetOp::create(builder, location, after, Storage::cache,
-                    cache.getSymName());
-      return after;
-    };
-    Value keys = append(attention.getKey(), "keys");
-    Value values = append(attention.getValue(), "values");
-    ++attentions;
-    auto cached = CachedAttentionOp::create(
-        builder, location, attention.getResult().getType(),
-        attention.getQuery(), keys, values, starts, attention.getHeadsAttr(),
-        attention.getKvHeadsAttr(), attention.getSoftmaxScaleAttr(),
-        attention.getWindowAttr(), attention.getSoftcapAttr());
-    mapping.map(original.getResult(), cached.getResult());
-    attention.erase();
-    builder.setInsertionPointAfter(cached);
   }
 
   /// Batch and time are the dynamic dimensions, in this order: checkShapes.
@@ -443,7 +405,7 @@ private:
       if (auto rope = dyn_cast<RopeOp>(copy))
         rope.setPositions(sequence);
       if (auto attention = dyn_cast<AttentionOp>(copy))
-        replaceByCached(attention, mapping, cast<AttentionOp>(op));
+        mapping.map(op.getResult(0), caches->replace(attention).getResult());
     }
   }
 
@@ -533,11 +495,10 @@ private:
   llvm::StringSet<> taken; // symbols that are not parameters
   llvm::StringMap<ParameterOp> parameters;
   llvm::DenseMap<Operation *, int64_t> firstLayer;
-  std::optional<TraceBuilder> trace; ///< while @trace is written
-  Value traced;                      ///< what the last block gave
-  bool isDecoding = false;           ///< while @decode is written
-  int64_t attentions = 0;            ///< that have caches
-  func::FuncOp decoder;              ///< behind the caches
+  std::optional<TraceBuilder> trace;  ///< while @trace is written
+  Value traced;                       ///< what the last block gave
+  bool isDecoding = false;            ///< while @decode is written
+  std::optional<CacheBuilder> caches; ///< of @decode
 };
 
 struct InstantiatePass : lns::impl::InstantiateBase<InstantiatePass> {

@@ -54,8 +54,7 @@ Error PlanVerifier::checkSizes() {
                    table.io_bytes(), uint64_t(1) << 62}))
     return bad("four segments of ", table.parameter_bytes(),
                " bytes, an arena of ", table.arena_bytes(), ", a cache of ",
-               cacheBytes(table), " and io of ", table.io_bytes(),
-               " overflow");
+               cacheBytes(table), " and io of ", table.io_bytes(), " overflow");
   // A model without attention decodes, and keeps nothing.
   if (cacheBytes(table) != 0 && !canDecode(table))
     return bad("segment 'cache' has ", cacheBytes(table),

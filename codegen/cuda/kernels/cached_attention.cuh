@@ -81,8 +81,8 @@ cachedAttention(const typename Shape::Element *query,
   const long long row = blockIdx.z * time + blockIdx.y;
   query += row * Shape::kQueryRow + head * kHeadDim;
   result += row * Shape::kQueryRow + head * kHeadDim;
-  const long long first = blockIdx.z * positions * Shape::kKeyRow +
-                          head / Shape::kGroup * kHeadDim;
+  const long long first =
+      blockIdx.z * positions * Shape::kKeyRow + head / Shape::kGroup * kHeadDim;
   keys += first;
   values += first;
   const int seen = positionOf(starts, row, blockIdx.y) + 1;
@@ -126,9 +126,9 @@ cachedAttention(const typename Shape::Element *query,
           values + static_cast<long long>(tile) * Shape::kKeyRow + column;
       float sum = sums[j] * shrink;
       for (int i = 0; i < count; ++i)
-        sum = fmaf(weights[i],
-                   toFloat(own[static_cast<long long>(i) * Shape::kKeyRow]),
-                   sum);
+        sum =
+            fmaf(weights[i],
+                 toFloat(own[static_cast<long long>(i) * Shape::kKeyRow]), sum);
       sums[j] = sum;
     }
     __syncthreads();
