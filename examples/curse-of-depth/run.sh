@@ -106,9 +106,11 @@ for program in lnsc lns python3; do
     fail "$program is not in PATH; build it, and give its folder as LNS_BIN"
 done
 
-# Peak learning rates, each the best of a sweep with one seed:
-#   run.sh FOLDER --stage lr --threads 1
-# A scheme that is not here needs one from --lr.
+# Peak learning rates. Those of pre and lns are the better ones of a pilot with 48
+# blocks of width 64 and 3 million tokens (pre 1.5e-3, 3e-3, 1e-2; lns 3e-3, 1e-2,
+# 2e-2). The others are guesses: no sweep has been made of them. Make one first,
+#   run.sh FOLDER --stage lr
+# and give what it finds with --lr. A scheme that is not here needs that anyway.
 declare -A table=([pre]=3e-3 [lns]=1e-2 [sandwich]=1e-2 [scaled-init]=3e-3
   [deepnorm]=3e-3 [mix]=3e-3)
 

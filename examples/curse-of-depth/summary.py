@@ -503,13 +503,17 @@ def show_statistics(setting, key):
     return text
 
 
-def settings_table(settings, keys):
+def section(title, text, settings, keys):
+    """A table without columns that no setting has, or nothing; what is missing is listed elsewhere."""
+    keys = [key for key in keys if any(setting.values(key) for setting in settings)]
+    if not keys:
+        return []
     rows = [["scheme", "weight decay", "lr", "seeds", *(BY_KEY[key].title for key in keys)]]
     for setting in settings:
         cells = [show_statistics(setting, key) for key in keys]
         trained = sum(run.lr is not None for run in setting.runs.values())
         rows.append([setting.scheme, setting.decay, setting.lr or "-", str(trained), *cells])
-    return table(rows)
+    return [f"## {title}", "", *([text, ""] if text else []), *table(rows)]
 
 
 def difference_table(differences):
@@ -585,17 +589,14 @@ def tuning_lines(settings):
     if not runs:
         return []
     errors = [run.values["choices_acc_stderr"] for run in runs]
-    return [
-        "## Fine-tuning",
-        "",
+    return section(
+        "Fine-tuning",
         f"{runs[0].facts['n of the questions']} questions of four answers (chance: 0.25), the same for "
         f"all; the standard error of one run's acc, over questions, is {min(errors):.3f} to "
         f"{max(errors):.3f}.",
-        "",
-        *settings_table(
-            settings, ["choices_acc_before", "choices_acc", "answer_loss", "held_out_loss_after"]
-        ),
-    ]
+        settings,
+        ["choices_acc_before", "choices_acc", "answer_loss", "held_out_loss_after"],
+    )
 
 
 def make_page(baseline, settings, sweep, differences, decays, missing):
@@ -604,14 +605,10 @@ def make_page(baseline, settings, sweep, differences, decays, missing):
         lines += [
             "Means over seeds, with the least and the most of them.",
             "",
-            "## Training",
-            "",
-            *settings_table(settings, ["held_out_loss", "bits_per_byte"]),
-            "## Depth",
-            "",
-            "V_l is the variance of the stream behind block l, L the last block (docs/depth.md).",
-            "",
-            *settings_table(
+            *section("Held-out text", "", settings, ["held_out_loss", "bits_per_byte"]),
+            *section(
+                "Depth",
+                "V_l is the variance of the stream behind block l, L the last block (docs/depth.md).",
                 settings,
                 ["variance_ratio", "variance_last", "last_contribution", "last_drop", "deep_drop"]
                 + ["lens_near_from_block"],
