@@ -429,8 +429,10 @@ private:
     for (Value init : layers.getInits())
       carried.push_back(mapping.lookup(init));
     int64_t depth = layers.getDepth();
+    // It is still there when @decode is written.
+    bool traces = trace && !isDecoding;
     SmallVector<ResidualOp> residuals;
-    if (trace)
+    if (traces)
       residuals = findStreamResiduals(layers);
     for (int64_t i = 0; i < depth; ++i) {
       IRMapping inner(mapping);
@@ -439,7 +441,7 @@ private:
         inner.map(argument, value);
       emitBlock(body, inner, firstLayer.lookup(layers) + i,
                 layers.getBlockType(i));
-      if (trace)
+      if (traces)
         trace->addBlock(
             builder, carried.front(),
             llvm::map_to_vector(residuals, [&](ResidualOp residual) {
