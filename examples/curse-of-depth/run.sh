@@ -71,7 +71,7 @@ done
 if [[ $short == yes ]]; then
   # Variances are compared at one learning rate; losses are not compared at all.
   stage="train diagnose report" seeds=1 decays=0 lr=3e-3
-  model=48x64 batch=4 steps=1000 \
+  model=48x64 batch=4 steps=500 \
     measures=variance,contribution,angular,gradients
 fi
 take_scheme_options run.sh stage seeds decays lr rates model embedding steps \
